@@ -1,0 +1,108 @@
+/** Everything that can go wrong, by code. README.md has the table; a test keeps the two equal. */
+
+/** An error of ours: `code` says what happened, `message` names fields, counts and positions, never a value. */
+export class AdapterError extends Error {
+  override readonly name: string = 'AdapterError'
+  readonly code: ErrorCode
+  /** Whether trying the same again may help. Errors of ours are permanent unless they say so. */
+  readonly retryable: boolean
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.retryable = options.retryable ?? false
+  }
+}
+
+/**
+ * Thrown by a handler: retrying cannot help. The submission becomes a dead letter at once.
+ * The message is stored and shown to operators: name fields, never what a citizen wrote.
+ */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError'
+  /** Groups dead letters: upper case letters, digits and underscores. Default `ERR_HANDLER_PERMANENT`. */
+  readonly code: string
+
+  constructor(message: string, options: { cause?: unknown; code?: string } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = stableCode(options.code, 'ERR_HANDLER_PERMANENT')
+  }
+}
+
+/**
+ * Thrown by a handler: the case system may or may not have acted. The form's `confirm` decides; without one the
+ * submission is parked for a person, never repeated blindly (unless the form says `repeatable: true`).
+ * The message is stored and shown to operators: name fields, never what a citizen wrote.
+ */
+export class UncertainError extends Error {
+  override readonly name = 'UncertainError'
+  /** Groups dead letters: upper case letters, digits and underscores. Default `ERR_OUTCOME_UNCERTAIN`. */
+  readonly code: string
+
+  constructor(message: string, options: { cause?: unknown; code?: string } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = stableCode(options.code, 'ERR_OUTCOME_UNCERTAIN')
+  }
+}
+
+/** The closed list of codes. `status` is the HTTP status of an answer that carries it; the others never reach HTTP. */
+export const ERRORS = {
+  ERR_CONFIG_INVALID: { meaning: 'A setting is missing or wrong; the message names every one' },
+  ERR_KEY_INVALID: { meaning: 'A shared key is not 16 or 32 ASCII characters' },
+  ERR_FORM_INVALID: { meaning: 'A form is declared wrongly: its path, name, schema or handler' },
+  ERR_INBOX_LOCKED: { meaning: 'Another process uses the same data folder' },
+
+  ERR_NOT_FOUND: { status: 404, meaning: 'No such path' },
+  ERR_METHOD_NOT_ALLOWED: { status: 405, meaning: 'The path exists, the method does not; `Allow` names those that do' },
+  ERR_BODY_TOO_LARGE: { status: 413, meaning: 'The body is larger than `BODY_LIMIT_BYTES`' },
+  ERR_MEDIA_TYPE_UNSUPPORTED: {
+    status: 415,
+    meaning: 'The body is not sent as a compact JWE: wrong media type, or a content encoding',
+  },
+  ERR_JWE_INVALID: { status: 401, meaning: 'Not a compact JWE that is accepted here' },
+  ERR_JWE_DECRYPTION_FAILED: { status: 401, meaning: 'No key of the keyring fits, or the token was changed' },
+  ERR_SUBMISSION_INVALID: {
+    status: 422,
+    meaning: 'It decrypts, but is no submission for this form; the message names the field',
+  },
+  ERR_INBOX_UNAVAILABLE: { status: 503, meaning: 'The submission cannot be stored now; the sender keeps it' },
+  ERR_INBOX_FULL: { status: 503, meaning: 'Too many requests are waiting to be stored; the sender keeps it' },
+  ERR_STOPPING: { status: 503, meaning: 'The process is stopping; the sender keeps the submission' },
+  ERR_INTERNAL: { status: 500, meaning: 'A defect in the adapter' },
+
+  ERR_ATTACHMENT_REFUSED: {
+    status: 503,
+    meaning: 'A file link is not https, not to an allowed host, or leads to a private address',
+  },
+  ERR_ATTACHMENT_UNREACHABLE: { status: 503, meaning: 'A file link could not be connected to, or broke off' },
+  ERR_ATTACHMENT_STATUS: { status: 503, meaning: 'A file link did not answer 200 (an expired link answers 403)' },
+  ERR_ATTACHMENT_TIMEOUT: { status: 503, meaning: 'A file did not arrive in the time allowed' },
+  ERR_ATTACHMENT_NOT_HEX: { status: 503, meaning: 'A file is not the hexadecimal text of whole AES blocks' },
+  ERR_ATTACHMENT_TOO_LARGE: { status: 503, meaning: 'A file, or all files together, are larger than allowed' },
+  ERR_ATTACHMENT_KEY_INVALID: { status: 503, meaning: 'A file key is not 32 bytes, or its IV not 16' },
+  ERR_ATTACHMENT_CORRUPT: { meaning: 'A stored file is not what was captured, or does not decrypt' },
+  ERR_ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'No such file, or it was swept' },
+  ERR_ATTACHMENT_MISSING: { meaning: 'A file could not be captured in three deliveries; a person has to decide' },
+
+  ERR_ANSWERS_INVALID: { meaning: 'The answers do not fit the schema of the form; the message names the fields' },
+  ERR_HANDLER_FAILED: { meaning: 'The handler threw; retried' },
+  ERR_HANDLER_PERMANENT: { meaning: 'The handler threw `PermanentError`' },
+  ERR_ATTEMPT_TIMEOUT: { meaning: 'The handler did not end in the time allowed' },
+  ERR_ATTEMPT_LOST: { meaning: 'The process died during an attempt' },
+  ERR_OUTCOME_UNCERTAIN: { meaning: 'The case system may or may not have acted; a person has to decide' },
+  ERR_RETRIES_EXHAUSTED: { meaning: 'Every retry failed; the last reason stands beside it' },
+
+  ERR_SUBMISSION_NOT_FOUND: { status: 404, meaning: 'No submission has this id' },
+  ERR_STATE_CONFLICT: { status: 409, meaning: 'The submission is not in a state that allows this' },
+
+  ERR_ENDPOINT_REFUSED: { meaning: 'Submitter: a submission may not be sent to this endpoint' },
+  ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, and did not accept' },
+  ERR_RECEIVER_UNREACHABLE: { meaning: 'Submitter: no answer from the receiver' },
+} as const satisfies Record<string, { status?: number; meaning: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** A code that may become a label or a column: short, upper case, no user text. */
+function stableCode(code: string | undefined, fallback: ErrorCode): string {
+  return code !== undefined && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : fallback
+}

@@ -1,0 +1,69 @@
+/** One kind of submission: where it arrives, what its answers are, and what to do with it. */
+import type { Readable } from 'node:stream'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Logger } from 'pino'
+
+/** A kind of submission, as a team declares it. */
+export interface Form<Schema extends StandardSchemaV1 = StandardSchemaV1> {
+  /** Path that the sender posts to, from the root: `/v2/complaint`. */
+  readonly path: string
+  /** Accepted `serviceSlug`s. Absent: any, because a renamed form changes its slug. */
+  readonly services?: readonly string[]
+  /** Any Standard Schema. Absent: the answers arrive as they were sent. */
+  readonly answers?: Schema
+  /**
+   * Whether handling the same submission twice does no harm. `false`: an attempt whose end is unknown (a crash, a
+   * timeout, `UncertainError`) is confirmed or parked. `true`: it is repeated, also after `UncertainError`.
+   * Absent: a crash is repeated, `UncertainError` is confirmed or parked.
+   */
+  readonly repeatable?: boolean
+  /** Time for one attempt, in seconds (1 to 3600, default 300). Then `signal` aborts. */
+  readonly timeoutSeconds?: number
+  /** Hands the submission to the case system. Resolving is success; nothing has to be acknowledged. */
+  handle(
+    submission: Submission<StandardSchemaV1.InferOutput<Schema>>,
+    context: Context,
+  ): Promise<Outcome | undefined> | Promise<void>
+  /** Asks the case system whether an earlier attempt took effect: its outcome if it did, `undefined` if it did not. */
+  confirm?(submission: Submission<StandardSchemaV1.InferOutput<Schema>>, context: Context): Promise<Outcome | undefined>
+}
+
+/** What a handler receives: the submission as sent, its answers as the schema returns them. */
+export interface Submission<Answers = unknown> {
+  readonly serviceSlug: string
+  /** UUID, stable over everything that the sender repeats. */
+  readonly submissionId: string
+  readonly submissionAnswers: Answers
+}
+
+/** What a handler may use. */
+export interface Context {
+  /** Counts every run of the handler for this submission from 1, also over redrives. */
+  readonly attempt: number
+  /** Aborts when the attempt is given up: its time is over, or the process stops. */
+  readonly signal: AbortSignal
+  /** When the submission was accepted first. */
+  readonly receivedAt: Date
+  readonly attachments: readonly Attachment[]
+  /** Carries form, submissionId and attempt. Never log answers. */
+  readonly log: Logger
+  /** The reference that an earlier attempt of this submission returned, if one did. */
+  readonly previousReference?: string
+}
+
+/** A captured file. */
+export interface Attachment {
+  readonly id: string
+  /** `https://HOST/v1/attachments/<id>`: readable for days, by whoever has the link. */
+  readonly url: string
+  readonly filename: string | null
+  readonly mimetype: string | null
+  /** The file in clear, decrypted while it is read. */
+  stream(): Readable
+}
+
+/** What a handler may return. */
+export interface Outcome {
+  /** The case system's id of what was made; shown to operators. */
+  readonly reference?: string
+}

@@ -1,0 +1,1 @@
+export { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'

@@ -1,0 +1,65 @@
+/** What happens in an adapter, as typed records: the one source of logs, metrics and traces. None can carry an answer. */
+import type { ErrorCode } from './errors.ts'
+
+/** Which submission an event is about. Ids and names of forms only. */
+export interface About {
+  readonly form: string
+  readonly submissionId: string
+}
+
+export type AdapterEvent =
+  | { readonly event: 'adapter.started'; readonly port: number; readonly store: 'embedded' | 'postgres'; readonly forms: number }
+  | { readonly event: 'adapter.stopping' }
+  | { readonly event: 'adapter.stopped' }
+  | (About & {
+      readonly event: 'submission.accepted'
+      readonly bytes: number
+      readonly files: number
+      readonly milliseconds: number
+      /** Position of the key that fitted: 0 is the current one. */
+      readonly keyPosition: number
+    })
+  | (About & { readonly event: 'submission.duplicate'; readonly keyPosition: number })
+  /** A new copy took the place of a dead letter. */
+  | (About & { readonly event: 'submission.replaced'; readonly keyPosition: number })
+  | { readonly event: 'submission.refused'; readonly form: string; readonly code: ErrorCode; readonly status: number }
+  | (About & { readonly event: 'attachment.captured'; readonly position: number; readonly bytes: number })
+  | (About & { readonly event: 'attachment.failed'; readonly position: number; readonly code: ErrorCode })
+  | { readonly event: 'attachment.served'; readonly id: string; readonly bytes: number; readonly milliseconds: number }
+  | { readonly event: 'attachment.refused'; readonly code: ErrorCode }
+  | (About & { readonly event: 'attempt.started'; readonly attempt: number })
+  | (About & {
+      readonly event: 'submission.delivered'
+      readonly attempt: number
+      readonly milliseconds: number
+      readonly confirmed: boolean
+    })
+  | (About & {
+      readonly event: 'attempt.failed'
+      readonly attempt: number
+      readonly milliseconds: number
+      readonly code: string
+      readonly retryInSeconds: number
+    })
+  | (About & {
+      readonly event: 'submission.dead'
+      readonly attempt: number
+      readonly code: string
+      readonly uncertain: boolean
+    })
+  | (About & { readonly event: 'submission.redriven'; readonly by: string })
+  | (About & { readonly event: 'submission.discarded'; readonly by: string })
+  | { readonly event: 'inbox.committed'; readonly submissions: number; readonly milliseconds: number }
+  | { readonly event: 'inbox.failed'; readonly during: string; readonly code: string }
+  | { readonly event: 'inbox.swept'; readonly submissions: number; readonly files: number; readonly oldDeadLetters: number }
+  | { readonly event: 'internal.failed'; readonly during: string; readonly code: string }
+
+/** Takes one event. Must not throw. */
+export type Emit = (event: AdapterEvent) => void
+
+/** A foreign error as it may be logged or stored: its name and code only, because its message may quote a citizen. */
+export function errorName(error: unknown): string {
+  if (!(error instanceof Error)) return 'non-error'
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return [error.name, code].filter((part) => part !== undefined && /^[\w.-]{1,64}$/.test(part)).join(' ') || 'Error'
+}

@@ -1,0 +1,50 @@
+/** Many callers, one transaction: whoever comes while one is being written shares the next. */
+
+/**
+ * Returns a function that puts an item into the next batch and resolves with its result when that batch is committed.
+ * One batch is written at a time; there is no timer, so a single caller waits for nobody. A batch that fails, fails all
+ * of its items. `mostItems`: how many one batch takes. Order is kept.
+ */
+export function groupCommit<Item, Result>(
+  write: (items: readonly Item[]) => Promise<readonly Result[]>,
+  mostItems: number,
+): { readonly waiting: number; add(item: Item): Promise<Result>; idle(): Promise<void> } {
+  interface Waiting {
+    readonly item: Item
+    readonly resolve: (result: Result) => void
+    readonly reject: (error: unknown) => void
+  }
+  let queue: Waiting[] = []
+  let writing: Promise<void> | undefined
+
+  async function drain(): Promise<void> {
+    // Everything that arrived in the same turn of the event loop joins the first batch.
+    await new Promise((resolve) => setImmediate(resolve))
+    while (queue.length > 0) {
+      const batch = queue.slice(0, mostItems)
+      queue = queue.slice(mostItems)
+      try {
+        const results = await write(batch.map(({ item }) => item))
+        for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result) // one result an item
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    writing = undefined
+  }
+
+  return {
+    get waiting() {
+      return queue.length
+    },
+    add(item) {
+      return new Promise((resolve, reject) => {
+        queue.push({ item, resolve, reject })
+        writing ??= drain()
+      })
+    },
+    async idle() {
+      while (writing !== undefined) await writing
+    },
+  }
+}

@@ -1,0 +1,207 @@
+/** The durable store of accepted submissions. What it has acknowledged, it holds until it is delivered or a person ends it. */
+import { createHash } from 'node:crypto'
+import { bossDatabase, type Queryable, SCHEMA } from './database.ts'
+import { AdapterError } from './errors.ts'
+import { type Emit, errorName } from './events.ts'
+import { groupCommit } from './group-commit.ts'
+import { queueEntry, type Store } from './store.ts'
+
+/** A submission as it is taken in. */
+export interface Incoming {
+  readonly form: string
+  readonly submissionId: string
+  readonly serviceSlug: string
+  /** The compact JWE as it came. */
+  readonly jwe: string
+  readonly files: readonly StoredFile[]
+  readonly traceparent?: string | undefined
+}
+
+/** A file of a submission, in its order there: captured, or missing for a reason. */
+export type StoredFile =
+  | { readonly id: string; readonly bytes: number; readonly sha256: string }
+  | { readonly missing: string }
+
+/** `accepted`: taken in once. `duplicate`: held already, nothing happened. `replaced`: it took the place of a dead letter. */
+export type Accepted = 'accepted' | 'duplicate' | 'replaced'
+
+/** UUIDv5 of form and submissionId: the same submission has the same id wherever it arrives. */
+export function inboxId(form: string, submissionId: string): string {
+  const hash = createHash('sha1').update(NAMESPACE).update(`${form}\0${submissionId}`).digest()
+  hash[6] = ((hash[6] as number) & 0x0f) | 0x50
+  hash[8] = ((hash[8] as number) & 0x3f) | 0x80
+  return hash.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+export class Inbox {
+  readonly #store: Store
+  readonly #emit: Emit
+  readonly #mostWaiting: number
+  readonly #commit
+
+  /** `mostWaiting`: how many requests may wait for their commit before new ones are refused. */
+  constructor(store: Store, emit: Emit, mostWaiting = 1000) {
+    this.#store = store
+    this.#emit = emit
+    this.#mostWaiting = mostWaiting
+    this.#commit = groupCommit((items: readonly Incoming[]) => this.#write(items), 256)
+  }
+
+  /** Requests that wait for their commit. */
+  get waiting(): number {
+    return this.#commit.waiting
+  }
+
+  /**
+   * Resolves when the submission is held, durably; until then nothing is promised.
+   * @throws {AdapterError} ERR_INBOX_FULL, ERR_INBOX_UNAVAILABLE: not held as far as we know; the sender has to keep it.
+   */
+  async accept(incoming: Incoming): Promise<Accepted> {
+    if (this.#commit.waiting >= this.#mostWaiting) {
+      throw new AdapterError('ERR_INBOX_FULL', `${this.#mostWaiting} submissions are waiting to be stored`, { retryable: true })
+    }
+    return await this.#commit.add(incoming)
+  }
+
+  /** Whether `accept` would do anything: asked before the files of a repeated submission are fetched again. */
+  async isHeld(form: string, submissionId: string): Promise<boolean> {
+    const rows = await this.#guard('look up', () =>
+      this.#store.database.query(
+        `SELECT 1 FROM ${SCHEMA}.submission WHERE id = $1 AND NOT (${REPLACEABLE})`,
+        [inboxId(form, submissionId)],
+      ),
+    )
+    return rows.length > 0
+  }
+
+  /** Counts a delivery whose files could not be captured; returns how many there were. */
+  async countDelivery(form: string, submissionId: string): Promise<number> {
+    const [row] = await this.#guard('count', () =>
+      this.#store.database.query<{ deliveries: number }>(
+        `INSERT INTO ${SCHEMA}.delivery (id) VALUES ($1)
+         ON CONFLICT (id) DO UPDATE SET deliveries = delivery.deliveries + 1, changed_at = now() RETURNING deliveries`,
+        [inboxId(form, submissionId)],
+      ),
+    )
+    return row?.deliveries ?? 1
+  }
+
+  /** Resolves when the store can be written to. @throws {AdapterError} ERR_INBOX_UNAVAILABLE */
+  async check(): Promise<void> {
+    await this.#guard('check', () =>
+      this.#store.database.query(`UPDATE ${SCHEMA}.version SET version = version`),
+    )
+  }
+
+  async #write(items: readonly Incoming[]): Promise<Accepted[]> {
+    const started = performance.now()
+    const ids = items.map((item) => inboxId(item.form, item.submissionId))
+    // Copies that meet in one batch: the first is taken in, the others are its duplicates.
+    const rows = new Map<string, Row>()
+    for (const [index, item] of items.entries()) {
+      const id = ids[index] as string
+      if (!rows.has(id)) rows.set(id, row(id, item))
+    }
+    const results = await this.#guard('accept', () =>
+      this.#store.database.transaction((transaction) => this.#insert(transaction, [...rows.values()])),
+    )
+    this.#emit({ event: 'inbox.committed', submissions: items.length, milliseconds: performance.now() - started })
+    return ids.map((id) => {
+      const result = results.get(id) ?? 'duplicate'
+      results.delete(id)
+      return result
+    })
+  }
+
+  async #insert(transaction: Queryable, rows: readonly Row[]): Promise<Map<string, Accepted>> {
+    const results = new Map<string, Accepted>()
+    const input = JSON.stringify(rows)
+    const inserted = await transaction.query<{ id: string }>(
+      `INSERT INTO ${SCHEMA}.submission (${COLUMNS}, state, code)
+       SELECT ${COLUMNS}, CASE WHEN code IS NULL THEN 'waiting' ELSE 'dead' END, code FROM ${RECORDSET}
+       ORDER BY id -- replicas that take in the same submissions at once must lock them in one order
+       ON CONFLICT (id) DO NOTHING RETURNING id`,
+      [input],
+    )
+    for (const { id } of inserted) results.set(id, 'accepted')
+    if (inserted.length < rows.length) {
+      const replaced = await transaction.query<{ id: string }>(
+        `UPDATE ${SCHEMA}.submission SET jwe = r.jwe, files = r.files, service_slug = r.service_slug,
+           state = CASE WHEN r.code IS NULL THEN 'waiting' ELSE 'dead' END, code = r.code, reason = NULL,
+           retries = 0, due_at = NULL, changed_at = now(), traceparent = r.traceparent
+         FROM ${RECORDSET} r WHERE submission.id = r.id AND NOT (submission.id = ANY($2::uuid[])) AND ${REPLACEABLE}
+         RETURNING submission.id`,
+        [input, inserted.map(({ id }) => id)],
+      )
+      for (const { id } of replaced) results.set(id, 'replaced')
+      if (replaced.length > 0) {
+        // The files of the old copy belong to nobody now; the sweep takes them.
+        await transaction.query(`DELETE FROM ${SCHEMA}.attachment WHERE submission = ANY($1::uuid[])`, [
+          replaced.map(({ id }) => id),
+        ])
+      }
+    }
+    const written = rows.filter(({ id }) => results.has(id))
+    const files = written.flatMap((each) => each.files.flatMap((file) => ('id' in file ? [{ id: file.id, submission: each.id }] : [])))
+    if (files.length > 0) {
+      await transaction.query(
+        `INSERT INTO ${SCHEMA}.attachment (id, submission)
+         SELECT id, submission FROM json_to_recordset($1::text::json) AS f (id uuid, submission uuid)`,
+        [JSON.stringify(files)],
+      )
+    }
+    const queued = Map.groupBy(
+      written.filter(({ code }) => code === null),
+      ({ form }) => form,
+    )
+    for (const [form, entries] of queued) {
+      const db = bossDatabase(transaction)
+      await this.#store.boss.insert(form, entries.map(({ id }) => queueEntry(id)), { db })
+    }
+    return results
+  }
+
+  async #guard<T>(during: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (cause) {
+      this.#emit({ event: 'inbox.failed', during, code: errorName(cause) })
+      throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
+    }
+  }
+}
+
+// Our own namespace for UUIDv5 (RFC 9562 section 5.5), made once.
+const NAMESPACE = Buffer.from('8d1f6cc0a5d54f4f9a4be6b1d2a9f3c7', 'hex')
+
+// A dead letter whose outcome is known may be replaced by a new copy; everything else is acknowledged and left alone.
+const REPLACEABLE = "submission.state = 'dead' AND NOT submission.uncertain"
+
+interface Row {
+  readonly id: string
+  readonly form: string
+  readonly submission_id: string
+  readonly service_slug: string
+  readonly jwe: string
+  readonly files: readonly StoredFile[]
+  readonly traceparent: string | null
+  readonly code: string | null
+}
+
+const COLUMNS = 'id, form, submission_id, service_slug, jwe, files, traceparent'
+const RECORDSET = `json_to_recordset($1::text::json) AS r (id uuid, form text, submission_id text, service_slug text,
+  jwe text, files jsonb, traceparent text, code text)`
+
+function row(id: string, incoming: Incoming): Row {
+  const missing = incoming.files.some((file) => 'missing' in file)
+  return {
+    id,
+    form: incoming.form,
+    submission_id: incoming.submissionId,
+    service_slug: incoming.serviceSlug,
+    jwe: incoming.jwe,
+    files: incoming.files,
+    traceparent: incoming.traceparent ?? null,
+    code: missing ? 'ERR_ATTACHMENT_MISSING' : null,
+  }
+}

@@ -1,0 +1,76 @@
+/** Database and queue together, opened and closed as one. */
+import { type JobInsert, PgBoss } from 'pg-boss'
+import { bossDatabase, type Database } from './database.ts'
+import { type Emit, errorName } from './events.ts'
+import { migrate } from './schema.ts'
+
+/** An open store, with one queue a form. */
+export interface Store {
+  readonly database: Database
+  readonly boss: PgBoss
+  close(): Promise<void>
+}
+
+/**
+ * Brings the tables of both up to date and makes a queue for each form. Safe when several processes start at once.
+ * `supervise`: whether this process returns the work of dead ones to the queue.
+ */
+export async function openStore(
+  database: Database,
+  forms: readonly string[],
+  options: { readonly supervise: boolean; readonly emit: Emit },
+): Promise<Store> {
+  const boss = new PgBoss({
+    db: bossDatabase(database),
+    backend: database.kind === 'embedded' ? 'pglite' : 'postgres',
+    schema: QUEUE_SCHEMA,
+    supervise: options.supervise,
+    superviseIntervalSeconds: SUPERVISE_SECONDS,
+    monitorIntervalSeconds: SUPERVISE_SECONDS,
+    schedule: false,
+    monitorVacuum: false,
+  })
+  boss.on('error', (error) => options.emit({ event: 'inbox.failed', during: 'supervision', code: errorName(error) }))
+  await boss.start()
+  await migrate(database)
+  for (const form of forms) {
+    await boss.createQueue(form, QUEUE)
+    // createQueue leaves an existing queue's options alone; updateQueue makes new settings take hold.
+    await boss.updateQueue(form, QUEUE)
+    // A queue that pg-boss does not know yet is looked up outside of the transaction that needs it: with the one
+    // connection of the embedded store that would wait for itself.
+    await boss.findJobs(form, { id: NOBODY })
+  }
+  return {
+    database,
+    boss,
+    async close() {
+      await boss.stop({ graceful: false, close: false })
+      await database.close()
+    },
+  }
+}
+
+/** One entry in a queue. The submission itself is not in it: pg-boss copies an entry on every failure. */
+export function queueEntry(id: string, delaySeconds = 0): JobInsert {
+  return { id, startAfter: delaySeconds }
+}
+
+const QUEUE_SCHEMA = 'formbuilder_queue'
+const NOBODY = '00000000-0000-0000-0000-000000000000'
+const SUPERVISE_SECONDS = 10
+
+/** How long work may go without a sign of life before it is given to another process, in seconds. */
+export const HEARTBEAT_SECONDS = 30
+
+// pg-boss decides nothing about retries: an entry lost by a dead process goes back at once and for ever, and an entry
+// that waits is never dropped (the default drops it after 14 days). What a failure means is decided in delivery.ts.
+const QUEUE = {
+  retryLimit: 1_000_000,
+  retryDelay: 0,
+  retryBackoff: false,
+  heartbeatSeconds: HEARTBEAT_SECONDS,
+  expireInSeconds: 23 * 3600,
+  retentionSeconds: 50 * 365 * 24 * 3600,
+  deleteAfterSeconds: 0,
+}

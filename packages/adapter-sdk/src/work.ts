@@ -1,0 +1,214 @@
+/** Waiting submissions handed out for one attempt each, and how those attempts ended. */
+import { bossDatabase, type Queryable, SCHEMA } from './database.ts'
+import { AdapterError } from './errors.ts'
+import { groupCommit } from './group-commit.ts'
+import type { StoredFile } from './inbox.ts'
+import { queueEntry, type Store } from './store.ts'
+
+/** A submission handed out for one attempt. */
+export interface Claim {
+  readonly id: string
+  readonly form: string
+  readonly submissionId: string
+  readonly jwe: string
+  readonly files: readonly StoredFile[]
+  readonly attempt: number
+  /** Attempts since it was accepted, replaced or redriven, this one included. */
+  readonly retries: number
+  /** An earlier attempt may have reached the case system: confirm, or ask a person. */
+  readonly uncertain: boolean
+  /** A person has looked and decided that it is to be handled again. */
+  readonly approved: boolean
+  readonly receivedAt: Date
+  readonly previousReference: string | null
+  readonly traceparent: string | null
+}
+
+/** How an attempt ended. `reason` names fields, never values. */
+export type Ending =
+  | { readonly outcome: 'delivered'; readonly reference: string | null; readonly confirmed: boolean }
+  | {
+      readonly outcome: 'retry'
+      readonly code: string
+      readonly reason: string
+      readonly delaySeconds: number
+      readonly uncertain: boolean
+      readonly reference?: string | undefined
+    }
+  | {
+      readonly outcome: 'dead'
+      readonly code: string
+      readonly reason: string
+      readonly uncertain: boolean
+      readonly reference?: string | undefined
+    }
+
+/** When a process that dies leaves the outcome unknown: never, from `context.acting()` on, or as soon as the attempt began. */
+export type LossIs = 'repeatable' | 'uncertain-if-acting' | 'uncertain'
+
+export class Work {
+  readonly #store: Store
+  readonly #settle
+  readonly #acting
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#settle = groupCommit((items: readonly Settled[]) => this.#end(items), 256)
+    this.#acting = groupCommit((items: readonly Claim[]) => this.#mark(items), 256)
+  }
+
+  /** Hands out up to `most` waiting submissions of a form, each to one caller only. Recorded durably before it resolves. */
+  async claim(form: string, most: number, lossIs: LossIs): Promise<Claim[]> {
+    return await this.#store.database.transaction(async (transaction) => {
+      const db = bossDatabase(transaction)
+      const entries = await this.#store.boss.fetch(form, { batchSize: most, db })
+      if (entries.length === 0) return []
+      const ids = entries.map(({ id }) => id)
+      const claims = await transaction.query<Claim>(CLAIM, [ids, lossIs])
+      if (claims.length < ids.length) {
+        // Delivered or ended meanwhile (a late attempt of a process that was thought dead): nothing is left to do.
+        const held = new Set(claims.map(({ id }) => id))
+        await this.#store.boss.deleteJob(form, ids.filter((id) => !held.has(id)), { db })
+      }
+      return claims
+    })
+  }
+
+  /**
+   * Records, durably, that the case system may act from here on.
+   * @throws {AdapterError} ERR_ATTEMPT_LOST: the attempt was given to another process meanwhile; nothing may be sent.
+   */
+  async acting(claim: Claim): Promise<void> {
+    if (!(await this.#acting.add(claim))) {
+      throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
+    }
+  }
+
+  /** Ends an attempt. An attempt that was given to another process meanwhile changes nothing, unless it succeeded. */
+  async settle(claim: Claim, ending: Ending): Promise<void> {
+    await this.#settle.add({ claim, ending })
+  }
+
+  /** Tells that these are still being worked on. */
+  async heartbeat(claims: readonly Claim[]): Promise<void> {
+    for (const [form, each] of Map.groupBy(claims, (claim) => claim.form)) {
+      await this.#store.boss.touch(
+        form,
+        each.map(({ id }) => id),
+      )
+    }
+  }
+
+  /** Embedded store, at the start: what is still marked as running was left by a process that is gone. */
+  async releaseAll(): Promise<void> {
+    const open = await this.#store.database.query<{ id: string; form: string }>(
+      `SELECT s.id, s.form FROM ${SCHEMA}.submission s JOIN ${SCHEMA}.attempt a ON a.submission = s.id
+       WHERE s.state = 'waiting' AND a.ended_at IS NULL`,
+    )
+    for (const [form, each] of Map.groupBy(open, (row) => row.form)) {
+      await this.#store.boss.fail(
+        form,
+        each.map(({ id }) => id),
+      )
+    }
+  }
+
+  async idle(): Promise<void> {
+    await this.#settle.idle()
+  }
+
+  async #mark(claims: readonly Claim[]): Promise<boolean[]> {
+    const rows = await this.#store.database.query<{ submission: string }>(
+      `UPDATE ${SCHEMA}.attempt SET acting_at = now() FROM json_to_recordset($1::text::json) AS c (id uuid, attempt int)
+       WHERE submission = c.id AND number = c.attempt AND ended_at IS NULL RETURNING submission`,
+      [JSON.stringify(claims.map(({ id, attempt }) => ({ id, attempt })))],
+    )
+    const marked = new Set(rows.map(({ submission }) => submission))
+    return claims.map(({ id }) => marked.has(id))
+  }
+
+  async #end(items: readonly Settled[]): Promise<undefined[]> {
+    await this.#store.database.transaction(async (transaction) => {
+      const input = JSON.stringify(items.map(settledRow))
+      const open = await transaction.query<{ id: string }>(END_ATTEMPTS, [input])
+      const ours = new Set(open.map(({ id }) => id))
+      await transaction.query(END_SUBMISSIONS, [input, [...ours]])
+      const ended = items.filter(({ claim, ending }) => ours.has(claim.id) || ending.outcome === 'delivered')
+      await this.#requeue(transaction, ended)
+    })
+    return items.map(() => undefined)
+  }
+
+  async #requeue(transaction: Queryable, ended: readonly Settled[]): Promise<void> {
+    const db = bossDatabase(transaction)
+    for (const [form, each] of Map.groupBy(ended, ({ claim }) => claim.form)) {
+      await this.#store.boss.deleteJob(
+        form,
+        each.map(({ claim }) => claim.id),
+        { db },
+      )
+      const again = each.flatMap(({ claim, ending }) =>
+        ending.outcome === 'retry' ? [queueEntry(claim.id, ending.delaySeconds)] : [],
+      )
+      if (again.length > 0) await this.#store.boss.insert(form, again, { db })
+    }
+  }
+}
+
+interface Settled {
+  readonly claim: Claim
+  readonly ending: Ending
+}
+
+function settledRow({ claim, ending }: Settled): object {
+  const failed = ending.outcome === 'delivered' ? undefined : ending
+  return {
+    id: claim.id,
+    number: claim.attempt,
+    outcome: ending.outcome,
+    state: ending.outcome === 'retry' ? 'waiting' : ending.outcome,
+    uncertain: failed?.uncertain ?? false,
+    code: failed?.code ?? null,
+    reason: failed?.reason ?? null,
+    reference: ending.reference ?? null,
+    delay_seconds: ending.outcome === 'retry' ? ending.delaySeconds : null,
+  }
+}
+
+const ENDINGS = `json_to_recordset($1::text::json) AS e (id uuid, number int, outcome text, state text, uncertain boolean,
+  code text, reason text, reference text, delay_seconds float8)`
+
+const END_ATTEMPTS = `
+  UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = e.outcome, code = e.code, reason = e.reason FROM ${ENDINGS}
+  WHERE submission = e.id AND attempt.number = e.number AND ended_at IS NULL RETURNING e.id`
+
+// A success counts even when it comes late, from an attempt that was given up: the case exists.
+const END_SUBMISSIONS = `
+  UPDATE ${SCHEMA}.submission SET state = e.state, uncertain = e.uncertain, code = e.code, reason = e.reason,
+    reference = COALESCE(e.reference, submission.reference), changed_at = now(),
+    due_at = now() + e.delay_seconds * interval '1 second'
+  FROM ${ENDINGS}
+  WHERE submission.id = e.id AND (
+    (submission.state = 'waiting' AND (e.id = ANY($2::uuid[]) OR e.state = 'delivered'))
+    OR (submission.state = 'dead' AND submission.uncertain AND e.state = 'delivered'))`
+
+// An attempt that never ended was lost with its process. What that means is written down in the same statement, so that a
+// second crash does not forget it.
+const CLAIM = `
+  WITH before AS (
+    SELECT id, approved FROM ${SCHEMA}.submission WHERE id = ANY($1::uuid[]) AND state = 'waiting' ORDER BY id FOR UPDATE
+  ), lost AS (
+    UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = 'lost', code = 'ERR_ATTEMPT_LOST'
+    WHERE submission IN (SELECT id FROM before) AND ended_at IS NULL
+    RETURNING submission, CASE $2 WHEN 'uncertain' THEN true WHEN 'uncertain-if-acting' THEN acting_at IS NOT NULL ELSE false END AS uncertain
+  ), claimed AS (
+    UPDATE ${SCHEMA}.submission SET attempts = attempts + 1, retries = retries + 1, due_at = NULL, approved = false,
+      uncertain = submission.uncertain OR EXISTS (SELECT 1 FROM lost WHERE lost.submission = submission.id AND lost.uncertain)
+    FROM before WHERE submission.id = before.id
+    RETURNING submission.*, before.approved AS was_approved
+  ), started AS (
+    INSERT INTO ${SCHEMA}.attempt (submission, number) SELECT id, attempts FROM claimed
+  )
+  SELECT id, form, submission_id AS "submissionId", jwe, files, attempts AS attempt, retries, uncertain,
+    was_approved AS approved, received_at AS "receivedAt", reference AS "previousReference", traceparent
+  FROM claimed`

@@ -1,1 +1,15 @@
 export { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'
+export {
+  type AttachmentCipher,
+  type AttachmentSecret,
+  attachmentKey,
+  createAttachmentCipher,
+  createAttachmentDecipher,
+  createHexDecoder,
+  encryptAttachment,
+} from './attachment.ts'
+export type { ContentEncryption } from './compact.ts'
+export { JSON_LIMITS, type JsonLimits } from './json.ts'
+export { type Decrypted, decryptCompact, encryptCompact } from './jwe.ts'
+export { createKey, generateKey, type Key, type Keyring, keyProblem, parseKeyring } from './keyring.ts'
+export { type AttachmentLink, parseSubmission, type SubmissionEnvelope, submissionJsonSchema } from './submission.ts'

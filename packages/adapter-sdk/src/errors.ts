@@ -22,10 +22,13 @@ export class PermanentError extends Error {
   override readonly name = 'PermanentError'
   /** Groups dead letters: upper case letters, digits and underscores. Default `ERR_HANDLER_PERMANENT`. */
   readonly code: string
+  /** What the case system calls what was made so far; a later attempt finds it in `context.previousReference`. */
+  readonly reference: string | undefined
 
-  constructor(message: string, options: { cause?: unknown; code?: string } = {}) {
+  constructor(message: string, options: { cause?: unknown; code?: string; reference?: string } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = stableCode(options.code, 'ERR_HANDLER_PERMANENT')
+    this.reference = options.reference
   }
 }
 
@@ -38,10 +41,13 @@ export class UncertainError extends Error {
   override readonly name = 'UncertainError'
   /** Groups dead letters: upper case letters, digits and underscores. Default `ERR_OUTCOME_UNCERTAIN`. */
   readonly code: string
+  /** What the case system calls what was made so far; a later attempt finds it in `context.previousReference`. */
+  readonly reference: string | undefined
 
-  constructor(message: string, options: { cause?: unknown; code?: string } = {}) {
+  constructor(message: string, options: { cause?: unknown; code?: string; reference?: string } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = stableCode(options.code, 'ERR_OUTCOME_UNCERTAIN')
+    this.reference = options.reference
   }
 }
 

@@ -13,10 +13,11 @@ export interface Form<Schema extends StandardSchemaV1 = StandardSchemaV1> {
   readonly answers?: Schema
   /**
    * Whether handling the same submission twice does no harm. `false`: an attempt whose end is unknown (a crash, a
-   * timeout, `UncertainError`) is confirmed or parked. `true`: it is repeated, also after `UncertainError`.
-   * Absent: a crash is repeated, `UncertainError` is confirmed or parked.
+   * timeout, `UncertainError`) is confirmed or parked. `'until-acting'`: the same, but only once the handler has called
+   * `context.acting()`; what happens before is repeated. `true`: it is always repeated, also after `UncertainError`.
+   * Absent: a crash or a timeout is repeated, `UncertainError` is confirmed or parked.
    */
-  readonly repeatable?: boolean
+  readonly repeatable?: boolean | 'until-acting'
   /** Time for one attempt, in seconds (1 to 3600, default 300). Then `signal` aborts. */
   readonly timeoutSeconds?: number
   /** Hands the submission to the case system. Resolving is success; nothing has to be acknowledged. */
@@ -44,7 +45,16 @@ export interface Context {
   readonly signal: AbortSignal
   /** When the submission was accepted first. */
   readonly receivedAt: Date
+  /** The captured files, in the order of the submission. */
   readonly attachments: readonly Attachment[]
+  /** Files that could not be captured; only after a person redrove the submission without them. */
+  readonly missingAttachments: readonly { readonly filename: string | null; readonly code: string }[]
+  /**
+   * Call it right before the request that makes the case, in a form with `repeatable: 'until-acting'`: when it has
+   * resolved, it is on record that the case system may have acted.
+   * @throws {AdapterError} ERR_ATTEMPT_LOST: another process took the submission over meanwhile; send nothing.
+   */
+  acting(): Promise<void>
   /** Carries form, submissionId and attempt. Never log answers. */
   readonly log: Logger
   /** The reference that an earlier attempt of this submission returned, if one did. */

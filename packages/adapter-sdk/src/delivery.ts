@@ -1,0 +1,213 @@
+/** One attempt: decrypt, check, hand over, and say what its end means. */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { AdapterError, PermanentError, UncertainError } from './errors.ts'
+import { errorName } from './events.ts'
+import type { Context, Form, Submission } from './form.ts'
+import { decryptCompact } from './protocol/jwe.ts'
+import type { Keyring } from './protocol/keyring.ts'
+import { parseSubmission, type SubmissionEnvelope } from './protocol/submission.ts'
+import type { Claim, Ending, LossIs } from './work.ts'
+
+/** When and how often a failed attempt is repeated. */
+export interface RetryPolicy {
+  /** Before the first retry, in seconds; doubled each time. */
+  readonly delaySeconds: number
+  readonly delayMaxSeconds: number
+  /** Retries after the first attempt. */
+  readonly limit: number
+}
+
+export interface DeliveryOptions {
+  readonly keyring: Keyring
+  readonly retry: RetryPolicy
+  /** Makes what the handler may use. */
+  readonly context: (envelope: SubmissionEnvelope, signal: AbortSignal) => Context
+  /** Aborts when the process stops and the attempt has to end. */
+  readonly signal: AbortSignal
+}
+
+/** Runs one attempt and decides, by type alone, what its end means. Never throws. */
+export async function deliver(claim: Claim, form: Form, options: DeliveryOptions): Promise<Ending> {
+  const ending = await attempt(claim, form, options)
+  if (ending.outcome !== 'retry' || claim.retries <= options.retry.limit) return ending
+  return {
+    outcome: 'dead',
+    code: ending.uncertain ? 'ERR_OUTCOME_UNCERTAIN' : 'ERR_RETRIES_EXHAUSTED',
+    reason: `${claim.retries} attempts failed, the last with ${ending.code}: ${ending.reason}`,
+    uncertain: ending.uncertain,
+    reference: ending.reference,
+  }
+}
+
+/** What losing the process during an attempt means for this form. */
+export function lossIs(form: Form): LossIs {
+  if (form.repeatable === 'until-acting') return 'uncertain-if-acting'
+  return form.repeatable === false ? 'uncertain' : 'repeatable'
+}
+
+async function attempt(claim: Claim, form: Form, options: DeliveryOptions): Promise<Ending> {
+  // Whatever is found wrong before the handler runs leaves open whether an earlier attempt reached the case system.
+  const dead = (code: string, reason: string): Ending => ({ outcome: 'dead', code, reason, uncertain: claim.uncertain })
+
+  let envelope: SubmissionEnvelope
+  try {
+    const { plaintext } = await decryptCompact(claim.jwe, options.keyring)
+    envelope = parseSubmission(plaintext)
+  } catch (error) {
+    if (error instanceof AdapterError) return dead(error.code, error.message)
+    return retry(claim, options, 'ERR_INTERNAL', errorName(error), claim.uncertain)
+  }
+
+  const validated = await validate(form.answers, envelope)
+  if ('problem' in validated) return dead('ERR_ANSWERS_INVALID', validated.problem)
+  const { submission } = validated
+
+  if (claim.uncertain && form.confirm === undefined && !claim.approved) {
+    return dead('ERR_OUTCOME_UNCERTAIN', 'an earlier attempt ended unknown, and the form has no way to confirm it')
+  }
+  return await run(claim, form, options, envelope, submission)
+}
+
+async function run(
+  claim: Claim,
+  form: Form,
+  options: DeliveryOptions,
+  envelope: SubmissionEnvelope,
+  submission: Submission,
+): Promise<Ending> {
+  const limit = new AbortController()
+  const signal = AbortSignal.any([options.signal, limit.signal])
+  const context = tracked(options.context(envelope, signal))
+  const timeoutSeconds = form.timeoutSeconds ?? 300
+
+  /** Confirms first if that is needed; found: done. Absent: the submission is handled. */
+  async function work(): Promise<Ending> {
+    if (claim.uncertain && form.confirm !== undefined) {
+      context.phase = 'confirming'
+      const found = await form.confirm(submission, context)
+      if (found !== undefined) return { outcome: 'delivered', reference: found.reference ?? null, confirmed: true }
+      context.phase = 'handling'
+    }
+    const outcome = await form.handle(submission, context)
+    return { outcome: 'delivered', reference: outcome?.reference ?? null, confirmed: false }
+  }
+
+  const working = work().catch((error: unknown) => failure(claim, form, options, context, error))
+  const given = await within(working, timeoutSeconds * 1000)
+  if (given !== undefined) return given
+  limit.abort(new AdapterError('ERR_ATTEMPT_TIMEOUT', `the attempt took longer than ${timeoutSeconds} seconds`))
+  // A handler that heeds the signal says itself how far it came.
+  const late = await within(working, ABORT_GRACE_MILLISECONDS)
+  if (late !== undefined) return late
+  const reason = `the handler did not end within ${timeoutSeconds} seconds, nor when it was told to`
+  return ended(claim, form, options, context, { code: 'ERR_ATTEMPT_TIMEOUT', reason, unknown: context.mayHaveActed(form) })
+}
+
+const ABORT_GRACE_MILLISECONDS = 5_000
+
+type Tracked = Context & { phase: 'handling' | 'confirming'; mayHaveActed(form: Form): boolean }
+
+/** Remembers whether the handler said that it acts. */
+function tracked(context: Context): Tracked {
+  let acted = false
+  return {
+    ...context,
+    phase: 'handling',
+    async acting() {
+      await context.acting()
+      acted = true
+    },
+    mayHaveActed: (form) => lossIs(form) === 'uncertain' || (lossIs(form) === 'uncertain-if-acting' && acted),
+  }
+}
+
+function failure(claim: Claim, form: Form, options: DeliveryOptions, context: Tracked, error: unknown): Ending {
+  if (error instanceof PermanentError) {
+    const uncertain = context.phase === 'confirming'
+    return { outcome: 'dead', code: error.code, reason: error.message, uncertain, reference: error.reference }
+  }
+  if (error instanceof UncertainError) {
+    const { code, message: reason, reference } = error
+    return ended(claim, form, options, context, { code, reason, reference, unknown: form.repeatable !== true })
+  }
+  const ours = error instanceof AdapterError
+  return ended(claim, form, options, context, {
+    code: ours ? error.code : 'ERR_HANDLER_FAILED',
+    reason: ours ? error.message : described(error),
+    unknown: false,
+    delaySeconds: retryAfterSeconds(error),
+  })
+}
+
+interface End {
+  readonly code: string
+  readonly reason: string
+  /** Whether the case system may have acted in this attempt. */
+  readonly unknown: boolean
+  readonly reference?: string | undefined
+  readonly delaySeconds?: number | undefined
+}
+
+function ended(claim: Claim, form: Form, options: DeliveryOptions, context: Tracked, end: End): Ending {
+  const uncertain = end.unknown || context.phase === 'confirming'
+  if (uncertain && form.confirm === undefined) {
+    return { outcome: 'dead', code: end.code, reason: end.reason, uncertain, reference: end.reference }
+  }
+  return { ...retry(claim, options, end.code, end.reason, uncertain, end.delaySeconds), reference: end.reference }
+}
+
+function retry(
+  claim: Claim,
+  options: DeliveryOptions,
+  code: string,
+  reason: string,
+  uncertain: boolean,
+  atLeastSeconds = 0,
+): Ending & { outcome: 'retry' } {
+  const { delaySeconds, delayMaxSeconds } = options.retry
+  const backoff = Math.min(delayMaxSeconds, delaySeconds * 2 ** Math.min(claim.retries - 1, 30))
+  // A quarter more or less, so that what failed together does not come back together.
+  const jittered = backoff * (0.75 + Math.random() / 2)
+  return { outcome: 'retry', code, reason, uncertain, delaySeconds: Math.max(jittered, Math.min(atLeastSeconds, delayMaxSeconds)) }
+}
+
+async function validate(
+  schema: StandardSchemaV1 | undefined,
+  envelope: SubmissionEnvelope,
+): Promise<{ submission: Submission } | { problem: string }> {
+  const { serviceSlug, submissionId, submissionAnswers } = envelope
+  if (schema === undefined) return { submission: { serviceSlug, submissionId, submissionAnswers } }
+  const result = await schema['~standard'].validate(submissionAnswers)
+  if (result.issues === undefined) return { submission: { serviceSlug, submissionId, submissionAnswers: result.value } }
+  // The message of an issue may quote the answer; its path cannot.
+  const fields = result.issues.map(({ path }) =>
+    (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
+  )
+  const named = [...new Set(fields)].map((field) => field || '(the answers as a whole)')
+  return { problem: `the answers do not fit the schema at: ${named.slice(0, 20).join(', ')}` }
+}
+
+/** A foreign error by name and code only: its message may quote the citizen. */
+function described(error: unknown): string {
+  if (error instanceof Error) return `the handler threw ${errorName(error)}`
+  return `the handler threw a ${typeof error}, not an Error; throw an Error, PermanentError or UncertainError`
+}
+
+/** An error may carry how long its target wants to be left alone. */
+function retryAfterSeconds(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('retryAfterSeconds' in error)) return undefined
+  const seconds = error.retryAfterSeconds
+  return typeof seconds === 'number' && seconds > 0 ? seconds : undefined
+}
+
+async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds)
+  })
+  try {
+    return await Promise.race([promise, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -4,7 +4,7 @@ import { bossDatabase, type Queryable, SCHEMA } from './database.ts'
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
 import { groupCommit } from './group-commit.ts'
-import { queueEntry, type Store } from './store.ts'
+import { queueEntry, type Store, WAITING_CHANNEL } from './store.ts'
 
 /** A submission as it is taken in. */
 export interface Incoming {
@@ -156,7 +156,12 @@ export class Inbox {
     )
     for (const [form, entries] of queued) {
       const db = bossDatabase(transaction)
-      await this.#store.boss.insert(form, entries.map(({ id }) => queueEntry(id)), { db })
+      await this.#store.boss.insert(
+        form,
+        entries.map(({ id }) => queueEntry(id)),
+        { db },
+      )
+      await transaction.query('SELECT pg_notify($1, $2)', [WAITING_CHANNEL, form])
     }
     return results
   }

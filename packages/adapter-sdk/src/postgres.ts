@@ -49,16 +49,49 @@ export async function openPostgres(url: string, emit: Emit, connections = 10): P
         client.release(broken)
       }
     },
-    async listen(channel, onNotify) {
-      const client = new pg.Client(options)
-      client.on('error', () => undefined) // the poll notices; the caller listens again
-      client.on('notification', (notification) => onNotify(notification.payload ?? ''))
-      await client.connect()
-      await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`)
-      return { close: () => client.end() }
-    },
+    listen: (channel, onNotify) => listen(options, channel, onNotify),
     close: () => pool.end(),
   }
   await database.query('SELECT 1')
   return database
+}
+
+/** One connection of its own, made again whenever it breaks. What was missed meanwhile, the poll finds. */
+async function listen(
+  options: pg.ClientConfig,
+  channel: string,
+  onNotify: (payload: string) => void,
+): Promise<{ close(): Promise<void> }> {
+  let closed = false
+  let client: pg.Client | undefined
+  let again: NodeJS.Timeout | undefined
+
+  async function connect(): Promise<void> {
+    const next = new pg.Client(options)
+    const lost = () => {
+      if (closed || client !== next) return
+      client = undefined
+      again = setTimeout(() => void connect().catch(() => undefined), 1000)
+    }
+    client = next
+    next.on('error', lost)
+    next.on('end', lost)
+    next.on('notification', ({ payload }) => onNotify(payload ?? ''))
+    try {
+      await next.connect()
+      await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`)
+    } catch (error) {
+      lost()
+      throw error
+    }
+  }
+
+  await connect()
+  return {
+    async close() {
+      closed = true
+      clearTimeout(again)
+      await client?.end().catch(() => undefined)
+    },
+  }
 }

@@ -63,6 +63,9 @@ const SUPERVISE_SECONDS = 10
 /** How long work may go without a sign of life before it is given to another process, in seconds. */
 export const HEARTBEAT_SECONDS = 30
 
+/** Name of the notification that a submission waits; the payload is its form. */
+export const WAITING_CHANNEL = 'formbuilder_waiting'
+
 // pg-boss decides nothing about retries: an entry lost by a dead process goes back at once and for ever, and an entry
 // that waits is never dropped (the default drops it after 14 days). What a failure means is decided in delivery.ts.
 const QUEUE = {

@@ -1,0 +1,166 @@
+/** The environment, read once. Nothing else in the package reads `process.env`. */
+import { AdapterError } from './errors.ts'
+import { type Keyring, parseKeyring } from './protocol/keyring.ts'
+import { choice, integer, list, readSettings, required, text, type Values } from './settings.ts'
+
+/** Every setting of an adapter: the table in README.md is checked against this one. */
+export const SETTINGS = {
+  PORT: integer('Port to listen on; 0 takes any free one', { default: 3000, min: 0, max: 65_535 }),
+  LISTEN_HOST: text('Address to listen on', { default: '::' }),
+  HOST: text('Public name of this adapter: file links are `https://HOST/v1/attachments/<id>`', { default: 'localhost' }),
+  TLS_CERT_FILE: text('PEM file with the certificate chain; read again when it changes'),
+  TLS_KEY_FILE: text('PEM file with the private key; read again when it changes'),
+  TRUST_PROXY: list(
+    'Addresses or networks of the ingress that ends TLS. Only then the port speaks plain HTTP, and only to them',
+  ),
+  JWE_SHARED_KEY: text('Shared key of every form that has none of its own: 16 or 32 ASCII characters', { secret: true }),
+  JWE_PREVIOUS_KEYS: list('Keys that are still accepted while the sender\'s queue drains, newest first', { secret: true }),
+  DATABASE_URL: text('PostgreSQL, with `sslmode` and `sslrootcert` as libpq has them. Absent: the embedded store', {
+    secret: true,
+  }),
+  DATABASE_CONNECTIONS: integer('Connections to PostgreSQL at most', { default: 10, min: 2, max: 100 }),
+  DATA_DIR: text('Folder of the embedded store, and of captured files without `DATABASE_URL`', { default: './data' }),
+  ADAPTER_ROLE: choice('Whether this process takes submissions in, hands them over, or both', ['all', 'web', 'worker'], {
+    default: 'all',
+  }),
+  CONCURRENCY: integer('Attempts at the same time in one process', { default: 16, min: 1, max: 1000 }),
+  RETRY_DELAY_SECONDS: integer('Before the first retry; doubled each time, a quarter more or less', {
+    default: 30,
+    min: 1,
+    max: 86_400,
+    unit: 'seconds',
+  }),
+  RETRY_DELAY_MAX_SECONDS: integer('Longest wait between two attempts', {
+    default: 21_600,
+    min: 1,
+    max: 86_400,
+    unit: 'seconds',
+  }),
+  RETRY_LIMIT: integer('Retries after the first attempt, then it is a dead letter (the defaults span three days or more)', {
+    default: 25,
+    min: 0,
+    max: 1000,
+  }),
+  KEEP_DAYS: integer('How long a delivered or discarded submission is remembered, so that a repeat is known', {
+    default: 28,
+    min: 1,
+    max: 3650,
+    unit: 'days',
+  }),
+  ATTACHMENT_KEEP_DAYS: integer('How long files and answers stay, encrypted, after the case is made', {
+    default: 7,
+    min: 1,
+    max: 365,
+    unit: 'days',
+  }),
+  ATTACHMENT_HOSTS: list(
+    'Hosts that file links may lead to. `*` stands for one label; an entry with a port is one origin, which alone may be private',
+  ),
+  ATTACHMENT_LIMIT_BYTES: integer('Largest file, encrypted', {
+    default: 104_857_616,
+    min: 16,
+    max: 10_737_418_240,
+    unit: 'bytes',
+  }),
+  ATTACHMENT_TOTAL_BYTES: integer('All files of a submission together, encrypted', {
+    default: 524_288_000,
+    min: 16,
+    max: 107_374_182_400,
+    unit: 'bytes',
+  }),
+  ATTACHMENT_LIMIT_COUNT: integer('Files in a submission', { default: 100, min: 0, max: 500 }),
+  ATTACHMENT_TIMEOUT_SECONDS: integer('For all files of a submission; less than the sender\'s own patience', {
+    default: 45,
+    min: 1,
+    max: 600,
+    unit: 'seconds',
+  }),
+  BODY_LIMIT_BYTES: integer('Largest request body', { default: 2_097_152, min: 1024, max: 67_108_864, unit: 'bytes' }),
+  ACCEPT_WAITING_LIMIT: integer('Requests that may wait to be stored before new ones get 503', {
+    default: 1000,
+    min: 1,
+    max: 100_000,
+  }),
+  STOP_GRACE_SECONDS: integer('How long requests and attempts may go on after SIGTERM', {
+    default: 25,
+    min: 0,
+    max: 3600,
+    unit: 'seconds',
+  }),
+  LOG_LEVEL: choice('Least severe log lines that are written', ['debug', 'info', 'warn', 'error', 'silent'], {
+    default: 'info',
+  }),
+  METRICS_AUTH_USERNAME: text('User name for `/metrics`; without both, `/metrics` answers 404'),
+  METRICS_AUTH_PASSWORD: text('Password for `/metrics`', { secret: true }),
+}
+
+export type Config = Values<typeof SETTINGS> & {
+  /** Keys by form. */
+  readonly keyrings: Readonly<Record<string, Keyring>>
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Reads the settings for these forms. `also`: problems found elsewhere, to be reported with ours.
+ * @throws {AdapterError} ERR_CONFIG_INVALID: one message that names every problem, never a secret.
+ */
+export function loadConfig(environment: Environment, forms: readonly string[], also: readonly string[] = []): Config {
+  const { values, problems } = readSettings(SETTINGS, environment)
+  const keyrings: Record<string, Keyring> = {}
+  const all = [...also, ...problems, ...together(values)]
+  for (const form of forms) {
+    const keyring = readKeyring(environment, form)
+    if ('problem' in keyring) all.push(keyring.problem)
+    else keyrings[form] = keyring.value
+  }
+  const found = [...new Set(all)]
+  if (found.length > 0) {
+    throw new AdapterError('ERR_CONFIG_INVALID', `${found.length} setting${found.length === 1 ? '' : 's'} to put right:\n- ${found.join('\n- ')}`)
+  }
+  return { ...values, keyrings }
+}
+
+/** `JWE_SHARED_KEY__COMPLAINT` for the form `complaint`: what stands after the two underscores. */
+export function formSuffix(form: string): string {
+  return form.toUpperCase().replaceAll('-', '_')
+}
+
+function readKeyring(environment: Environment, form: string): { value: Keyring } | { problem: string } {
+  const own = `JWE_SHARED_KEY__${formSuffix(form)}`
+  const name = environment[own] ? own : 'JWE_SHARED_KEY'
+  const previousName = environment[own] ? `JWE_PREVIOUS_KEYS__${formSuffix(form)}` : 'JWE_PREVIOUS_KEYS'
+  const current = required('').read(environment[name] || undefined)
+  if ('problem' in current) {
+    return { problem: 'JWE_SHARED_KEY is missing: 16 or 32 ASCII characters, shared with the sender' }
+  }
+  const previous = list('').read(environment[previousName] || undefined)
+  try {
+    return { value: parseKeyring(current.value, 'value' in previous ? previous.value : []) }
+  } catch (error) {
+    if (error instanceof AdapterError) return { problem: `${name}, ${previousName}: ${error.message}` }
+    throw error
+  }
+}
+
+/** What can only be seen of several settings at once. */
+function together(values: Partial<Values<typeof SETTINGS>>): string[] {
+  const problems: string[] = []
+  const certificate = [values.TLS_CERT_FILE, values.TLS_KEY_FILE].filter((file) => file !== undefined)
+  const behindProxy = (values.TRUST_PROXY ?? []).length > 0
+  if (values.ADAPTER_ROLE !== 'worker' && certificate.length < 2 && !behindProxy) {
+    problems.push('TLS_CERT_FILE and TLS_KEY_FILE are needed, unless TRUST_PROXY names the ingress that ends TLS')
+  }
+  if (certificate.length === 1) problems.push('TLS_CERT_FILE and TLS_KEY_FILE go together')
+  if (certificate.length === 2 && behindProxy) problems.push('TRUST_PROXY and TLS_CERT_FILE exclude each other')
+  if ((values.METRICS_AUTH_USERNAME === undefined) !== (values.METRICS_AUTH_PASSWORD === undefined)) {
+    problems.push('METRICS_AUTH_USERNAME and METRICS_AUTH_PASSWORD go together')
+  }
+  if ((values.RETRY_DELAY_MAX_SECONDS ?? 0) < (values.RETRY_DELAY_SECONDS ?? 0)) {
+    problems.push('RETRY_DELAY_MAX_SECONDS must not be less than RETRY_DELAY_SECONDS')
+  }
+  if (values.ADAPTER_ROLE !== 'all' && values.DATABASE_URL === undefined && values.ADAPTER_ROLE !== undefined) {
+    problems.push('ADAPTER_ROLE web or worker needs DATABASE_URL: the embedded store belongs to one process')
+  }
+  return problems
+}

@@ -1,0 +1,37 @@
+/** Operational log: the typed events and nothing else, as JSON lines. */
+import pino, { type Logger } from 'pino'
+import type { AdapterEvent, Emit } from './events.ts'
+
+/** A log to standard output, in JSON lines with `time` in ISO 8601. */
+export function createLog(level: string): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } })
+}
+
+/** Writes each event as one line. */
+export function logEvents(log: Logger): Emit {
+  return (event) => log[LEVELS[event.event]](event, event.event)
+}
+
+const LEVELS: Readonly<Record<AdapterEvent['event'], 'debug' | 'info' | 'warn' | 'error'>> = {
+  'adapter.started': 'info',
+  'adapter.stopping': 'info',
+  'adapter.stopped': 'info',
+  'submission.accepted': 'info',
+  'submission.duplicate': 'info',
+  'submission.replaced': 'info',
+  'submission.refused': 'warn',
+  'attachment.captured': 'debug',
+  'attachment.failed': 'warn',
+  'attachment.served': 'info',
+  'attachment.refused': 'warn',
+  'attempt.started': 'debug',
+  'submission.delivered': 'info',
+  'attempt.failed': 'warn',
+  'submission.dead': 'error',
+  'submission.redriven': 'info',
+  'submission.discarded': 'info',
+  'inbox.committed': 'debug',
+  'inbox.failed': 'error',
+  'inbox.swept': 'info',
+  'internal.failed': 'error',
+}

@@ -1,0 +1,155 @@
+/** Takes waiting submissions and runs their attempts, as many at a time as it is told. */
+import type { Database } from './database.ts'
+import { type Emit, errorName } from './events.ts'
+import { HEARTBEAT_SECONDS, WAITING_CHANNEL } from './store.ts'
+import type { Claim, Ending, LossIs, Work } from './work.ts'
+
+export interface WorkerOptions {
+  readonly database: Database
+  readonly work: Work
+  readonly forms: ReadonlyMap<string, LossIs>
+  readonly concurrency: number
+  readonly emit: Emit
+  /** Runs one attempt; never throws. `signal` aborts when the process cannot wait for it any longer. */
+  readonly deliver: (claim: Claim, signal: AbortSignal) => Promise<Ending>
+}
+
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #running = new Map<string, { claim: Claim; done: Promise<void> }>()
+  readonly #giveUp = new AbortController()
+  #stopping = false
+  #wake: () => void = () => undefined
+  #awake = false
+  #loop: Promise<void> = Promise.resolve()
+  #heartbeat: NodeJS.Timeout | undefined
+  #listening: { close(): Promise<void> } | undefined
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+  }
+
+  /** Attempts that run now. */
+  get running(): number {
+    return this.#running.size
+  }
+
+  async start(): Promise<void> {
+    this.#listening = await this.#options.database.listen(WAITING_CHANNEL, () => this.wake())
+    this.#heartbeat = setInterval(() => void this.#beat(), (HEARTBEAT_SECONDS / 3) * 1000)
+    this.#loop = this.#run()
+  }
+
+  /** Looks for work now instead of at the next poll. */
+  wake(): void {
+    this.#awake = true
+    this.#wake()
+  }
+
+  /** Takes nothing more, waits for what runs, and after `graceSeconds` aborts it. */
+  async stop(graceSeconds: number): Promise<void> {
+    this.#stopping = true
+    this.wake()
+    await this.#listening?.close().catch(() => undefined)
+    await this.#loop
+    const giveUp = setTimeout(() => this.#giveUp.abort(new Error('the process stops')), graceSeconds * 1000)
+    const abandon = new Promise<void>((resolve) => {
+      setTimeout(resolve, graceSeconds * 1000 + ABANDON_MILLISECONDS).unref()
+    })
+    await Promise.race([Promise.all([...this.#running.values()].map(({ done }) => done)), abandon])
+    clearTimeout(giveUp)
+    clearInterval(this.#heartbeat)
+  }
+
+  async #run(): Promise<void> {
+    const forms = [...this.#options.forms]
+    for (let turn = 0; !this.#stopping; turn++) {
+      this.#awake = false
+      let found = 0
+      // Another form comes first each turn, so that one with a long queue does not starve the others.
+      for (const index of forms.keys()) {
+        const [form, lossIs] = forms[(turn + index) % forms.length] as [string, LossIs]
+        const free = this.#options.concurrency - this.#running.size
+        if (free <= 0 || this.#stopping) break
+        found += await this.#take(form, free, lossIs)
+      }
+      if (found === 0 || this.#running.size >= this.#options.concurrency) await this.#pause()
+    }
+  }
+
+  async #take(form: string, most: number, lossIs: LossIs): Promise<number> {
+    try {
+      const claims = await this.#options.work.claim(form, most, lossIs)
+      for (const claim of claims) this.#start(claim)
+      return claims.length
+    } catch (error) {
+      this.#options.emit({ event: 'inbox.failed', during: 'claim', code: errorName(error) })
+      return 0
+    }
+  }
+
+  #start(claim: Claim): void {
+    const done = this.#attempt(claim).finally(() => {
+      this.#running.delete(claim.id)
+      this.wake()
+    })
+    this.#running.set(claim.id, { claim, done })
+  }
+
+  async #attempt(claim: Claim): Promise<void> {
+    const { form, submissionId, attempt } = claim
+    const { emit, deliver } = this.#options
+    emit({ event: 'attempt.started', form, submissionId, attempt })
+    const started = performance.now()
+    const ending = await deliver(claim, this.#giveUp.signal)
+    const milliseconds = Math.round(performance.now() - started)
+    await this.#settle(claim, ending)
+    const about = { form, submissionId, attempt }
+    if (ending.outcome === 'delivered') {
+      emit({ event: 'submission.delivered', ...about, milliseconds, confirmed: ending.confirmed })
+    } else {
+      const retryInSeconds = ending.outcome === 'retry' ? Math.round(ending.delaySeconds) : 0
+      emit({ event: 'attempt.failed', ...about, milliseconds, code: ending.code, retryInSeconds })
+      if (ending.outcome === 'dead') {
+        emit({ event: 'submission.dead', ...about, code: ending.code, uncertain: ending.uncertain })
+      }
+    }
+  }
+
+  /** What happened is known now and nowhere else: it is written down, however long the store is away. */
+  async #settle(claim: Claim, ending: Ending): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#options.work.settle(claim, ending)
+      } catch (error) {
+        this.#options.emit({ event: 'inbox.failed', during: 'settle', code: errorName(error) })
+        if (this.#giveUp.signal.aborted) return
+        await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS))
+      }
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const claims = [...this.#running.values()].map(({ claim }) => claim)
+    if (claims.length === 0) return
+    await this.#options.work.heartbeat(claims).catch((error: unknown) => {
+      this.#options.emit({ event: 'inbox.failed', during: 'heartbeat', code: errorName(error) })
+    })
+  }
+
+  /** Until somebody wakes us, or the next poll: retries that fall due notify nobody. */
+  async #pause(): Promise<void> {
+    if (this.#awake) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, POLL_MILLISECONDS)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = () => undefined
+  }
+}
+
+const POLL_MILLISECONDS = 1000
+const ABANDON_MILLISECONDS = 6000

@@ -7,22 +7,32 @@ import { choice, integer, list, readSettings, required, text, type Values } from
 export const SETTINGS = {
   PORT: integer('Port to listen on; 0 takes any free one', { default: 3000, min: 0, max: 65_535 }),
   LISTEN_HOST: text('Address to listen on', { default: '::' }),
-  HOST: text('Public name of this adapter: file links are `https://HOST/v1/attachments/<id>`', { default: 'localhost' }),
+  HOST: text('Public name of this adapter: file links are `https://HOST/v1/attachments/<id>`', {
+    default: 'localhost',
+  }),
   TLS_CERT_FILE: text('PEM file with the certificate chain; read again when it changes'),
   TLS_KEY_FILE: text('PEM file with the private key; read again when it changes'),
   TRUST_PROXY: list(
     'Addresses or networks of the ingress that ends TLS. Only then the port speaks plain HTTP, and only to them',
   ),
-  JWE_SHARED_KEY: text('Shared key of every form that has none of its own: 16 or 32 ASCII characters', { secret: true }),
-  JWE_PREVIOUS_KEYS: list('Keys that are still accepted while the sender\'s queue drains, newest first', { secret: true }),
+  JWE_SHARED_KEY: text('Shared key of every form that has none of its own: 16 or 32 ASCII characters', {
+    secret: true,
+  }),
+  JWE_PREVIOUS_KEYS: list("Keys that are still accepted while the sender's queue drains, newest first", {
+    secret: true,
+  }),
   DATABASE_URL: text('PostgreSQL, with `sslmode` and `sslrootcert` as libpq has them. Absent: the embedded store', {
     secret: true,
   }),
   DATABASE_CONNECTIONS: integer('Connections to PostgreSQL at most', { default: 10, min: 2, max: 100 }),
   DATA_DIR: text('Folder of the embedded store, and of captured files without `DATABASE_URL`', { default: './data' }),
-  ADAPTER_ROLE: choice('Whether this process takes submissions in, hands them over, or both', ['all', 'web', 'worker'], {
-    default: 'all',
-  }),
+  ADAPTER_ROLE: choice(
+    'Whether this process takes submissions in, hands them over, or both',
+    ['all', 'web', 'worker'],
+    {
+      default: 'all',
+    },
+  ),
   CONCURRENCY: integer('Attempts at the same time in one process', { default: 16, min: 1, max: 1000 }),
   RETRY_DELAY_SECONDS: integer('Before the first retry; doubled each time, a quarter more or less', {
     default: 30,
@@ -36,11 +46,14 @@ export const SETTINGS = {
     max: 86_400,
     unit: 'seconds',
   }),
-  RETRY_LIMIT: integer('Retries after the first attempt, then it is a dead letter (the defaults span three days or more)', {
-    default: 25,
-    min: 0,
-    max: 1000,
-  }),
+  RETRY_LIMIT: integer(
+    'Retries after the first attempt, then it is a dead letter (the defaults span three days or more)',
+    {
+      default: 25,
+      min: 0,
+      max: 1000,
+    },
+  ),
   KEEP_DAYS: integer('How long a delivered or discarded submission is remembered, so that a repeat is known', {
     default: 28,
     min: 1,
@@ -69,7 +82,7 @@ export const SETTINGS = {
     unit: 'bytes',
   }),
   ATTACHMENT_LIMIT_COUNT: integer('Files in a submission', { default: 100, min: 0, max: 500 }),
-  ATTACHMENT_TIMEOUT_SECONDS: integer('For all files of a submission; less than the sender\'s own patience', {
+  ATTACHMENT_TIMEOUT_SECONDS: integer("For all files of a submission; less than the sender's own patience", {
     default: 45,
     min: 1,
     max: 600,
@@ -116,7 +129,10 @@ export function loadConfig(environment: Environment, forms: readonly string[], a
   }
   const found = [...new Set(all)]
   if (found.length > 0) {
-    throw new AdapterError('ERR_CONFIG_INVALID', `${found.length} setting${found.length === 1 ? '' : 's'} to put right:\n- ${found.join('\n- ')}`)
+    throw new AdapterError(
+      'ERR_CONFIG_INVALID',
+      `${found.length} setting${found.length === 1 ? '' : 's'} to put right:\n- ${found.join('\n- ')}`,
+    )
   }
   return { ...values, keyrings }
 }

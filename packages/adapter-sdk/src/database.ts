@@ -19,6 +19,8 @@ export interface Database extends Queryable {
 export const SCHEMA = 'formbuilder'
 
 /** What pg-boss needs of a database: one function. */
-export function bossDatabase(queryable: Queryable): { executeSql(text: string, values?: unknown[]): Promise<{ rows: object[] }> } {
+export function bossDatabase(queryable: Queryable): {
+  executeSql(text: string, values?: unknown[]): Promise<{ rows: object[] }>
+} {
   return { executeSql: async (text, values) => ({ rows: await queryable.query(text, values) }) }
 }

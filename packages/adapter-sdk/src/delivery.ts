@@ -100,7 +100,11 @@ async function run(
   const late = await within(working, ABORT_GRACE_MILLISECONDS)
   if (late !== undefined) return late
   const reason = `the handler did not end within ${timeoutSeconds} seconds, nor when it was told to`
-  return ended(claim, form, options, context, { code: 'ERR_ATTEMPT_TIMEOUT', reason, unknown: context.mayHaveActed(form) })
+  return ended(claim, form, options, context, {
+    code: 'ERR_ATTEMPT_TIMEOUT',
+    reason,
+    unknown: context.mayHaveActed(form),
+  })
 }
 
 const ABORT_GRACE_MILLISECONDS = 5_000
@@ -168,7 +172,13 @@ function retry(
   const backoff = Math.min(delayMaxSeconds, delaySeconds * 2 ** Math.min(claim.retries - 1, 30))
   // A quarter more or less, so that what failed together does not come back together.
   const jittered = backoff * (0.75 + Math.random() / 2)
-  return { outcome: 'retry', code, reason, uncertain, delaySeconds: Math.max(jittered, Math.min(atLeastSeconds, delayMaxSeconds)) }
+  return {
+    outcome: 'retry',
+    code,
+    reason,
+    uncertain,
+    delaySeconds: Math.max(jittered, Math.min(atLeastSeconds, delayMaxSeconds)),
+  }
 }
 
 async function validate(

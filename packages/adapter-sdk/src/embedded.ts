@@ -89,4 +89,3 @@ function wrap(pglite: PGlite, onClose: () => void): Database {
     },
   }
 }
-

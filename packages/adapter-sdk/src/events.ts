@@ -8,7 +8,12 @@ export interface About {
 }
 
 export type AdapterEvent =
-  | { readonly event: 'adapter.started'; readonly port: number; readonly store: 'embedded' | 'postgres'; readonly forms: number }
+  | {
+      readonly event: 'adapter.started'
+      readonly port: number
+      readonly store: 'embedded' | 'postgres'
+      readonly forms: number
+    }
   | { readonly event: 'adapter.stopping' }
   | { readonly event: 'adapter.stopped' }
   | (About & {
@@ -51,7 +56,12 @@ export type AdapterEvent =
   | (About & { readonly event: 'submission.discarded'; readonly by: string })
   | { readonly event: 'inbox.committed'; readonly submissions: number; readonly milliseconds: number }
   | { readonly event: 'inbox.failed'; readonly during: string; readonly code: string }
-  | { readonly event: 'inbox.swept'; readonly submissions: number; readonly files: number; readonly oldDeadLetters: number }
+  | {
+      readonly event: 'inbox.swept'
+      readonly submissions: number
+      readonly files: number
+      readonly oldDeadLetters: number
+    }
   | { readonly event: 'internal.failed'; readonly during: string; readonly code: string }
 
 /** Takes one event. Must not throw. */

@@ -7,6 +7,8 @@ import type { Logger } from 'pino'
 export interface Form<Schema extends StandardSchemaV1 = StandardSchemaV1> {
   /** Path that the sender posts to, from the root: `/v2/complaint`. */
   readonly path: string
+  /** Other paths that are answered the same. */
+  readonly aliases?: readonly string[]
   /** Accepted `serviceSlug`s. Absent: any, because a renamed form changes its slug. */
   readonly services?: readonly string[]
   /** Any Standard Schema. Absent: the answers arrive as they were sent. */

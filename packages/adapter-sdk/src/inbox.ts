@@ -19,8 +19,8 @@ export interface Incoming {
 
 /** A file of a submission, in its order there: captured, or missing for a reason. */
 export type StoredFile =
-  | { readonly id: string; readonly bytes: number; readonly sha256: string }
-  | { readonly missing: string }
+  | { readonly id: string; readonly bytes: number; readonly plaintextBytes: number; readonly sha256: string }
+  | { readonly missing: string; readonly message: string }
 
 /** `accepted`: taken in once. `duplicate`: held already, nothing happened. `replaced`: it took the place of a dead letter. */
 export type Accepted = 'accepted' | 'duplicate' | 'replaced'
@@ -58,7 +58,9 @@ export class Inbox {
    */
   async accept(incoming: Incoming): Promise<Accepted> {
     if (this.#commit.waiting >= this.#mostWaiting) {
-      throw new AdapterError('ERR_INBOX_FULL', `${this.#mostWaiting} submissions are waiting to be stored`, { retryable: true })
+      throw new AdapterError('ERR_INBOX_FULL', `${this.#mostWaiting} submissions are waiting to be stored`, {
+        retryable: true,
+      })
     }
     return await this.#commit.add(incoming)
   }
@@ -66,10 +68,9 @@ export class Inbox {
   /** Whether `accept` would do anything: asked before the files of a repeated submission are fetched again. */
   async isHeld(form: string, submissionId: string): Promise<boolean> {
     const rows = await this.#guard('look up', () =>
-      this.#store.database.query(
-        `SELECT 1 FROM ${SCHEMA}.submission WHERE id = $1 AND NOT (${REPLACEABLE})`,
-        [inboxId(form, submissionId)],
-      ),
+      this.#store.database.query(`SELECT 1 FROM ${SCHEMA}.submission WHERE id = $1 AND NOT (${REPLACEABLE})`, [
+        inboxId(form, submissionId),
+      ]),
     )
     return rows.length > 0
   }
@@ -88,9 +89,7 @@ export class Inbox {
 
   /** Resolves when the store can be written to. @throws {AdapterError} ERR_INBOX_UNAVAILABLE */
   async check(): Promise<void> {
-    await this.#guard('check', () =>
-      this.#store.database.query(`UPDATE ${SCHEMA}.version SET version = version`),
-    )
+    await this.#guard('check', () => this.#store.database.query(`UPDATE ${SCHEMA}.version SET version = version`))
   }
 
   async #write(items: readonly Incoming[]): Promise<Accepted[]> {
@@ -117,8 +116,8 @@ export class Inbox {
     const results = new Map<string, Accepted>()
     const input = JSON.stringify(rows)
     const inserted = await transaction.query<{ id: string }>(
-      `INSERT INTO ${SCHEMA}.submission (${COLUMNS}, state, code)
-       SELECT ${COLUMNS}, CASE WHEN code IS NULL THEN 'waiting' ELSE 'dead' END, code FROM ${RECORDSET}
+      `INSERT INTO ${SCHEMA}.submission (${COLUMNS}, state)
+       SELECT ${COLUMNS}, CASE WHEN code IS NULL THEN 'waiting' ELSE 'dead' END FROM ${RECORDSET}
        ORDER BY id -- replicas that take in the same submissions at once must lock them in one order
        ON CONFLICT (id) DO NOTHING RETURNING id`,
       [input],
@@ -127,9 +126,9 @@ export class Inbox {
     if (inserted.length < rows.length) {
       const replaced = await transaction.query<{ id: string }>(
         `UPDATE ${SCHEMA}.submission SET jwe = r.jwe, files = r.files, service_slug = r.service_slug,
-           state = CASE WHEN r.code IS NULL THEN 'waiting' ELSE 'dead' END, code = r.code, reason = NULL,
+           state = CASE WHEN r.code IS NULL THEN 'waiting' ELSE 'dead' END, code = r.code, reason = r.reason,
            retries = 0, due_at = NULL, changed_at = now(), traceparent = r.traceparent
-         FROM ${RECORDSET} r WHERE submission.id = r.id AND NOT (submission.id = ANY($2::uuid[])) AND ${REPLACEABLE}
+         FROM ${RECORDSET} WHERE submission.id = r.id AND NOT (submission.id = ANY($2::uuid[])) AND ${REPLACEABLE}
          RETURNING submission.id`,
         [input, inserted.map(({ id }) => id)],
       )
@@ -142,7 +141,9 @@ export class Inbox {
       }
     }
     const written = rows.filter(({ id }) => results.has(id))
-    const files = written.flatMap((each) => each.files.flatMap((file) => ('id' in file ? [{ id: file.id, submission: each.id }] : [])))
+    const files = written.flatMap((each) =>
+      each.files.flatMap((file) => ('id' in file ? [{ id: file.id, submission: each.id }] : [])),
+    )
     if (files.length > 0) {
       await transaction.query(
         `INSERT INTO ${SCHEMA}.attachment (id, submission)
@@ -191,14 +192,15 @@ interface Row {
   readonly files: readonly StoredFile[]
   readonly traceparent: string | null
   readonly code: string | null
+  readonly reason: string | null
 }
 
-const COLUMNS = 'id, form, submission_id, service_slug, jwe, files, traceparent'
+const COLUMNS = 'id, form, submission_id, service_slug, jwe, files, traceparent, code, reason'
 const RECORDSET = `json_to_recordset($1::text::json) AS r (id uuid, form text, submission_id text, service_slug text,
-  jwe text, files jsonb, traceparent text, code text)`
+  jwe text, files jsonb, traceparent text, code text, reason text)`
 
 function row(id: string, incoming: Incoming): Row {
-  const missing = incoming.files.some((file) => 'missing' in file)
+  const missing = incoming.files.flatMap((file) => ('missing' in file ? [`${file.message} (${file.missing})`] : []))
   return {
     id,
     form: incoming.form,
@@ -207,6 +209,7 @@ function row(id: string, incoming: Incoming): Row {
     jwe: incoming.jwe,
     files: incoming.files,
     traceparent: incoming.traceparent ?? null,
-    code: missing ? 'ERR_ATTACHMENT_MISSING' : null,
+    code: missing.length > 0 ? 'ERR_ATTACHMENT_MISSING' : null,
+    reason: missing.length > 0 ? missing.join('; ') : null,
   }
 }

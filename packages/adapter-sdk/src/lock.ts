@@ -14,7 +14,9 @@ export function lockFolder(folder: string): { release(): void } {
     file.exec('PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
   } catch (cause) {
     file.close()
-    throw new AdapterError('ERR_INBOX_LOCKED', `another process uses the data folder ${folder}; stop it first`, { cause })
+    throw new AdapterError('ERR_INBOX_LOCKED', `another process uses the data folder ${folder}; stop it first`, {
+      cause,
+    })
   }
   return { release: () => file.close() }
 }

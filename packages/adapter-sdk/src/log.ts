@@ -4,7 +4,12 @@ import type { AdapterEvent, Emit } from './events.ts'
 
 /** A log to standard output, in JSON lines with `time` in ISO 8601. */
 export function createLog(level: string): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } })
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  })
 }
 
 /** Writes each event as one line. */

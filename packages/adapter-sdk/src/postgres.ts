@@ -7,7 +7,11 @@ import { type Emit, errorName } from './events.ts'
  * Opens a pool. TLS options (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`) are taken from the URL as libpq spells them.
  * `connections`: how many at most (default 10).
  */
-export async function openPostgres(url: string, emit: Emit, connections = 10): Promise<Database> {
+export async function openPostgres(
+  url: string,
+  emit: Emit,
+  connections = 10,
+): Promise<Database & { readonly pool: pg.Pool }> {
   const options = {
     connectionString: url,
     application_name: 'formbuilder-adapter',
@@ -28,12 +32,18 @@ export async function openPostgres(url: string, emit: Emit, connections = 10): P
     }
   }
 
-  const database: Database = {
+  const database: Database & { readonly pool: pg.Pool } = {
+    pool,
     kind: 'postgres',
     query: wrap(pool),
     async transaction(work) {
       const client = await pool.connect()
       let broken: Error | undefined
+      // A connection that breaks while it is ours tells of it twice: to the query, and in an event that must be heard.
+      const lost = (error: Error) => {
+        broken = error
+      }
+      client.on('error', lost)
       try {
         await client.query('BEGIN')
         const result = await work({ query: wrap(client) })
@@ -46,6 +56,7 @@ export async function openPostgres(url: string, emit: Emit, connections = 10): P
         })
         throw error
       } finally {
+        client.off('error', lost)
         client.release(broken)
       }
     },

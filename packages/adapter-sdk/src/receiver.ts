@@ -14,6 +14,7 @@ import { parseSubmission, type SubmissionEnvelope } from './protocol/submission.
 export interface ReceivingForm {
   readonly name: string
   readonly path: string
+  readonly aliases?: readonly string[]
   readonly services?: readonly string[] | undefined
 }
 
@@ -35,7 +36,7 @@ export function receiver(options: ReceiverOptions): Middleware {
     textLimit: `${options.bodyLimitBytes}b`,
   })
   for (const form of options.forms) {
-    router.post(form.path, requireTextType, read, (ctx) => receive(ctx, form, options))
+    router.post([form.path, ...(form.aliases ?? [])], requireTextType, read, (ctx) => receive(ctx, form, options))
   }
   return router.routes() as unknown as Middleware // the router's own context type extends Koa's
 }

@@ -83,5 +83,13 @@ const MIGRATIONS = [
     at timestamptz NOT NULL DEFAULT now()
   );
   CREATE INDEX action_submission ON ${SCHEMA}.action (submission);
+
+  -- How many submissions ended, ever. Every process counts in a slot of its own choice, so that none waits for another.
+  CREATE TABLE ${SCHEMA}.tally (
+    outcome text NOT NULL,
+    slot int NOT NULL,
+    count bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (outcome, slot)
+  );
   `,
 ]

@@ -68,7 +68,11 @@ export class Work {
       if (claims.length < ids.length) {
         // Delivered or ended meanwhile (a late attempt of a process that was thought dead): nothing is left to do.
         const held = new Set(claims.map(({ id }) => id))
-        await this.#store.boss.deleteJob(form, ids.filter((id) => !held.has(id)), { db })
+        await this.#store.boss.deleteJob(
+          form,
+          ids.filter((id) => !held.has(id)),
+          { db },
+        )
       }
       return claims
     })
@@ -132,7 +136,9 @@ export class Work {
       const input = JSON.stringify(items.map(settledRow))
       const open = await transaction.query<{ id: string }>(END_ATTEMPTS, [input])
       const ours = new Set(open.map(({ id }) => id))
-      await transaction.query(END_SUBMISSIONS, [input, [...ours]])
+      const done = await transaction.query<{ state: string }>(END_SUBMISSIONS, [input, [...ours]])
+      const delivered = done.filter(({ state }) => state === 'delivered').length
+      if (delivered > 0) await transaction.query(TALLY, [SLOT, delivered])
       const ended = items.filter(({ claim, ending }) => ours.has(claim.id) || ending.outcome === 'delivered')
       await this.#requeue(transaction, ended)
     })
@@ -190,7 +196,14 @@ const END_SUBMISSIONS = `
   FROM ${ENDINGS}
   WHERE submission.id = e.id AND (
     (submission.state = 'waiting' AND (e.id = ANY($2::uuid[]) OR e.state = 'delivered'))
-    OR (submission.state = 'dead' AND submission.uncertain AND e.state = 'delivered'))`
+    OR (submission.state = 'dead' AND submission.uncertain AND e.state = 'delivered'))
+  RETURNING e.state`
+
+const SLOT = Math.floor(Math.random() * 16)
+
+const TALLY = `
+  INSERT INTO ${SCHEMA}.tally (outcome, slot, count) VALUES ('delivered', $1, $2)
+  ON CONFLICT (outcome, slot) DO UPDATE SET count = tally.count + excluded.count`
 
 // An attempt that never ended was lost with its process. What that means is written down in the same statement, so that a
 // second crash does not forget it.

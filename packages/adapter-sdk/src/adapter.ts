@@ -1,0 +1,109 @@
+/** Forms and configuration made into a running adapter. */
+import type { RunningServer } from '@formbuilder/secure-server'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type Koa from 'koa'
+import { type Config, type Environment, loadConfig } from './config.ts'
+import { AdapterError } from './errors.ts'
+import type { AdapterEvent, Emit } from './events.ts'
+import type { Form } from './form.ts'
+import type { Inbox } from './inbox.ts'
+import type { Ledger } from './ledger.ts'
+import { createApp } from './receiver.ts'
+import { run } from './running.ts'
+import type { Storage } from './storage.ts'
+
+/** Forms by name: a name is lower-case letters, digits and hyphens. */
+export type Forms<Schemas extends Record<string, StandardSchemaV1>> = {
+  readonly [Name in keyof Schemas]: Form<Schemas[Name]>
+}
+
+export interface AdapterOptions<Schemas extends Record<string, StandardSchemaV1>> {
+  readonly forms: Forms<Schemas>
+  /** Is told everything that happens, beside the log. Must not throw. */
+  readonly onEvent?: (event: AdapterEvent) => void
+}
+
+export interface StartOptions {
+  /** Settings; default `process.env`. */
+  readonly environment?: Environment
+  /** Settings that were read already; then `environment` is not looked at. */
+  readonly config?: Config
+  /** Whether SIGTERM and SIGINT stop the adapter and end the process, and a defect ends it too. Default true. */
+  readonly ownsProcess?: boolean
+  /** Opens the store; default by `DATABASE_URL` and `DATA_DIR`. */
+  readonly storage?: (config: Config, emit: Emit) => Promise<Storage>
+}
+
+/** An adapter that is complete, and not started. */
+export interface Adapter {
+  /** Plain Koa, for routes of one's own: add them before `start`. They come after the adapter's. */
+  readonly app: Koa
+  readonly forms: readonly string[]
+  /**
+   * Opens the store, listens, and hands over what waits.
+   * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_INBOX_LOCKED
+   */
+  start(options?: StartOptions): Promise<RunningAdapter>
+}
+
+/** A started adapter. */
+export interface RunningAdapter {
+  /** The port it listens on; 0 for a worker, which listens to nobody. */
+  readonly port: number
+  readonly inbox: Inbox
+  readonly ledger: Ledger
+  readonly server: RunningServer | undefined
+  /** Stops accepting, finishes what runs within `STOP_GRACE_SECONDS`, closes the store. Once is enough. */
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Makes an adapter of forms.
+ * @throws {AdapterError} ERR_FORM_INVALID: names the form and what to change.
+ */
+export function createAdapter<const Schemas extends Record<string, StandardSchemaV1>>(
+  options: AdapterOptions<Schemas>,
+): Adapter {
+  const forms = new Map<string, Form>(Object.entries(options.forms as Record<string, Form>))
+  assertForms(forms)
+  const app = createApp()
+  const names = [...forms.keys()]
+  return {
+    app,
+    forms: names,
+    async start(start = {}) {
+      const config = start.config ?? loadConfig(start.environment ?? process.env, names)
+      return await run({ ...start, forms, app, config, onEvent: options.onEvent })
+    },
+  }
+}
+
+/** A form for `createAdapter` in a file of its own, with the types of its schema. */
+export function defineForm<const Schema extends StandardSchemaV1>(form: Form<Schema>): Form<Schema> {
+  return form
+}
+
+function assertForms(forms: ReadonlyMap<string, Form>): void {
+  const problems: string[] = []
+  if (forms.size === 0) problems.push('there is no form')
+  const paths = new Map<string, string>()
+  for (const [name, form] of forms) {
+    if (!/^[a-z][a-z0-9-]{0,49}$/.test(name))
+      problems.push(`form "${name}": a name is lower-case letters, digits and hyphens`)
+    for (const path of [form.path, ...(form.aliases ?? [])]) {
+      if (!/^(\/[\w.~-]+)+$/.test(path))
+        problems.push(`form "${name}": path must be like /v2/complaint, without a slash at its end`)
+      if (RESERVED.test(path)) problems.push(`form "${name}": the path ${path} belongs to the adapter`)
+      const other = paths.get(path)
+      if (other !== undefined) problems.push(`forms "${other}" and "${name}" have the same path ${path}`)
+      paths.set(path, name)
+    }
+    if (typeof form.handle !== 'function') problems.push(`form "${name}": handle must be a function`)
+    const seconds = form.timeoutSeconds ?? 300
+    if (!(seconds >= 1 && seconds <= 3600)) problems.push(`form "${name}": timeoutSeconds must be 1 to 3600`)
+  }
+  if (problems.length > 0) throw new AdapterError('ERR_FORM_INVALID', problems.join('; '))
+}
+
+const RESERVED = /^\/(health|readiness|metrics|v1\/attachments)(\/|$)/

@@ -1,0 +1,40 @@
+/** The server's own certificate and private key. */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
+import { reasonOf, SecureServerError } from './errors.ts'
+
+/** A certificate with its chain, and the key that belongs to it. */
+export interface Identity {
+  readonly cert: Buffer
+  readonly key: Buffer
+  readonly notAfter: Date
+  readonly fingerprint256: string
+}
+
+/**
+ * Takes a PEM certificate (chain included) and key only if they can serve now.
+ * @throws {SecureServerError} ERR_CERTIFICATE_INVALID: does not parse, is expired, or the two do not belong together.
+ */
+export function parseIdentity(cert: Buffer, key: Buffer, now = new Date()): Identity {
+  const leaf = attempt('the certificate does not parse', () => new X509Certificate(cert))
+  const privateKey: KeyObject = attempt('the key does not parse', () => createPrivateKey(key))
+  if (!leaf.checkPrivateKey(privateKey))
+    throw new SecureServerError('ERR_CERTIFICATE_INVALID', 'the key does not belong to the certificate')
+  if (leaf.validToDate <= now) throw new SecureServerError('ERR_CERTIFICATE_INVALID', 'the certificate is expired')
+  // Finds what the parts do not show: a broken chain file, a key type OpenSSL cannot serve.
+  attempt('the certificate cannot be used', () => createSecureContext({ cert, key }))
+  return { cert, key, notAfter: leaf.validToDate, fingerprint256: leaf.fingerprint256 }
+}
+
+/** Whole days until a date, rounded down; negative when it has passed. */
+export function daysUntil(date: Date, now = Date.now()): number {
+  return Math.floor((date.getTime() - now) / 86_400_000)
+}
+
+function attempt<T>(problem: string, step: () => T): T {
+  try {
+    return step()
+  } catch (error) {
+    throw new SecureServerError('ERR_CERTIFICATE_INVALID', `${problem} (${reasonOf(error)})`)
+  }
+}

@@ -1,0 +1,83 @@
+/** What a request must look like before anyone reads it: one meaning, for us and for any proxy in front. */
+import type { IncomingMessage } from 'node:http'
+import { SecureServerError } from './errors.ts'
+import type { RefusalReason } from './events.ts'
+
+/** A request that is not served: the status says it to the client, the reason to us. */
+export interface Refusal {
+  readonly status: number
+  readonly reason: RefusalReason
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Why a parsed request is refused, or undefined. llhttp has refused by now what is no HTTP, and most ambiguous framing. */
+export function refusalOf(request: IncomingMessage, rules: HygieneRules): Refusal | undefined {
+  const { rawHeaders, headers, method = '', url = '' } = request
+  if (rawHeaders.length > rules.headerCount * 2) return { status: 431, reason: 'headers-too-large' }
+  if (!rules.methods.includes(method)) return { status: 405, reason: 'method', headers: { Allow: rules.allow } }
+  if (hasDuplicate(rawHeaders)) return { status: 400, reason: 'duplicate-header' }
+
+  const { host } = headers
+  // HTTP/1.0 has no Host; anything later must name one.
+  if (host === undefined ? request.httpVersion !== '1.0' : !HOST.test(host)) return { status: 400, reason: 'host' }
+  // Absolute form is for proxies, which this is not.
+  if (!(url.startsWith('/') || (url === '*' && method === 'OPTIONS'))) return { status: 400, reason: 'target' }
+
+  const coding = headers['transfer-encoding']
+  if (coding !== undefined) {
+    if (request.httpVersion === '1.0' || 'content-length' in headers) return { status: 400, reason: 'framing' }
+    if (coding.toLowerCase() !== 'chunked') return { status: 501, reason: 'framing' }
+  }
+  return undefined
+}
+
+/** What differs between servers. */
+export interface HygieneRules {
+  readonly headerCount: number
+  readonly methods: readonly string[]
+  /** The same methods as a header value. */
+  readonly allow: string
+}
+
+/** Methods that reach the listener unless told otherwise. TRACE and CONNECT can not be asked for. */
+export const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/**
+ * The given methods, or the default.
+ * @throws {SecureServerError} ERR_OPTIONS_INVALID: TRACE or CONNECT is among them.
+ */
+export function allowedMethods(given: readonly string[] = METHODS): readonly string[] {
+  if (given.includes('TRACE') || given.includes('CONNECT'))
+    throw new SecureServerError('ERR_OPTIONS_INVALID', 'methods may not name TRACE or CONNECT')
+  return given
+}
+
+/** Headers that decide where a request goes, what its body is or who sent it: two of them mean two different requests. */
+const CRITICAL = [
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'transfer-encoding',
+  'authorization',
+  'expect',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+] as const
+const LENGTHS = new Set<number>(CRITICAL.map((name) => name.length))
+const HOST = /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/
+
+/** Node joins or drops repeated headers; only the raw list still shows them. */
+function hasDuplicate(rawHeaders: readonly string[]): boolean {
+  let seen = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? ''
+    if (!LENGTHS.has(name.length)) continue
+    const bit = 1 << (CRITICAL as readonly string[]).indexOf(name.toLowerCase())
+    // An index of -1 shifts into bit 31, which is no critical header.
+    if (bit < 0) continue
+    if ((seen & bit) !== 0) return true
+    seen |= bit
+  }
+  return false
+}

@@ -1,0 +1,73 @@
+/** Every bound of the server: name with unit, default, range. README.md has the same table; a test keeps the two equal. */
+import { SecureServerError } from './errors.ts'
+
+interface Bound {
+  readonly value: number
+  readonly min: number
+  readonly max: number
+  readonly meaning: string
+}
+
+/** Defaults and ranges. Seconds may have fractions; everything else is a whole number. */
+export const LIMITS = {
+  handshakeSeconds: {
+    value: 10,
+    min: 0.1,
+    max: 120,
+    meaning: 'From the TCP connection to the end of the TLS handshake',
+  },
+  headersSeconds: {
+    value: 10,
+    min: 0.1,
+    max: 600,
+    meaning: 'From the connection, or the first byte, to complete headers',
+  },
+  requestSeconds: {
+    value: 30,
+    min: 0.1,
+    max: 3600,
+    meaning: 'From the first byte of a request to the last of its body',
+  },
+  idleSeconds: { value: 15, min: 0.1, max: 3600, meaning: 'A kept-alive connection may wait for its next request' },
+  stallSeconds: { value: 120, min: 0.1, max: 3600, meaning: 'No byte in either direction while a request is answered' },
+  connectionSeconds: {
+    value: 900,
+    min: 1,
+    max: 86_400,
+    meaning: 'Age at which a connection is ended after its answer',
+  },
+  clientCheckSeconds: { value: 10, min: 0.1, max: 120, meaning: 'Longest run of `check` for one client certificate' },
+  headerBytes: { value: 16_384, min: 1024, max: 1_048_576, meaning: 'Request line and headers together' },
+  headerCount: { value: 100, min: 8, max: 2000, meaning: 'Header lines of a request' },
+  bodyBytes: { value: 1_048_576, min: 0, max: 2 ** 40, meaning: 'Body of a request as sent, chunked or not' },
+  connections: { value: 2000, min: 1, max: 1_000_000, meaning: 'Open connections in all' },
+  connectionsPerAddress: { value: 256, min: 1, max: 1_000_000, meaning: 'Open connections of one address' },
+  requestsPerConnection: { value: 10_000, min: 1, max: 2 ** 31, meaning: 'Requests on one connection' },
+  requestsPerSecondPerAddress: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests of one address in a second' },
+  concurrentRequests: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests begun and not yet answered' },
+} as const satisfies Record<string, Bound>
+
+/** All bounds, each in the unit its name ends with. */
+export type Limits = { readonly [Name in keyof typeof LIMITS]: number }
+
+/**
+ * The given bounds over the defaults.
+ * @throws {SecureServerError} ERR_OPTIONS_INVALID: unknown or out of range; the message names every one.
+ */
+export function resolveLimits(given: Partial<Limits> = {}): Limits {
+  const limits: Record<string, number> = {}
+  const problems = Object.keys(given).flatMap((name) => (name in LIMITS ? [] : [`limits.${name} is unknown`]))
+
+  for (const [name, { value, min, max }] of Object.entries<Bound>(LIMITS)) {
+    const wanted = given[name as keyof Limits] ?? value
+    const whole = name.endsWith('Seconds') || Number.isInteger(wanted)
+    if (!(whole && wanted >= min && wanted <= max)) problems.push(`limits.${name} is not between ${min} and ${max}`)
+    limits[name] = wanted
+  }
+  // Every name of LIMITS was set in the loop.
+  const resolved = limits as unknown as Limits
+  if (resolved.headersSeconds > resolved.requestSeconds)
+    problems.push('limits.headersSeconds is more than limits.requestSeconds')
+  if (problems.length > 0) throw new SecureServerError('ERR_OPTIONS_INVALID', problems.join('; '))
+  return resolved
+}

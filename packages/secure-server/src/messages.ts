@@ -1,0 +1,80 @@
+/** Node's request and answer, with what every one of ours must have. */
+import {
+  IncomingMessage,
+  type OutgoingHttpHeader,
+  type OutgoingHttpHeaders,
+  type ServerResponse as Response,
+  ServerResponse,
+} from 'node:http'
+
+/** On every answer, whatever the listener set. */
+export const SECURITY_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+  'X-Content-Type-Options': 'nosniff',
+} as const
+
+/** A request whose body is counted where it enters, before anything can read it. */
+export class CountedRequest extends IncomingMessage {
+  /** Bytes of body that may still come. */
+  bodyBytesLeft = Number.POSITIVE_INFINITY
+  /** Called once, when more came. What comes after is dropped. */
+  onExcess: (() => void) | undefined = undefined
+  /** Called once, when the last byte of the request is there. */
+  onComplete: (() => void) | undefined = undefined
+
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk === null) {
+      const { onComplete } = this
+      this.onComplete = undefined
+      onComplete?.()
+      return super.push(null)
+    }
+    if (chunk instanceof Uint8Array) {
+      this.bodyBytesLeft -= chunk.byteLength
+      if (this.bodyBytesLeft < 0) {
+        const { onExcess } = this
+        this.onExcess = undefined
+        onExcess?.()
+        return true
+      }
+    }
+    return super.push(chunk, encoding)
+  }
+}
+
+/**
+ * An answer that sets the security headers when its head is written. That is late enough to overwrite what a handler set,
+ * and to restore what an error handler removed; early enough for answers that Node writes itself.
+ */
+export class SecuredResponse extends ServerResponse<CountedRequest> {
+  /** The connection it goes out on: `ending` makes it the last answer there. */
+  origin: { readonly ending: boolean } | undefined = undefined
+
+  override writeHead(statusCode: number, ...rest: unknown[]): this {
+    const message = typeof rest[0] === 'string' ? rest[0] : undefined
+    const given = rest[message === undefined && rest.length < 2 ? 0 : 1]
+    applyHeaders(this, given as Parameters<typeof applyHeaders>[1])
+    this.removeHeader('Server')
+    this.removeHeader('X-Powered-By')
+    for (const name in SECURITY_HEADERS) this.setHeader(name, SECURITY_HEADERS[name as keyof typeof SECURITY_HEADERS])
+    if (this.origin?.ending) this.setHeader('Connection', 'close')
+    return message === undefined ? super.writeHead(statusCode) : super.writeHead(statusCode, message)
+  }
+}
+
+/** Headers given to `writeHead` come last in Node; here they are set first, so that ours can follow. */
+function applyHeaders(
+  response: Response,
+  headers: OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | undefined | null,
+): void {
+  if (headers === undefined || headers === null) return
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders))
+      if (value !== undefined) response.setHeader(name, value)
+    return
+  }
+  const flat: OutgoingHttpHeader[] = headers.flat() as OutgoingHttpHeader[]
+  for (let i = 0; i < flat.length; i += 2) response.removeHeader(String(flat[i]))
+  for (let i = 0; i + 1 < flat.length; i += 2) response.appendHeader(String(flat[i]), flat[i + 1] as string | string[])
+}

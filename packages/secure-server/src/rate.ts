@@ -1,0 +1,42 @@
+/** Requests of one address in one second. Fixed windows that begin with an address's first request; no timer per key. */
+export class RateLimit {
+  readonly #limit: number
+  readonly #windows = new Map<string, Window>()
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Counts one request: 0 when it is within the limit, else the whole seconds after which to come again. */
+  secondsToWait(key: string, now: number): number {
+    const window = this.#windows.get(key)
+    if (window === undefined || now - window.since >= WINDOW_MILLISECONDS) {
+      // Deleting first keeps the map in order of age, which `sweep` relies on.
+      this.#windows.delete(key)
+      this.#windows.set(key, { since: now, count: 1 })
+      return 0
+    }
+    window.count += 1
+    return window.count <= this.#limit ? 0 : 1
+  }
+
+  /** Forgets windows that have ended. Called once in a while, so that memory follows the addresses of the last seconds. */
+  sweep(now: number): void {
+    for (const [key, { since }] of this.#windows) {
+      if (now - since < WINDOW_MILLISECONDS) return
+      this.#windows.delete(key)
+    }
+  }
+
+  /** How many addresses are remembered. */
+  get size(): number {
+    return this.#windows.size
+  }
+}
+
+interface Window {
+  since: number
+  count: number
+}
+
+const WINDOW_MILLISECONDS = 1000

@@ -1,0 +1,210 @@
+/** The way of a request to the listener, and of every refusal to the client. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { addressKey, type TrustedProxies } from './address.ts'
+import { type Connection, type Connections, destroy } from './connections.ts'
+import type { RefusalReason, ServerEvent } from './events.ts'
+import { type HygieneRules, type Refusal, refusalOf } from './hygiene.ts'
+import type { Limits } from './limits.ts'
+import type { CountedRequest, SecuredResponse } from './messages.ts'
+import type { RateLimit } from './rate.ts'
+import { answerRefusal, type RenderRefusal, rendered, writeRefusal } from './refusals.ts'
+
+/** What answers requests: a Koa application's `callback()`, or a plain function. */
+export type Listener = (request: IncomingMessage, response: ServerResponse) => void
+
+/** What the requests of one server are measured against. */
+export interface RequestRules {
+  readonly limits: Limits
+  readonly hygiene: HygieneRules
+  readonly rate: RateLimit
+  /** Set when an ingress ends TLS in front. */
+  readonly proxies: TrustedProxies | undefined
+  readonly plainPaths: ReadonlySet<string>
+  readonly render: RenderRefusal
+  readonly onEvent: (event: ServerEvent) => void
+}
+
+/** The requests of one server. */
+export class Requests {
+  readonly #listener: Listener
+  readonly #rules: RequestRules
+  readonly #connections: Connections
+  readonly #connectionOf: (stream: Duplex) => Connection | undefined
+  #begun = 0
+
+  constructor(
+    listener: Listener,
+    rules: RequestRules,
+    connections: Connections,
+    connectionOf: (stream: Duplex) => Connection | undefined,
+  ) {
+    this.#listener = listener
+    this.#rules = rules
+    this.#connections = connections
+    this.#connectionOf = connectionOf
+  }
+
+  /** Requests begun and not yet answered. */
+  get unanswered(): number {
+    return this.#begun
+  }
+
+  /** Serves or refuses one request whose headers are there. */
+  receive(request: CountedRequest, response: SecuredResponse, expectsContinue: boolean): void {
+    const connection = this.#connectionOf(request.socket)
+    // After a refusal that ends a connection, whatever else arrives on it is thrown away.
+    if (connection === undefined || connection.refused) return
+    const now = Date.now()
+    const refusal = this.#refusal(connection, request, now)
+    if (refusal !== undefined) {
+      this.refuse(connection, request, response, refusal)
+      return
+    }
+    this.#begin(connection, request, response, now)
+    if (expectsContinue) response.writeContinue()
+    try {
+      // A Koa callback returns a promise, which its type here does not show.
+      const result: unknown = this.#listener(request, response)
+      if (result instanceof Promise) result.catch((error) => this.#failed(connection, request, response, error))
+    } catch (error) {
+      this.#failed(connection, request, response, error)
+    }
+  }
+
+  /** Answers with a refusal instead of the listener, or closes the connection when an answer has begun. */
+  refuse(connection: Connection, request: IncomingMessage, response: SecuredResponse, refusal: Refusal): void {
+    const { status, reason, headers } = refusal
+    this.#note(status, reason)
+    if (response.headersSent) {
+      destroy(connection)
+      return
+    }
+    const keep = KEEPING.has(reason) && !hasBody(request)
+    if (!keep) {
+      connection.ending = true
+      connection.refused = true
+    }
+    answerRefusal(response, rendered(this.#rules.render, { status, reason, request }), status, headers, keep)
+  }
+
+  /** Refuses an `Expect` other than `100-continue`. */
+  refuseExpectation(request: CountedRequest, response: SecuredResponse): void {
+    const connection = this.#connectionOf(request.socket)
+    if (connection === undefined || connection.refused) return
+    const refusal = certificateRefusal(connection) ?? { status: 417, reason: 'expectation' as const }
+    this.refuse(connection, request, response, refusal)
+  }
+
+  /** Refuses CONNECT, for which Node makes no response object. */
+  refuseConnect(request: IncomingMessage, stream: Duplex): void {
+    const connection = this.#connectionOf(stream)
+    if (connection === undefined || connection.unanswered > 0) return void stream.destroy()
+    const refusal = certificateRefusal(connection) ?? { status: 405, reason: 'method' as const }
+    this.#writeRefusal(connection, stream, refusal, request)
+  }
+
+  /** Answers what Node could not parse, or gave up waiting for. */
+  refuseUnparsed(stream: Duplex, error: NodeJS.ErrnoException): void {
+    const connection = this.#connectionOf(stream)
+    if (connection === undefined) return void stream.destroy()
+    const refusal = UNPARSED.find(({ codes }) => codes.test(error.code ?? ''))
+    // A second answer behind one that is under way would be taken for the answer to another request.
+    const spoken = connection.unanswered > 1 || connection.answer?.headersSent === true
+    if (refusal === undefined || !stream.writable || connection.refused || spoken) {
+      destroy(connection)
+      return
+    }
+    this.#writeRefusal(connection, stream, certificateRefusal(connection) ?? refusal, connection.answer?.req)
+  }
+
+  #writeRefusal(connection: Connection, stream: Duplex, refusal: Refusal, request: IncomingMessage | undefined): void {
+    const { status, reason } = refusal
+    connection.ending = true
+    connection.refused = true
+    this.#note(status, reason)
+    const content = rendered(this.#rules.render, { status, reason, ...(request && { request }) })
+    writeRefusal(stream, content, status, reason === 'method' ? { Allow: this.#rules.hygiene.allow } : {})
+  }
+
+  #refusal(connection: Connection, request: IncomingMessage, now: number): Refusal | undefined {
+    const { limits, hygiene, rate } = this.#rules
+    const certificate = certificateRefusal(connection)
+    if (certificate !== undefined) return certificate
+    const wait = rate.secondsToWait(this.#client(connection, request), now)
+    if (wait > 0) return { status: 429, reason: 'rate', headers: { 'Retry-After': String(wait) } }
+    const unclean = refusalOf(request, hygiene) ?? this.#proxyRefusal(connection, request)
+    if (unclean !== undefined) return unclean
+    if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes)
+      return { status: 413, reason: 'body-too-large' }
+    if (this.#begun >= limits.concurrentRequests)
+      return { status: 503, reason: 'busy', headers: { 'Retry-After': '1' } }
+    return undefined
+  }
+
+  #client(connection: Connection, request: IncomingMessage): string {
+    if (!connection.proxy) return connection.address
+    const forwarded = request.headers['x-forwarded-for']
+    const client = this.#rules.proxies?.clientOf(typeof forwarded === 'string' ? forwarded : undefined)
+    return client === undefined ? connection.address : addressKey(client)
+  }
+
+  #proxyRefusal(connection: Connection, { headers, url = '' }: IncomingMessage): Refusal | undefined {
+    const { proxies, plainPaths } = this.#rules
+    if (proxies === undefined) return undefined
+    if (connection.proxy && headers['x-forwarded-proto'] === 'https') return undefined
+    const query = url.indexOf('?')
+    return plainPaths.has(query < 0 ? url : url.slice(0, query)) ? undefined : { status: 421, reason: 'proxy' }
+  }
+
+  #begin(connection: Connection, request: CountedRequest, response: SecuredResponse, now: number): void {
+    const { limits } = this.#rules
+    this.#begun += 1
+    connection.unanswered += 1
+    connection.answer = response
+    response.origin = connection
+    if (now - connection.openedAt > limits.connectionSeconds * 1000) connection.ending = true
+    if (connection.unanswered === 1) this.#connections.move(connection, 'receiving')
+    request.bodyBytesLeft = limits.bodyBytes
+    request.onExcess = () => this.refuse(connection, request, response, { status: 413, reason: 'body-too-large' })
+    request.onComplete = () => this.#connections.move(connection, 'working')
+    response.once('close', () => {
+      this.#begun -= 1
+      connection.unanswered -= 1
+      if (connection.answer === response) connection.answer = undefined
+      if (connection.unanswered === 0) this.#connections.move(connection, 'waiting')
+    })
+  }
+
+  #failed(connection: Connection, request: IncomingMessage, response: SecuredResponse, error: unknown): void {
+    const name = error instanceof Error ? error.name : typeof error
+    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+    this.#rules.onEvent({ type: 'listener.failed', name, ...(code !== undefined && { code }) })
+    if (response.writableEnded) return
+    this.refuse(connection, request, response, { status: 500, reason: 'listener-failed' })
+  }
+
+  #note(status: number, reason: RefusalReason): void {
+    this.#rules.onEvent({ type: 'request.refused', status, reason })
+  }
+}
+
+/** Refusals after which an honest client may go on, provided that nothing of the request is left to read. */
+const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy'])
+
+const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason }[] = [
+  { codes: /^ERR_HTTP_REQUEST_TIMEOUT$/, status: 408, reason: 'timeout' },
+  { codes: /^HPE_HEADER_OVERFLOW$/, status: 431, reason: 'headers-too-large' },
+  { codes: /^HPE_CHUNK_EXTENSIONS_OVERFLOW$/, status: 413, reason: 'body-too-large' },
+  { codes: /CONTENT_LENGTH|TRANSFER_ENCODING|CHUNK/, status: 400, reason: 'framing' },
+  { codes: /^HPE_/, status: 400, reason: 'malformed' },
+]
+
+function certificateRefusal({ refusal }: Connection): Refusal | undefined {
+  if (refusal === undefined) return undefined
+  return { status: refusal === 'certificate-missing' ? 496 : 495, reason: refusal }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return 'transfer-encoding' in headers || (headers['content-length'] ?? '0') !== '0'
+}

@@ -1,0 +1,153 @@
+/** Starts the server: wires TLS, limits and refusals to Node's own. */
+import type { Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { addressKey, TrustedProxies } from './address.ts'
+import { type Connection, Connections, destroy } from './connections.ts'
+import { SecureServerError } from './errors.ts'
+import type { ConnectionRefusal } from './events.ts'
+import { allowedMethods } from './hygiene.ts'
+import { resolveLimits } from './limits.ts'
+import { createNodeServer, listen, type NodeServer, peerOf, takeOver } from './node-server.ts'
+import type { RunningServer, ServerOptions } from './options.ts'
+import { RateLimit } from './rate.ts'
+import { renderProblem } from './refusals.ts'
+import { type Listener, Requests } from './requests.ts'
+import { stopGracefully } from './stop.ts'
+import { TlsMaterial } from './tls-material.ts'
+
+/**
+ * Listens with every bound in place and resolves once connections are accepted.
+ * @throws {SecureServerError} ERR_OPTIONS_INVALID, ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID.
+ */
+export async function startServer(listener: Listener, options: ServerOptions): Promise<RunningServer> {
+  const limits = resolveLimits(options.limits)
+  const methods = allowedMethods(options.methods)
+  const proxies = options.trustProxy === undefined ? undefined : new TrustedProxies(options.trustProxy)
+  if ((options.tls === undefined) === (proxies === undefined))
+    throw new SecureServerError('ERR_OPTIONS_INVALID', 'exactly one of tls and trustProxy is required')
+
+  const onEvent = options.onEvent ?? (() => {})
+  const material = options.tls && (await TlsMaterial.read(options.tls, onEvent))
+  const rate = new RateLimit(limits.requestsPerSecondPerAddress)
+  const connections = new Connections(limits, refused)
+  const byStream = new WeakMap<Duplex, Connection>()
+  const requests = new Requests(
+    listener,
+    {
+      limits,
+      hygiene: { headerCount: limits.headerCount, methods, allow: methods.join(', ') },
+      rate,
+      proxies,
+      plainPaths: new Set(options.plainPaths),
+      render: options.renderRefusal ?? renderProblem,
+      onEvent,
+    },
+    connections,
+    (stream) => byStream.get(stream),
+  )
+  const server = createNodeServer(limits, material && { ...material.context, requestCert: false })
+  acceptConnections()
+  receiveRequests()
+
+  const port = await listen(server, options.port, options.host)
+  server.on('error', ({ code }: NodeJS.ErrnoException) => refused('accept', 'unknown', code))
+  const tick = setInterval(everySecond, 1000).unref()
+  const watch = material && setInterval(() => void refresh(false), WATCH_MILLISECONDS).unref()
+  onEvent({ type: 'listening', port, tls: material !== undefined })
+  material?.announce()
+
+  let stopped: Promise<void> | undefined
+  return {
+    port,
+    reload: () => refresh(true),
+    certificate: () => material?.certificate(),
+    load: () => ({ connections: connections.size, requests: requests.unanswered }),
+    stop,
+    [Symbol.asyncDispose]: () => stop(),
+  }
+
+  function refused(reason: ConnectionRefusal, address: string, code?: string): void {
+    onEvent({ type: 'connection.refused', reason, address, ...(code !== undefined && { code }) })
+  }
+
+  /** Lets connections in, then hands them to Node's own listeners. */
+  function acceptConnections(): void {
+    const accept = takeOver(server, 'connection')
+    const byPeer = new Map<string, Connection>()
+    server.on('connection', (socket: Socket) => {
+      socket.on('error', ignore)
+      const proxy = proxies?.includes(socket.remoteAddress) ?? false
+      const stage = material === undefined ? 'waiting' : 'handshaking'
+      const connection = connections.admit(socket, addressKey(socket.remoteAddress), proxy, stage)
+      if (connection === undefined) return
+      connection.ending = stopped !== undefined
+      if (material === undefined) {
+        byStream.set(socket, connection)
+      } else {
+        // The TLS socket that Node puts around this one can only be found again by its peer.
+        const peer = peerOf(socket)
+        byPeer.set(peer, connection)
+        socket.once('close', () => byPeer.delete(peer))
+      }
+      accept(socket)
+    })
+    if (material === undefined) return
+
+    const serve = takeOver(server, 'secureConnection')
+    server.on('secureConnection', (stream: Socket) => {
+      stream.on('error', ignore)
+      const connection = byPeer.get(peerOf(stream))
+      if (connection === undefined) return void stream.destroy()
+      connection.stream = stream
+      byStream.set(stream, connection)
+      connections.move(connection, 'waiting')
+      serve(stream)
+    })
+  }
+
+  function receiveRequests(): void {
+    server.on('request', (request, response) => requests.receive(request, response, false))
+    server.on('checkContinue', (request, response) => requests.receive(request, response, true))
+    server.on('checkExpectation', (request, response) => requests.refuseExpectation(request, response))
+    server.on('connect', (request, stream) => requests.refuseConnect(request, stream))
+    server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
+      if (byStream.has(stream)) return requests.refuseUnparsed(stream, error)
+      refused('handshake', addressKey((stream as Socket).remoteAddress), error.code)
+      stream.destroy()
+    })
+    server.on('timeout', (stream: Socket) => {
+      refused('stalled', byStream.get(stream)?.address ?? 'unknown')
+      stream.destroy()
+    })
+  }
+
+  async function refresh(force: boolean): Promise<void> {
+    if (material === undefined || !(await material.refresh(Date.now(), force))) return
+    ;(server as NodeServer & TlsServer).setSecureContext(material.context)
+    material.announce()
+  }
+
+  function everySecond(): void {
+    const now = Date.now()
+    rate.sweep(now)
+    for (const connection of connections)
+      if (connection.unanswered === 0 && now - connection.openedAt > limits.connectionSeconds * 1000)
+        destroy(connection)
+  }
+
+  function stop({ graceSeconds = 10 }: { readonly graceSeconds?: number } = {}): Promise<void> {
+    stopped ??= (async () => {
+      onEvent({ type: 'stopping', graceSeconds })
+      const cutConnections = await stopGracefully(server, connections, graceSeconds)
+      clearInterval(tick)
+      clearInterval(watch)
+      onEvent({ type: 'stopped', cutConnections })
+    })()
+    return stopped
+  }
+}
+
+const WATCH_MILLISECONDS = 250
+
+function ignore(): void {}

@@ -1,0 +1,53 @@
+/** What TLS is spoken: versions, suites and what is switched off. */
+import { constants } from 'node:crypto'
+import type { SecureContextOptions, SecureVersion } from 'node:tls'
+
+/** Versions and suites; everything else of the policy is fixed. */
+export interface TlsPolicy {
+  /** Default `TLSv1.2`. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** Default `TLSv1.3`. */
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** OpenSSL cipher list in order of preference. Default: forward-secret AEAD suites only. */
+  readonly ciphers?: string
+}
+
+/** Suites of TLS 1.3, then those of TLS 1.2: all forward-secret and AEAD. */
+export const DEFAULT_CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+].join(':')
+
+/** The policy as options of a secure context. `resumable`: whether sessions may be resumed by ticket. */
+export function secureContextOptions(policy: TlsPolicy, resumable: boolean): SecureContextOptions {
+  const maxVersion: SecureVersion = policy.maxVersion ?? 'TLSv1.3'
+  return {
+    minVersion: policy.minVersion ?? 'TLSv1.2',
+    maxVersion,
+    ciphers: cipherList(policy.ciphers ?? DEFAULT_CIPHERS, maxVersion),
+    honorCipherOrder: true,
+    // Without it OpenSSL has no group for DHE suites and each of them fails the handshake; it does nothing for others.
+    dhparam: 'auto',
+    secureOptions:
+      constants.SSL_OP_NO_RENEGOTIATION |
+      constants.SSL_OP_NO_COMPRESSION |
+      // A ticket would carry a client's verdict past its revocation.
+      (resumable ? 0 : constants.SSL_OP_NO_TICKET),
+  }
+}
+
+/** Node turns TLS 1.3 off when a list names none of its suites, and asks for no minimum strength of keys. */
+function cipherList(ciphers: string, maxVersion: SecureVersion): string {
+  const wants13 = maxVersion === 'TLSv1.3' && !ciphers.split(/[:, ]/).some((name) => name.startsWith('TLS_'))
+  const tls13 = DEFAULT_CIPHERS.split(':').filter((name) => name.startsWith('TLS_'))
+  const list = wants13 ? [...tls13, ciphers].join(':') : ciphers
+  // Level 2: RSA and DH keys of at least 2048 bits, no SHA-1 signatures.
+  return list.includes('@SECLEVEL') ? list : `${list}:@SECLEVEL=2`
+}

@@ -1,0 +1,209 @@
+/** A throwaway PKI: authorities, certificates and CRLs with everything that can be wrong about them. */
+import 'reflect-metadata'
+import { KeyObject, randomBytes, webcrypto } from 'node:crypto'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as x509 from '@peculiar/x509'
+
+// The library's types name the browser's Crypto, which Node's types do not have.
+x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
+
+/** What a certificate says. Dates default to an hour ago and a year from now. */
+export interface Subject {
+  readonly commonName?: string
+  /** DNS names of the SAN extension; left out when undefined. `localhost` also brings the loopback addresses. */
+  readonly names?: readonly string[]
+  readonly notBefore?: Date
+  readonly notAfter?: Date
+  /** Extended key usages; default both, `[]` leaves the extension out. */
+  readonly usages?: readonly ('serverAuth' | 'clientAuth')[]
+  /** Key type; default EC. */
+  readonly key?: 'rsa' | 'ec'
+}
+
+/** A certificate with its key, as PEM. */
+export interface Credentials {
+  readonly cert: string
+  readonly key: string
+  readonly serialNumber: string
+}
+
+/** What a CRL says. Defaults: from an hour ago to tomorrow, revoking nothing. */
+export interface Revocations {
+  readonly revoked?: readonly Credentials[]
+  readonly thisUpdate?: Date
+  readonly nextUpdate?: Date
+}
+
+/** A certificate authority: the root when made with `Authority.root`, a subordinate when made by another. */
+export class Authority {
+  readonly cert: string
+  readonly #certificate: x509.X509Certificate
+  readonly #keys: CryptoKeyPair
+  readonly #algorithm: Algorithm
+
+  private constructor(certificate: x509.X509Certificate, keys: CryptoKeyPair, algorithm: Algorithm) {
+    this.#certificate = certificate
+    this.cert = certificate.toString('pem')
+    this.#keys = keys
+    this.#algorithm = algorithm
+  }
+
+  static async root(commonName: string, subject: Subject = {}): Promise<Authority> {
+    const algorithm = ALGORITHMS[subject.key ?? 'ec']
+    const keys = await generate(algorithm)
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+      name: `CN=${commonName}`,
+      keys,
+      ...validity(subject),
+      serialNumber: serial(),
+      signingAlgorithm: algorithm,
+      extensions: authorityExtensions(),
+    })
+    return new Authority(certificate, keys, algorithm)
+  }
+
+  /** A subordinate authority. */
+  async subordinate(commonName: string, subject: Subject = {}): Promise<Authority> {
+    const algorithm = ALGORITHMS[subject.key ?? 'ec']
+    const keys = await generate(algorithm)
+    const certificate = await this.#sign(keys, `CN=${commonName}`, subject, authorityExtensions())
+    return new Authority(certificate, keys, algorithm)
+  }
+
+  /** A server's or a client's certificate. */
+  async issue(subject: Subject): Promise<Credentials> {
+    const keys = await generate(ALGORITHMS[subject.key ?? 'ec'])
+    const usages = subject.usages ?? ['serverAuth', 'clientAuth']
+    const extensions: x509.Extension[] = [new x509.BasicConstraintsExtension(false)]
+    if (usages.length > 0)
+      extensions.push(new x509.ExtendedKeyUsageExtension(usages.map((usage) => x509.ExtendedKeyUsage[usage])))
+    if (subject.names !== undefined) extensions.push(new x509.SubjectAlternativeNameExtension(names(subject.names)))
+    const name = subject.commonName === undefined ? 'O=Test' : `CN=${subject.commonName}`
+    const certificate = await this.#sign(keys, name, subject, extensions)
+    return {
+      cert: certificate.toString('pem'),
+      key: privateKeyPem(keys),
+      serialNumber: certificate.serialNumber,
+    }
+  }
+
+  /** A CRL of this authority, as PEM. */
+  async crl({ revoked = [], thisUpdate = hours(-1), nextUpdate = hours(24) }: Revocations = {}): Promise<string> {
+    const crl = await x509.X509CrlGenerator.create({
+      issuer: this.#certificate.subject,
+      thisUpdate,
+      nextUpdate,
+      entries: revoked.map(({ serialNumber }) => ({ serialNumber, revocationDate: thisUpdate })),
+      signingAlgorithm: this.#algorithm,
+      signingKey: this.#keys.privateKey,
+    })
+    return crl.toString('pem')
+  }
+
+  #sign(
+    keys: CryptoKeyPair,
+    subject: string,
+    dates: Subject,
+    extensions: x509.Extension[],
+  ): Promise<x509.X509Certificate> {
+    return x509.X509CertificateGenerator.create({
+      subject,
+      issuer: this.#certificate.subject,
+      publicKey: keys.publicKey,
+      signingKey: this.#keys.privateKey,
+      signingAlgorithm: this.#algorithm,
+      ...validity(dates),
+      serialNumber: serial(),
+      extensions,
+    })
+  }
+}
+
+/** A folder for PEM files that is removed again. */
+export class PemFolder implements AsyncDisposable {
+  readonly path: string
+
+  private constructor(path: string) {
+    this.path = path
+  }
+
+  static async create(): Promise<PemFolder> {
+    return new PemFolder(await mkdtemp(join(tmpdir(), 'pem-')))
+  }
+
+  /** Writes a file in place, over what is there, and returns its path. */
+  async write(name: string, ...pem: readonly string[]): Promise<string> {
+    const path = join(this.path, name)
+    await writeFile(path, `${pem.join('\n')}\n`)
+    return path
+  }
+
+  /** Replaces a file in one step, as `mv` does. */
+  async replace(name: string, ...pem: readonly string[]): Promise<string> {
+    await rename(await this.write(`${name}.new`, ...pem), join(this.path, name))
+    return join(this.path, name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true, force: true })
+  }
+}
+
+/** A moment so many hours from now. */
+export function hours(count: number): Date {
+  return new Date(Date.now() + count * 3_600_000)
+}
+
+interface Algorithm {
+  readonly name: string
+  readonly hash: string
+  readonly namedCurve?: string
+  readonly modulusLength?: number
+  readonly publicExponent?: Uint8Array<ArrayBuffer>
+}
+
+const ALGORITHMS = {
+  ec: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+  rsa: { name: 'RSASSA-PKCS1-v1_5', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' },
+} as const satisfies Record<string, Algorithm>
+
+type CryptoKeyPair = webcrypto.CryptoKeyPair
+
+async function generate(algorithm: Algorithm): Promise<CryptoKeyPair> {
+  return (await webcrypto.subtle.generateKey(algorithm as unknown as webcrypto.EcKeyGenParams, true, [
+    'sign',
+    'verify',
+  ])) as CryptoKeyPair
+}
+
+function privateKeyPem({ privateKey }: CryptoKeyPair): string {
+  return KeyObject.from(privateKey).export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+
+function validity({ notBefore = hours(-1), notAfter = hours(24 * 365) }: Subject): { notBefore: Date; notAfter: Date } {
+  return { notBefore, notAfter }
+}
+
+/** Positive, and too long to repeat. */
+function serial(): string {
+  return `1${randomBytes(15).toString('hex')}`.padStart(32, '0')
+}
+
+function authorityExtensions(): x509.Extension[] {
+  return [
+    new x509.BasicConstraintsExtension(true, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+  ]
+}
+
+function names(dns: readonly string[]): x509.JsonGeneralNames {
+  const loopback = dns.includes('localhost')
+    ? ([
+        { type: 'ip', value: '127.0.0.1' },
+        { type: 'ip', value: '::1' },
+      ] as const)
+    : []
+  return [...dns.map((value) => ({ type: 'dns' as const, value })), ...loopback]
+}

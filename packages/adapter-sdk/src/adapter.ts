@@ -30,6 +30,10 @@ export interface StartOptions {
   readonly config?: Config
   /** Whether SIGTERM and SIGINT stop the adapter and end the process, and a defect ends it too. Default true. */
   readonly ownsProcess?: boolean
+  /** Is told everything that happens, beside the log. Must not throw. */
+  readonly onEvent?: (event: AdapterEvent) => void
+  /** Authorities (PEM) that attachment links may be certified by, instead of the system's. */
+  readonly attachmentAuthorities?: readonly string[]
   /** Opens the store; default by `DATABASE_URL` and `DATA_DIR`. */
   readonly storage?: (config: Config, emit: Emit) => Promise<Storage>
 }
@@ -74,7 +78,8 @@ export function createAdapter<const Schemas extends Record<string, StandardSchem
     forms: names,
     async start(start = {}) {
       const config = start.config ?? loadConfig(start.environment ?? process.env, names)
-      return await run({ ...start, forms, app, config, onEvent: options.onEvent })
+      const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
+      return await run({ ...start, forms, app, config, sinks })
     },
   }
 }

@@ -58,7 +58,8 @@ class DurableFS extends NodeFS {
   }
 }
 
-function wrap(pglite: PGlite, onClose: () => void): Database {
+/** PGlite behind the contract of a store. */
+export function wrap(pglite: PGlite, onClose: () => void): Database {
   const run = (target: Pick<PGlite, 'query' | 'exec'>): Queryable['query'] => {
     return async <Row extends object>(text: string, values?: readonly unknown[]) => {
       // query() takes one statement only; pg-boss sends several at once, then without values.

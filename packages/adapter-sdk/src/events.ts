@@ -1,4 +1,5 @@
 /** What happens in an adapter, as typed records: the one source of logs, metrics and traces. None can carry an answer. */
+import type { ServerEvent } from '@formbuilder/secure-server'
 import type { ErrorCode } from './errors.ts'
 
 /** Which submission an event is about. Ids and names of forms only. */
@@ -62,6 +63,8 @@ export type AdapterEvent =
       readonly files: number
       readonly oldDeadLetters: number
     }
+  /** What the HTTPS server under the adapter tells: certificates, refused connections and requests. */
+  | { readonly event: 'server'; readonly server: ServerEvent }
   | { readonly event: 'internal.failed'; readonly during: string; readonly code: string }
 
 /** Takes one event. Must not throw. */

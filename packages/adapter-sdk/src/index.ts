@@ -1,2 +1,27 @@
+/** The public names, nothing else. */
+export {
+  type Adapter,
+  type AdapterOptions,
+  createAdapter,
+  defineForm,
+  type Forms,
+  type RunningAdapter,
+  type StartOptions,
+} from './adapter.ts'
+export { type Config, type Environment, loadConfig, SETTINGS } from './config.ts'
 export { AdapterError, ERRORS, type ErrorCode, PermanentError, UncertainError } from './errors.ts'
+export type { AdapterEvent } from './events.ts'
 export type { Attachment, Context, Form, Outcome, Submission } from './form.ts'
+export type { Counts, Entry, Filter, Ledger, Moment, Record as LedgerRecord, State } from './ledger.ts'
+export {
+  choice,
+  flag,
+  integer,
+  list,
+  readSettings,
+  required,
+  type Setting,
+  type Settings,
+  text,
+  type Values,
+} from './settings.ts'

@@ -1,4 +1,6 @@
 /** Operational log: the typed events and nothing else, as JSON lines. */
+
+import type { ServerEvent } from '@formbuilder/secure-server'
 import pino, { type Logger } from 'pino'
 import type { AdapterEvent, Emit } from './events.ts'
 
@@ -14,10 +16,22 @@ export function createLog(level: string): Logger {
 
 /** Writes each event as one line. */
 export function logEvents(log: Logger): Emit {
-  return (event) => log[LEVELS[event.event]](event, event.event)
+  return (event) => {
+    if (event.event === 'server') log[serverLevel(event.server)](event.server, `server.${event.server.type}`)
+    else log[LEVELS[event.event]](event, event.event)
+  }
 }
 
-const LEVELS: Readonly<Record<AdapterEvent['event'], 'debug' | 'info' | 'warn' | 'error'>> = {
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+function serverLevel({ type }: ServerEvent): Level {
+  if (type === 'certificate.refused' || type === 'trust.refused' || type === 'listener.failed') return 'error'
+  if (type === 'certificate.expiring' || type.startsWith('crl.')) return 'warn'
+  // Under attack these come by the thousand; they are counted as metrics.
+  return type === 'connection.refused' || type === 'request.refused' ? 'debug' : 'info'
+}
+
+const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> = {
   'adapter.started': 'info',
   'adapter.stopping': 'info',
   'adapter.stopped': 'info',

@@ -27,13 +27,13 @@ export interface RunOptions extends StartOptions {
   readonly forms: ReadonlyMap<string, Form>
   readonly app: Koa
   readonly config: Config
-  readonly onEvent: Emit | undefined
+  readonly sinks: readonly Emit[]
 }
 
 export async function run(options: RunOptions): Promise<RunningAdapter> {
   const { forms, app, config } = options
   const log = createLog(config.LOG_LEVEL)
-  const sinks: Emit[] = [logEvents(log), ...(options.onEvent === undefined ? [] : [options.onEvent])]
+  const sinks: Emit[] = [logEvents(log), ...options.sinks]
   const emit: Emit = (event) => {
     for (const sink of sinks) sink(event)
   }
@@ -84,7 +84,7 @@ export async function run(options: RunOptions): Promise<RunningAdapter> {
       downloads({ find: findFile({ database, files, config }), emit }),
     )
   }
-  const server = isWeb ? await startServer(app.callback(), serverOptions(config)) : undefined
+  const server = isWeb ? await startServer(app.callback(), serverOptions(config, emit)) : undefined
   if (isWorker) {
     if (database.kind === 'embedded') await work.releaseAll()
     await worker.start()
@@ -127,7 +127,7 @@ export async function run(options: RunOptions): Promise<RunningAdapter> {
 
 const SWEEP_MILLISECONDS = 3_600_000
 
-function serverOptions(config: Config): ServerOptions {
+function serverOptions(config: Config, emit: Emit): ServerOptions {
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config
   return {
     port: config.PORT,
@@ -136,6 +136,7 @@ function serverOptions(config: Config): ServerOptions {
       ? { tls: { certFile, keyFile } }
       : { trustProxy: config.TRUST_PROXY }),
     limits: { bodyBytes: config.BODY_LIMIT_BYTES },
+    onEvent: (server) => emit({ event: 'server', server }),
   }
 }
 

@@ -1,0 +1,40 @@
+import { expect } from 'chai'
+import { createAdapter } from '../src/adapter.ts'
+import { PermanentError } from '../src/errors.ts'
+import { startTestAdapter, type TestAdapter } from '../src/testing.ts'
+
+describe('an adapter', () => {
+  const handled: unknown[] = []
+  let adapter: TestAdapter
+
+  before(async () => {
+    adapter = await startTestAdapter(
+      createAdapter({
+        forms: {
+          complaint: {
+            path: '/v2/complaint',
+            async handle(submission) {
+              if ((submission.submissionAnswers as { fail?: boolean }).fail) throw new PermanentError('no team')
+              handled.push(submission)
+              return { reference: '492233' }
+            },
+          },
+        },
+      }),
+    )
+  })
+  after(() => adapter.stop())
+
+  it('hands an accepted submission over, once, however often it is sent', async () => {
+    const submissionId = crypto.randomUUID()
+
+    const first = await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { a: 'b' } })
+    const second = await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { a: 'b' } })
+    const record = await adapter.ended(submissionId)
+
+    expect([first.status, first.body]).to.deep.equal([201, { submissionId, status: 'accepted' }])
+    expect([second.status, second.body]).to.deep.equal([200, { submissionId, status: 'duplicate' }])
+    expect(record).to.include({ state: 'delivered', reference: '492233', attempts: 1 })
+    expect(handled).to.deep.equal([{ serviceSlug: 'test-form', submissionId, submissionAnswers: { a: 'b' } }])
+  })
+})

@@ -77,7 +77,7 @@ export function createAdapter<const Schemas extends Record<string, StandardSchem
     app,
     forms: names,
     async start(start = {}) {
-      const config = start.config ?? loadConfig(start.environment ?? process.env, names)
+      const config = start.config ?? loadConfig(start.environment, names)
       const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
       return await run({ ...start, forms, app, config, sinks })
     },

@@ -118,7 +118,11 @@ export type Environment = Readonly<Record<string, string | undefined>>
  * Reads the settings for these forms. `also`: problems found elsewhere, to be reported with ours.
  * @throws {AdapterError} ERR_CONFIG_INVALID: one message that names every problem, never a secret.
  */
-export function loadConfig(environment: Environment, forms: readonly string[], also: readonly string[] = []): Config {
+export function loadConfig(
+  environment: Environment = process.env,
+  forms: readonly string[],
+  also: readonly string[] = [],
+): Config {
   const { values, problems } = readSettings(SETTINGS, environment)
   const keyrings: Record<string, Keyring> = {}
   const all = [...also, ...problems, ...together(values)]

@@ -1,0 +1,51 @@
+/** What is published: complete, typed, and nothing else. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { expect } from 'chai'
+import { publint } from 'publint'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const ATTW = join(ROOT, 'node_modules/.bin/attw')
+
+describe('published packages', () => {
+  let folder: string
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'packed-'))
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  for (const name of readdirSync(join(ROOT, 'packages'))) {
+    const directory = join(ROOT, 'packages', name)
+    const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+
+    it(`${manifest.name} has no mistake that publint knows`, async () => {
+      const { messages } = await publint({ pkgDir: directory, strict: true })
+
+      expect(messages.map(({ code, path }) => `${code} at ${path.join('.')}`)).to.deep.equal([])
+    })
+
+    if (manifest.exports !== undefined) {
+      it(`${manifest.name} gives its types to every resolver of ECMAScript modules`, () => {
+        const [packed] = JSON.parse(
+          execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+            cwd: directory,
+            encoding: 'utf8',
+            stdio: ['ignore', 'pipe', 'ignore'],
+          }),
+        )
+        // CommonJS cannot require these packages: they are ECMAScript modules only.
+        execFileSync(ATTW, [join(folder, packed.filename), '--profile', 'esm-only', '--no-emoji'], { stdio: 'pipe' })
+      })
+    }
+
+    it(`${manifest.name} says who may use it, and with what`, () => {
+      expect(manifest).to.deep.include({ license: 'MIT', type: 'module', engines: { node: '>=22.12' } })
+      expect(readdirSync(directory)).to.include.members(['README.md', 'LICENSE'])
+      for (const [dependency, version] of Object.entries<string>(manifest.dependencies ?? {})) {
+        expect(version, dependency).to.match(/^\d+\.\d+\.\d+/)
+      }
+    })
+  }
+})

@@ -134,10 +134,9 @@ function failure(claim: Claim, form: Form, options: DeliveryOptions, context: Tr
     const { code, message: reason, reference } = error
     return ended(claim, form, options, context, { code, reason, reference, unknown: form.repeatable !== true })
   }
-  const ours = error instanceof AdapterError
   return ended(claim, form, options, context, {
-    code: ours ? error.code : 'ERR_HANDLER_FAILED',
-    reason: ours ? error.message : described(error),
+    code: errorCode(error),
+    reason: error instanceof AdapterError ? error.message : described(error),
     unknown: false,
     delaySeconds: retryAfterSeconds(error),
   })
@@ -195,6 +194,12 @@ async function validate(
   )
   const named = [...new Set(fields)].map((field) => field || '(the answers as a whole)')
   return { problem: `the answers do not fit the schema at: ${named.slice(0, 20).join(', ')}` }
+}
+
+/** An error's own code, where it has one that cannot hold what a citizen wrote. */
+function errorCode(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : 'ERR_HANDLER_FAILED'
 }
 
 /** A foreign error by name and code only: its message may quote the citizen. */

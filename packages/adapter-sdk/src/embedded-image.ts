@@ -1,36 +1,42 @@
 /** Build step: prepares the data folder that a fresh embedded store begins with, so that nobody waits for initdb. */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
-import { IMAGE, wrap } from './embedded.ts'
+import { IMAGE, openEmbedded } from './embedded.ts'
 import { openStore } from './store.ts'
 
 const STAMP = new URL('embedded-image.stamp', IMAGE)
 
 /** Writes the image anew when what it is made of has changed. */
 async function prepare(): Promise<void> {
-  const wanted = await fingerprint()
+  const wanted = fingerprint()
   if (existsSync(IMAGE) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return
 
-  const pglite = await PGlite.create()
-  const database = wrap(pglite, () => undefined)
-  const store = await openStore(database, [], { supervise: false, emit: () => undefined })
-  await store.boss.stop({ graceful: false, close: false })
-  await pglite.exec('VACUUM FULL')
-  await pglite.exec('CHECKPOINT')
-  const image = await pglite.dumpDataDir('gzip')
-  writeFileSync(IMAGE, Buffer.from(await image.arrayBuffer()))
-  writeFileSync(STAMP, wanted)
-  await pglite.close()
+  const folder = mkdtempSync(join(tmpdir(), 'embedded-image-'))
+  try {
+    const none = new URL('no-image', IMAGE)
+    const store = await openStore(await openEmbedded(folder, none), [], { supervise: false, emit: () => undefined })
+    await store.close()
+    const pglite = await PGlite.create(join(folder, 'database'))
+    await pglite.exec('VACUUM FULL')
+    await pglite.exec('CHECKPOINT')
+    const image = await pglite.dumpDataDir('gzip')
+    await pglite.close()
+    writeFileSync(IMAGE, Buffer.from(await image.arrayBuffer()))
+    writeFileSync(STAMP, wanted)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** Of the two libraries and of our own tables. */
-async function fingerprint(): Promise<string> {
+function fingerprint(): string {
   const require = createRequire(import.meta.url)
   const hash = createHash('sha256')
-  for (const file of ['pg-boss', '@electric-sql/pglite'].map((name) => require.resolve(name)))
-    hash.update(readFileSync(file))
+  for (const name of ['pg-boss', '@electric-sql/pglite']) hash.update(readFileSync(require.resolve(name)))
   for (const file of ['schema.js', 'store.js']) hash.update(readFileSync(new URL(file, IMAGE)))
   return hash.digest('hex')
 }

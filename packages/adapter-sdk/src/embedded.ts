@@ -1,9 +1,11 @@
 /** PostgreSQL inside this process (PGlite), in a folder: the store that needs nothing else. */
-import { existsSync, fdatasyncSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
-import { NodeFS } from '@electric-sql/pglite/nodefs'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import type { Database, Queryable } from './database.ts'
+import type { EmbeddedReply, EmbeddedRequest, EmbeddedStart } from './embedded-worker.ts'
+import { AdapterError } from './errors.ts'
 import { lockFolder } from './lock.ts'
 
 /** Prepared by the build (`embedded-image.ts`): an initialised database, so that a first start takes a second, not five. */
@@ -14,79 +16,133 @@ export const IMAGE = new URL('../dist/embedded-image.tgz', import.meta.url)
  * A commit is on the disk when it resolves. `image`: a data folder to begin with.
  * @throws {AdapterError} ERR_INBOX_LOCKED: another process has the folder.
  */
-export async function openEmbedded(folder: string | undefined, image: URL | undefined = IMAGE): Promise<Database> {
+export async function openEmbedded(folder: string | undefined, image: URL = IMAGE): Promise<Database> {
   if (folder !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 })
   const lock = folder === undefined ? undefined : lockFolder(folder)
   try {
-    const data = folder === undefined ? undefined : join(folder, 'database')
-    const fresh = data === undefined || !existsSync(join(data, 'PG_VERSION'))
-    const pglite = await PGlite.create({
-      ...(data === undefined ? {} : { fs: new DurableFS(data), startParams: DURABLE }),
-      ...(fresh && image !== undefined && existsSync(image) ? { loadDataDir: new Blob([readFileSync(image)]) } : {}),
+    const thread = await Thread.start({
+      folder: folder === undefined ? undefined : join(folder, 'database'),
+      image: existsSync(image) ? fileURLToPath(image) : undefined,
     })
-    return wrap(pglite, () => lock?.release())
+    return database(thread, () => lock?.release())
   } catch (error) {
     lock?.release()
     throw error
   }
 }
 
-// PGlite starts PostgreSQL with -F (no fsync), and its file system ignores fsync(2) (electric-sql/pglite, nodefs.ts), so
-// that a commit survives the process but not the machine. Both are turned on: one fdatasync per commit. fdatasync is
-// enough because the length of a WAL segment never changes; PostgreSQL's own wal_sync_method=fdatasync would be lost,
-// since the WebAssembly build makes fdatasync(2) a no-op and only fsync(2) reaches the file system.
-const DURABLE = [
-  ...PGlite.defaultStartParams.filter((parameter) => parameter !== '-F'),
-  ...['-c', 'fsync=on', '-c', 'wal_sync_method=fsync', '-c', 'synchronous_commit=on'],
-]
-
-class DurableFS extends NodeFS {
-  override async init(...parameters: Parameters<NodeFS['init']>): ReturnType<NodeFS['init']> {
-    const result = await super.init(...parameters)
-    const sync = (module: { NODEFS: { stream_ops: object } }) => {
-      Object.assign(module.NODEFS.stream_ops, {
-        fsync: (stream: { nfd: number }) => {
-          fdatasyncSync(stream.nfd)
-          return 0
-        },
-      })
-    }
-    // The published type leaves NODEFS out; a test traces the system calls.
-    const preRun = result.emscriptenOpts.preRun as unknown as ((module: never) => void)[]
-    preRun.push(sync as (module: never) => void)
+function database(thread: Thread, onClose: () => void): Database {
+  // There is one connection: a transaction has it to itself, and everything else waits.
+  let last: Promise<unknown> = Promise.resolve()
+  function alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = last.then(work)
+    last = result.catch(() => undefined)
     return result
+  }
+  const run: Queryable['query'] = <Row extends object>(text: string, values?: readonly unknown[]) =>
+    thread.ask({ text, values }) as Promise<Row[]>
+
+  return {
+    kind: 'embedded',
+    query: (text, values) =>
+      alone(async () => {
+        try {
+          return await run(text, values)
+        } catch (error) {
+          // A text of several statements may have failed inside a transaction of its own.
+          await run('ROLLBACK').catch(() => undefined)
+          throw error
+        }
+      }),
+    transaction: (work) =>
+      alone(async () => {
+        try {
+          await run('BEGIN')
+          const result = await work({ query: run })
+          await run('COMMIT')
+          return result
+        } catch (error) {
+          await run('ROLLBACK').catch(() => undefined)
+          throw error
+        }
+      }),
+    async listen(channel, onNotify) {
+      const listener = (reply: { channel: string; payload: string }) => {
+        if (reply.channel === channel) onNotify(reply.payload)
+      }
+      thread.listeners.add(listener)
+      await alone(() => thread.ask({ listen: channel }))
+      return {
+        async close() {
+          thread.listeners.delete(listener)
+        },
+      }
+    },
+    async close() {
+      await alone(() => thread.close())
+      onClose()
+    },
   }
 }
 
-/** PGlite behind the contract of a store. */
-export function wrap(pglite: PGlite, onClose: () => void): Database {
-  const run = (target: Pick<PGlite, 'query' | 'exec'>): Queryable['query'] => {
-    return async <Row extends object>(text: string, values?: readonly unknown[]) => {
-      // query() takes one statement only; pg-boss sends several at once, then without values.
-      if (values?.length) return (await target.query<Row>(text, [...values])).rows
-      return (await target.exec(text)).flatMap((result) => result.rows as Row[])
-    }
+type Ask = EmbeddedRequest extends infer R ? (R extends unknown ? Omit<R, 'id'> : never) : never
+
+/** The database's thread: questions by number, answers when they come. */
+class Thread {
+  readonly listeners = new Set<(reply: { channel: string; payload: string }) => void>()
+  readonly #worker: Worker
+  readonly #pending = new Map<number, { resolve: (rows: object[]) => void; reject: (error: unknown) => void }>()
+  #asked = 0
+  #gone: Error | undefined
+
+  private constructor(start: EmbeddedStart) {
+    // In the sources the thread is TypeScript, which Node runs as it is.
+    const file = import.meta.url.endsWith('.ts') ? './embedded-worker.ts' : './embedded-worker.js'
+    this.#worker = new Worker(new URL(file, import.meta.url), { workerData: start })
+    this.#worker.on('message', (reply: EmbeddedReply) => this.#receive(reply))
+    this.#worker.on('error', (error) => this.#lose(error))
+    this.#worker.on('exit', () => this.#lose(new Error('the thread ended')))
   }
-  const query = run(pglite)
-  return {
-    kind: 'embedded',
-    // There is one connection: a failed statement must not leave it inside an aborted transaction.
-    query: async <Row extends object>(text: string, values?: readonly unknown[]) => {
-      try {
-        return await query<Row>(text, values)
-      } catch (error) {
-        await pglite.query('ROLLBACK').catch(() => undefined)
-        throw error
-      }
-    },
-    transaction: (work) => pglite.transaction((transaction) => work({ query: run(transaction) })),
-    async listen(channel, onNotify) {
-      const close = await pglite.listen(channel, onNotify)
-      return { close: () => close() }
-    },
-    async close() {
-      await pglite.close()
-      onClose()
-    },
+
+  /** Resolves when the database answers. */
+  static async start(start: EmbeddedStart): Promise<Thread> {
+    const thread = new Thread(start)
+    await new Promise<object[]>((resolve, reject) => thread.#pending.set(0, { resolve, reject }))
+    return thread
+  }
+
+  async ask(request: Ask): Promise<object[]> {
+    if (this.#gone !== undefined) throw this.#gone
+    const id = ++this.#asked
+    return await new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject })
+      this.#worker.postMessage({ ...request, id })
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#gone === undefined) await this.ask({ close: true })
+    await this.#worker.terminate()
+  }
+
+  #receive(reply: EmbeddedReply): void {
+    if ('channel' in reply) {
+      for (const listener of this.listeners) listener(reply)
+      return
+    }
+    const asked = this.#pending.get(reply.id)
+    this.#pending.delete(reply.id)
+    if ('rows' in reply) asked?.resolve([...reply.rows])
+    else asked?.reject(Object.assign(new Error(reply.error.message), reply.error))
+  }
+
+  #lose(cause: Error): void {
+    this.#gone ??= new AdapterError(
+      'ERR_INBOX_UNAVAILABLE',
+      'the embedded database has ended; start the adapter again',
+      { cause },
+    )
+    for (const { reject } of this.#pending.values()) reject(this.#gone)
+    this.#pending.clear()
   }
 }

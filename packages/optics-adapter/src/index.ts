@@ -1,1 +1,5 @@
-export {}
+export { comment } from './forms/comment.ts'
+export { complaint } from './forms/complaint.ts'
+export { enquiry } from './forms/enquiry.ts'
+export { feedback } from './forms/feedback.ts'
+export type { CaseSystem } from './forms/form.ts'

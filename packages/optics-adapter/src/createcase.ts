@@ -1,0 +1,29 @@
+/** The body of a createcase request. */
+import type { Attachment } from '@formbuilder/adapter-sdk'
+
+/** Optics fields in the order in which they are sent. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** The exact bytes of a createcase request: JSON without spaces, fields in order, escaped as Rails escapes. */
+export function createcaseBody(fields: Fields): Buffer {
+  return Buffer.from(JSON.stringify(fields).replace(ESCAPED, unicodeEscape), 'utf8')
+}
+
+/** The fields by which Optics fetches each file for itself, numbered from 1. */
+export function documentFields(attachments: readonly Pick<Attachment, 'filename' | 'mimetype' | 'url'>[]): Fields {
+  return Object.fromEntries(
+    attachments.flatMap(({ filename, mimetype, url }, index) => [
+      [`Document${index + 1}.Name`, filename],
+      [`Document${index + 1}.MimeType`, mimetype],
+      [`Document${index + 1}.URL`, url],
+      [`Document${index + 1}.URLLoadContent`, true],
+    ]),
+  )
+}
+
+// ActiveSupport keeps JSON safe inside HTML and JavaScript; these characters stand only inside strings.
+const ESCAPED = /[<>&\u2028\u2029]/g
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}

@@ -1,0 +1,23 @@
+/** Comments: POST /v2/comment. */
+import { type Answers, answer, anyAnswers } from '../answers.ts'
+import type { Fields } from '../createcase.ts'
+import { type Case, type CaseSystem, opticsForm } from './form.ts'
+
+/** The form that makes comments in Optics, as cases of the type `commentType`. */
+export function comment(optics: CaseSystem, commentType: string) {
+  const fields = (answers: Answers, details: Case) => commentFields(answers, details, commentType)
+  return opticsForm({ path: '/v2/comment', answers: anyAnswers, fields }, optics)
+}
+
+/** The createcase fields of a comment. */
+export function commentFields(answers: Answers, { requestDate }: Case, commentType: string): Fields {
+  const team = answer(answers, 'which-contact-with_autocomplete_1')
+  return {
+    Type: commentType,
+    RequestDate: requestDate,
+    RequestMethod: 'Online form',
+    AssignedTeam: team,
+    'Case.ServiceTeam': team,
+    Details: answer(answers, 'feedback_textarea_1'),
+  }
+}

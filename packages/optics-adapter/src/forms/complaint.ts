@@ -1,0 +1,52 @@
+/** Complaints: POST /v2/complaint. */
+import { z } from 'zod'
+import { addressAnswer, joinLines } from '../address.ts'
+import { answer } from '../answers.ts'
+import { documentFields, type Fields } from '../createcase.ts'
+import { type Case, type CaseSystem, opticsForm } from './form.ts'
+
+/** The answers that a complaint cannot do without or that need a certain shape; the others are taken as they come. */
+export const complaintAnswers = z.looseObject({
+  // Any value, an empty one too: Optics sorts out blanks. Only a form without the question is refused.
+  courtortribunalyourcomplaintisabout_autocomplete_1: z.unknown().nonoptional(),
+  youraddress_address_1: addressAnswer,
+})
+
+/** The form that makes complaints in Optics. */
+export function complaint(optics: CaseSystem) {
+  return opticsForm({ path: '/v2/complaint', answers: complaintAnswers, fields: complaintFields }, optics)
+}
+
+/** The createcase fields of a complaint. */
+export function complaintFields(
+  answers: z.output<typeof complaintAnswers>,
+  { requestDate, attachments }: Case,
+): Fields {
+  const team = answers.courtortribunalyourcomplaintisabout_autocomplete_1
+  const address = answers.youraddress_address_1
+  return {
+    Team: team,
+    // Production reads AssignedTeam, UAT reads AssignedTeamSS.
+    AssignedTeam: team,
+    AssignedTeamSS: team,
+    RequestDate: requestDate,
+    Details: answer(answers, 'yourcomplaint_textarea_1'),
+    Reference: answer(answers, 'casenumber_text_1'),
+    db: 'hmcts',
+    Type: 'Complaint',
+    Format: 'json',
+    RequestMethod: 'Online - gov.uk',
+    PartyContextManageCases: 'Main',
+    'Customer.FirstName': answer(answers, 'yourname_text_1'),
+    'Customer.Surname': answer(answers, 'yourname_text_2'),
+    'Customer.Email': answer(answers, 'youremailaddress_email_1'),
+    'Customer.Phone': answer(answers, 'yourphonenumber_text_1'),
+    'Customer.Address': joinLines([address.address_line_one, address.address_line_two]),
+    'Customer.Town': answer(address, 'city'),
+    'Customer.County': answer(address, 'county'),
+    'Customer.Postcode': answer(address, 'postcode'),
+    Impact: answer(answers, 'howhasthisaffectedyou_textarea_1'),
+    ActionRequested: answer(answers, 'whatcanwedotoputthisright_textarea_1'),
+    ...documentFields(attachments),
+  }
+}

@@ -1,0 +1,47 @@
+/** What the four forms have in common: answers become fields, fields become one case. */
+import type { Attachment, Form, Outcome } from '@formbuilder/adapter-sdk'
+import type { z } from 'zod'
+import type { Answers } from '../answers.ts'
+import { createcaseBody, type Fields } from '../createcase.ts'
+import { requestDate } from '../request-date.ts'
+
+/** What a mapping is given beside the answers. */
+export interface Case {
+  /** `YYYY-MM-DD`. */
+  readonly requestDate: string
+  readonly attachments: readonly Pick<Attachment, 'filename' | 'mimetype' | 'url'>[]
+}
+
+/** What distinguishes one form from another. */
+export interface Mapping<Known extends Answers> {
+  readonly path: string
+  readonly answers: z.ZodType<Known>
+  fields(answers: Known, details: Case): Fields
+}
+
+/** What a form needs of Optics. */
+export interface CaseSystem {
+  /** IANA time zone of the day of receipt. */
+  readonly timeZone: string
+  /** Makes the case, once. */
+  createCase(body: Buffer, options: { signal: AbortSignal }): Promise<Outcome>
+  /** Looks a case up by the submissionId that was sent as its ExternalId. Absent: it is not sent. */
+  readonly findCase?: (submissionId: string, options: { signal: AbortSignal }) => Promise<Outcome | undefined>
+}
+
+/** A form that makes one case of each submission, and never makes it again without knowing that it is not there. */
+export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optics: CaseSystem): Form<z.ZodType<Known>> {
+  const { findCase } = optics
+  return {
+    path: mapping.path,
+    answers: mapping.answers,
+    repeatable: false,
+    async handle({ submissionId, submissionAnswers }, { receivedAt, attachments, signal }) {
+      const details = { requestDate: requestDate(submissionAnswers, receivedAt, optics.timeZone), attachments }
+      const fields = mapping.fields(submissionAnswers, details)
+      const body = createcaseBody(findCase ? { ...fields, ExternalId: submissionId } : fields)
+      return optics.createCase(body, { signal })
+    },
+    ...(findCase && { confirm: ({ submissionId }, { signal }) => findCase(submissionId, { signal }) }),
+  }
+}

@@ -1,0 +1,111 @@
+/** The stand-in's HTTP side: reads requests, carries failures out on the connection, sends answers. */
+import { text } from 'node:stream/consumers'
+import type Koa from 'koa'
+import { type Answer, errorPage } from './answers.ts'
+import type { api } from './api.ts'
+import { type Failure, type Failures, ROUTES, type Route } from './failures.ts'
+
+/** A request that reached the stand-in. */
+export interface StandInRequest {
+  readonly route: Route
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: string
+  /** The failure that it met, or the status of the answer that was made for it. */
+  readonly met: Failure['kind'] | number
+}
+
+/** Koa middleware that speaks Optics, and fails as it is told. */
+export function optics(answer: ReturnType<typeof api>, failures: Failures, seen: StandInRequest[]): Koa.Middleware {
+  return async (ctx) => {
+    const route = ROUTES.find((name) => ctx.path === `/${name}`)
+    if (route === undefined) return send(ctx, errorPage(404))
+
+    const body = await text(ctx.req)
+    const failure = failures.take(route)
+    const act = (documentsFail = false) =>
+      answer(
+        route,
+        {
+          method: ctx.method,
+          query: ctx.URL.searchParams,
+          contentType: ctx.get('content-type'),
+          authorization: ctx.get('authorization'),
+          body,
+        },
+        { documentsFail },
+      )
+    const { method, url, headers } = ctx
+    const entry = (met: StandInRequest['met']) => seen.push({ route, method, url, headers, body, met })
+
+    if (failure === undefined) {
+      const plain = await act()
+      entry(plain.status)
+      return send(ctx, plain)
+    }
+    entry(failure.kind)
+    await fail(ctx, failure, act)
+  }
+}
+
+async function fail(
+  ctx: Koa.Context,
+  failure: Failure,
+  act: (documentsFail?: boolean) => Promise<Answer>,
+): Promise<void> {
+  const { kind, status = 500, seconds = 1 } = failure
+  if (kind === 'documents') return send(ctx, await act(true))
+  if (kind === 'slow') await elapsed(seconds)
+  const answer = kind === 'slow' || kind.startsWith('case-then-') ? await act() : errorPage(status)
+  switch (kind.replace('case-then-', '')) {
+    case 'reset':
+      return breakOff(ctx)
+    case 'hang':
+      // The response stays open until the client, or the end of the stand-in, closes the connection.
+      ctx.respond = false
+      return
+    case 'half':
+      return sendHalf(ctx, answer)
+    case 'html':
+      return send(ctx, errorPage(200))
+    case 'empty':
+      return send(ctx, { status: 200, type: 'text/plain', body: '' })
+    case 'status':
+      return send(ctx, errorPage(status))
+    case 'redirect':
+      return send(ctx, errorPage(302, { Location: `https://elsewhere.invalid${ctx.url}` }))
+    case 'unauthorised':
+      return send(ctx, errorPage(401))
+    case 'forbidden':
+      return send(ctx, errorPage(403))
+    case 'too-many-requests':
+      return send(ctx, errorPage(429, { 'Retry-After': String(seconds) }))
+    default:
+      return send(ctx, answer)
+  }
+}
+
+function send(ctx: Koa.Context, { status, type, body, headers = {} }: Answer): void {
+  ctx.status = status
+  ctx.set({ ...headers, 'Content-Type': type })
+  ctx.body = body
+  // Koa takes an empty body for a wish to answer 204.
+  ctx.status = status
+}
+
+async function sendHalf(ctx: Koa.Context, { status, type, body }: Answer): Promise<void> {
+  ctx.respond = false
+  ctx.res.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) })
+  await new Promise<void>((resolve) => ctx.res.write(body.slice(0, body.length / 2), () => resolve()))
+  ctx.req.socket.destroy()
+}
+
+function breakOff(ctx: Koa.Context): void {
+  ctx.respond = false
+  ctx.req.socket.destroy()
+}
+
+function elapsed(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000).unref())
+}

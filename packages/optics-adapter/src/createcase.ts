@@ -1,6 +1,9 @@
 /** The body of a createcase request. */
 import type { Attachment } from '@formbuilder/adapter-sdk'
 
+/** The name of HMCTS' database at Optics. */
+export const DATABASE = 'hmcts'
+
 /** Optics fields in the order in which they are sent. */
 export type Fields = Readonly<Record<string, unknown>>
 

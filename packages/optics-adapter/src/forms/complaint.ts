@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { addressAnswer, joinLines } from '../address.ts'
 import { answer } from '../answers.ts'
-import { documentFields, type Fields } from '../createcase.ts'
+import { DATABASE, documentFields, type Fields } from '../createcase.ts'
 import { type Case, type CaseSystem, opticsForm } from './form.ts'
 
 /** The answers that a complaint cannot do without or that need a certain shape; the others are taken as they come. */
@@ -32,7 +32,7 @@ export function complaintFields(
     RequestDate: requestDate,
     Details: answer(answers, 'yourcomplaint_textarea_1'),
     Reference: answer(answers, 'casenumber_text_1'),
-    db: 'hmcts',
+    db: DATABASE,
     Type: 'Complaint',
     Format: 'json',
     RequestMethod: 'Online - gov.uk',

@@ -23,10 +23,17 @@ export interface Mapping<Known extends Answers> {
 export interface CaseSystem {
   /** IANA time zone of the day of receipt. */
   readonly timeZone: string
-  /** Makes the case, once. */
-  createCase(body: Buffer, options: { signal: AbortSignal }): Promise<Outcome>
+  /** Makes the case, and sends that request once. */
+  createCase(body: Buffer, step: Step): Promise<Outcome>
   /** Looks a case up by the submissionId that was sent as its ExternalId. Absent: it is not sent. */
-  readonly findCase?: (submissionId: string, options: { signal: AbortSignal }) => Promise<Outcome | undefined>
+  readonly findCase?: (submissionId: string, step: Step) => Promise<Outcome | undefined>
+}
+
+/** How one step of an attempt may be ended, and announced. */
+export interface Step {
+  readonly signal: AbortSignal
+  /** Called right before a request that Optics may act upon. */
+  readonly acting?: () => Promise<void>
 }
 
 /** A form that makes one case of each submission, and never makes it again without knowing that it is not there. */
@@ -35,12 +42,13 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
   return {
     path: mapping.path,
     answers: mapping.answers,
-    repeatable: false,
-    async handle({ submissionId, submissionAnswers }, { receivedAt, attachments, signal }) {
+    repeatable: 'until-acting',
+    async handle({ submissionId, submissionAnswers }, context) {
+      const { receivedAt, attachments, signal } = context
       const details = { requestDate: requestDate(submissionAnswers, receivedAt, optics.timeZone), attachments }
       const fields = mapping.fields(submissionAnswers, details)
       const body = createcaseBody(findCase ? { ...fields, ExternalId: submissionId } : fields)
-      return optics.createCase(body, { signal })
+      return optics.createCase(body, { signal, acting: () => context.acting() })
     },
     ...(findCase && { confirm: ({ submissionId }, { signal }) => findCase(submissionId, { signal }) }),
   }

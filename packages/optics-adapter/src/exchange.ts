@@ -1,7 +1,6 @@
 /** One HTTP request to Optics, and whether it can have arrived. */
 import http from 'node:http'
 import https from 'node:https'
-import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { AxiosInstance } from 'axios'
 
@@ -12,7 +11,7 @@ export interface OpticsRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer
   readonly signal?: AbortSignal
-  /** Longest wait for the connection, and then for each sign of life, in seconds. */
+  /** Longest wait for the connection, then for the head of the answer, then for its body; in seconds. */
   readonly timeoutSeconds: number
 }
 
@@ -96,22 +95,29 @@ function watchedConnection(timeoutMs: number) {
 
   const request = (options: https.RequestOptions, onAnswer: (answer: http.IncomingMessage) => void) => {
     const secure = options.protocol === 'https:'
-    const sent = secure ? https.request(options, onAnswer) : http.request(options, onAnswer)
+    // A kept connection may be closed at the other end while a request is on its way, which cannot be told from a
+    // request that was read: so by default each request gets a connection of its own.
+    const direct = { ...options, agent: options.agent ?? false }
+    const sent = secure ? https.request(direct, onAnswer) : http.request(direct, onAnswer)
     const giveUp = () => {
       timedOut = true
       sent.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }))
     }
-    const connecting = setTimeout(giveUp, timeoutMs)
-    const establish = (socket: Socket) => {
-      established = true
-      clearTimeout(connecting)
-      socket.setTimeout(timeoutMs, giveUp)
+    let patience = setTimeout(giveUp, timeoutMs)
+    const waitAnew = () => {
+      clearTimeout(patience)
+      patience = setTimeout(giveUp, timeoutMs)
     }
-    sent.once('close', () => clearTimeout(connecting))
+    const establish = () => {
+      established = true
+      waitAnew()
+    }
     sent.once('socket', (socket) => {
-      if (sent.reusedSocket) establish(socket)
-      else socket.once(secure ? 'secureConnect' : 'connect', () => establish(socket))
+      if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', establish)
+      else establish()
     })
+    sent.once('response', waitAnew)
+    sent.once('close', () => clearTimeout(patience))
     return sent
   }
   return { transport: { request }, isEstablished: () => established, timedOut: () => timedOut }

@@ -12,7 +12,7 @@ import { Tokens } from './token.ts'
 
 /** What a client of Optics may be given beside its configuration. */
 export interface OpticsParts {
-  /** Sends the requests. An interceptor may add headers, such as `traceparent`. Its agents must not keep connections. */
+  /** Sends the requests. An interceptor may add headers, such as `traceparent`. An agent of its own must not keep connections. */
   readonly client?: AxiosInstance
   /** The time in milliseconds. */
   readonly now?: () => number

@@ -1,0 +1,64 @@
+/** A client of Optics for tests, and what one of its requests came to. */
+import { UncertainError } from '@formbuilder/adapter-sdk'
+import type { AxiosInstance } from 'axios'
+import { createOptics, type OpticsConfig, OpticsError } from '../src/index.ts'
+
+export const KEYS = { apiKey: 'some_optics_api_key', secretKey: 'some_secret_optics_api_key' }
+
+export function client(
+  endpoint: string,
+  { axios, now, ...config }: Partial<OpticsConfig> & { axios?: AxiosInstance; now?: () => number } = {},
+) {
+  return createOptics(
+    {
+      endpoint,
+      ...KEYS,
+      timeZone: 'UTC',
+      duplicateCheck: 'external-id',
+      commentType: '1801265',
+      timeoutSeconds: 5,
+      ...config,
+    },
+    { ...(axios && { client: axios }), ...(now && { now }) },
+  )
+}
+
+export const SUBMISSION_ID = '72c49803-e9c3-42ac-bde1-09c04595a2d3'
+
+/** The body of a complaint that names its submission. */
+export function complaintBody(fields: Readonly<Record<string, unknown>> = {}): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      Type: 'Complaint',
+      Format: 'json',
+      Details: 'Life is unfair',
+      ExternalId: SUBMISSION_ID,
+      ...fields,
+    }),
+  )
+}
+
+export const going = { signal: new AbortController().signal }
+
+/** How a request ended: with what, or with which code and whether it may be repeated. */
+export async function ending(request: Promise<unknown>): Promise<unknown> {
+  try {
+    return await request
+  } catch (error) {
+    if (error instanceof OpticsError) return `retry ${error.opticsCode}`
+    if (error instanceof UncertainError) return `uncertain ${error.code}`
+    throw error
+  }
+}
+
+/** The message of the error that a request ended with. */
+export async function complaintOf(request: Promise<unknown>): Promise<string> {
+  return request.then(
+    () => 'no error',
+    (error: Error) => error.message,
+  )
+}
+
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}

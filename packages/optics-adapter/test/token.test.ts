@@ -1,0 +1,152 @@
+import { expect } from 'chai'
+import { startOpticsStandIn } from '../src/stand-in/index.ts'
+import { assertion } from '../src/token.ts'
+import { client, complaintBody, complaintOf, ending, going, KEYS } from './client.ts'
+import { recorded } from './mapping.ts'
+
+describe('the assertion', () => {
+  for (const file of ['complaint-v2', 'comment-v2', 'feedback-v2', 'enquiry-v2'])
+    for (const { name, env, now, expect: expected } of recorded(file))
+      it(`is the recorded one: ${name}`, async () => {
+        const made = await assertion(
+          {
+            endpoint: env['OPTICS_ENDPOINT'] ?? '',
+            apiKey: env['OPTICS_API_KEY'] ?? '',
+            secretKey: env['OPTICS_SECRET_KEY'] ?? '',
+          },
+          new Date(now),
+        )
+
+        expect(made).to.equal(expected.tokenRequest.assertion)
+      })
+})
+
+describe('a token', () => {
+  it('is asked for as the live adapter asks', async () => {
+    await using standIn = await startOpticsStandIn(KEYS)
+    const now = () => Date.now()
+
+    await client(standIn.url, { now }).createCase(complaintBody(), going)
+
+    const [request] = standIn.requests
+    expect(request).to.include({ method: 'POST', url: '/token?db=hmcts', met: 200 })
+    expect(request?.headers['content-type']).to.equal('application/x-www-form-urlencoded')
+    expect(request?.body).to.match(
+      /^grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=[\w-]+\.[\w-]+\.[\w-]+$/,
+    )
+  })
+
+  it('serves many cases, also those that are made at once', async () => {
+    await using standIn = await startOpticsStandIn(KEYS)
+    const optics = client(standIn.url)
+
+    await Promise.all([1, 2, 3].map(() => optics.createCase(complaintBody(), going)))
+    await optics.createCase(complaintBody(), going)
+
+    expect(standIn.requests.filter(({ route }) => route === 'token')).to.have.length(1)
+    expect(standIn.cases()).to.have.length(4)
+  })
+
+  it('is replaced five minutes before its hour ends', async () => {
+    await using standIn = await startOpticsStandIn(KEYS)
+    const started = Date.now() - 55 * 60_000
+    let now = started
+    const optics = client(standIn.url, { now: () => now })
+    const tokens = async () => {
+      await optics.createCase(complaintBody(), going)
+      return standIn.requests.filter(({ route }) => route === 'token').length
+    }
+
+    expect(await tokens()).to.equal(1)
+    now = started + 54.9 * 60_000
+    expect(await tokens()).to.equal(1)
+    now = started + 55 * 60_000
+    expect(await tokens()).to.equal(2)
+  })
+
+  for (const kind of ['unauthorised', 'forbidden'] as const)
+    it(`that is ${kind} is replaced once, and the case is made once`, async () => {
+      await using standIn = await startOpticsStandIn(KEYS)
+      await standIn.fail(kind)
+
+      const outcome = await client(standIn.url).createCase(complaintBody(), going)
+
+      expect(outcome).to.deep.equal({ reference: '492233' })
+      expect(standIn.requests.map(({ route }) => route)).to.deep.equal(['token', 'createcase', 'token', 'createcase'])
+    })
+
+  it('that has expired at Optics is replaced for a lookup too', async () => {
+    await using standIn = await startOpticsStandIn(KEYS)
+    const optics = client(standIn.url)
+    await optics.createCase(complaintBody(), going)
+    standIn.expireTokens()
+
+    expect(await optics.findCase?.('72c49803-e9c3-42ac-bde1-09c04595a2d3', going)).to.deep.equal({
+      reference: '492233',
+    })
+  })
+
+  it('that is refused again leads to a retry later, with a new token', async () => {
+    await using standIn = await startOpticsStandIn(KEYS)
+    await standIn.fail('unauthorised', { times: 2 })
+    const optics = client(standIn.url)
+
+    expect(await ending(optics.createCase(complaintBody(), going))).to.equal('retry ERR_OPTICS_UNAUTHORISED')
+    expect(standIn.cases()).to.have.length(0)
+    expect(await ending(optics.createCase(complaintBody(), going))).to.deep.equal({ reference: '492233' })
+  })
+
+  for (const [what, arrange, code] of [
+    ['is not given for wrong credentials', { secretKey: 'another' }, 'TOKEN_REFUSED'],
+    ['is not given by a wrong database, which answers 200 and nothing', { account: 'other' }, 'TOKEN_REFUSED'],
+  ] as const)
+    it(what, async () => {
+      await using standIn = await startOpticsStandIn({ ...KEYS, ...arrange })
+
+      expect(await ending(client(standIn.url).createCase(complaintBody(), going))).to.equal(`retry ERR_OPTICS_${code}`)
+      expect(standIn.requests.map(({ route }) => route)).to.deep.equal(['token'])
+    })
+
+  for (const [kind, code] of [
+    ['html', 'TOKEN_REFUSED'],
+    ['empty', 'TOKEN_REFUSED'],
+    ['status', 'TOKEN_REFUSED'],
+    ['forbidden', 'TOKEN_REFUSED'],
+    ['redirect', 'TOKEN_REFUSED'],
+    ['reset', 'TOKEN_REFUSED'],
+    ['hang', 'TOKEN_REFUSED'],
+    ['case-then-half', 'TOKEN_REFUSED'],
+    ['too-many-requests', 'BUSY'],
+  ] as const)
+    it(`is asked for again next time after ${kind}`, async () => {
+      await using standIn = await startOpticsStandIn(KEYS)
+      await standIn.fail(kind, { route: 'token' })
+      const optics = client(standIn.url, { timeoutSeconds: kind === 'hang' ? 0.2 : 5 })
+
+      expect(await ending(optics.createCase(complaintBody(), going))).to.equal(`retry ERR_OPTICS_${code}`)
+      expect(await ending(optics.createCase(complaintBody(), going))).to.deep.equal({ reference: '492233' })
+      expect(standIn.cases()).to.have.length(1)
+    })
+
+  it('that is refused is explained by the error headers of Optics, without a secret', async () => {
+    await using standIn = await startOpticsStandIn({ ...KEYS, secretKey: 'another' })
+
+    const message = await complaintOf(client(standIn.url).createCase(complaintBody(), going))
+
+    expect(message).to.equal(
+      'ERR_OPTICS_TOKEN_REFUSED: the token request was answered with 400 ' +
+        '(X-Application-Error-Code 19002, X-Application-Error-Info invalid_grant)',
+    )
+  })
+
+  it('is not waited for when the attempt is given up', async () => {
+    await using standIn = await startOpticsStandIn(KEYS)
+    await standIn.fail('hang', { route: 'token' })
+    const attempt = new AbortController()
+
+    const made = ending(client(standIn.url).createCase(complaintBody(), { signal: attempt.signal }))
+    attempt.abort()
+
+    expect(await made).to.equal('retry ERR_OPTICS_NOT_SENT')
+  })
+})

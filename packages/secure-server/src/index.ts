@@ -1,4 +1,5 @@
 /** The public names, nothing else. */
+export type { ClientCertificatePolicy } from './client-certificates.ts'
 export { ERRORS, type ErrorCode, SecureServerError } from './errors.ts'
 export type { ClientCertificateSummary, ConnectionRefusal, RefusalReason, ServerEvent } from './events.ts'
 export { METHODS } from './hygiene.ts'

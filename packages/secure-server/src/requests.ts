@@ -107,12 +107,14 @@ export class Requests {
   /** Answers what Node could not parse, or gave up waiting for. */
   refuseUnparsed(stream: Duplex, error: NodeJS.ErrnoException): void {
     const connection = this.#connectionOf(stream)
-    if (connection === undefined) return void stream.destroy()
-    const refusal = UNPARSED.find(({ codes }) => codes.test(error.code ?? ''))
+    const code = error.code ?? ''
+    // What follows a refusal is being read and thrown away; that it does not parse is no news.
+    if (connection?.refused && code.startsWith('HPE_')) return
+    const refusal = UNPARSED.find(({ codes }) => codes.test(code))
     // A second answer behind one that is under way would be taken for the answer to another request.
-    const spoken = connection.unanswered > 1 || connection.answer?.headersSent === true
-    if (refusal === undefined || !stream.writable || connection.refused || spoken) {
-      destroy(connection)
+    const spoken = connection === undefined || connection.unanswered > 1 || connection.answer?.headersSent === true
+    if (refusal === undefined || spoken || connection.refused || !stream.writable) {
+      stream.destroy()
       return
     }
     this.#writeRefusal(connection, stream, certificateRefusal(connection) ?? refusal, connection.answer?.req)

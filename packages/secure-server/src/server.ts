@@ -2,10 +2,14 @@
 import type { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { addressKey, TrustedProxies } from './address.ts'
+import type { Trust } from './certificate-path.ts'
+import { type ClientCertificatePolicy, ClientCertificates } from './client-certificates.ts'
 import { type Connection, Connections, destroy } from './connections.ts'
+import { Doorkeeper } from './doorkeeper.ts'
 import { SecureServerError } from './errors.ts'
-import type { ConnectionRefusal } from './events.ts'
+import type { ConnectionRefusal, ServerEvent } from './events.ts'
 import { allowedMethods } from './hygiene.ts'
 import { resolveLimits } from './limits.ts'
 import { createNodeServer, listen, type NodeServer, peerOf, takeOver } from './node-server.ts'
@@ -27,8 +31,9 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   if ((options.tls === undefined) === (proxies === undefined))
     throw new SecureServerError('ERR_OPTIONS_INVALID', 'exactly one of tls and trustProxy is required')
 
-  const onEvent = options.onEvent ?? (() => {})
+  const onEvent = contained(options.onEvent)
   const material = options.tls && (await TlsMaterial.read(options.tls, onEvent))
+  const clientPolicy = options.tls?.clientCertificates
   const rate = new RateLimit(limits.requestsPerSecondPerAddress)
   const connections = new Connections(limits, refused)
   const byStream = new WeakMap<Duplex, Connection>()
@@ -46,7 +51,8 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     connections,
     (stream) => byStream.get(stream),
   )
-  const server = createNodeServer(limits, material && { ...material.context, requestCert: false })
+  const server = createNodeServer(limits, material && { ...material.context, requestCert: clientPolicy !== undefined })
+  const doorkeeper = clientPolicy && createDoorkeeper(clientPolicy)
   acceptConnections()
   receiveRequests()
 
@@ -56,6 +62,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   const watch = material && setInterval(() => void refresh(false), WATCH_MILLISECONDS).unref()
   onEvent({ type: 'listening', port, tls: material !== undefined })
   material?.announce()
+  everySecond()
 
   let stopped: Promise<void> | undefined
   return {
@@ -95,15 +102,25 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     if (material === undefined) return
 
     const serve = takeOver(server, 'secureConnection')
-    server.on('secureConnection', (stream: Socket) => {
+    server.on('secureConnection', (stream: TLSSocket) => {
       stream.on('error', ignore)
       const connection = byPeer.get(peerOf(stream))
       if (connection === undefined) return void stream.destroy()
       connection.stream = stream
       byStream.set(stream, connection)
-      connections.move(connection, 'waiting')
-      serve(stream)
+      const admitted = (): void => {
+        connections.move(connection, 'waiting')
+        serve(stream)
+      }
+      if (doorkeeper === undefined) admitted()
+      else doorkeeper.meet(connection, stream, admitted)
     })
+  }
+
+  function createDoorkeeper(policy: ClientCertificatePolicy): Doorkeeper {
+    // With a policy there is always trust: both come from the same option.
+    const trust = (): Trust => material?.trust ?? { authorities: [], crls: undefined }
+    return new Doorkeeper(new ClientCertificates(policy, limits.clientCheckSeconds, trust), connections, onEvent)
   }
 
   function receiveRequests(): void {
@@ -125,12 +142,14 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   async function refresh(force: boolean): Promise<void> {
     if (material === undefined || !(await material.refresh(Date.now(), force))) return
     ;(server as NodeServer & TlsServer).setSecureContext(material.context)
-    material.announce()
+    doorkeeper?.review()
   }
 
   function everySecond(): void {
     const now = Date.now()
     rate.sweep(now)
+    material?.warn(now)
+    doorkeeper?.review()
     for (const connection of connections)
       if (connection.unanswered === 0 && now - connection.openedAt > limits.connectionSeconds * 1000)
         destroy(connection)
@@ -151,3 +170,12 @@ export async function startServer(listener: Listener, options: ServerOptions): P
 const WATCH_MILLISECONDS = 250
 
 function ignore(): void {}
+
+/** Telling what happened must not change what happens: whatever a caller's function throws ends here. */
+function contained(tell: (event: ServerEvent) => void = ignore): (event: ServerEvent) => void {
+  return (event) => {
+    try {
+      tell(event)
+    } catch {}
+  }
+}

@@ -1,51 +1,86 @@
 /** The files that TLS needs: read at the start, read again when they change, and the old ones kept when new ones are bad. */
 import type { SecureContextOptions } from 'node:tls'
+import type { Trust } from './certificate-path.ts'
 import { daysUntil, type Identity, parseIdentity } from './certificates.ts'
-import { reasonOf, SecureServerError } from './errors.ts'
+import { assertPolicy, type ClientCertificatePolicy } from './client-certificates.ts'
+import { reasonOf } from './errors.ts'
 import type { ServerEvent } from './events.ts'
+import { ExpiryWarnings } from './expiry.ts'
 import { secureContextOptions, type TlsPolicy } from './tls-policy.ts'
+import { parseTrust } from './trust.ts'
 import { WatchedFiles } from './watched-files.ts'
 
-/** Certificate, key and policy. */
+/** Certificate, key, policy and what is asked of clients. All files are read again within 2 seconds of a change. */
 export interface TlsOptions extends TlsPolicy {
-  /** PEM, with its chain. Read again within 2 seconds of a change. */
+  /** PEM, with its chain. */
   readonly certFile: string
   /** PEM, not encrypted. */
   readonly keyFile: string
+  /** Left out: clients need no certificate. */
+  readonly clientCertificates?: ClientCertificatePolicy
 }
 
 /** The TLS files of one server, as last accepted. */
 export class TlsMaterial {
   readonly #options: TlsOptions
   readonly #onEvent: (event: ServerEvent) => void
-  readonly #files: WatchedFiles
+  readonly #warnings: ExpiryWarnings
+  readonly #identityFiles: WatchedFiles
+  readonly #trustFiles: WatchedFiles | undefined
   #identity: Identity
+  #trust: Trust | undefined
 
   /**
    * Reads every file.
-   * @throws {SecureServerError} ERR_CERTIFICATE_INVALID.
+   * @throws {SecureServerError} ERR_OPTIONS_INVALID, ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID.
    */
   static async read(options: TlsOptions, onEvent: (event: ServerEvent) => void): Promise<TlsMaterial> {
-    const files = new WatchedFiles([options.certFile, options.keyFile])
-    return new TlsMaterial(options, onEvent, files, await readIdentity(files))
+    const clients = options.clientCertificates
+    if (clients !== undefined) assertPolicy(clients)
+    const identityFiles = new WatchedFiles([options.certFile, options.keyFile])
+    const trustFiles = clients && new WatchedFiles([...clients.caFiles, ...(clients.crlFiles ?? [])])
+    const identity = await readIdentity(identityFiles)
+    const trust = clients && trustFiles && (await readTrust(clients, trustFiles))
+    return new TlsMaterial(options, onEvent, { identityFiles, trustFiles, identity, trust })
   }
 
   private constructor(
     options: TlsOptions,
     onEvent: (event: ServerEvent) => void,
-    files: WatchedFiles,
-    identity: Identity,
+    read: {
+      identityFiles: WatchedFiles
+      trustFiles: WatchedFiles | undefined
+      identity: Identity
+      trust: Trust | undefined
+    },
   ) {
     this.#options = options
     this.#onEvent = onEvent
-    this.#files = files
-    this.#identity = identity
+    this.#warnings = new ExpiryWarnings(onEvent)
+    this.#identityFiles = read.identityFiles
+    this.#trustFiles = read.trustFiles
+    this.#identity = read.identity
+    this.#trust = read.trust
   }
 
   /** The whole secure context, to create a server with or to replace its context. */
   get context(): SecureContextOptions {
     const { cert, key } = this.#identity
-    return { ...secureContextOptions(this.#options, true), cert, key }
+    const policy = { ...secureContextOptions(this.#options, this.#trust === undefined), cert, key }
+    if (this.#trust === undefined) return policy
+    const { authorities, crls } = this.#trust
+    return {
+      ...policy,
+      // Given explicitly: without it Node would trust the public roots.
+      ca: authorities.map(String),
+      // One PEM string with two CRLs would load only the first.
+      ...(crls && { crl: crls.map(({ pem }) => pem) }),
+    }
+  }
+
+  /** Who vouches for clients; undefined when they need no certificate. A new object whenever it changes. */
+  get trust(): Trust | undefined {
+    return this.#trust
   }
 
   /** The certificate that is served. */
@@ -55,34 +90,73 @@ export class TlsMaterial {
   }
 
   /**
-   * Reads the files again when they changed, or in any case when `force`d; true when a new context is to be taken.
-   * @throws {SecureServerError} ERR_CERTIFICATE_INVALID: only when forced; otherwise a refusal is an event.
+   * Reads again what changed, or everything when forced; true when there is a new context to take. What is refused stays as it
+   * was, with an event.
+   * @throws {SecureServerError} ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID: only when forced.
    */
-  async refresh(now: number, force = false): Promise<boolean> {
-    if (!(force || (await this.#files.changed(now)))) return false
-    try {
-      this.#identity = await readIdentity(this.#files)
-    } catch (error) {
-      this.#onEvent({ type: 'certificate.refused', files: this.#files.paths, reason: reasonOf(error) })
-      if (force) throw error
-      return false
-    }
-    return true
+  async refresh(now: number, forced = false): Promise<boolean> {
+    const identity = await this.#again('certificate.refused', this.#identityFiles, now, forced, readIdentity)
+    const { clientCertificates: clients } = this.#options
+    const trust =
+      clients &&
+      this.#trustFiles &&
+      (await this.#again('trust.refused', this.#trustFiles, now, forced, (files) => readTrust(clients, files)))
+    this.#identity = identity ?? this.#identity
+    this.#trust = trust ?? this.#trust
+    this.#announce(identity, trust)
+    return identity !== undefined || trust !== undefined
   }
 
-  /** Tells which certificate is served. */
+  /** Tells which files are in use. Called once the server listens. */
   announce(): void {
-    const { notAfter, fingerprint256 } = this.#identity
-    this.#onEvent({ type: 'certificate.loaded', notAfter, daysLeft: daysUntil(notAfter), fingerprint256 })
+    this.#announce(this.#identity, this.#trust)
+  }
+
+  /** Warns about what is about to expire. */
+  warn(now: number): void {
+    this.#warnings.certificate(this.#identity, now)
+    const { crlWarningDays = CRL_WARNING_DAYS } = this.#options.clientCertificates ?? {}
+    if (this.#trust !== undefined) this.#warnings.crls(this.#trust, crlWarningDays, now)
+  }
+
+  async #again<T>(
+    refused: 'certificate.refused' | 'trust.refused',
+    files: WatchedFiles,
+    now: number,
+    forced: boolean,
+    read: (files: WatchedFiles) => Promise<T>,
+  ): Promise<T | undefined> {
+    if (!(forced || (await files.changed(now)))) return undefined
+    try {
+      return await read(files)
+    } catch (error) {
+      this.#onEvent({ type: refused, files: files.paths, reason: reasonOf(error) })
+      if (forced) throw error
+      return undefined
+    }
+  }
+
+  #announce(identity: Identity | undefined, trust: Trust | undefined): void {
+    if (identity !== undefined) {
+      const { notAfter, fingerprint256 } = identity
+      this.#onEvent({ type: 'certificate.loaded', notAfter, daysLeft: daysUntil(notAfter), fingerprint256 })
+    }
+    if (trust !== undefined) {
+      const { authorities, crls = [] } = trust
+      this.#onEvent({ type: 'trust.loaded', authorities: authorities.length, crls: crls.length })
+    }
   }
 }
 
+const CRL_WARNING_DAYS = 2
+
 async function readIdentity(files: WatchedFiles): Promise<Identity> {
-  try {
-    const [cert, key] = await files.read()
-    return parseIdentity(cert ?? Buffer.alloc(0), key ?? Buffer.alloc(0))
-  } catch (error) {
-    if (error instanceof SecureServerError) throw error
-    throw new SecureServerError('ERR_CERTIFICATE_INVALID', `certificate or key file: ${reasonOf(error)}`)
-  }
+  const [cert, key] = await files.read('ERR_CERTIFICATE_INVALID')
+  return parseIdentity(cert ?? Buffer.alloc(0), key ?? Buffer.alloc(0))
+}
+
+async function readTrust({ caFiles, crlFiles }: ClientCertificatePolicy, files: WatchedFiles): Promise<Trust> {
+  const contents = await files.read('ERR_TRUST_INVALID')
+  const named = files.paths.map((path, i) => ({ path, contents: contents[i] ?? Buffer.alloc(0) }))
+  return parseTrust(named.slice(0, caFiles.length), crlFiles && named.slice(caFiles.length))
 }

@@ -1,6 +1,7 @@
 /** Files that others replace while we run: by rename, through a symbolic link, or by overwriting them in place. */
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import { type ErrorCode, reasonOf, SecureServerError } from './errors.ts'
 
 /** A set of files that is read together, and knows whether it changed since. */
 export class WatchedFiles {
@@ -13,12 +14,23 @@ export class WatchedFiles {
     this.paths = paths
   }
 
-  /** The contents of every file, in the order of `paths`. From now on `changed` compares with these. */
-  async read(): Promise<Buffer[]> {
+  /**
+   * The contents of every file, in the order of `paths`. From now on `changed` compares with these.
+   * @throws {SecureServerError} with the given code: names the file that cannot be read.
+   */
+  async read(code: ErrorCode): Promise<Buffer[]> {
     this.#candidate = undefined
     // A set that cannot be read is not tried again until it changes.
     this.#read = await this.#contents()
-    const buffers = await Promise.all(this.paths.map((path) => readFile(path)))
+    const buffers = await Promise.all(
+      this.paths.map(async (path) => {
+        try {
+          return await readFile(path)
+        } catch (error) {
+          throw new SecureServerError(code, `${path} cannot be read (${reasonOf(error)})`)
+        }
+      }),
+    )
     this.#read = buffers.map(digest).join(' ')
     return buffers
   }

@@ -14,6 +14,8 @@ export interface Subject {
   readonly commonName?: string
   /** DNS names of the SAN extension; left out when undefined. `localhost` also brings the loopback addresses. */
   readonly names?: readonly string[]
+  /** E-mail addresses of the SAN extension. */
+  readonly emails?: readonly string[]
   readonly notBefore?: Date
   readonly notAfter?: Date
   /** Extended key usages; default both, `[]` leaves the extension out. */
@@ -75,18 +77,22 @@ export class Authority {
   /** A server's or a client's certificate. */
   async issue(subject: Subject): Promise<Credentials> {
     const keys = await generate(ALGORITHMS[subject.key ?? 'ec'])
-    const usages = subject.usages ?? ['serverAuth', 'clientAuth']
-    const extensions: x509.Extension[] = [new x509.BasicConstraintsExtension(false)]
-    if (usages.length > 0)
-      extensions.push(new x509.ExtendedKeyUsageExtension(usages.map((usage) => x509.ExtendedKeyUsage[usage])))
-    if (subject.names !== undefined) extensions.push(new x509.SubjectAlternativeNameExtension(names(subject.names)))
-    const name = subject.commonName === undefined ? 'O=Test' : `CN=${subject.commonName}`
-    const certificate = await this.#sign(keys, name, subject, extensions)
-    return {
-      cert: certificate.toString('pem'),
-      key: privateKeyPem(keys),
-      serialNumber: certificate.serialNumber,
-    }
+    return credentials(await this.#sign(keys, nameOf(subject), subject, endEntityExtensions(subject)), keys)
+  }
+
+  /** A certificate that nobody but itself vouches for. */
+  static async selfSigned(subject: Subject): Promise<Credentials> {
+    const algorithm = ALGORITHMS[subject.key ?? 'ec']
+    const keys = await generate(algorithm)
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+      name: nameOf(subject),
+      keys,
+      ...validity(subject),
+      serialNumber: serial(),
+      signingAlgorithm: algorithm,
+      extensions: endEntityExtensions(subject),
+    })
+    return credentials(certificate, keys)
   }
 
   /** A CRL of this authority, as PEM. */
@@ -99,12 +105,13 @@ export class Authority {
       signingAlgorithm: this.#algorithm,
       signingKey: this.#keys.privateKey,
     })
-    return crl.toString('pem')
+    // The library writes CRL where RFC 7468, and OpenSSL, want X509 CRL.
+    return crl.toString('pem').replaceAll(' CRL-----', ' X509 CRL-----')
   }
 
   #sign(
     keys: CryptoKeyPair,
-    subject: string,
+    subject: string | x509.JsonName,
     dates: Subject,
     extensions: x509.Extension[],
   ): Promise<x509.X509Certificate> {
@@ -198,12 +205,28 @@ function authorityExtensions(): x509.Extension[] {
   ]
 }
 
-function names(dns: readonly string[]): x509.JsonGeneralNames {
-  const loopback = dns.includes('localhost')
-    ? ([
-        { type: 'ip', value: '127.0.0.1' },
-        { type: 'ip', value: '::1' },
-      ] as const)
-    : []
-  return [...dns.map((value) => ({ type: 'dns' as const, value })), ...loopback]
+function endEntityExtensions({ names, emails, usages = ['serverAuth', 'clientAuth'] }: Subject): x509.Extension[] {
+  const extensions: x509.Extension[] = [new x509.BasicConstraintsExtension(false)]
+  if (usages.length > 0)
+    extensions.push(new x509.ExtendedKeyUsageExtension(usages.map((usage) => x509.ExtendedKeyUsage[usage])))
+  if (names !== undefined || emails !== undefined)
+    extensions.push(new x509.SubjectAlternativeNameExtension(alternativeNames(names ?? [], emails ?? [])))
+  return extensions
+}
+
+function alternativeNames(dns: readonly string[], emails: readonly string[]): x509.JsonGeneralNames {
+  const loopback = dns.includes('localhost') ? ['127.0.0.1', '::1'] : []
+  return [
+    ...dns.map((value) => ({ type: 'dns' as const, value })),
+    ...loopback.map((value) => ({ type: 'ip' as const, value })),
+    ...emails.map((value) => ({ type: 'email' as const, value })),
+  ]
+}
+
+function nameOf({ commonName }: Subject): x509.JsonName {
+  return commonName === undefined ? [{ O: ['Test'] }] : [{ CN: [commonName] }]
+}
+
+function credentials(certificate: x509.X509Certificate, keys: CryptoKeyPair): Credentials {
+  return { cert: certificate.toString('pem'), key: privateKeyPem(keys), serialNumber: certificate.serialNumber }
 }

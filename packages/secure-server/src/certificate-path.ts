@@ -1,0 +1,60 @@
+/** From a client's certificate to an authority of ours: OpenSSL finds it in the handshake, this finds it again later. */
+import type { X509Certificate } from 'node:crypto'
+import type { Crl } from './crl.ts'
+
+/** What a path is judged by. `crls` undefined: revocation is not looked at. */
+export interface Trust {
+  readonly authorities: readonly X509Certificate[]
+  readonly crls: readonly Crl[] | undefined
+}
+
+/** Good until a moment, or refused with a code as OpenSSL names it. */
+export type PathVerdict = { readonly goodUntil: number } | { readonly code: string }
+
+/**
+ * Judges a certificate as it was presented, by authorities, dates and CRLs of this moment. Every certificate of the path,
+ * the root included, needs a current CRL of its issuer.
+ */
+export function judgePath(leaf: X509Certificate, { authorities, crls }: Trust, now: number): PathVerdict {
+  const path = findPath(leaf, authorities, [])
+  if (path === undefined) return { code: 'UNABLE_TO_GET_ISSUER_CERT' }
+  let goodUntil = Number.POSITIVE_INFINITY
+
+  for (const [i, certificate] of path.entries()) {
+    if (certificate.validFromDate.getTime() > now) return { code: 'CERT_NOT_YET_VALID' }
+    if (certificate.validToDate.getTime() <= now) return { code: 'CERT_HAS_EXPIRED' }
+    goodUntil = Math.min(goodUntil, certificate.validToDate.getTime())
+    if (crls === undefined) continue
+    const issuer = path[i + 1] ?? certificate
+    const lists = crls.filter((crl) => crl.isSignedBy(issuer))
+    if (lists.some((crl) => crl.revokes(certificate))) return { code: 'CERT_REVOKED' }
+    const current = lists.filter((crl) => crl.isCurrent(now))
+    if (current.length === 0) return { code: lists.length === 0 ? 'UNABLE_TO_GET_CRL' : 'CRL_HAS_EXPIRED' }
+    goodUntil = Math.min(goodUntil, Math.max(...current.map(({ nextUpdate }) => nextUpdate.getTime())))
+  }
+  return { goodUntil }
+}
+
+const PATH_LENGTH_MAX = 8
+
+/**
+ * Leaf first, a self-signed authority of ours last. Tries every issuer of the right name, since a CA may change its key. What
+ * the client sends along is no help: a path through a subordinate that nobody configured is refused.
+ */
+function findPath(
+  certificate: X509Certificate,
+  authorities: readonly X509Certificate[],
+  below: readonly X509Certificate[],
+): readonly X509Certificate[] | undefined {
+  const path = [...below, certificate]
+  const anchored = authorities.some(({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256)
+  if (anchored && certificate.checkIssued(certificate)) return path
+  if (path.length >= PATH_LENGTH_MAX) return undefined
+  for (const issuer of authorities) {
+    const used = path.some(({ fingerprint256 }) => fingerprint256 === issuer.fingerprint256)
+    if (used || !certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) continue
+    const found = findPath(issuer, authorities, path)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -1,0 +1,98 @@
+/** Certificate revocation lists: read from PEM or DER, and asked about serial numbers. */
+import { verify, type X509Certificate } from 'node:crypto'
+import { type DerElement, derElements, derTime, expectTag, TAG } from './der.ts'
+
+/** The CRL of one authority. */
+export class Crl {
+  readonly pem: string
+  readonly thisUpdate: Date
+  readonly nextUpdate: Date
+  readonly #signed: Buffer
+  readonly #signature: Buffer
+  readonly #algorithm: string
+  readonly #revoked: ReadonlySet<string>
+  readonly #signers = new WeakMap<X509Certificate, boolean>()
+
+  /** @throws {RangeError} Not a DER CRL with a nextUpdate. */
+  constructor(der: Buffer) {
+    this.pem = `-----BEGIN X509 CRL-----\n${der.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END X509 CRL-----\n`
+    const [list, ...rest] = derElements(der)
+    if (rest.length > 0) throw new RangeError('bytes after the CRL')
+    const [signed, algorithm, signature] = derElements(expectTag(list, TAG.sequence).content)
+    this.#signed = expectTag(signed, TAG.sequence).whole
+    this.#signature = expectTag(signature, TAG.bitString).content.subarray(1)
+    const [oid] = derElements(expectTag(algorithm, TAG.sequence).content)
+    this.#algorithm = expectTag(oid, TAG.oid).content.toString('hex')
+
+    const fields = [...derElements(expectTag(signed, TAG.sequence).content)]
+    // Version is optional; signature algorithm and issuer follow.
+    if (fields[0]?.tag === TAG.integer) fields.shift()
+    this.thisUpdate = derTime(fields[2])
+    this.nextUpdate = derTime(fields[3])
+    this.#revoked = serials(fields[4])
+  }
+
+  /** Whether this authority signed the list. */
+  isSignedBy(authority: X509Certificate): boolean {
+    const known = this.#signers.get(authority)
+    if (known !== undefined) return known
+    const signs = this.#verifiesWith(authority)
+    this.#signers.set(authority, signs)
+    return signs
+  }
+
+  /** Whether the list may be relied on now. */
+  isCurrent(now: number): boolean {
+    return this.thisUpdate.getTime() <= now && now < this.nextUpdate.getTime()
+  }
+
+  /** Whether a certificate of this authority is on the list. */
+  revokes({ serialNumber }: X509Certificate): boolean {
+    return this.#revoked.has(withoutZeros(serialNumber.toUpperCase()))
+  }
+
+  #verifiesWith({ publicKey }: X509Certificate): boolean {
+    const algorithm = ALGORITHMS.get(this.#algorithm)
+    if (algorithm === undefined || publicKey.asymmetricKeyType !== algorithm.key) return false
+    return verify(algorithm.hash, this.#signed, publicKey, this.#signature)
+  }
+}
+
+/**
+ * Every CRL of a file: one in DER, or any number in PEM.
+ * @throws {RangeError} None at all, or one that does not parse.
+ */
+export function parseCrls(file: Buffer): Crl[] {
+  if (file[0] === TAG.sequence) return [new Crl(file)]
+  // RFC 7468 says X509 CRL; some tools write CRL.
+  const blocks = file.toString('latin1').matchAll(/-----BEGIN (?:X509 )?CRL-----([^-]+)-----END (?:X509 )?CRL-----/g)
+  const crls = [...blocks].map(([, base64 = '']) => new Crl(Buffer.from(base64, 'base64')))
+  if (crls.length === 0) throw new RangeError('no CRL in the file')
+  return crls
+}
+
+/** Signature algorithms by the hex of their OID, as RFC 4055, RFC 5758 and RFC 8410 name them; none with SHA-1. */
+const ALGORITHMS: ReadonlyMap<string, { readonly key: string; readonly hash: string | null }> = new Map([
+  ['2a864886f70d01010b', { key: 'rsa', hash: 'sha256' }],
+  ['2a864886f70d01010c', { key: 'rsa', hash: 'sha384' }],
+  ['2a864886f70d01010d', { key: 'rsa', hash: 'sha512' }],
+  ['2a8648ce3d040302', { key: 'ec', hash: 'sha256' }],
+  ['2a8648ce3d040303', { key: 'ec', hash: 'sha384' }],
+  ['2a8648ce3d040304', { key: 'ec', hash: 'sha512' }],
+  ['2b6570', { key: 'ed25519', hash: null }],
+])
+
+/** The list is left out when it is empty; what stands in its place then are the extensions. */
+function serials(revoked: DerElement | undefined): Set<string> {
+  const found = new Set<string>()
+  if (revoked?.tag !== TAG.sequence) return found
+  for (const entry of derElements(revoked.content)) {
+    const { value: serial } = derElements(expectTag(entry, TAG.sequence).content).next()
+    found.add(withoutZeros(expectTag(serial, TAG.integer).content.toString('hex').toUpperCase()))
+  }
+  return found
+}
+
+function withoutZeros(hex: string): string {
+  return hex.replace(/^0+(?=.)/, '')
+}

@@ -1,0 +1,53 @@
+/** Just enough DER to read a CRL: general ASN.1 libraries need seconds for a large one, or give up on it. */
+
+/** One element: its tag, its content, and the bytes of both with the length between them. */
+export interface DerElement {
+  readonly tag: number
+  readonly content: Buffer
+  readonly whole: Buffer
+}
+
+/**
+ * The elements that stand one after the other in `bytes`.
+ * @throws {RangeError} It is no DER: a length is indefinite, too long, or more than what is there.
+ */
+export function* derElements(bytes: Buffer): Generator<DerElement, undefined> {
+  for (let offset = 0; offset < bytes.length; ) {
+    const tag = bytes.readUInt8(offset)
+    const first = bytes.readUInt8(offset + 1)
+    const lengthBytes = first < 0x80 ? 0 : first - 0x80
+    if (first === 0x80 || lengthBytes > 4) throw new RangeError('indefinite or oversized DER length')
+    const start = offset + 2 + lengthBytes
+    const length = lengthBytes === 0 ? first : bytes.readUIntBE(offset + 2, lengthBytes)
+    if (start + length > bytes.length) throw new RangeError('DER element is cut off')
+    yield { tag, content: bytes.subarray(start, start + length), whole: bytes.subarray(offset, start + length) }
+    offset = start + length
+  }
+}
+
+/** @throws {RangeError} The element is missing or has another tag. */
+export function expectTag(element: DerElement | undefined, ...tags: readonly number[]): DerElement {
+  if (element === undefined || !tags.includes(element.tag)) throw new RangeError('unexpected DER element')
+  return element
+}
+
+/** Tags that a CRL is made of. */
+export const TAG = {
+  integer: 0x02,
+  bitString: 0x03,
+  oid: 0x06,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+} as const
+
+/** A UTCTime or GeneralizedTime as RFC 5280 allows them: in seconds, ending with Z. */
+export function derTime(element: DerElement | undefined): Date {
+  const { tag, content } = expectTag(element, TAG.utcTime, TAG.generalizedTime)
+  const text = content.toString('latin1')
+  const full = tag === TAG.utcTime ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text
+  const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(full)
+  if (parts === null) throw new RangeError('unexpected DER time')
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = parts.slice(1).map(Number)
+  return new Date(Date.UTC(year, month - 1, day, hour, minute, second))
+}

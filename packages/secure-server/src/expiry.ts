@@ -1,0 +1,54 @@
+/** Warnings about what is about to expire, each at most once a day. */
+import type { Trust } from './certificate-path.ts'
+import { daysUntil, type Identity } from './certificates.ts'
+import type { ServerEvent } from './events.ts'
+import { issuerOf } from './trust.ts'
+
+/** Days before its end at which the server's certificate is warned about. */
+export const CERTIFICATE_WARNING_DAYS = 30
+
+/** Says what is due, and remembers that it did. */
+export class ExpiryWarnings {
+  readonly #onEvent: (event: ServerEvent) => void
+  readonly #said = new Map<string, number>()
+
+  constructor(onEvent: (event: ServerEvent) => void) {
+    this.#onEvent = onEvent
+  }
+
+  /** Looks at the server's own certificate. */
+  certificate({ notAfter, fingerprint256 }: Identity, now: number): void {
+    const daysLeft = daysUntil(notAfter, now)
+    if (daysLeft <= CERTIFICATE_WARNING_DAYS)
+      this.#say(`certificate ${fingerprint256}`, now, { type: 'certificate.expiring', notAfter, daysLeft })
+  }
+
+  /** Looks at every CRL, and at authorities that should have one. */
+  crls({ authorities, crls }: Trust, warningDays: number, now: number): void {
+    if (crls === undefined) return
+    for (const authority of authorities) {
+      const issuer = authority.subject.replaceAll('\n', ', ')
+      const own = crls.filter((crl) => issuerOf(crl, authorities) === authority)
+      const newest = own.sort((a, b) => b.nextUpdate.getTime() - a.nextUpdate.getTime())[0]
+      if (newest === undefined) {
+        this.#say(`crl ${authority.fingerprint256}`, now, { type: 'crl.missing', issuer })
+        continue
+      }
+      const { nextUpdate } = newest
+      const left = nextUpdate.getTime() - now
+      const key = `crl ${authority.fingerprint256} ${nextUpdate.getTime()}`
+      if (left <= 0) this.#say(`${key} stale`, now, { type: 'crl.stale', issuer, nextUpdate })
+      else if (left <= warningDays * DAY_MILLISECONDS)
+        this.#say(key, now, { type: 'crl.expiring', issuer, nextUpdate, daysLeft: daysUntil(nextUpdate, now) })
+    }
+  }
+
+  #say(key: string, now: number, event: ServerEvent): void {
+    const last = this.#said.get(key)
+    if (last !== undefined && now - last < DAY_MILLISECONDS) return
+    this.#said.set(key, now)
+    this.#onEvent(event)
+  }
+}
+
+const DAY_MILLISECONDS = 86_400_000

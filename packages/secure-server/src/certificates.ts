@@ -1,6 +1,6 @@
 /** The server's own certificate and private key. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { createSecureContext } from 'node:tls'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { reasonOf, SecureServerError } from './errors.ts'
 
 /** A certificate with its chain, and the key that belongs to it. */
@@ -12,17 +12,17 @@ export interface Identity {
 }
 
 /**
- * Takes a PEM certificate (chain included) and key only if they can serve now.
+ * Takes a PEM certificate (chain included) and key only if they can serve now, under a policy.
  * @throws {SecureServerError} ERR_CERTIFICATE_INVALID: does not parse, is expired, or the two do not belong together.
  */
-export function parseIdentity(cert: Buffer, key: Buffer, now = new Date()): Identity {
+export function parseIdentity(cert: Buffer, key: Buffer, policy: SecureContextOptions, now = new Date()): Identity {
   const leaf = attempt('the certificate does not parse', () => new X509Certificate(cert))
   const privateKey: KeyObject = attempt('the key does not parse', () => createPrivateKey(key))
   if (!leaf.checkPrivateKey(privateKey))
     throw new SecureServerError('ERR_CERTIFICATE_INVALID', 'the key does not belong to the certificate')
   if (leaf.validToDate <= now) throw new SecureServerError('ERR_CERTIFICATE_INVALID', 'the certificate is expired')
-  // Finds what the parts do not show: a broken chain file, a key type OpenSSL cannot serve.
-  attempt('the certificate cannot be used', () => createSecureContext({ cert, key }))
+  // Finds what the parts do not show: a broken chain file, a key that is too weak for the policy.
+  attempt('the certificate cannot be used', () => createSecureContext({ ...policy, cert, key }))
   return { cert, key, notAfter: leaf.validToDate, fingerprint256: leaf.fingerprint256 }
 }
 

@@ -6,8 +6,8 @@ import { assertPolicy, type ClientCertificatePolicy } from './client-certificate
 import { reasonOf } from './errors.ts'
 import type { ServerEvent } from './events.ts'
 import { ExpiryWarnings } from './expiry.ts'
-import { secureContextOptions, type TlsPolicy } from './tls-policy.ts'
-import { parseTrust } from './trust.ts'
+import { assertTlsPolicy, secureContextOptions, type TlsPolicy } from './tls-policy.ts'
+import { parseTrust, trustOptions } from './trust.ts'
 import { WatchedFiles } from './watched-files.ts'
 
 /** Certificate, key, policy and what is asked of clients. All files are read again within 2 seconds of a change. */
@@ -36,11 +36,12 @@ export class TlsMaterial {
    */
   static async read(options: TlsOptions, onEvent: (event: ServerEvent) => void): Promise<TlsMaterial> {
     const clients = options.clientCertificates
+    assertTlsPolicy(options)
     if (clients !== undefined) assertPolicy(clients)
     const identityFiles = new WatchedFiles([options.certFile, options.keyFile])
     const trustFiles = clients && new WatchedFiles([...clients.caFiles, ...(clients.crlFiles ?? [])])
-    const identity = await readIdentity(identityFiles)
-    const trust = clients && trustFiles && (await readTrust(clients, trustFiles))
+    const identity = await readIdentity(options, identityFiles)
+    const trust = trustFiles && (await readTrust(options, trustFiles))
     return new TlsMaterial(options, onEvent, { identityFiles, trustFiles, identity, trust })
   }
 
@@ -66,16 +67,7 @@ export class TlsMaterial {
   /** The whole secure context, to create a server with or to replace its context. */
   get context(): SecureContextOptions {
     const { cert, key } = this.#identity
-    const policy = { ...secureContextOptions(this.#options, this.#trust === undefined), cert, key }
-    if (this.#trust === undefined) return policy
-    const { authorities, crls } = this.#trust
-    return {
-      ...policy,
-      // Given explicitly: without it Node would trust the public roots.
-      ca: authorities.map(String),
-      // One PEM string with two CRLs would load only the first.
-      ...(crls && { crl: crls.map(({ pem }) => pem) }),
-    }
+    return { ...policyOf(this.#options), cert, key, ...(this.#trust && trustOptions(this.#trust)) }
   }
 
   /** Who vouches for clients; undefined when they need no certificate. A new object whenever it changes. */
@@ -96,11 +88,7 @@ export class TlsMaterial {
    */
   async refresh(now: number, forced = false): Promise<boolean> {
     const identity = await this.#again('certificate.refused', this.#identityFiles, now, forced, readIdentity)
-    const { clientCertificates: clients } = this.#options
-    const trust =
-      clients &&
-      this.#trustFiles &&
-      (await this.#again('trust.refused', this.#trustFiles, now, forced, (files) => readTrust(clients, files)))
+    const trust = this.#trustFiles && (await this.#again('trust.refused', this.#trustFiles, now, forced, readTrust))
     this.#identity = identity ?? this.#identity
     this.#trust = trust ?? this.#trust
     this.#announce(identity, trust)
@@ -124,11 +112,11 @@ export class TlsMaterial {
     files: WatchedFiles,
     now: number,
     forced: boolean,
-    read: (files: WatchedFiles) => Promise<T>,
+    read: (options: TlsOptions, files: WatchedFiles) => Promise<T>,
   ): Promise<T | undefined> {
     if (!(forced || (await files.changed(now)))) return undefined
     try {
-      return await read(files)
+      return await read(this.#options, files)
     } catch (error) {
       this.#onEvent({ type: refused, files: files.paths, reason: reasonOf(error) })
       if (forced) throw error
@@ -150,13 +138,19 @@ export class TlsMaterial {
 
 const CRL_WARNING_DAYS = 2
 
-async function readIdentity(files: WatchedFiles): Promise<Identity> {
-  const [cert, key] = await files.read('ERR_CERTIFICATE_INVALID')
-  return parseIdentity(cert ?? Buffer.alloc(0), key ?? Buffer.alloc(0))
+/** Sessions are not resumed where clients need a certificate: a ticket would outlive its revocation. */
+function policyOf(options: TlsOptions): SecureContextOptions {
+  return secureContextOptions(options, options.clientCertificates === undefined)
 }
 
-async function readTrust({ caFiles, crlFiles }: ClientCertificatePolicy, files: WatchedFiles): Promise<Trust> {
+async function readIdentity(options: TlsOptions, files: WatchedFiles): Promise<Identity> {
+  const [cert, key] = await files.read('ERR_CERTIFICATE_INVALID')
+  return parseIdentity(cert ?? Buffer.alloc(0), key ?? Buffer.alloc(0), policyOf(options))
+}
+
+async function readTrust(options: TlsOptions, files: WatchedFiles): Promise<Trust> {
+  const { caFiles = [], crlFiles } = options.clientCertificates ?? {}
   const contents = await files.read('ERR_TRUST_INVALID')
   const named = files.paths.map((path, i) => ({ path, contents: contents[i] ?? Buffer.alloc(0) }))
-  return parseTrust(named.slice(0, caFiles.length), crlFiles && named.slice(caFiles.length))
+  return parseTrust(named.slice(0, caFiles.length), crlFiles && named.slice(caFiles.length), policyOf(options))
 }

@@ -1,6 +1,7 @@
 /** What TLS is spoken: versions, suites and what is switched off. */
 import { constants } from 'node:crypto'
-import type { SecureContextOptions, SecureVersion } from 'node:tls'
+import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
+import { reasonOf, SecureServerError } from './errors.ts'
 
 /** Versions and suites; everything else of the policy is fixed. */
 export interface TlsPolicy {
@@ -40,6 +41,17 @@ export function secureContextOptions(policy: TlsPolicy, resumable: boolean): Sec
       constants.SSL_OP_NO_COMPRESSION |
       // A ticket would carry a client's verdict past its revocation.
       (resumable ? 0 : constants.SSL_OP_NO_TICKET),
+  }
+}
+
+/** @throws {SecureServerError} ERR_OPTIONS_INVALID: no version is left, or the cipher list names no suite that is known. */
+export function assertTlsPolicy(policy: TlsPolicy): void {
+  if (policy.minVersion === 'TLSv1.3' && policy.maxVersion === 'TLSv1.2')
+    throw new SecureServerError('ERR_OPTIONS_INVALID', 'tls.minVersion is above tls.maxVersion')
+  try {
+    createSecureContext(secureContextOptions(policy, true))
+  } catch (error) {
+    throw new SecureServerError('ERR_OPTIONS_INVALID', `tls.ciphers cannot be used (${reasonOf(error)})`)
   }
 }
 

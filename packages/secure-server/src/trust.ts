@@ -1,5 +1,6 @@
 /** The authorities of client certificates and their CRLs, as read from files. */
 import { X509Certificate } from 'node:crypto'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { Trust } from './certificate-path.ts'
 import { type Crl, parseCrls } from './crl.ts'
 import { reasonOf, SecureServerError } from './errors.ts'
@@ -14,7 +15,11 @@ export interface NamedFile {
  * Takes authorities and CRLs only when each parses and each CRL is signed by one of the authorities.
  * @throws {SecureServerError} ERR_TRUST_INVALID: names the file.
  */
-export function parseTrust(caFiles: readonly NamedFile[], crlFiles: readonly NamedFile[] | undefined): Trust {
+export function parseTrust(
+  caFiles: readonly NamedFile[],
+  crlFiles: readonly NamedFile[] | undefined,
+  policy: SecureContextOptions,
+): Trust {
   const authorities = caFiles.flatMap((file) => parsed(file, parseCertificates))
   const crls = crlFiles?.flatMap((file) => {
     const found = parsed(file, parseCrls)
@@ -22,7 +27,23 @@ export function parseTrust(caFiles: readonly NamedFile[], crlFiles: readonly Nam
       throw new SecureServerError('ERR_TRUST_INVALID', `${file.path} has a CRL that none of the authorities signed`)
     return found
   })
-  return { authorities, crls }
+  const trust = { authorities, crls }
+  try {
+    createSecureContext({ ...policy, ...trustOptions(trust) })
+  } catch (error) {
+    throw new SecureServerError('ERR_TRUST_INVALID', `CA or CRL files cannot be used (${reasonOf(error)})`)
+  }
+  return trust
+}
+
+/** The trust as options of a secure context. */
+export function trustOptions({ authorities, crls }: Trust): SecureContextOptions {
+  return {
+    // Given explicitly: without it Node would trust the public roots.
+    ca: authorities.map(String),
+    // One PEM string with two CRLs would load only the first.
+    ...(crls && { crl: crls.map(({ pem }) => pem) }),
+  }
 }
 
 /** The authority that signed a CRL. */

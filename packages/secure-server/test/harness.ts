@@ -9,7 +9,7 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { expect } from 'chai'
 import { type RunningServer, type ServerEvent, type ServerOptions, startServer, type TlsOptions } from '../src/index.ts'
 import type { Listener } from '../src/requests.ts'
-import { Authority, PemFolder } from './pki.ts'
+import { Authority, type Credentials, PemFolder } from './pki.ts'
 
 /** Options of a test server; `tls` adds to certificate and key, which are made. */
 export type TestOptions = Omit<Partial<ServerOptions>, 'tls'> & {
@@ -35,7 +35,7 @@ export class TestServer implements AsyncDisposable {
   static async start({ listener, tls, key, ...options }: TestOptions = {}): Promise<TestServer> {
     const folder = await PemFolder.create()
     const authority = await serverAuthority()
-    const { cert, key: privateKey } = await authority.issue({ names: ['localhost'], ...(key && { key }) })
+    const { cert, key: privateKey } = await serverCredentials(key)
     const events: ServerEvent[] = []
     const files = {
       certFile: await folder.write('cert.pem', cert),
@@ -182,10 +182,15 @@ export async function until(condition: () => boolean | Promise<boolean>, seconds
   }
 }
 
-let shared: Promise<Authority> | undefined
-
-/** One authority for all server certificates of a run: making keys is the slow part. */
-function serverAuthority(): Promise<Authority> {
-  shared ??= Authority.root('Server CA')
-  return shared
+/** A certificate for `localhost`. Made once in a run: keys, RSA above all, are the slow part. */
+export function serverCredentials(key: 'rsa' | 'ec' = 'ec'): Promise<Credentials> {
+  shared[key] ??= serverAuthority().then((authority) => authority.issue({ names: ['localhost'], key }))
+  return shared[key]
 }
+
+function serverAuthority(): Promise<Authority> {
+  shared.authority ??= Authority.root('Server CA')
+  return shared.authority
+}
+
+const shared: { authority?: Promise<Authority>; rsa?: Promise<Credentials>; ec?: Promise<Credentials> } = {}

@@ -68,15 +68,22 @@ export function writeRefusal(
 export function rendered(render: RenderRefusal, refusal: RefusalDescription): RenderedRefusal {
   try {
     const { headers, body } = render(refusal)
-    for (const [name, value] of Object.entries(headers)) {
+    const own = Object.entries(headers).filter(([name]) => !OURS.has(name.toLowerCase()))
+    for (const [name, value] of own) {
       validateHeaderName(name)
       validateHeaderValue(name, value)
     }
-    return { headers, body: String(body) }
+    return { headers: Object.fromEntries(own), body: String(body) }
   } catch {
     return renderProblem(refusal)
   }
 }
+
+/** Set by us or by Node whatever a renderer says, or never sent. */
+const OURS: ReadonlySet<string> = new Set([
+  ...Object.keys(SECURITY_HEADERS).map((name) => name.toLowerCase()),
+  ...['connection', 'content-length', 'date', 'server', 'transfer-encoding', 'x-powered-by'],
+])
 
 const LINGER_MILLISECONDS = 2000
 

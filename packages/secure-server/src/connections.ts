@@ -5,7 +5,7 @@ import type { ConnectionRefusal } from './events.ts'
 import type { Limits } from './limits.ts'
 import type { SecuredResponse } from './messages.ts'
 
-/** How far a connection got. Only `working` ones, whose request is complete and being answered, are never evicted. */
+/** How far a connection got. `working`: its request is complete, and what answers it is not interrupted to make room. */
 export type Stage = 'handshaking' | 'waiting' | 'receiving' | 'working'
 
 /** One client connection. */
@@ -21,12 +21,14 @@ export interface Connection {
   stage: Stage
   /** Requests begun and not yet answered; more than one when the client pipelines. */
   unanswered: number
-  /** The newest of them. */
+  /** The answer to the newest of them. */
   answer: SecuredResponse | undefined
-  /** The next answer is the last on this connection. */
+  /** Requests begun, answered or not. */
+  requests: number
+  /** The newest answer is to be the last. */
   ending: boolean
-  /** A refusal ended it: nothing that still arrives is looked at. */
-  refused: boolean
+  /** The last answer is given: nothing that still arrives is looked at. */
+  over: boolean
   /** Why this client is answered 495 or 496 only. */
   refusal: 'certificate-missing' | 'certificate-refused' | undefined
 }
@@ -82,8 +84,9 @@ export class Connections {
       stage,
       unanswered: 0,
       answer: undefined,
+      requests: 0,
       ending: false,
-      refused: false,
+      over: false,
       refusal: undefined,
     }
     this.#all.add(connection)
@@ -105,7 +108,7 @@ export class Connections {
 
   #leastFarOfAll(): Connection | undefined {
     for (const stage of EVICTION_ORDER) for (const connection of this.#stages[stage]) return connection
-    return undefined
+    return leastFar(this.#stages.working)
   }
 
   #evict(connection: Connection | undefined): boolean {
@@ -145,6 +148,8 @@ function leastFar(connections: Iterable<Connection>): Connection | undefined {
   let rank: number = EVICTION_ORDER.length
   for (const connection of connections) {
     const its = (EVICTION_ORDER as readonly Stage[]).indexOf(connection.stage)
+    // A whole answer that is not taken: the client reads slowly, or not at all.
+    if (its < 0 && found === undefined && connection.answer?.writableEnded) found = connection
     if (its >= 0 && its < rank) {
       found = connection
       rank = its

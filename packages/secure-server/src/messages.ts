@@ -18,28 +18,41 @@ export const SECURITY_HEADERS = {
 export class CountedRequest extends IncomingMessage {
   /** Bytes of body that may still come. */
   bodyBytesLeft = Number.POSITIVE_INFINITY
-  /** Called once, when more came. What comes after is dropped. */
+  /** Called once, when more came. */
   onExcess: (() => void) | undefined = undefined
-  /** Called once, when the last byte of the request is there. */
+  /** Called once, when the last byte of the request has come. */
   onComplete: (() => void) | undefined = undefined
+  #dropped = false
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk === null) {
       const { onComplete } = this
       this.onComplete = undefined
       onComplete?.()
-      return super.push(null)
-    }
-    if (chunk instanceof Uint8Array) {
+    } else if (chunk instanceof Uint8Array) {
       this.bodyBytesLeft -= chunk.byteLength
       if (this.bodyBytesLeft < 0) {
         const { onExcess } = this
         this.onExcess = undefined
         onExcess?.()
-        return true
       }
     }
-    return super.push(chunk, encoding)
+    // A reader must not take what it got for the whole body: it sees no more, and no end.
+    return this.#dropped || super.push(chunk, encoding)
+  }
+
+  /** Breaks off for whoever reads the body, while the connection lives on to carry an answer. */
+  abandon(): void {
+    this.#dropped = true
+    this.destroy(new Error('the request was refused'))
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    // Node's own would take the connection along.
+    if (!this.#dropped) return void super._destroy(error, callback)
+    this.aborted = true
+    this.emit('aborted')
+    process.nextTick(callback, this.listenerCount('error') > 0 ? error : null)
   }
 }
 
@@ -48,8 +61,14 @@ export class CountedRequest extends IncomingMessage {
  * and to restore what an error handler removed; early enough for answers that Node writes itself.
  */
 export class SecuredResponse extends ServerResponse<CountedRequest> {
-  /** The connection it goes out on: `ending` makes it the last answer there. */
-  origin: { readonly ending: boolean } | undefined = undefined
+  /** The connection it goes out on. */
+  origin: Origin | undefined = undefined
+
+  constructor(request: CountedRequest) {
+    super(request)
+    // A handler that goes on writing after a refusal makes an error that nobody else listens for.
+    this.on('error', () => {})
+  }
 
   override writeHead(statusCode: number, ...rest: unknown[]): this {
     const message = typeof rest[0] === 'string' ? rest[0] : undefined
@@ -58,9 +77,20 @@ export class SecuredResponse extends ServerResponse<CountedRequest> {
     this.removeHeader('Server')
     this.removeHeader('X-Powered-By')
     for (const name in SECURITY_HEADERS) this.setHeader(name, SECURITY_HEADERS[name as keyof typeof SECURITY_HEADERS])
-    if (this.origin?.ending) this.setHeader('Connection', 'close')
+    const { origin } = this
+    if (origin?.ending && origin.answer === this) {
+      this.setHeader('Connection', 'close')
+      origin.over = true
+    }
     return message === undefined ? super.writeHead(statusCode) : super.writeHead(statusCode, message)
   }
+}
+
+/** What an answer must know of its connection: whether it is the newest there, and the last. */
+interface Origin {
+  readonly answer: SecuredResponse | undefined
+  readonly ending: boolean
+  over: boolean
 }
 
 /** Headers given to `writeHead` come last in Node; here they are set first, so that ours can follow. */

@@ -38,7 +38,6 @@ export function createNodeServer(
         })
   // Beyond a count set here Node drops headers silently; hygiene.ts refuses the request instead.
   server.maxHeadersCount = 0
-  server.maxRequestsPerSocket = limits.requestsPerConnection
   server.timeout = limits.stallSeconds * 1000
   return server
 }

@@ -2,7 +2,8 @@
 import { type IncomingMessage, STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { RefusalReason } from './events.ts'
-import { SECURITY_HEADERS, type SecuredResponse } from './messages.ts'
+import type { Refusal } from './hygiene.ts'
+import { type CountedRequest, SECURITY_HEADERS, type SecuredResponse } from './messages.ts'
 
 /** What a renderer is told. `request` is there when its headers could be parsed. */
 export interface RefusalDescription {
@@ -27,17 +28,17 @@ export const renderProblem: RenderRefusal = ({ status }) => ({
 
 /** Answers a parsed request. `keep` leaves the connection open for the next one. */
 export function answerRefusal(
+  request: CountedRequest,
   response: SecuredResponse,
   { headers, body }: RenderedRefusal,
-  status: number,
-  extra: Readonly<Record<string, string>> | undefined,
+  { status, headers: extra }: Refusal,
   keep: boolean,
 ): void {
   const all = { ...headers, ...extra, 'Content-Length': String(Buffer.byteLength(body)) }
   for (const [name, value] of Object.entries(all)) response.setHeader(name, value)
   if (!keep) {
     response.setHeader('Connection', 'close')
-    if (response.socket) lingerOnClose(response.socket)
+    closeOnceComplete(request)
   }
   response.writeHead(status, phraseOf(status))
   response.end(body)
@@ -59,9 +60,9 @@ export function writeRefusal(
     Connection: 'close',
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
-  lingerOnClose(stream)
-  stream.write(`HTTP/1.1 ${status} ${phraseOf(status)}\r\n${lines.join('')}\r\n${body}`)
-  destroySoon(stream)
+  stream.end(`HTTP/1.1 ${status} ${phraseOf(status)}\r\n${lines.join('')}\r\n${body}`)
+  stream.resume()
+  destroyLater(stream, () => stream.destroy())
 }
 
 /** Runs a renderer that is not ours: what it may not return, or throws, becomes the plain problem document. */
@@ -85,26 +86,33 @@ const OURS: ReadonlySet<string> = new Set([
   ...['connection', 'content-length', 'date', 'server', 'transfer-encoding', 'x-powered-by'],
 ])
 
+/**
+ * Closing a socket whose peer still sends makes the kernel reset it, and the reset can overtake our answer. So what the peer
+ * sends is read and thrown away for this long.
+ */
 const LINGER_MILLISECONDS = 2000
 
-/**
- * Closing a socket whose peer still sends makes the kernel reset it, and the reset can overtake our answer. So say that
- * nothing more comes, read on for a moment, and only then close.
- */
-function lingerOnClose(stream: Duplex): void {
-  if (!('destroySoon' in stream)) return
-  // Node calls destroySoon on the socket after an answer with `Connection: close`.
-  stream.destroySoon = () => {
-    stream.end()
-    stream.resume()
-    const timer = setTimeout(() => stream.destroy(), LINGER_MILLISECONDS)
-    stream.once('close', () => clearTimeout(timer))
+/** Puts off the close that Node makes after an answer with `Connection: close` until the request has come in whole. */
+function closeOnceComplete(request: CountedRequest): void {
+  const { socket } = request
+  if (request.complete) return
+  let complete = false
+  let close: (() => void) | undefined
+  request.onComplete = () => {
+    complete = true
+    close?.()
+  }
+  // Node calls this method once the answer is on its way.
+  socket.destroySoon = () => {
+    close = () => Object.getPrototypeOf(socket).destroySoon.call(socket)
+    if (complete) close()
+    else destroyLater(socket, close)
   }
 }
 
-function destroySoon(stream: Duplex): void {
-  if ('destroySoon' in stream && typeof stream.destroySoon === 'function') stream.destroySoon()
-  else stream.destroy()
+function destroyLater(stream: Duplex, destroy: () => void): void {
+  const timer = setTimeout(destroy, LINGER_MILLISECONDS)
+  stream.once('close', () => clearTimeout(timer))
 }
 
 function phraseOf(status: number): string {

@@ -53,8 +53,8 @@ export class Requests {
   /** Serves or refuses one request whose headers are there. */
   receive(request: CountedRequest, response: SecuredResponse, expectsContinue: boolean): void {
     const connection = this.#connectionOf(request.socket)
-    // After a refusal that ends a connection, whatever else arrives on it is thrown away.
-    if (connection === undefined || connection.refused) return
+    // After the last answer, whatever else arrives is thrown away: it must not be acted on without being answered.
+    if (connection === undefined || connection.over) return
     const now = Date.now()
     const refusal = this.#refusal(connection, request, now)
     if (refusal !== undefined) {
@@ -73,25 +73,26 @@ export class Requests {
   }
 
   /** Answers with a refusal instead of the listener, or closes the connection when an answer has begun. */
-  refuse(connection: Connection, request: IncomingMessage, response: SecuredResponse, refusal: Refusal): void {
-    const { status, reason, headers } = refusal
+  refuse(connection: Connection, request: CountedRequest, response: SecuredResponse, refusal: Refusal): void {
+    const { status, reason } = refusal
     this.#note(status, reason)
     if (response.headersSent) {
       destroy(connection)
       return
     }
-    const keep = KEEPING.has(reason) && !hasBody(request)
+    const keep = KEEPING.has(reason) && (request.complete || !hasBody(request))
     if (!keep) {
       connection.ending = true
-      connection.refused = true
+      connection.over = true
     }
-    answerRefusal(response, rendered(this.#rules.render, { status, reason, request }), status, headers, keep)
+    answerRefusal(request, response, rendered(this.#rules.render, { status, reason, request }), refusal, keep)
+    if (!keep) request.abandon()
   }
 
   /** Refuses an `Expect` other than `100-continue`. */
   refuseExpectation(request: CountedRequest, response: SecuredResponse): void {
     const connection = this.#connectionOf(request.socket)
-    if (connection === undefined || connection.refused) return
+    if (connection === undefined || connection.over) return
     const refusal = certificateRefusal(connection) ?? { status: 417, reason: 'expectation' as const }
     this.refuse(connection, request, response, refusal)
   }
@@ -109,11 +110,21 @@ export class Requests {
     const connection = this.#connectionOf(stream)
     const code = error.code ?? ''
     // What follows a refusal is being read and thrown away; that it does not parse is no news.
-    if (connection?.refused && code.startsWith('HPE_')) return
+    if (connection?.over && code.startsWith('HPE_')) return
     const refusal = UNPARSED.find(({ codes }) => codes.test(code))
-    // A second answer behind one that is under way would be taken for the answer to another request.
-    const spoken = connection === undefined || connection.unanswered > 1 || connection.answer?.headersSent === true
-    if (refusal === undefined || spoken || connection.refused || !stream.writable) {
+    if (connection === undefined || refusal === undefined || connection.over || !stream.writable) {
+      stream.destroy()
+      return
+    }
+    const { answer } = connection
+    if (answer !== undefined && (answer.req.complete || connection.unanswered > 1)) {
+      // An answer to these bytes now would be taken for the answer to the request before them. That one is still given.
+      connection.ending = true
+      connection.over = true
+      this.#note(refusal.status, refusal.reason)
+      return
+    }
+    if (answer?.headersSent) {
       stream.destroy()
       return
     }
@@ -123,7 +134,7 @@ export class Requests {
   #writeRefusal(connection: Connection, stream: Duplex, refusal: Refusal, request: IncomingMessage | undefined): void {
     const { status, reason } = refusal
     connection.ending = true
-    connection.refused = true
+    connection.over = true
     this.#note(status, reason)
     const content = rendered(this.#rules.render, { status, reason, ...(request && { request }) })
     writeRefusal(stream, content, status, reason === 'method' ? { Allow: this.#rules.hygiene.allow } : {})
@@ -163,9 +174,11 @@ export class Requests {
     const { limits } = this.#rules
     this.#begun += 1
     connection.unanswered += 1
+    connection.requests += 1
     connection.answer = response
     response.origin = connection
-    if (now - connection.openedAt > limits.connectionSeconds * 1000) connection.ending = true
+    const old = now - connection.openedAt > limits.connectionSeconds * 1000
+    if (old || connection.requests >= limits.requestsPerConnection) connection.ending = true
     if (connection.unanswered === 1) this.#connections.move(connection, 'receiving')
     request.bodyBytesLeft = limits.bodyBytes
     request.onExcess = () => this.refuse(connection, request, response, { status: 413, reason: 'body-too-large' })
@@ -174,11 +187,13 @@ export class Requests {
       this.#begun -= 1
       connection.unanswered -= 1
       if (connection.answer === response) connection.answer = undefined
-      if (connection.unanswered === 0) this.#connections.move(connection, 'waiting')
+      if (connection.unanswered > 0) return
+      this.#connections.move(connection, 'waiting')
+      if (connection.over) request.socket.end()
     })
   }
 
-  #failed(connection: Connection, request: IncomingMessage, response: SecuredResponse, error: unknown): void {
+  #failed(connection: Connection, request: CountedRequest, response: SecuredResponse, error: unknown): void {
     const name = error instanceof Error ? error.name : typeof error
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
     this.#rules.onEvent({ type: 'listener.failed', name, ...(code !== undefined && { code }) })
@@ -192,7 +207,7 @@ export class Requests {
 }
 
 /** Refusals after which an honest client may go on, provided that nothing of the request is left to read. */
-const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy'])
+const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy', 'listener-failed'])
 
 const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason }[] = [
   { codes: /^ERR_HTTP_REQUEST_TIMEOUT$/, status: 408, reason: 'timeout' },

@@ -134,7 +134,9 @@ export async function startServer(listener: Listener, options: ServerOptions): P
       stream.destroy()
     })
     server.on('timeout', (stream: Socket) => {
-      refused('stalled', byStream.get(stream)?.address ?? 'unknown')
+      const connection = byStream.get(stream)
+      // Also called when a kept-alive connection was idle for as long as it may be, which is no refusal.
+      if (connection !== undefined && connection.unanswered > 0) refused('stalled', connection.address)
       stream.destroy()
     })
   }

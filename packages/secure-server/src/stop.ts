@@ -17,12 +17,11 @@ export async function stopGracefully(
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve())
   })
-  const lull = setTimeout(
-    () => {
-      for (const connection of connections) if (connection.unanswered === 0) destroy(connection)
-    },
-    Math.min(LULL_SECONDS, graceSeconds / 2) * 1000,
-  )
+  const begun = Date.now()
+  const silent = setInterval(() => {
+    if (Date.now() - begun < LULL_SECONDS * 1000) return
+    for (const connection of connections) if (connection.unanswered === 0) destroy(connection)
+  }, 100)
   let cut = 0
   const grace = setTimeout(() => {
     for (const connection of connections) {
@@ -32,7 +31,7 @@ export async function stopGracefully(
   }, graceSeconds * 1000)
 
   await closed
-  clearTimeout(lull)
+  clearInterval(silent)
   clearTimeout(grace)
   // Ends the interval that looks for slow requests, which the close above leaves running. Its error says "not running".
   server.close(() => {})

@@ -1,0 +1,425 @@
+import { Agent } from 'node:https'
+import type { Socket } from 'node:net'
+import { expect } from 'chai'
+import { LIMITS, type Limits, type Listener } from '../src/index.ts'
+import { resolveLimits } from '../src/limits.ts'
+import { expectRejection, firstBytes, parseAnswer, received, TestServer, until } from './harness.ts'
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+const POST = 'POST / HTTP/1.1\r\nHost: a\r\n'
+
+/** Reads the body to its end, then answers with its length. */
+const counting: Listener = (request, response) => {
+  let bytes = 0
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength
+  })
+  request.on('end', () => response.end(String(bytes)))
+  request.on('error', () => {})
+}
+
+describe('limits', () => {
+  describe('of time', () => {
+    it('closes a connection that does not shake hands', async () => {
+      await using server = await TestServer.start({ limits: { handshakeSeconds: 0.2 } })
+
+      expect(await received(await server.tcp())).to.equal('')
+      expect(server.of('connection.refused').map(({ code }) => code)).to.deep.equal(['ERR_TLS_HANDSHAKE_TIMEOUT'])
+    })
+
+    for (const [what, bytes] of [
+      ['sends nothing', ''],
+      ['does not end its headers', 'GET / HTTP/1.1\r\nHost: a\r\nX: '],
+      ['does not end its request line', 'GET /'],
+    ] as const)
+      it(`answers 408 to a client that ${what}, however it drips`, async () => {
+        await using server = await TestServer.start({ limits: { headersSeconds: 0.3 } })
+        const socket = await server.connection()
+        socket.write(bytes)
+        const drip = setInterval(() => socket.writable && bytes !== '' && socket.write('x'), 20)
+
+        const answer = await received(socket)
+        clearInterval(drip)
+
+        expect(parseAnswer(answer).status).to.equal(408)
+        expect(server.of('request.refused')).to.deep.equal([
+          { type: 'request.refused', status: 408, reason: 'timeout' },
+        ])
+      })
+
+    for (const [what, head, drop] of [
+      ['of known length', 'Content-Length: 1000\r\n\r\n', 'x'],
+      ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n', '1\r\nx\r\n'],
+    ] as const)
+      it(`answers 408 to a body ${what} that drips`, async () => {
+        await using server = await TestServer.start({
+          limits: { headersSeconds: 0.2, requestSeconds: 0.3 },
+          listener: counting,
+        })
+        const socket = await server.connection()
+        socket.write(`${POST}${head}`)
+        const drip = setInterval(() => socket.writable && socket.write(drop), 20)
+
+        const answer = await received(socket)
+        clearInterval(drip)
+
+        expect(parseAnswer(answer).status).to.equal(408)
+        await until(() => server.running.load().requests === 0)
+      })
+
+    it('closes a kept-alive connection that stays idle', async () => {
+      await using server = await TestServer.start({ limits: { idleSeconds: 0.1 } })
+      const socket = await server.connection()
+      socket.write(GET)
+
+      expect(await received(socket)).to.match(/^HTTP\/1\.1 200 /)
+      expect(server.of('connection.refused')).to.deep.equal([])
+    })
+
+    it('closes a connection whose answer does not come', async () => {
+      await using server = await TestServer.start({ limits: { stallSeconds: 0.2 }, listener: () => {} })
+      const socket = await server.connection()
+      socket.write(GET)
+
+      expect(await received(socket)).to.equal('')
+      expect(server.of('connection.refused').map(({ reason }) => reason)).to.deep.equal(['stalled'])
+    })
+
+    it('closes a connection whose answer is not read', async () => {
+      await using server = await TestServer.start({
+        limits: { stallSeconds: 0.3 },
+        listener: (_request, response) => void response.end(Buffer.alloc(2 ** 26)),
+      })
+      const socket = await server.connection()
+      socket.pause()
+      socket.write(GET)
+
+      await until(() => server.of('connection.refused').length === 1)
+      await until(() => server.running.load().connections === 0)
+      socket.destroy()
+    })
+
+    it('ends a connection that is old with its next answer, or when it is idle', async () => {
+      await using server = await TestServer.start({ limits: { connectionSeconds: 1 } })
+      const [busy, idle] = [await server.connection(), await server.connection()]
+      const answers: string[] = []
+      busy.on('data', (chunk: Buffer) => answers.push(chunk.toString()))
+      idle.write(GET)
+
+      // One request after the other, so that it is never idle when it is looked at.
+      for (let asked = 0; !busy.closed && asked < 100_000; asked++) {
+        busy.write(GET)
+        await until(() => answers.length > asked || busy.closed)
+      }
+
+      expect(answers[0]).to.include('Connection: keep-alive')
+      expect(answers.at(-1)).to.include('Connection: close')
+      await received(idle)
+    })
+  })
+
+  describe('of size', () => {
+    for (const [what, request] of [
+      ['one large header', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(5000)}\r\n\r\n`],
+      ['a long path', `GET /${'x'.repeat(5000)} HTTP/1.1\r\nHost: a\r\n\r\n`],
+      ['many headers', `GET / HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(20)}\r\n`],
+      ['headers without end', `GET / HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(10_000)}`],
+      ['trailers without end', `${POST}Transfer-Encoding: chunked\r\n\r\n0\r\n${'X: y\r\n'.repeat(10_000)}`],
+    ] as const)
+      it(`answers 431 to ${what}`, async () => {
+        await using server = await TestServer.start({
+          limits: { headerBytes: 4096, headerCount: 20 },
+          listener: counting,
+        })
+
+        expect(parseAnswer(await server.exchange(request)).status).to.equal(431)
+      })
+
+    it('takes headers up to the limits', async () => {
+      await using server = await TestServer.start({ limits: { headerBytes: 4096, headerCount: 20 } })
+      const request = `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'X: y\r\n'.repeat(17)}X: ${'x'.repeat(3800)}\r\n\r\n`
+
+      expect(parseAnswer(await server.exchange(request)).status).to.equal(200)
+    })
+
+    for (const [what, request, status] of [
+      [
+        'exactly as long as allowed',
+        `${POST}Connection: close\r\nContent-Length: 1000\r\n\r\n${'x'.repeat(1000)}`,
+        200,
+      ],
+      [
+        'exactly as long, in chunks',
+        `${POST}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n${'x'.repeat(1000)}\r\n0\r\n\r\n`,
+        200,
+      ],
+      ['one byte longer', `${POST}Content-Length: 1001\r\n\r\n${'x'.repeat(1001)}`, 413],
+      [
+        'one byte longer, in chunks',
+        `${POST}Transfer-Encoding: chunked\r\n\r\n3e9\r\n${'x'.repeat(1001)}\r\n0\r\n\r\n`,
+        413,
+      ],
+      [
+        'longer in the last of its chunks',
+        `${POST}Transfer-Encoding: chunked\r\n\r\n3e8\r\n${'x'.repeat(1000)}\r\n1\r\nx\r\n0\r\n\r\n`,
+        413,
+      ],
+      ['announced as too long and not sent', `${POST}Content-Length: 1001\r\n\r\n`, 413],
+    ] as const)
+      it(`answers ${status} to a body ${what}`, async () => {
+        await using server = await TestServer.start({ limits: { bodyBytes: 1000 }, listener: counting })
+
+        const answer = await server.exchange(request)
+
+        expect(parseAnswer(answer).status).to.equal(status)
+        if (status === 200) expect(answer).to.match(/1000$/)
+      })
+
+    it('hands the listener no byte beyond the limit, and ends a body that goes on for ever', async () => {
+      let bytes = 0
+      await using server = await TestServer.start({
+        limits: { bodyBytes: 100_000 },
+        listener: (request) =>
+          void request
+            .on('data', (chunk: Buffer) => {
+              bytes += chunk.byteLength
+            })
+            .on('error', () => {}),
+      })
+      const socket = await server.connection()
+      socket.write(`${POST}Transfer-Encoding: chunked\r\n\r\n`)
+      const chunk = `400\r\n${'x'.repeat(1024)}\r\n`
+      const pump = (): void => {
+        while (socket.writable && socket.write(chunk));
+      }
+      socket.on('drain', pump)
+      pump()
+
+      expect(parseAnswer(await received(socket)).status).to.equal(413)
+      expect(bytes).to.be.within(1, 100_000)
+      await until(() => server.running.load().connections === 0)
+    })
+
+    it('lets an honest client that sends it all first still read the 413', async () => {
+      await using server = await TestServer.start({ limits: { bodyBytes: 1000 }, listener: counting })
+
+      const answer = await server.send('/', { method: 'POST', body: Buffer.alloc(8_000_000) })
+
+      expect(answer.status).to.equal(413)
+    })
+
+    it('asks for the body of a client that expects it, unless it is too long', async () => {
+      await using server = await TestServer.start({ limits: { bodyBytes: 1000 }, listener: counting })
+      const [short, long] = [await server.connection(), await server.connection()]
+
+      short.write(`${POST}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n`)
+      long.write(`${POST}Content-Length: 1001\r\nExpect: 100-continue\r\n\r\n`)
+
+      expect(await firstBytes(short)).to.equal('HTTP/1.1 100 Continue\r\n\r\n')
+      short.write('abc')
+      expect(await firstBytes(short))
+        .to.match(/^HTTP\/1\.1 200 /)
+        .and.match(/3$/)
+      expect(await firstBytes(long)).to.match(/^HTTP\/1\.1 413 /)
+      for (const socket of [short, long]) socket.destroy()
+    })
+  })
+
+  describe('of rate', () => {
+    it('answers 429 to an address beyond its requests of this second, and not to others', async () => {
+      await using server = await TestServer.start({ limits: { requestsPerSecondPerAddress: 3 } })
+      const statuses: number[] = []
+      for (let i = 0; i < 5; i++)
+        statuses.push((await server.send('/', { localAddress: '127.0.0.2', host: '127.0.0.1' })).status)
+      const { status, headers } = await server.send('/', { localAddress: '127.0.0.2', host: '127.0.0.1' })
+
+      expect(statuses).to.deep.equal([200, 200, 200, 429, 429])
+      expect([status, headers['retry-after']]).to.deep.equal([429, '1'])
+      expect((await server.send('/', { localAddress: '127.0.0.3', host: '127.0.0.1' })).status).to.equal(200)
+      await until(async () => (await server.send('/', { localAddress: '127.0.0.2', host: '127.0.0.1' })).status === 200)
+    })
+
+    it('counts the requests of one address over all its connections, and keeps an honest one open', async () => {
+      await using server = await TestServer.start({ limits: { requestsPerSecondPerAddress: 2 } })
+      const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: server.authority.cert })
+      await server.send('/')
+      await server.send('/')
+
+      const { status, headers } = await server.send('/', { agent })
+
+      expect(status).to.equal(429)
+      expect(headers.connection).to.equal('keep-alive')
+      agent.destroy()
+    })
+
+    it('ends a connection after its number of requests', async () => {
+      await using server = await TestServer.start({ limits: { requestsPerConnection: 3 } })
+
+      const answers = await server.exchange(GET, GET, GET, GET)
+
+      expect(answers.match(/HTTP\/1\.1 200 /g)).to.have.length(3)
+      expect(answers).to.include('Connection: close')
+    })
+  })
+
+  describe('of work', () => {
+    for (const [what, request] of [
+      ['requests that are being answered', GET],
+      ['requests whose body is still coming', `${POST}Content-Length: 10\r\n\r\nx`],
+    ] as const)
+      it(`answers 503 beyond the number of ${what}, and 200 again afterwards`, async () => {
+        const held: Socket[] = []
+        let begun = 0
+        await using server = await TestServer.start({
+          limits: { concurrentRequests: 2 },
+          listener: (request, response) => {
+            if (request.url === '/quick') response.end()
+            else begun += 1
+          },
+        })
+        for (const _ of [1, 2]) {
+          const socket = await server.connection()
+          socket.write(request)
+          held.push(socket)
+        }
+        await until(() => begun === 2)
+
+        const { status, headers } = await server.send('/quick')
+
+        expect([status, headers['retry-after']]).to.deep.equal([503, '1'])
+        for (const socket of held) socket.destroy()
+        await until(async () => (await server.send('/quick')).status === 200)
+      })
+  })
+
+  describe('of connections, under a flood', () => {
+    const honest = {
+      connections: 20,
+      connectionsPerAddress: 20,
+      idleSeconds: 60,
+      headersSeconds: 60,
+      requestSeconds: 60,
+      handshakeSeconds: 60,
+    }
+    for (const [what, open] of [
+      ['that never shake hands', (server: TestServer) => server.tcp()],
+      ['that shake hands and say nothing', (server: TestServer) => server.tls()],
+      ['that begin headers', (server: TestServer) => begin(server, 'GET / HTTP/1.1\r\nHost: a\r\nX: ')],
+      ['that begin a body', (server: TestServer) => begin(server, `${POST}Content-Length: 100\r\n\r\nx`)],
+      ['that have been answered', (server: TestServer) => begin(server, GET)],
+    ] as const)
+      it(`serves an honest client among connections ${what}`, async () => {
+        await using server = await TestServer.start({ limits: honest, listener: counting })
+        const flood: Socket[] = []
+        const closed: Promise<string>[] = []
+
+        for (let i = 0; i < 60; i++) {
+          const socket = await open(server)
+          flood.push(socket)
+          closed.push(received(socket))
+          if (i % 20 === 19) expect((await server.send('/')).status).to.equal(200)
+        }
+
+        expect(server.running.load().connections).to.be.at.most(20)
+        expect(server.of('connection.refused').filter(({ reason }) => reason === 'evicted').length).to.be.at.least(40)
+        for (const socket of flood) socket.destroy()
+        await Promise.all(closed)
+      })
+
+    it('does not let one address take the place of others', async () => {
+      await using server = await TestServer.start({
+        limits: { connections: 20, connectionsPerAddress: 5 },
+        listener: (request, response) => {
+          if (request.url === '/quick') response.end()
+        },
+      })
+      const flood: Socket[] = []
+      for (let i = 0; i < 5; i++) {
+        const socket = await server.tls({ host: '127.0.0.1', localAddress: '127.0.0.2' } as never)
+        socket.write(GET)
+        flood.push(socket)
+      }
+      await until(() => server.running.load().requests === 5)
+
+      const sixth = await server.tcp({ localAddress: '127.0.0.2' })
+
+      expect(await received(sixth)).to.equal('')
+      expect(server.of('connection.refused')).to.deep.equal([
+        { type: 'connection.refused', reason: 'address', address: '127.0.0.2' },
+      ])
+      expect((await server.send('/quick', { localAddress: '127.0.0.1', host: '127.0.0.1' })).status).to.equal(200)
+      for (const socket of flood) socket.destroy()
+    })
+
+    it('refuses one more when every connection has its request being answered', async () => {
+      await using server = await TestServer.start({ limits: { connections: 3 }, listener: () => {} })
+      const working = await Promise.all([1, 2, 3].map(() => begin(server, GET)))
+      await until(() => server.running.load().requests === 3)
+
+      expect(await received(await server.tcp())).to.equal('')
+      expect(server.of('connection.refused').map(({ reason }) => reason)).to.deep.equal(['total'])
+      expect(working.every((socket) => !socket.closed)).to.equal(true)
+      for (const socket of working) socket.destroy()
+    })
+
+    it('survives connections that are reset at every stage, and a listener for events that throws', async () => {
+      await using server = await TestServer.start({
+        listener: counting,
+        onEvent: () => {
+          throw new Error('defect')
+        },
+      })
+      const open = [
+        () => server.tcp(),
+        () => begin(server, 'GET / HTTP/1.1\r\n'),
+        () => begin(server, `${POST}Content-Length: 100\r\n\r\nx`),
+        () => begin(server, GET + GET + GET),
+      ]
+      for (let i = 0; i < 80; i++) {
+        const half = await server.tcp()
+        half.write(Buffer.from('1603010200', 'hex'))
+        half.resetAndDestroy()
+        const socket = await open[i % open.length]?.()
+        socket?.on('error', () => {})
+        socket?.destroy()
+      }
+
+      expect((await server.send('/')).status).to.equal(200)
+      await until(() => server.running.load().connections === 0)
+      expect(server.running.load()).to.deep.equal({ connections: 0, requests: 0 })
+    })
+  })
+
+  it('refuses values that are no bounds, naming each', async () => {
+    const wrong = {
+      bodyBytes: -1,
+      headerCount: 1.5,
+      idleSeconds: Number.NaN,
+      connections: 0,
+      noSuch: 1,
+    } as Partial<Limits>
+
+    const { message } = await expectRejection(TestServer.start({ limits: wrong }), 'ERR_OPTIONS_INVALID')
+
+    for (const name of Object.keys(wrong)) expect(message).to.include(`limits.${name}`)
+    await expectRejection(TestServer.start({ limits: { headersSeconds: 40 } }), 'ERR_OPTIONS_INVALID')
+  })
+
+  it('has defaults that lie within their ranges, and takes both ends of each', () => {
+    expect(() => resolveLimits()).to.not.throw()
+    for (const [name, { value, min, max }] of Object.entries(LIMITS)) {
+      expect(value, name).to.be.within(min, max)
+      for (const end of [min, max])
+        expect(() => resolveLimits({ headersSeconds: 0.1, requestSeconds: 3600, [name]: end }), name).to.not.throw(
+          /is not between/,
+        )
+    }
+  })
+})
+
+/** A connection that has written this much. */
+async function begin(server: TestServer, bytes: string): Promise<Socket> {
+  const socket = await server.connection()
+  socket.write(bytes)
+  return socket
+}

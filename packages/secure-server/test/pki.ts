@@ -20,8 +20,8 @@ export interface Subject {
   readonly notAfter?: Date
   /** Extended key usages; default both, `[]` leaves the extension out. */
   readonly usages?: readonly ('serverAuth' | 'clientAuth')[]
-  /** Key type; default EC. */
-  readonly key?: 'rsa' | 'ec'
+  /** Key type; default EC. `weak` is RSA with 1024 bits. */
+  readonly key?: 'rsa' | 'ec' | 'weak'
 }
 
 /** A certificate with its key, as PEM. */
@@ -174,6 +174,7 @@ interface Algorithm {
 const ALGORITHMS = {
   ec: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
   rsa: { name: 'RSASSA-PKCS1-v1_5', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' },
+  weak: { name: 'RSASSA-PKCS1-v1_5', modulusLength: 1024, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' },
 } as const satisfies Record<string, Algorithm>
 
 type CryptoKeyPair = webcrypto.CryptoKeyPair

@@ -1,0 +1,161 @@
+import { expect } from 'chai'
+import { addressKey, TrustedProxies } from '../src/address.ts'
+import { expectRejection, parseAnswer, TestServer } from './harness.ts'
+
+const HTTPS = { 'X-Forwarded-Proto': 'https' }
+
+describe('behind an ingress that ends TLS', () => {
+  it('serves what the ingress received over https, with the headers of every answer', async () => {
+    await using server = await TestServer.start({ trustProxy: ['127.0.0.0/8', '::1'] })
+
+    const { status, body, headers } = await server.send('/', { headers: HTTPS })
+
+    expect([status, body]).to.deep.equal([200, 'hello'])
+    expect(headers['strict-transport-security']).to.be.a('string')
+  })
+
+  for (const [what, headers] of [
+    ['no X-Forwarded-Proto', {}],
+    ['http', { 'X-Forwarded-Proto': 'http' }],
+    ['a list', { 'X-Forwarded-Proto': 'https, http' }],
+    ['another word', { 'X-Forwarded-Proto': 'httpsx' }],
+    ['RFC 7239 instead', { Forwarded: 'proto=https' }],
+  ] as const)
+    it(`answers 421 to ${what}`, async () => {
+      await using server = await TestServer.start({ trustProxy: ['127.0.0.1'] })
+
+      const { status, body } = await server.send('/', { headers, host: '127.0.0.1' })
+
+      expect([status, JSON.parse(body).status]).to.deep.equal([421, 421])
+      expect(server.of('request.refused')).to.deep.equal([{ type: 'request.refused', status: 421, reason: 'proxy' }])
+    })
+
+  it('answers 400 to two X-Forwarded-Proto', async () => {
+    await using server = await TestServer.start({ trustProxy: ['127.0.0.1'] })
+
+    const answer = await server.exchange(
+      'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n\r\n',
+    )
+
+    expect(parseAnswer(answer).status).to.equal(400)
+  })
+
+  it('answers 421 to anyone else, whatever they say', async () => {
+    await using server = await TestServer.start({ trustProxy: ['127.0.0.2', '10.0.0.0/8'] })
+
+    expect((await server.send('/', { headers: HTTPS, host: '127.0.0.1' })).status).to.equal(421)
+    expect((await server.send('/', { headers: HTTPS, host: '127.0.0.1', localAddress: '127.0.0.2' })).status).to.equal(
+      200,
+    )
+  })
+
+  it('serves the plain paths to anyone, and only these', async () => {
+    await using server = await TestServer.start({ trustProxy: ['10.0.0.1'], plainPaths: ['/health'] })
+
+    const statuses: number[] = []
+    for (const path of ['/health', '/health?probe=1', '/healthy', '/health/x', '/%68ealth', '/'])
+      statuses.push((await server.send(path)).status)
+
+    expect(statuses).to.deep.equal([200, 200, 421, 421, 421, 421])
+  })
+
+  it('counts requests by the client that the ingress names', async () => {
+    await using server = await TestServer.start({
+      trustProxy: ['127.0.0.1'],
+      limits: { requestsPerSecondPerAddress: 1 },
+    })
+    const from = async (forwardedFor: string): Promise<number> =>
+      (await server.send('/', { headers: { ...HTTPS, 'X-Forwarded-For': forwardedFor }, host: '127.0.0.1' })).status
+
+    expect(await from('192.0.2.1')).to.equal(200)
+    expect(await from('192.0.2.2')).to.equal(200)
+    expect(await from('192.0.2.1')).to.equal(429)
+    // What the client itself wrote stands further left.
+    expect(await from('192.0.2.9, 192.0.2.1')).to.equal(429)
+    expect(await from('192.0.2.8,192.0.2.2, 127.0.0.1')).to.equal(429)
+    // IPv6 clients are counted by their /64.
+    expect(await from('2001:db8::1')).to.equal(200)
+    expect(await from('2001:db8::2')).to.equal(429)
+  })
+
+  it('does not let anyone else name a client', async () => {
+    await using server = await TestServer.start({
+      trustProxy: ['10.0.0.1'],
+      plainPaths: ['/'],
+      limits: { requestsPerSecondPerAddress: 1 },
+    })
+    const from = async (forwardedFor: string): Promise<number> =>
+      (await server.send('/', { headers: { 'X-Forwarded-For': forwardedFor } })).status
+
+    expect([await from('192.0.2.1'), await from('192.0.2.2')]).to.deep.equal([200, 429])
+  })
+
+  it('bounds the connections of the ingress only by their total', async () => {
+    await using server = await TestServer.start({ trustProxy: ['127.0.0.1'], limits: { connectionsPerAddress: 2 } })
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => server.tcp()))
+
+    expect((await server.send('/', { headers: HTTPS, host: '127.0.0.1' })).status).to.equal(200)
+    expect(server.of('connection.refused')).to.deep.equal([])
+    for (const socket of sockets) socket.destroy()
+  })
+
+  for (const entry of [
+    '',
+    'localhost',
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '10.0.0',
+    '::/129',
+    '*',
+    '10.0.0.0/-1',
+  ])
+    it(`does not start with ${JSON.stringify(entry)} for a proxy`, () =>
+      expectRejection(TestServer.start({ trustProxy: [entry] }), 'ERR_OPTIONS_INVALID'))
+})
+
+describe('addressKey', () => {
+  for (const [address, key] of [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0DB8:1:2::', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    ['nonsense', 'unknown'],
+    [undefined, 'unknown'],
+  ] as const)
+    it(`counts ${address} as ${key}`, () => expect(addressKey(address)).to.equal(key))
+})
+
+describe('TrustedProxies', () => {
+  const proxies = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'])
+
+  for (const [address, trusted] of [
+    ['10.255.0.1', true],
+    ['::ffff:10.1.1.1', true],
+    ['11.0.0.1', false],
+    ['192.0.2.7', true],
+    ['192.0.2.8', false],
+    ['2001:db8:ffff::1', true],
+    ['2001:db9::1', false],
+    [undefined, false],
+    ['nonsense', false],
+  ] as const)
+    it(`${trusted ? 'trusts' : 'does not trust'} ${address}`, () => expect(proxies.includes(address)).to.equal(trusted))
+
+  for (const [header, client] of [
+    ['203.0.113.5', '203.0.113.5'],
+    ['1.1.1.1, 203.0.113.5', '203.0.113.5'],
+    ['1.1.1.1, 203.0.113.5, 10.0.0.1,10.0.0.2', '203.0.113.5'],
+    ['10.0.0.1', undefined],
+    ['203.0.113.5, unknown', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ] as const)
+    it(`takes ${client} for the client in ${JSON.stringify(header)}`, () =>
+      expect(proxies.clientOf(header)).to.equal(client))
+})

@@ -1,5 +1,5 @@
 /** Environment -> OpticsConfig. Nothing else in this package reads the environment. */
-import { choice, integer, readSettings, required, type Setting, text } from '@formbuilder/adapter-sdk'
+import { choice, type Environment, integer, readSettings, required, type Setting, text } from '@formbuilder/adapter-sdk'
 
 /** What the adapter has to know of Optics. */
 export interface OpticsConfig {
@@ -42,9 +42,10 @@ export const OPTICS_SETTINGS = {
 
 /** Reads the settings of Optics. Problems name the setting, never its value. */
 export function readOpticsConfig(
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
 ): { readonly config: OpticsConfig } | { readonly problems: readonly string[] } {
-  const { values, problems } = readSettings(OPTICS_SETTINGS, environment)
+  const { values, problems: found } = readSettings(OPTICS_SETTINGS, environment)
+  const problems = [...found, ...together(values, environment['HOST'])]
   if (problems.length > 0) return { problems }
   return {
     config: {
@@ -75,6 +76,12 @@ function endpoint(meaning: string, standard: string): Setting<string> {
       return { value: url.trim().replace(/\/+$/, '') }
     },
   }
+}
+
+/** HOST is a setting of the SDK, which does without it. Optics cannot: it fetches files by that name. */
+function together({ OPTICS_ENDPOINT }: { readonly OPTICS_ENDPOINT?: string }, host: string | undefined): string[] {
+  const isElsewhere = OPTICS_ENDPOINT !== undefined && !LOOPBACK.test(new URL(OPTICS_ENDPOINT).hostname)
+  return isElsewhere && !host ? ['HOST is missing: Optics fetches files from https://HOST/v1/attachments/'] : []
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/

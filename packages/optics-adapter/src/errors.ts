@@ -1,5 +1,5 @@
 /** What can go wrong with Optics, by code. README.md has the table; a test keeps the two equal. */
-import { AdapterError, UncertainError } from '@formbuilder/adapter-sdk'
+import { AdapterError, type ErrorCode, UncertainError } from '@formbuilder/adapter-sdk'
 
 /** The closed list of codes, what each means and what follows from it. */
 export const OPTICS_ERRORS = {
@@ -34,19 +34,15 @@ export const OPTICS_ERRORS = {
 /** A code of {@link OPTICS_ERRORS}. */
 export type OpticsErrorCode = keyof typeof OPTICS_ERRORS
 
-/**
- * Optics did nothing for us: the attempt may be repeated. To the inbox its code is `ERR_HANDLER_FAILED`, as for whatever
- * is thrown and repeated; the code of Optics begins the message, which is stored and shown.
- */
+/** Optics did nothing for us: the attempt may be repeated. The message is stored and shown, so it holds no values. */
 export class OpticsError extends AdapterError {
   override readonly name = 'OpticsError'
-  readonly opticsCode: CodeThat<'retry'>
   /** How long Optics wants to be left alone. */
   readonly retryAfterSeconds?: number
 
   constructor(code: CodeThat<'retry'>, message: string, options: { retryAfterSeconds?: number | undefined } = {}) {
-    super('ERR_HANDLER_FAILED', `${code}: ${message}`, { retryable: true })
-    this.opticsCode = code
+    // The SDK closes its list of codes; in a handler's error it keeps whatever stable code it finds.
+    super(code as string as ErrorCode, message, { retryable: true })
     if (options.retryAfterSeconds !== undefined) this.retryAfterSeconds = options.retryAfterSeconds
   }
 }

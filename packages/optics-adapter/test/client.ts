@@ -1,4 +1,5 @@
 /** A client of Optics for tests, and what one of its requests came to. */
+import { setTimeout as elapsed } from 'node:timers/promises'
 import { UncertainError } from '@formbuilder/adapter-sdk'
 import type { AxiosInstance } from 'axios'
 import { createOptics, type OpticsConfig, OpticsError } from '../src/index.ts'
@@ -45,7 +46,7 @@ export async function ending(request: Promise<unknown>): Promise<unknown> {
   try {
     return await request
   } catch (error) {
-    if (error instanceof OpticsError) return `retry ${error.opticsCode}`
+    if (error instanceof OpticsError) return `retry ${error.code}`
     if (error instanceof UncertainError) return `uncertain ${error.code}`
     throw error
   }
@@ -60,5 +61,5 @@ export async function complaintOf(request: Promise<unknown>): Promise<string> {
 }
 
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+  while (!condition()) await elapsed(5)
 }

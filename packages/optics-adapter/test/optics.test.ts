@@ -183,7 +183,7 @@ describe('a connection that is never established', () => {
 
     expect(await ending(optics.createCase(complaintBody(), going))).to.equal('retry ERR_OPTICS_UNREACHABLE')
     expect(await complaintOf(optics.createCase(complaintBody(), going))).to.equal(
-      'ERR_OPTICS_UNREACHABLE: no connection for createcase: ECONNREFUSED',
+      'no connection for createcase: ECONNREFUSED',
     )
   })
 

@@ -134,7 +134,7 @@ describe('a token', () => {
     const message = await complaintOf(client(standIn.url).createCase(complaintBody(), going))
 
     expect(message).to.equal(
-      'ERR_OPTICS_TOKEN_REFUSED: the token request was answered with 400 ' +
+      'the token request was answered with 400 ' +
         '(X-Application-Error-Code 19002, X-Application-Error-Info invalid_grant)',
     )
   })

@@ -41,6 +41,8 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
   const { findCase } = optics
   return {
     path: mapping.path,
+    // Rails answered this path too, and a form's settings are changed by hand.
+    aliases: [`${mapping.path}.json`],
     answers: mapping.answers,
     repeatable: 'until-acting',
     async handle({ submissionId, submissionAnswers }, context) {

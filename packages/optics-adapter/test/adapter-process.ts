@@ -1,0 +1,56 @@
+/** The adapter as it is deployed: a process of its own, configured by environment variables alone. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as elapsed } from 'node:timers/promises'
+import axios, { type AxiosInstance } from 'axios'
+
+const COMMAND = resolve(import.meta.dirname, '../bin/optics-adapter.js')
+
+export interface AdapterProcess extends AsyncDisposable {
+  readonly child: ChildProcess
+  /** What it printed on both streams, and its exit code, when it has ended. */
+  readonly ended: Promise<{ output: string; exitCode: number | null }>
+}
+
+export function spawnAdapter(environment: Readonly<Record<string, string>>): AdapterProcess {
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, [COMMAND], { env: { PATH, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(
+    ([out, err, [exitCode]]) => ({ output: out + err, exitCode }),
+  )
+  return {
+    child,
+    ended,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+  }
+}
+
+/** Waits until the adapter takes submissions; throws what it printed when it ends before. */
+export async function ready({ child, ended }: AdapterProcess, http: AxiosInstance): Promise<void> {
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`the adapter ended: ${(await ended).output}`)
+    const answer = await http.get('/readiness').catch(() => undefined)
+    if (answer?.status === 200) return
+    await elapsed(50)
+  }
+}
+
+export function httpClient(baseURL: string, httpsAgent: unknown): AxiosInstance {
+  return axios.create({ baseURL, httpsAgent, validateStatus: () => true, proxy: false })
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

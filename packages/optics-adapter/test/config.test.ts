@@ -1,0 +1,80 @@
+import { expect } from 'chai'
+import { readOpticsConfig } from '../src/index.ts'
+
+const complete = { OPTICS_API_KEY: 'an api key', OPTICS_SECRET_KEY: 'a secret key', HOST: 'adapter.example.gov.uk' }
+
+describe('the configuration of Optics', () => {
+  it('needs two keys and a public name; all else has a default', () => {
+    expect(readOpticsConfig(complete)).to.deep.equal({
+      config: {
+        endpoint: 'https://uat.icasework.com',
+        apiKey: 'an api key',
+        secretKey: 'a secret key',
+        timeZone: 'Europe/London',
+        duplicateCheck: 'none',
+        commentType: '',
+        timeoutSeconds: 60,
+      },
+    })
+  })
+
+  it('reports every problem at once, and no value', () => {
+    const problems = problemsOf({
+      OPTICS_ENDPOINT: 'ftp://secret-host',
+      OPTICS_TIME_ZONE: 'Mars',
+      OPTICS_DUPLICATE_CHECK: 'maybe',
+      OPTICS_TIMEOUT_SECONDS: '0',
+    })
+
+    expect(problems.map((problem) => problem.split(' ')[0])).to.deep.equal([
+      'OPTICS_ENDPOINT',
+      'OPTICS_API_KEY',
+      'OPTICS_SECRET_KEY',
+      'OPTICS_TIME_ZONE',
+      'OPTICS_DUPLICATE_CHECK',
+      'OPTICS_TIMEOUT_SECONDS',
+    ])
+    expect(problems.join()).not.to.match(/secret-host|Mars|maybe/)
+  })
+
+  for (const [given, used] of [
+    ['https://hmcts.icasework.com', 'https://hmcts.icasework.com'],
+    ['https://hmcts.icasework.com//', 'https://hmcts.icasework.com'],
+    ['https://localhost:8600', 'https://localhost:8600'],
+    ['http://localhost:8600/', 'http://localhost:8600'],
+    ['http://127.0.0.1:8600', 'http://127.0.0.1:8600'],
+    ['http://[::1]:8600', 'http://[::1]:8600'],
+  ] as const)
+    it(`takes the endpoint ${given}`, () => {
+      expect(readOpticsConfig({ ...complete, OPTICS_ENDPOINT: given })).to.have.nested.property('config.endpoint', used)
+    })
+
+  for (const [given, why] of [
+    ['http://uat.icasework.com', 'not https'],
+    ['http://127.0.0.1.example.com', 'not this machine'],
+    ['uat.icasework.com', 'no scheme'],
+    ['https://user:password@uat.icasework.com', 'credentials'],
+    ['https://uat.icasework.com/?db=hmcts', 'a query'],
+    ['https://uat.icasework.com/#x', 'a fragment'],
+  ] as const)
+    it(`refuses the endpoint ${given}: ${why}`, () => {
+      const problems = problemsOf({ ...complete, OPTICS_ENDPOINT: given })
+
+      expect(problems).to.have.length(1)
+      expect(problems[0]).to.match(/^OPTICS_ENDPOINT must /)
+    })
+
+  it('needs no public name when Optics is on this machine', () => {
+    const { HOST: _, ...local } = { ...complete, OPTICS_ENDPOINT: 'http://localhost:8600' }
+
+    expect(readOpticsConfig(local)).to.have.property('config')
+    expect(problemsOf({ ...complete, HOST: '' })).to.deep.equal([
+      'HOST is missing: Optics fetches files from https://HOST/v1/attachments/',
+    ])
+  })
+})
+
+function problemsOf(environment: Readonly<Record<string, string>>): readonly string[] {
+  const read = readOpticsConfig(environment)
+  return 'problems' in read ? read.problems : []
+}

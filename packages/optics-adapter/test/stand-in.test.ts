@@ -1,0 +1,279 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import axios from 'axios'
+import { expect } from 'chai'
+import { type OpticsStandIn, startOpticsStandIn } from '../src/stand-in/index.ts'
+import { assertion } from '../src/token.ts'
+import { KEYS, until } from './client.ts'
+
+const http = axios.create({ validateStatus: () => true, proxy: false, maxRedirects: 0, responseType: 'text' })
+
+describe('the stand-in for Optics', () => {
+  let standIn: OpticsStandIn
+  beforeEach(async () => {
+    standIn = await startOpticsStandIn(KEYS)
+  })
+  afterEach(() => standIn.stop())
+
+  async function token(url = standIn.url): Promise<string> {
+    const grant = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      assertion: await assertion({ endpoint: url, ...KEYS }, new Date()),
+    }
+    const { data } = await http.post(`${url}/token?db=hmcts`, new URLSearchParams(grant))
+    return JSON.parse(data).access_token
+  }
+
+  async function call(method: 'get' | 'post', path: string, body?: unknown, headers: Record<string, string> = {}) {
+    const authorization = { Authorization: `Bearer ${await token()}` }
+    return http.request({ method, url: `${standIn.url}${path}`, data: body, headers: { ...authorization, ...headers } })
+  }
+
+  const create = (fields: object) => call('post', '/createcase?db=hmcts', { Type: 'Complaint', ...fields })
+
+  it('gives a token in the words of the real one', async () => {
+    const grant = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      assertion: await assertion({ endpoint: standIn.url, ...KEYS }, new Date()),
+    }
+
+    const { status, headers, data } = await http.post(`${standIn.url}/token?db=hmcts`, new URLSearchParams(grant))
+
+    expect(status).to.equal(200)
+    expect(headers['content-type']).to.equal('application/json;charset=UTF-8')
+    expect(JSON.parse(data)).to.include({ token_type: 'Bearer', expires_in: 3600 }).and.have.property('access_token')
+  })
+
+  for (const [what, keys, audience] of [
+    ['another secret key', { ...KEYS, secretKey: 'other' }, undefined],
+    ['another issuer', { ...KEYS, apiKey: 'other' }, undefined],
+    ['an audience without the database', KEYS, 'https://uat.icasework.com/token#'],
+  ] as const)
+    it(`refuses an assertion with ${what} as the real one does`, async () => {
+      const signed = await assertion({ endpoint: audience ?? standIn.url, ...keys }, new Date())
+      const grant = { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: signed }
+
+      const { status, headers } = await http.post(`${standIn.url}/token?db=hmcts`, new URLSearchParams(grant))
+
+      expect(status).to.equal(400)
+      expect(headers).to.include({ 'x-application-error-code': '19002', 'x-application-error-info': 'invalid_grant' })
+      expect(headers['content-type']).to.match(/^text\/html/)
+    })
+
+  it('answers nothing at all for a wrong database', async () => {
+    const { status, data } = await http.post(`${standIn.url}/token?db=other`, '')
+
+    expect([status, data]).to.deep.equal([200, ''])
+  })
+
+  it('answers createcase in XML, and in JSON when asked for it', async () => {
+    expect((await create({ Team: 'A<B' })).data).to.equal(
+      '<?xml version="1.0" encoding="UTF-8"?>\n<createcaseresponse><caseid>492233</caseid><team>A&#60;B</team></createcaseresponse>',
+    )
+    expect((await create({ Format: 'json' })).data).to.equal('{"createcaseresponse":{"caseid":"492234","team":""}}')
+  })
+
+  it('takes form-encoded fields too', async () => {
+    await call('post', '/createcase?db=hmcts', new URLSearchParams({ Type: 'UF144908', 'Case.ServiceTeam': 'a b' }))
+
+    expect(standIn.cases()[0]?.fields).to.deep.equal({ Type: 'UF144908', 'Case.ServiceTeam': 'a b' })
+  })
+
+  for (const [what, body] of [
+    ['no type', {}],
+    ['an empty type', { Type: '' }],
+    ['an unknown type', { Type: 'Praise' }],
+  ] as const)
+    it(`refuses ${what} with a page, and makes nothing`, async () => {
+      const { status, headers } = await call('post', '/createcase?db=hmcts', { Format: 'json', ...body })
+
+      expect(status).to.equal(400)
+      expect(headers['content-type']).to.match(/^text\/html/)
+      expect(standIn.cases()).to.deep.equal([])
+    })
+
+  it('lets nobody in without a good token', async () => {
+    const url = `${standIn.url}/createcase?db=hmcts`
+    const old = await token()
+    standIn.expireTokens()
+
+    for (const headers of [{}, { Authorization: 'Bearer x' }, { Authorization: `Bearer ${old}` }])
+      expect((await http.post(url, { Type: 'Complaint' }, { headers })).status).to.equal(401)
+    expect((await http.post(`${url}&access_token=${await token()}`, { Type: 'Complaint' })).status).to.equal(200)
+  })
+
+  it('finds cases by either id: several come one after another, none is a 400', async () => {
+    await create({ ExternalId: 'e' })
+    await create({ ExternalId: 'e' })
+    const find = async (query: string) => {
+      const { status, data } = await call('get', `/getcaseattribute?db=hmcts&Attribute=CaseId&${query}`)
+      return status === 200 ? data : status
+    }
+
+    expect(await find('Format=json&ExternalId=e')).to.equal(
+      '{"getcaseattributeresponse":{"CaseId":"492233"}}\n{"getcaseattributeresponse":{"CaseId":"492234"}}',
+    )
+    expect(await find('ExternalId=e')).to.include('<CaseId>492233</CaseId><CaseId>492234</CaseId>')
+    expect(await find('Format=json&CaseId=492234')).to.equal('{"getcaseattributeresponse":{"CaseId":"492234"}}')
+    expect(await find('Format=json&ExternalId=other')).to.equal(400)
+    expect((await call('get', '/getcasedetails?db=hmcts&Format=json&ExternalId=e')).data).to.include(
+      '"CaseDetails.CaseId":"492234"',
+    )
+    expect((await call('get', '/getcasedetails?db=hmcts&CaseId=1')).status).to.equal(400)
+    expect((await call('get', '/getcasedocuments?db=hmcts&CaseId=1')).data).to.include('<Documents />')
+  })
+
+  describe('with documents', () => {
+    const files = createServer((request, response) => {
+      if (request.url !== '/file') response.statusCode = 404
+      response.setHeader('Content-Type', 'text/plain')
+      response.end('hello world\n')
+    })
+    let origin: string
+    before(async () => {
+      files.listen(0, '127.0.0.1')
+      await once(files, 'listening')
+      origin = `http://127.0.0.1:${(files.address() as AddressInfo).port}`
+    })
+    after(() => files.close())
+
+    const document = (n: number, url: string) => ({
+      [`Document${n}.Name`]: 'f.txt',
+      [`Document${n}.MimeType`]: 'text/plain',
+      [`Document${n}.URL`]: url,
+      [`Document${n}.URLLoadContent`]: true,
+    })
+
+    it('fetches each and remembers what it got', async () => {
+      expect((await create(document(1, `${origin}/file`))).status).to.equal(200)
+
+      expect(standIn.cases()[0]?.documents).to.deep.equal([
+        {
+          name: 'f.txt',
+          mimeType: 'text/plain',
+          url: `${origin}/file`,
+          fetched: {
+            sha256: 'a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447',
+            byteLength: 12,
+            contentType: 'text/plain',
+          },
+        },
+      ])
+      expect((await call('get', '/getcasedocuments?db=hmcts&CaseId=492233')).data).to.include(
+        `>${origin}/file</Document>`,
+      )
+    })
+
+    it('makes the case and then fails when one cannot be fetched', async () => {
+      const { status } = await create({ ...document(1, `${origin}/file`), ...document(2, `${origin}/gone`) })
+
+      expect(status).to.equal(500)
+      expect(standIn.cases()[0]?.documents.map(({ fetched }) => fetched !== undefined)).to.deep.equal([true, false])
+    })
+
+    it('fetches from where it is told, whatever the URL says', async () => {
+      await using elsewhere = await startOpticsStandIn({ ...KEYS, documentOrigin: origin })
+      const headers = { Authorization: `Bearer ${await token(elsewhere.url)}` }
+
+      await http.post(
+        `${elsewhere.url}/createcase?db=hmcts`,
+        { Type: 'Complaint', ...document(1, 'https://adapter.example.gov.uk/file') },
+        { headers },
+      )
+
+      expect(elsewhere.cases()[0]?.documents[0]?.fetched?.byteLength).to.equal(12)
+    })
+  })
+
+  it('tells cases that say the same from others', async () => {
+    await create({ Details: 'a', RequestDate: '2026-01-15', 'Document1.Name': 'x' })
+    await create({ Details: 'a', RequestDate: '2026-01-16', 'Document1.Name': 'x' })
+    await create({ Details: 'b' })
+    await create({ Details: 'a', ExternalId: '1' })
+    await create({ Details: 'c', ExternalId: '1' })
+    await create({ Details: 'a', ExternalId: '2' })
+
+    expect(standIn.duplicates()).to.deep.equal([
+      ['492233', '492234'],
+      ['492236', '492237'],
+    ])
+  })
+
+  it('refuses connections for a while, and comes back on the same port', async () => {
+    await standIn.fail('refuse', { seconds: 0.2 })
+
+    const refused = await http.get(standIn.url).catch((error: { code?: string }) => error.code)
+    let back = 0
+    await until(() => {
+      void http.get(standIn.url).then(
+        ({ status }) => (back = status),
+        () => undefined,
+      )
+      return back > 0
+    })
+
+    expect(refused).to.equal('ECONNREFUSED')
+    expect(back).to.equal(404)
+  })
+
+  it('fails as often as it is told, in the order in which it is told', async () => {
+    await standIn.fail('status', { times: 2, status: 503 })
+    await standIn.fail('forbidden')
+    const statuses = []
+
+    for (let n = 0; n < 4; n++) statuses.push((await create({})).status)
+
+    expect(statuses).to.deep.equal([503, 503, 403, 200])
+  })
+
+  describe('is controlled over HTTP', () => {
+    const control = (method: string, path: string, data?: unknown) =>
+      http.request({ method, url: `${standIn.url}/__stand-in/${path}`, data })
+
+    it('to fail, and to show and forget its cases', async () => {
+      await control('post', 'fail', { kind: 'case-then-status', status: 502, times: 1, route: 'createcase' })
+      expect((await create({ Details: 'x' })).status).to.equal(502)
+      await create({ Details: 'x' })
+
+      const shown = JSON.parse((await control('get', 'cases')).data)
+      expect(shown.cases.map(({ caseId }: { caseId: string }) => caseId)).to.deep.equal(['492233', '492234'])
+      expect(shown.duplicates).to.deep.equal([['492233', '492234']])
+      expect(JSON.parse((await control('get', 'requests')).data).requests).to.have.length(4)
+      await control('delete', 'cases')
+      expect(standIn.cases()).to.deep.equal([])
+    })
+
+    it('to end tokens', async () => {
+      const headers = { Authorization: `Bearer ${await token()}` }
+
+      await control('post', 'expire-tokens')
+
+      expect((await http.get(`${standIn.url}/getcasedetails?db=hmcts&CaseId=1`, { headers })).status).to.equal(401)
+    })
+
+    for (const order of [{}, { kind: 'unheard-of' }, { kind: 'hang', route: 'elsewhere' }, 'not JSON'])
+      it(`and refuses an order that it does not know: ${JSON.stringify(order)}`, async () => {
+        expect((await control('post', 'fail', order)).status).to.equal(400)
+      })
+
+    it('and knows no other orders', async () => {
+      expect((await control('put', 'cases')).status).to.equal(404)
+    })
+  })
+
+  it('is a command too', async () => {
+    const child = spawn(process.execPath, [resolve(import.meta.dirname, '../bin/optics-stand-in.js')], {
+      env: { PORT: '0', OPTICS_API_KEY: KEYS.apiKey, OPTICS_SECRET_KEY: KEYS.secretKey },
+    })
+    const [line] = await once(child.stdout, 'data')
+    const [, url = ''] = /listens on (\S+)/.exec(String(line)) ?? []
+
+    expect(await token(url)).to.match(/^[\w-]{36}$/)
+
+    child.kill('SIGTERM')
+    expect((await once(child, 'exit'))[0]).to.equal(0)
+  })
+})

@@ -32,7 +32,7 @@ export function parseJson(bytes: Uint8Array, code: ErrorCode, limits: JsonLimits
   const value = parse(text)
   if (value === undefined) refuse('not JSON')
   const census = { names: 0, values: 0, limits, refuse }
-  walk(value, 0, census)
+  walk(value, census)
   // Each member has one colon outside strings. Fewer names than colons: the parser dropped a repeated one.
   if (census.names !== outline.colons) refuse('an object repeats a name')
   return value
@@ -65,7 +65,10 @@ interface Outline {
   separators: number
 }
 
-/** Measures a text before it is parsed, in one pass that jumps over strings. Exact for JSON, harmless for the rest. */
+/**
+ * Measures a text before it is parsed, in one pass that jumps over strings. Exact for JSON, so that depth needs no
+ * second look; harmless for the rest.
+ */
 function scan(text: string): Outline {
   const outline: Outline = { depth: 0, colons: 0, separators: 0 }
   let depth = 0
@@ -116,31 +119,30 @@ interface Census {
   readonly refuse: (what: string) => never
 }
 
-function walk(value: unknown, depth: number, census: Census): void {
+function walk(value: unknown, census: Census): void {
   if (typeof value === 'string') {
     if (!value.isWellFormed()) census.refuse('a string holds a lone surrogate')
   } else if (typeof value === 'number') {
     if (!Number.isFinite(value)) census.refuse('a number is out of range')
   } else if (typeof value === 'object' && value !== null) {
-    if (depth >= census.limits.depth) census.refuse(`the JSON is nested deeper than ${census.limits.depth}`)
-    if (Array.isArray(value)) for (const element of value) visit(element, depth, census)
-    else walkMembers(value, depth, census)
+    if (Array.isArray(value)) for (const element of value) visit(element, census)
+    else walkMembers(value, census)
   }
 }
 
-function walkMembers(object: object, depth: number, census: Census): void {
+function walkMembers(object: object, census: Census): void {
   for (const [name, member] of Object.entries(object)) {
     census.names++
     if (!name.isWellFormed()) census.refuse('a name holds a lone surrogate')
     if (name === '__proto__') census.refuse('an object has a member named __proto__')
     if (name === 'constructor' && typeof member === 'object' && member !== null && Object.hasOwn(member, 'prototype'))
       census.refuse('an object has a member named constructor that holds prototype')
-    visit(member, depth, census)
+    visit(member, census)
   }
 }
 
-function visit(value: unknown, depth: number, census: Census): void {
+function visit(value: unknown, census: Census): void {
   census.values++
   if (census.values > census.limits.values) census.refuse(`the JSON has more than ${census.limits.values} values`)
-  walk(value, depth + 1, census)
+  walk(value, census)
 }

@@ -49,7 +49,7 @@ function elementMismatch(elements: readonly unknown[], shape: Shape, field: stri
 
 function memberMismatch(object: Readonly<Record<string, unknown>>, shape: Shape, field: string): string | undefined {
   return first(Object.entries(shape.properties ?? {}), ([name, member]) => {
-    const value = Object.hasOwn(object, name) ? object[name] : undefined
+    const value = object[name]
     if (value === undefined && !shape.required?.includes(name)) return undefined
     return mismatch(value, member, field === '' ? name : `${field}.${name}`)
   })

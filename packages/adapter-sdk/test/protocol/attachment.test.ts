@@ -186,7 +186,7 @@ describe('hexadecimal text', () => {
 
   it('is refused at the first wrong chunk, not at the end', async () => {
     let taken = 0
-    const endless = Readable.from(
+    const long = Readable.from(
       (function* () {
         for (;;) {
           taken++
@@ -196,7 +196,7 @@ describe('hexadecimal text', () => {
       { objectMode: false },
     )
 
-    expect(await outcome(() => pipeline(endless, createHexDecoder(), drain))).to.equal('ERR_ATTACHMENT_NOT_HEX')
+    expect(await outcome(() => pipeline(long, createHexDecoder(), drain))).to.equal('ERR_ATTACHMENT_NOT_HEX')
     expect(taken).to.be.below(100)
   })
 

@@ -49,6 +49,8 @@ describe('a keyring', () => {
 
     const shown = [inspect(keyring, { depth: 9, showHidden: true }), JSON.stringify(keyring), String(keyring.keys[0])]
 
+    expect(shown[0]).to.equal('{ keys: [ [shared key], [shared key], [length]: 2 ] }')
+    expect(shown[1]).to.equal('{"keys":["[shared key]","[shared key]"]}')
     for (const text of shown) {
       expect(text).not.to.contain(KEY_16.slice(0, 6))
       expect(text).not.to.contain(Buffer.from(KEY_16).toString('hex').slice(0, 12))

@@ -12,13 +12,17 @@ import { createApp } from './receiver.ts'
 import { run } from './running.ts'
 import type { Storage } from './storage.ts'
 
-/** Forms by name: a name is lower-case letters, digits and hyphens. */
-export type Forms<Schemas extends Record<string, StandardSchemaV1>> = {
-  readonly [Name in keyof Schemas]: Form<Schemas[Name]>
+/**
+ * Forms by name, each with the type of its own answers: a name is lower-case letters, digits and hyphens.
+ * The map runs over the answers and not over the schemas: a form without a schema has no schema to infer, and would
+ * leave the handlers of all the others without their types.
+ */
+export type Forms<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> = {
+  readonly [Name in keyof AnswersByForm]: Form<StandardSchemaV1<unknown, AnswersByForm[Name]>>
 }
 
-export interface AdapterOptions<Schemas extends Record<string, StandardSchemaV1>> {
-  readonly forms: Forms<Schemas>
+export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {
+  readonly forms: Forms<AnswersByForm>
   /** Is told everything that happens, beside the log. Must not throw. */
   readonly onEvent?: (event: AdapterEvent) => void
 }
@@ -66,10 +70,11 @@ export interface RunningAdapter {
  * Makes an adapter of forms.
  * @throws {AdapterError} ERR_FORM_INVALID: names the form and what to change.
  */
-export function createAdapter<const Schemas extends Record<string, StandardSchemaV1>>(
-  options: AdapterOptions<Schemas>,
+export function createAdapter<AnswersByForm extends Record<string, unknown>>(
+  options: AdapterOptions<AnswersByForm>,
 ): Adapter {
-  const forms = new Map<string, Form>(Object.entries(options.forms as Record<string, Form>))
+  // Each form is only ever called with the answers that its own schema returned.
+  const forms = new Map<string, Form>(Object.entries(options.forms as Forms))
   assertForms(forms)
   const app = createApp()
   const names = [...forms.keys()]
@@ -85,7 +90,7 @@ export function createAdapter<const Schemas extends Record<string, StandardSchem
 }
 
 /** A form for `createAdapter` in a file of its own, with the types of its schema. */
-export function defineForm<const Schema extends StandardSchemaV1>(form: Form<Schema>): Form<Schema> {
+export function defineForm<Schema extends StandardSchemaV1>(form: Form<Schema>): Form<Schema> {
   return form
 }
 

@@ -187,7 +187,11 @@ async function validate(
   const { serviceSlug, submissionId, submissionAnswers } = envelope
   if (schema === undefined) return { submission: { serviceSlug, submissionId, submissionAnswers } }
   const result = await schema['~standard'].validate(submissionAnswers)
-  if (result.issues === undefined) return { submission: { serviceSlug, submissionId, submissionAnswers: result.value } }
+  if (result.issues === undefined) {
+    // The handler's type says what its own schema returns; here it is whatever that was.
+    const submissionAnswers = result.value as Submission['submissionAnswers']
+    return { submission: { serviceSlug, submissionId, submissionAnswers } }
+  }
   // The message of an issue may quote the answer; its path cannot.
   const fields = result.issues.map(({ path }) =>
     (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),

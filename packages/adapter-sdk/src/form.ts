@@ -23,16 +23,19 @@ export interface Form<Schema extends StandardSchemaV1 = StandardSchemaV1> {
   /** Time for one attempt, in seconds (1 to 3600, default 300). Then `signal` aborts. */
   readonly timeoutSeconds?: number
   /** Hands the submission to the case system. Resolving is success; nothing has to be acknowledged. */
-  handle(
-    submission: Submission<StandardSchemaV1.InferOutput<Schema>>,
-    context: Context,
-  ): Promise<Outcome | undefined> | Promise<void>
+  handle(submission: Submission<Answers<Schema>>, context: Context): Promise<Outcome | undefined> | Promise<void>
   /** Asks the case system whether an earlier attempt took effect: its outcome if it did, `undefined` if it did not. */
-  confirm?(submission: Submission<StandardSchemaV1.InferOutput<Schema>>, context: Context): Promise<Outcome | undefined>
+  confirm?(submission: Submission<Answers<Schema>>, context: Context): Promise<Outcome | undefined>
 }
 
+/** What the answers of a form are: what its schema returns, or, without one, values that nobody has looked at. */
+export type Answers<Schema extends StandardSchemaV1> =
+  unknown extends StandardSchemaV1.InferOutput<Schema>
+    ? Readonly<Record<string, unknown>>
+    : StandardSchemaV1.InferOutput<Schema>
+
 /** What a handler receives: the submission as sent, its answers as the schema returns them. */
-export interface Submission<Answers = unknown> {
+export interface Submission<Answers = Readonly<Record<string, unknown>>> {
   readonly serviceSlug: string
   /** UUID, stable over everything that the sender repeats. */
   readonly submissionId: string

@@ -1,0 +1,136 @@
+/** Schemas for what Form Builder sends, one for each kind of question, and `answers` to put them together. Subpath ./answers. */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type Address, absentIfBlank, addressOf, isoDate, splitList } from './answer-values.ts'
+
+export { type Address, absentIfBlank, addressOf, isoDate, splitList } from './answer-values.ts'
+
+/** A schema for one answer. Any Standard Schema is as good. */
+export type Answer<Output> = StandardSchemaV1<unknown, Output>
+
+/** Text, textarea, email or autocomplete: a text that is not blank, without white space around it. */
+export const text: Answer<string> = answer((value) => {
+  if (typeof value !== 'string') return refuse('is not a text')
+  return value.trim() === '' ? refuse('is blank') : { value: value.trim() }
+})
+
+/** A number, which is sent as text: digits, with a sign and decimals if need be. */
+export const number: Answer<number> = refine(text, (sent) =>
+  /^-?\d{1,15}(\.\d+)?$/.test(sent) ? { value: Number(sent) } : refuse('is not a number'),
+)
+
+/** A date: `30 December 2020` (or `30 Rhagfyr 2020`) becomes `2020-12-30`. */
+export const date: Answer<string> = refine(text, (sent) => {
+  const iso = isoDate(sent)
+  return iso === undefined ? refuse('is not a date such as 30 December 2020') : { value: iso }
+})
+
+/** An address, of which more than the country is filled in; blank parts are absent. */
+export const address: Answer<Address> = answer((value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse('is not an address')
+  if (absentIfBlank(value) === undefined) return refuse('is blank')
+  const parts = addressOf(value)
+  return parts === undefined ? refuse('is not an address') : { value: parts }
+})
+
+/** The name of one uploaded file. The file itself is in `context.attachments`. */
+export const upload: Answer<string> = text
+
+/** The names of several uploaded files; at least one. The files themselves are in `context.attachments`. */
+export const multiupload: Answer<readonly string[]> = refine(text, (sent) => ({ value: splitList(sent) }))
+
+/** The chosen option of radios; with `options`, one of them and typed so. */
+export function radios<const Option extends string = string>(options?: readonly Option[]): Answer<Option> {
+  return refine(text, (sent) => {
+    if (options === undefined) return { value: sent as Option } // without options, Option is string
+    const found = options.find((option) => option === sent)
+    return found === undefined ? refuse('is not one of the options') : { value: found }
+  })
+}
+
+/** The ticked checkboxes, at least one; with `options`, each is one of them, typed so, and may hold `"; "` itself. */
+export function checkboxes<const Option extends string = string>(
+  options?: readonly Option[],
+): Answer<readonly Option[]> {
+  return refine(text, (sent) => {
+    if (options === undefined) return { value: splitList(sent) as Option[] } // without options, Option is string
+    const ticked = inOptions(sent, options)
+    return ticked === undefined ? refuse('has an option that is not known') : { value: ticked }
+  })
+}
+
+/** A question that may be left blank, or not be asked at all: then it is absent. */
+export function optional<Output>(schema: Answer<Output>): Answer<Output | undefined> {
+  return answer<Output | undefined>((value) => {
+    const present = absentIfBlank(value)
+    return present === undefined ? { value: undefined } : schema['~standard'].validate(present)
+  })
+}
+
+/** What `answers` returns: a field that may be absent may be left out. */
+export type AnswersOf<Fields extends Readonly<Record<string, StandardSchemaV1>>> = Flat<
+  {
+    readonly [Name in keyof Fields as undefined extends OutputOf<Fields[Name]> ? never : Name]: OutputOf<Fields[Name]>
+  } & {
+    readonly [Name in keyof Fields as undefined extends OutputOf<Fields[Name]> ? Name : never]?: OutputOf<Fields[Name]>
+  }
+>
+
+/**
+ * All answers of a form, each by a schema of this module or of any other library. Answers that are not named are left
+ * out: a question added to the form later does no harm.
+ */
+export function answers<const Fields extends Readonly<Record<string, StandardSchemaV1>>>(
+  fields: Fields,
+): Answer<AnswersOf<Fields>> {
+  return answer(async (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse('is not an object')
+    const sent = new Map<string, unknown>(Object.entries(value))
+    const issues: StandardSchemaV1.Issue[] = []
+    const read: [string, unknown][] = []
+    for (const [name, schema] of Object.entries(fields)) {
+      const result = await schema['~standard'].validate(sent.get(name))
+      if (result.issues !== undefined) {
+        issues.push(...result.issues.map((issue) => ({ ...issue, path: [name, ...(issue.path ?? [])] })))
+      } else if (result.value !== undefined) {
+        read.push([name, result.value])
+      }
+    }
+    if (issues.length > 0) return { issues }
+    return { value: Object.fromEntries(read) as AnswersOf<Fields> } // every field was read by its own schema
+  })
+}
+
+type OutputOf<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>
+
+/** Shows an intersection as the one object it is. */
+type Flat<T> = { [Name in keyof T]: T[Name] }
+
+type Result<Output> = StandardSchemaV1.Result<Output>
+
+function answer<Output>(validate: (value: unknown) => Result<Output> | Promise<Result<Output>>): Answer<Output> {
+  return { '~standard': { version: 1, vendor: 'formbuilder', validate } }
+}
+
+/** A schema on top of another that answers at once. */
+function refine<Output>(schema: Answer<string>, read: (sent: string) => Result<Output>): Answer<Output> {
+  return answer(async (value) => {
+    const result = await schema['~standard'].validate(value)
+    return result.issues === undefined ? read(result.value) : result
+  })
+}
+
+/** Says what is wrong, never what was sent. */
+function refuse(message: string): StandardSchemaV1.FailureResult {
+  return { issues: [{ message }] }
+}
+
+/** Takes one option after another off the text; where one begins like another, the longer is tried first. */
+function inOptions<Option extends string>(sent: string, options: readonly Option[]): Option[] | undefined {
+  for (const option of options.toSorted((a, b) => b.length - a.length)) {
+    if (sent === option) return [option]
+    if (!sent.startsWith(`${option}; `)) continue
+    const rest = inOptions(sent.slice(option.length + '; '.length), options)
+    if (rest !== undefined) return [option, ...rest]
+  }
+  return undefined
+}

@@ -1,0 +1,92 @@
+/** One request on its way through the guard: what was sent, and what the checks have made of it so far. */
+import type { IncomingMessage } from 'node:http'
+import type { Claims } from './bearer-token.ts'
+import type { FhirFormat } from './fhir-format.ts'
+import type { RequestedScope } from './requested-scope.ts'
+import type { KnownInteraction, ServiceRoot } from './service-root.ts'
+
+/** Headers the guard looks at, by lower-case name. All but `accept` and `accept-encoding` may be sent once only. */
+export type GuardedHeader =
+  | 'ssp-traceid'
+  | 'ssp-from'
+  | 'ssp-to'
+  | 'ssp-interactionid'
+  | 'authorization'
+  | 'accept'
+  | 'accept-encoding'
+  | 'content-type'
+  | 'content-encoding'
+  | 'host'
+
+/** Everything known about a request. What is optional is filled by the check of that name. */
+export interface Exchange {
+  readonly method: string
+  /** The request target as sent. */
+  readonly target: string
+  /** The part of the target before `?`, not decoded. */
+  readonly path: string
+  /** The part after it. */
+  readonly query: string
+  readonly headers: Readonly<Partial<Record<GuardedHeader, string>>>
+  /** Headers that were sent more than once although they may not. */
+  readonly repeated: readonly GuardedHeader[]
+  /** When it came, in milliseconds. */
+  readonly receivedAt: number
+  root?: ServiceRoot
+  /** The path below the root, without a leading slash. */
+  relative?: string
+  interaction?: KnownInteraction
+  /** The `{id}` of the path. */
+  id?: string
+  format?: FhirFormat
+  /** Set as soon as the token decodes; its members are checked later. */
+  claims?: Claims
+  scope?: RequestedScope
+  body?: unknown
+  /** What the audit trail says the transaction was about, when the path does not say it. */
+  dataId?: string
+}
+
+/** Reads a request without trusting Node's merged headers: it joins repeated ones, and drops a second Authorization. */
+export function beginExchange(request: IncomingMessage, receivedAt: number): Exchange {
+  const target = request.url ?? ''
+  const question = target.indexOf('?')
+  const headers: Partial<Record<GuardedHeader, string>> = {}
+  const repeated: GuardedHeader[] = []
+  const raw = request.rawHeaders
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = GUARDED.get(raw[at]?.toLowerCase() ?? '')
+    if (name === undefined) continue
+    const value = raw[at + 1] ?? ''
+    const earlier = headers[name]
+    if (earlier === undefined) {
+      headers[name] = value
+    } else {
+      headers[name] = `${earlier}, ${value}`
+      if (name !== 'accept' && name !== 'accept-encoding') repeated.push(name)
+    }
+  }
+  return {
+    method: request.method ?? '',
+    target,
+    path: question === -1 ? target : target.slice(0, question),
+    query: question === -1 ? '' : target.slice(question + 1),
+    headers,
+    repeated,
+    receivedAt,
+  }
+}
+
+const GUARDED_NAMES: readonly GuardedHeader[] = [
+  'ssp-traceid',
+  'ssp-from',
+  'ssp-to',
+  'ssp-interactionid',
+  'authorization',
+  'accept',
+  'accept-encoding',
+  'content-type',
+  'content-encoding',
+  'host',
+]
+const GUARDED: ReadonlyMap<string, GuardedHeader> = new Map(GUARDED_NAMES.map((name) => [name, name]))

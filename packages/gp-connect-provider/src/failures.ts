@@ -1,0 +1,230 @@
+/** Everything a provider refuses or fails with, and the only place that gives it a status and GP Connect codes. */
+
+/** What a failure becomes: HTTP status, `issue.code`, the Spine error code with its display, and a text without input. */
+export interface Failure {
+  readonly status: number
+  readonly issue: string
+  readonly spineCode: string
+  readonly display: string
+  readonly diagnostics: string
+}
+
+const BAD_REQUEST = { spineCode: 'BAD_REQUEST', display: 'Bad request' } as const
+
+/** The closed table of failures, by code. README.md has it too; a test keeps the two equal. */
+export const FAILURES = {
+  BAD_REQUEST: { status: 400, issue: 'invalid', ...BAD_REQUEST, diagnostics: 'The request is malformed or invalid' },
+  INVALID_NHS_NUMBER: {
+    status: 400,
+    issue: 'invalid',
+    spineCode: 'INVALID_NHS_NUMBER',
+    display: 'Invalid NHS number',
+    diagnostics: 'The NHS number is not valid',
+  },
+  INVALID_IDENTIFIER_SYSTEM: {
+    status: 400,
+    issue: 'invalid',
+    spineCode: 'INVALID_IDENTIFIER_SYSTEM',
+    display: 'Invalid identifier system',
+    diagnostics: 'The system of the identifier is not the one asked for',
+  },
+  INVALID_IDENTIFIER_VALUE: {
+    status: 400,
+    issue: 'invalid',
+    spineCode: 'INVALID_IDENTIFIER_VALUE',
+    display: 'Invalid identifier value',
+    diagnostics: 'The value of the identifier is not valid',
+  },
+  CONFLICTING_VALUES: {
+    status: 400,
+    issue: 'invalid',
+    spineCode: 'CONFLICTING_VALUES',
+    display: 'Conflicting values have been specified in different fields',
+    diagnostics: 'Two parts of the request contradict each other',
+  },
+  ACCESS_DENIED: {
+    status: 403,
+    issue: 'forbidden',
+    spineCode: 'ACCESS_DENIED',
+    display: 'Access denied',
+    diagnostics: 'This capability is disabled at the practice',
+  },
+  NO_RELATIONSHIP: {
+    status: 403,
+    issue: 'forbidden',
+    spineCode: 'NO_RELATIONSHIP',
+    display: 'No legitimate relationship exists with this patient',
+    diagnostics: 'The patient is not registered at the requesting organisation',
+  },
+  NO_PATIENT_CONSENT: {
+    status: 403,
+    issue: 'forbidden',
+    spineCode: 'NO_PATIENT_CONSENT',
+    display: 'Patient has not provided consent to share data',
+    diagnostics: 'The patient has not consented to sharing',
+  },
+  PATIENT_NOT_FOUND: {
+    status: 404,
+    issue: 'not-found',
+    spineCode: 'PATIENT_NOT_FOUND',
+    display: 'Patient not found',
+    diagnostics: 'There is no such patient here',
+  },
+  ORGANISATION_NOT_FOUND: {
+    status: 404,
+    issue: 'not-found',
+    spineCode: 'ORGANISATION_NOT_FOUND',
+    display: 'Organisation not found',
+    diagnostics: 'There is no such organisation here',
+  },
+  PRACTITIONER_NOT_FOUND: {
+    status: 404,
+    issue: 'not-found',
+    spineCode: 'PRACTITIONER_NOT_FOUND',
+    display: 'Practitioner not found',
+    diagnostics: 'There is no such practitioner here',
+  },
+  NO_RECORD_FOUND: {
+    status: 404,
+    issue: 'not-found',
+    spineCode: 'NO_RECORD_FOUND',
+    display: 'No record found',
+    diagnostics: 'There is no such record here',
+  },
+  REFERENCE_NOT_FOUND: {
+    status: 404,
+    issue: 'not-found',
+    spineCode: 'REFERENCE_NOT_FOUND',
+    display: 'Reference not found',
+    diagnostics: 'Nothing is served at this path',
+  },
+  REQUEST_TIMEOUT: { status: 408, issue: 'timeout', ...BAD_REQUEST, diagnostics: 'The request was not sent in time' },
+  BODY_TOO_LARGE: { status: 413, issue: 'too-long', ...BAD_REQUEST, diagnostics: 'The body is larger than allowed' },
+  MEDIA_TYPE_UNSUPPORTED: {
+    status: 415,
+    issue: 'not-supported',
+    ...BAD_REQUEST,
+    diagnostics: 'Accept, _format, Content-Type or Content-Encoding asks for something that is not supported',
+  },
+  EXPECTATION_FAILED: {
+    status: 417,
+    issue: 'not-supported',
+    ...BAD_REQUEST,
+    diagnostics: 'The Expect header asks for something that is not supported',
+  },
+  INVALID_RESOURCE: {
+    status: 422,
+    issue: 'invalid',
+    spineCode: 'INVALID_RESOURCE',
+    display: 'Invalid validation of resource',
+    diagnostics: 'A resource is not valid FHIR',
+  },
+  INVALID_CLAIM_RESOURCE: {
+    status: 422,
+    issue: 'invalid',
+    spineCode: 'INVALID_RESOURCE',
+    display: 'Invalid validation of resource',
+    diagnostics: 'A claim of the bearer token is not a valid FHIR resource',
+  },
+  INVALID_PARAMETER: {
+    status: 422,
+    issue: 'invalid',
+    spineCode: 'INVALID_PARAMETER',
+    display: 'Invalid parameter',
+    diagnostics: 'A parameter is missing or not valid',
+  },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    issue: 'throttled',
+    ...BAD_REQUEST,
+    diagnostics: 'More requests were sent than are taken in this time',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    issue: 'too-long',
+    ...BAD_REQUEST,
+    diagnostics: 'The headers are larger than allowed',
+  },
+  CERTIFICATE_REFUSED: {
+    status: 495,
+    issue: 'forbidden',
+    ...BAD_REQUEST,
+    diagnostics: 'The client certificate is not accepted',
+  },
+  CERTIFICATE_MISSING: {
+    status: 496,
+    issue: 'forbidden',
+    ...BAD_REQUEST,
+    diagnostics: 'No client certificate was presented',
+  },
+  INTERNAL_SERVER_ERROR: {
+    status: 500,
+    issue: 'processing',
+    spineCode: 'INTERNAL_SERVER_ERROR',
+    display: 'Internal server error',
+    diagnostics: 'An unexpected error',
+  },
+  AUDIT_UNAVAILABLE: {
+    status: 500,
+    issue: 'processing',
+    spineCode: 'INTERNAL_SERVER_ERROR',
+    display: 'Internal server error',
+    diagnostics: 'The transaction cannot be audited, so it is refused',
+  },
+  NOT_IMPLEMENTED: {
+    status: 501,
+    issue: 'not-supported',
+    spineCode: 'NOT_IMPLEMENTED',
+    display: 'FHIR resource or operation not implemented at server',
+    diagnostics: 'The interaction is known but not implemented here',
+  },
+  OVERLOADED: {
+    status: 503,
+    issue: 'transient',
+    spineCode: 'INTERNAL_SERVER_ERROR',
+    display: 'Internal server error',
+    diagnostics: 'The server is busy; try again later',
+  },
+} as const satisfies Record<string, Failure>
+
+/** A code of the table. */
+export type FailureCode = keyof typeof FAILURES
+
+/** What is wrong with a bearer token, in the words of RFC 6750 section 3.1. */
+export type BearerError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
+
+/**
+ * Thrown by a check or a handler: the transaction ends with this failure as an OperationOutcome.
+ * `diagnostics` is sent to the consumer and must name fields and rules, never what the request held.
+ */
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError'
+  readonly code: FailureCode
+  readonly diagnostics: string
+  /** Set when the bearer token is at fault: the answer carries `WWW-Authenticate`. */
+  readonly bearer: BearerError | undefined
+
+  constructor(code: FailureCode, diagnostics?: string, options: { bearer?: BearerError; cause?: unknown } = {}) {
+    super(diagnostics ?? FAILURES[code].diagnostics, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.diagnostics = this.message
+    this.bearer = options.bearer
+  }
+}
+
+/** The failure for a status that the server layer answers by itself, before a request reaches the guard. */
+export function failureOfStatus(status: number): FailureCode {
+  return OF_STATUS[status] ?? (status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_REQUEST')
+}
+
+const OF_STATUS: Readonly<Record<number, FailureCode>> = {
+  408: 'REQUEST_TIMEOUT',
+  413: 'BODY_TOO_LARGE',
+  415: 'MEDIA_TYPE_UNSUPPORTED',
+  417: 'EXPECTATION_FAILED',
+  429: 'TOO_MANY_REQUESTS',
+  431: 'HEADERS_TOO_LARGE',
+  495: 'CERTIFICATE_REFUSED',
+  496: 'CERTIFICATE_MISSING',
+  503: 'OVERLOADED',
+}

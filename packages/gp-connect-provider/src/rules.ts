@@ -1,0 +1,61 @@
+/** Where the specification contradicts itself, or leaves a choice, a rule decides; each has the documented default. */
+export interface Rules {
+  /** Ssp-TraceID has to be a UUID (`uuid`), or any text that is not blank. */
+  readonly traceId: 'uuid' | 'any'
+  /** Ssp-From has to be twelve digits (`digits`, the convention), or any text that is not blank. */
+  readonly asid: 'digits' | 'any'
+  /** Status for a path that no interaction has: 400, or 404 as the demonstrator answers. */
+  readonly unknownPath: 400 | 404
+  /** Bearer token errors answer 400 as GP Connect's tests ask (`gp-connect`), or 401 and 403 as RFC 6750 says. */
+  readonly bearerErrors: 'gp-connect' | 'rfc6750'
+  /** Whether the fixed audience of 0.x is also accepted where the service root URL is expected. */
+  readonly legacyAudience: boolean
+  /** Spine code of a claim resource that is not FHIR. */
+  readonly claimResourceCode: 'INVALID_RESOURCE' | 'BAD_REQUEST'
+  /** Status of an unknown resourceType in a claim: 422 in 1.x, 400 in 0.x. */
+  readonly unknownResourceType: 400 | 422
+  /** Whether `requested_record` must be sent (0.x), is ignored, or is refused (as the demonstrator does) in 1.x. */
+  readonly requestedRecord: 'require' | 'ignore' | 'reject'
+  /** Accepted values of `reason_for_request`. */
+  readonly reasons: readonly string[]
+  /** Whether `requested_scope` may add `conf/N` or `conf/R` (1.6.0). */
+  readonly confidentiality: boolean
+  /** Whether `requested_scope` has to fit the endpoint: the MAY of the specification. Its form is always checked. */
+  readonly scopeEndpoints: boolean
+  /** Seconds an expired token is still accepted (0 to 600): the specification gives none. */
+  readonly expiryLeewaySeconds: number
+  /** Seconds that `iat` may lie in the future; undefined does not compare it with the clock, as NHS Digital asks. */
+  readonly futureIatSeconds: number | undefined
+  /** Longest bearer token in characters. */
+  readonly maxTokenLength: number
+  /** Which resource `coding.system` of an OperationOutcome points to in 1.x. */
+  readonly codingSystem: 'ValueSet' | 'CodeSystem'
+  /** `issue.code` of an unexpected error: the table says one, the example the other. */
+  readonly unexpectedIssue: 'processing' | 'exception'
+  /** How the code for a disabled capability is written. */
+  readonly accessDenied: 'ACCESS_DENIED' | 'ACCESS DENIED'
+  /** `issue.code` of a refused client certificate. */
+  readonly certificateIssue: 'forbidden' | 'invalid'
+}
+
+/** The defaults; a preset may set its own, and a service root overrides both. */
+export const DEFAULT_RULES: Rules = {
+  traceId: 'uuid',
+  asid: 'digits',
+  unknownPath: 400,
+  bearerErrors: 'gp-connect',
+  legacyAudience: true,
+  claimResourceCode: 'INVALID_RESOURCE',
+  unknownResourceType: 422,
+  requestedRecord: 'ignore',
+  reasons: ['directcare'],
+  confidentiality: false,
+  scopeEndpoints: true,
+  expiryLeewaySeconds: 0,
+  futureIatSeconds: undefined,
+  maxTokenLength: 8192,
+  codingSystem: 'ValueSet',
+  unexpectedIssue: 'processing',
+  accessDenied: 'ACCESS_DENIED',
+  certificateIssue: 'forbidden',
+}

@@ -1,5 +1,5 @@
 /** The audit trail in a file: JSON lines, readable by its owner only, appended and never changed. */
-import { type FileHandle, open, stat, appendFile } from 'node:fs/promises'
+import { appendFile, type FileHandle, open, stat } from 'node:fs/promises'
 import { type ChainEnd, openRecord } from './audit-record.ts'
 import type { AuditSink, FoundTrail } from './audit-trail.ts'
 

@@ -55,7 +55,8 @@ export function openRecord(line: string): (ChainEnd & { readonly previousHash: s
   if (typeof record !== 'object' || record === null) return undefined
   const { hash: written, ...content } = record
   const { sequence, previousHash } = content
-  if (!Number.isSafeInteger(sequence) || typeof written !== 'string' || typeof previousHash !== 'string') return undefined
+  if (!Number.isSafeInteger(sequence) || typeof written !== 'string' || typeof previousHash !== 'string')
+    return undefined
   // The line itself has to be what JSON.stringify writes: two lines that parse to the same are not the same record.
   if (JSON.stringify({ ...content, hash: written }) !== line) return undefined
   if (hash('sha256', JSON.stringify(content), 'hex') !== written) return undefined

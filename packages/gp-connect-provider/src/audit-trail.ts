@@ -1,5 +1,5 @@
 /** The audit trail: gives every record its place in the chain, and says when it is kept. */
-import { type AuditEntry, type ChainEnd, CHAIN_START, sealEntry } from './audit-record.ts'
+import { type AuditEntry, CHAIN_START, type ChainEnd, sealEntry } from './audit-record.ts'
 
 /** Where records are kept. `auditFile` is one; a team may bring its own. */
 export interface AuditSink {

@@ -1,5 +1,5 @@
 /** Whether an audit trail is whole: nothing changed, removed, added or reordered. */
-import { type ChainEnd, CHAIN_START, openRecord } from './audit-record.ts'
+import { CHAIN_START, type ChainEnd, openRecord } from './audit-record.ts'
 
 /** The end of an intact trail, or the first line that breaks it, counted from 1 over all files. */
 export type Verdict =

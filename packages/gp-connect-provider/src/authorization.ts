@@ -1,5 +1,12 @@
 /** The Authorization header: a bearer token of the one form that GP Connect knows. */
-import { bearerToken, type Claims, decodeJsonPart, isUnsecuredHeader, splitToken, type TokenParts } from './bearer-token.ts'
+import {
+  bearerToken,
+  type Claims,
+  decodeJsonPart,
+  isUnsecuredHeader,
+  splitToken,
+  type TokenParts,
+} from './bearer-token.ts'
 import type { Exchange } from './exchange.ts'
 import { ProviderError } from './failures.ts'
 import { DEFAULT_RULES } from './rules.ts'

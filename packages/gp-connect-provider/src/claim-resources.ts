@@ -56,9 +56,9 @@ export function claimResource(exchange: Exchange, claim: string, types: readonly
   if (typeof type !== 'string' || !types.includes(type)) {
     const known = typeof type === 'string' && STU3_RESOURCES.has(type)
     if (known || rulesOf(exchange).unknownResourceType === 400) throw wrong(`The ${claim} claim is another resource`)
-    throw notFhir(exchange, claim)
+    throw notFhir(claim)
   }
-  if (!isStrictResource(resource, type, releaseOf(exchange))) throw notFhir(exchange, claim)
+  if (!isStrictResource(resource, type, releaseOf(exchange))) throw notFhir(claim)
   return resource
 }
 
@@ -101,7 +101,7 @@ function releaseOf({ root }: Exchange): FhirRelease {
   return root?.fhir ?? 'STU3'
 }
 
-function notFhir(exchange: Exchange, claim: string): ProviderError {
+function notFhir(claim: string): ProviderError {
   return new ProviderError('INVALID_CLAIM_RESOURCE', `The ${claim} claim is not a valid FHIR resource`, {
     bearer: 'invalid_token',
   })

@@ -2,8 +2,8 @@
 import type { Claims } from './bearer-token.ts'
 import type { Exchange } from './exchange.ts'
 import { ProviderError } from './failures.ts'
-import { DEFAULT_RULES, type Rules } from './rules.ts'
 import { opens, parseScope } from './requested-scope.ts'
+import { DEFAULT_RULES, type Rules } from './rules.ts'
 import { isObject } from './strict-json.ts'
 
 /** `iss` is the absolute URL of the consumer's system. */
@@ -51,7 +51,8 @@ export function issueTimeIsWellFormed(exchange: Exchange): void {
 /** A token lives for five minutes, no second more or less. */
 export function lifetimeIsFiveMinutes(exchange: Exchange): void {
   const { exp, iat } = claimsOf(exchange)
-  if (Number(exp) - Number(iat) !== LIFETIME_SECONDS) throw wrong('The exp claim is not 300 seconds after the iat claim')
+  if (Number(exp) - Number(iat) !== LIFETIME_SECONDS)
+    throw wrong('The exp claim is not 300 seconds after the iat claim')
 }
 
 /** `reason_for_request` is one of the reasons of this release. */

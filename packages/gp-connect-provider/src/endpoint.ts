@@ -1,8 +1,8 @@
 /** The endpoint that a request asks for: its interaction must be known at this service root and fit method and path. */
 import type { Exchange } from './exchange.ts'
 import { type FailureCode, ProviderError } from './failures.ts'
-import { DEFAULT_RULES } from './rules.ts'
 import { matchPath } from './path-template.ts'
+import { DEFAULT_RULES } from './rules.ts'
 import type { ServiceRoots } from './service-root.ts'
 
 /** The path lies below a service root. The path alone decides which one. */

@@ -56,7 +56,12 @@ interface Ending {
   readonly cause?: unknown
 }
 
-async function attempt(parts: GuardParts, exchange: Exchange, ctx: Context, next: () => Promise<unknown>): Promise<Ending> {
+async function attempt(
+  parts: GuardParts,
+  exchange: Exchange,
+  ctx: Context,
+  next: () => Promise<unknown>,
+): Promise<Ending> {
   let asked: string | undefined
   try {
     for (const check of parts.checks) {

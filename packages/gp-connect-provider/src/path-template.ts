@@ -4,7 +4,9 @@
 export type PathTemplate = readonly string[]
 
 /** The id of a path that fits; the end of a path whose last id is empty; nothing of any other. */
-export type PathMatch = { readonly fits: true; readonly id: string | undefined } | { readonly fits: false; readonly emptyId: boolean }
+export type PathMatch =
+  | { readonly fits: true; readonly id: string | undefined }
+  | { readonly fits: false; readonly emptyId: boolean }
 
 /** Splits `Patient/{id}` for matchPath. */
 export function pathTemplate(path: string): PathTemplate {

@@ -1,6 +1,7 @@
 /** The body of a request: bounded in size also after inflation, bounded in depth, strict JSON or plain XML. */
-import bodyParser from 'koa-bodyparser'
+
 import type { Context } from 'koa'
+import bodyParser from 'koa-bodyparser'
 import type { Exchange } from './exchange.ts'
 import { ProviderError } from './failures.ts'
 import { bodyFormat, type FhirFormat } from './fhir-format.ts'

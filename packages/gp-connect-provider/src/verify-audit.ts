@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** Command line of the audit verifier: `gp-connect-verify-audit [--checkpoint SEQUENCE:HASH] FILE...`, oldest file first. */
 import { createReadStream } from 'node:fs'
 import { parseArgs } from 'node:util'

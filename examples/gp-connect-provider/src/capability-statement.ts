@@ -1,0 +1,70 @@
+/** What the provider says about itself at /metadata. */
+import type { Resource, Transaction } from '@formbuilder/gp-connect-provider'
+
+/** A CapabilityStatement, or a Conformance where the service root speaks DSTU2. */
+export function capabilityStatement({ root }: Transaction): Resource {
+  return root.fhir === 'DSTU2' ? CONFORMANCE : CAPABILITY_STATEMENT
+}
+
+const SOFTWARE = { name: 'Example GP Connect provider', version: '1.0.0' }
+
+const CAPABILITY_STATEMENT: Resource = {
+  resourceType: 'CapabilityStatement',
+  version: '1.2.8',
+  name: 'Example GP Connect provider',
+  status: 'active',
+  date: '2026-01-05',
+  publisher: 'Example',
+  kind: 'instance',
+  software: SOFTWARE,
+  fhirVersion: '3.0.1',
+  acceptUnknown: 'both',
+  format: ['application/fhir+json', 'application/fhir+xml'],
+  rest: [
+    {
+      mode: 'server',
+      resource: [
+        { type: 'Patient', interaction: [{ code: 'read' }, { code: 'search-type' }] },
+        { type: 'Organization', interaction: [{ code: 'read' }, { code: 'search-type' }] },
+        { type: 'Practitioner', interaction: [{ code: 'read' }, { code: 'search-type' }] },
+        { type: 'Location', interaction: [{ code: 'read' }] },
+        { type: 'Appointment', interaction: [{ code: 'read' }] },
+        { type: 'Slot', interaction: [{ code: 'search-type' }] },
+      ],
+      operation: [
+        { name: 'gpc.registerpatient', definition: operation('GPConnect-RegisterPatient-Operation-1') },
+        { name: 'gpc.getstructuredrecord', definition: operation('GPConnect-GetStructuredRecord-Operation-1') },
+      ],
+    },
+  ],
+}
+
+const CONFORMANCE: Resource = {
+  resourceType: 'Conformance',
+  version: '0.5.0',
+  name: 'Example GP Connect provider',
+  status: 'active',
+  publisher: 'Example',
+  date: '2026-01-05',
+  kind: 'instance',
+  software: SOFTWARE,
+  fhirVersion: '1.0.2',
+  acceptUnknown: 'both',
+  format: ['application/json+fhir', 'application/xml+fhir'],
+  rest: [
+    {
+      mode: 'server',
+      resource: [{ type: 'Patient', interaction: [{ code: 'read' }] }],
+      operation: [
+        {
+          name: 'gpc.getcarerecord',
+          definition: { reference: 'http://fhir.nhs.net/OperationDefinition/gpconnect-carerecord-operation-1' },
+        },
+      ],
+    },
+  ],
+}
+
+function operation(name: string): { reference: string } {
+  return { reference: `https://fhir.nhs.uk/STU3/OperationDefinition/${name}` }
+}

@@ -1,0 +1,112 @@
+/** What the example answers: a handler for each interaction it implements. */
+import {
+  type FailureCode,
+  type Handler,
+  type Interaction,
+  parameter,
+  parameterIdentifier,
+  ProviderError,
+  type Resource,
+  type Transaction,
+} from '@formbuilder/gp-connect-provider'
+import { capabilityStatement } from './capability-statement.ts'
+import { findByIdentifier, NHS_NUMBER_SYSTEM, RECORDS, REGISTERED_AT, SLOT, searchset } from './records.ts'
+
+/** Two interactions beside the presets, for tests: one fails, one asks for its answer to be cached. */
+export const TEST_INTERACTIONS: readonly Interaction[] = [
+  { id: 'urn:test:throw', method: 'GET', path: '__throw', scope: 'organization/*.read' },
+  { id: 'urn:test:public-cache', method: 'GET', path: '__public-cache', scope: 'organization/*.read' },
+]
+
+const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
+const STRUCTURED = 'urn:nhs:names:services:gpconnect:structured:fhir:'
+const DOCUMENTS = 'urn:nhs:names:services:gpconnect:documents:fhir:'
+
+/** The handlers. What is not here is answered 501. */
+// biome-ignore format: a table
+export const HANDLERS: Readonly<Record<string, Handler>> = {
+  [`${BASE}rest:read:metadata`]:                      capabilityStatement,
+  [`${BASE}rest:read:metadata-1`]:                    capabilityStatement,
+  [`${STRUCTURED}rest:read:metadata-1`]:              capabilityStatement,
+  [`${DOCUMENTS}rest:read:metadata-1`]:               capabilityStatement,
+  [`${BASE}rest:read:patient-1`]:                     read('Patient', 'PATIENT_NOT_FOUND'),
+  [`${BASE}rest:read:practitioner-1`]:                read('Practitioner', 'PRACTITIONER_NOT_FOUND'),
+  [`${BASE}rest:read:organization-1`]:                read('Organization', 'ORGANISATION_NOT_FOUND'),
+  [`${BASE}rest:read:location-1`]:                    read('Location', 'NO_RECORD_FOUND'),
+  [`${BASE}rest:read:appointment-1`]:                 read('Appointment', 'NO_RECORD_FOUND'),
+  [`${BASE}rest:search:patient-1`]:                   search('Patient'),
+  [`${DOCUMENTS}rest:search:patient-1`]:              search('Patient'),
+  [`${BASE}rest:search:practitioner-1`]:              search('Practitioner'),
+  [`${BASE}rest:search:organization-1`]:              search('Organization'),
+  [`${BASE}rest:search:slot-1`]:                      () => searchset([SLOT]),
+  [`${BASE}rest:search:patient_appointments-1`]:      patientAppointments,
+  [`${BASE}operation:gpc.getcarerecord`]:             patientRecord,
+  [`${BASE}operation:gpc.getstructuredrecord-1`]:     patientRecord,
+  [`${BASE}operation:gpc.migratestructuredrecord-1`]: migratedRecord,
+  [`${BASE}operation:gpc.registerpatient-1`]:         registerPatient,
+  'urn:test:throw':                                   () => { throw new Error('a defect in a handler') },
+  'urn:test:public-cache':                            publicCache,
+}
+
+function read(type: string, absent: FailureCode): Handler {
+  return ({ id }, ctx) => {
+    const resource = RECORDS.get(`${type}/${id}`)
+    if (resource === undefined) throw new ProviderError(absent)
+    ctx.set('ETag', 'W/"1"')
+    return resource
+  }
+}
+
+function search(type: string): Handler {
+  return ({ query }) => {
+    const identifier = query.get('identifier')
+    if (identifier === null) throw new ProviderError('BAD_REQUEST', 'The identifier parameter is missing')
+    return searchset(findByIdentifier(type, identifier))
+  }
+}
+
+function patientAppointments(transaction: Transaction): Resource {
+  if (!RECORDS.has(`Patient/${transaction.id}`)) throw new ProviderError('PATIENT_NOT_FOUND')
+  return searchset([...RECORDS.values()].filter(({ resourceType }) => resourceType === 'Appointment'))
+}
+
+function patientRecord(transaction: Transaction): Resource {
+  const patient = patientOf(transaction)
+  return { resourceType: 'Bundle', type: 'collection', entry: [{ resource: patient }] }
+}
+
+/** A whole record, sensitive parts included, leaves only for the practice that the patient is registered with. */
+function migratedRecord(transaction: Transaction): Resource {
+  const { claims, scope } = transaction
+  const organization = claims['requesting_organization'] as { identifier: readonly { value: string }[] }
+  if (scope?.confidentiality === 'conf/R' && !organization.identifier.some(({ value }) => value === REGISTERED_AT)) {
+    throw new ProviderError('NO_RELATIONSHIP')
+  }
+  return patientRecord(transaction)
+}
+
+function registerPatient(transaction: Transaction): Resource {
+  const registered = parameter(transaction.body, 'registerPatient')?.['resource']
+  if (typeof registered !== 'object' || registered === null || !('resourceType' in registered)) {
+    throw new ProviderError('INVALID_RESOURCE', 'The registerPatient parameter holds no patient')
+  }
+  if (registered.resourceType !== 'Patient') {
+    throw new ProviderError('INVALID_RESOURCE', 'The registerPatient parameter holds no patient')
+  }
+  transaction.setDataId('Patient/1')
+  return searchset([...RECORDS.values()].filter(({ resourceType }) => resourceType === 'Patient'))
+}
+
+function patientOf(transaction: Transaction): Resource {
+  const nhsNumber = parameterIdentifier(transaction.body, 'patientNHSNumber')
+  if (nhsNumber === undefined) throw new ProviderError('INVALID_PARAMETER', 'The patientNHSNumber parameter is missing')
+  const [patient] = findByIdentifier('Patient', `${NHS_NUMBER_SYSTEM}|${nhsNumber}`)
+  if (patient === undefined) throw new ProviderError('PATIENT_NOT_FOUND')
+  transaction.setDataId(`Patient/${patient['id']}`)
+  return patient
+}
+
+function publicCache(transaction: Transaction, ctx: Parameters<Handler>[1]): Resource {
+  ctx.set('Cache-Control', 'public, max-age=3600')
+  return capabilityStatement(transaction)
+}

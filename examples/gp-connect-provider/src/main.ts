@@ -1,0 +1,50 @@
+/** Starts the example from the environment, and stops it when asked to. */
+import { ConfigError, createProvider, logEvents } from '@formbuilder/gp-connect-provider'
+import { pino } from 'pino'
+import { type Configuration, readConfiguration } from './configuration.ts'
+import { HANDLERS, TEST_INTERACTIONS } from './interactions.ts'
+
+await run()
+
+async function run(): Promise<void> {
+  const configuration = configurationOrExit()
+  const log = pino({ level: configuration.logLevel })
+  // The message of an unexpected error may quote a record: only its name is told.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ type: event, error: nameOf(error) })
+      process.exit(1)
+    })
+  }
+  try {
+    const { serviceRoots } = configuration.provider
+    const provider = createProvider({
+      ...configuration.provider,
+      serviceRoots: Object.fromEntries(
+        Object.entries(serviceRoots).map(([path, root]) => [path, { ...root, add: [...(root?.add ?? []), ...TEST_INTERACTIONS] }]),
+      ),
+      handlers: HANDLERS,
+      onEvent: logEvents(log),
+    })
+    const running = await provider.start(configuration.server)
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void running.stop())
+  } catch (error) {
+    // Messages of both packages name settings and files, never their contents.
+    log.fatal({ type: 'start.failed', reason: error instanceof Error ? error.message : nameOf(error) })
+    process.exitCode = 1
+  }
+}
+
+function configurationOrExit(): Configuration {
+  try {
+    return readConfiguration(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const problem of error.problems) console.error(problem)
+    process.exit(1)
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
+}

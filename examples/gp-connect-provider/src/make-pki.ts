@@ -1,0 +1,123 @@
+/** Makes a throwaway PKI: `node src/make-pki.ts FOLDER`. Nothing of it may ever be trusted outside a test. */
+import 'reflect-metadata'
+import { KeyObject, randomBytes, webcrypto } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as x509 from '@peculiar/x509'
+
+/** The name that the client certificate carries, and that the provider is told to expect. */
+const SSP_FQDN = 'ssp.example.test'
+const RSA = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }
+const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const DAY_MILLISECONDS = 86_400_000
+
+// The library's types name the browser's Crypto, which Node's types do not have.
+x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
+
+const [folder] = process.argv.slice(2)
+if (folder === undefined) {
+  console.error('usage: node src/make-pki.ts FOLDER')
+  process.exitCode = 2
+} else {
+  await makePki(folder)
+}
+
+interface Holder {
+  readonly certificate: x509.X509Certificate
+  readonly keys: CryptoKeyPair
+}
+
+/** Writes authorities, their CRLs, the server's certificate and three of clients: one good, one revoked, one foreign. */
+async function makePki(folder: string): Promise<void> {
+  const root = await authority('Throwaway Root')
+  const sub = await authority('Throwaway SubCA', root)
+  const foreign = await authority('Foreign Root')
+  const server = await issue(sub, 'localhost', RSA, 'serverAuth', [
+    { type: 'dns', value: 'localhost' },
+    { type: 'ip', value: '127.0.0.1' },
+  ])
+  const ssp = await issue(sub, SSP_FQDN, EC, 'clientAuth', [{ type: 'dns', value: SSP_FQDN }])
+  const revoked = await issue(sub, SSP_FQDN, EC, 'clientAuth', [{ type: 'dns', value: SSP_FQDN }])
+  const untrusted = await issue(foreign, SSP_FQDN, EC, 'clientAuth', [{ type: 'dns', value: SSP_FQDN }])
+
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const files: Record<string, string> = {
+    'ca.pem': root.certificate.toString('pem') + sub.certificate.toString('pem'),
+    'root.crl.pem': await crl(root, []),
+    'sub.crl.pem': await crl(sub, [revoked]),
+    'server.pem': server.certificate.toString('pem') + sub.certificate.toString('pem'),
+    'server.key': keyOf(server),
+    'ssp.pem': ssp.certificate.toString('pem') + sub.certificate.toString('pem'),
+    'ssp.key': keyOf(ssp),
+    'revoked.pem': revoked.certificate.toString('pem') + sub.certificate.toString('pem'),
+    'revoked.key': keyOf(revoked),
+    'untrusted.pem': untrusted.certificate.toString('pem'),
+    'untrusted.key': keyOf(untrusted),
+  }
+  await Promise.all(
+    Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text, { mode: 0o600 })),
+  )
+  console.log(`wrote ${Object.keys(files).length} files; the client certificate is for ${SSP_FQDN}`)
+}
+
+async function authority(commonName: string, issuer?: Holder): Promise<Holder> {
+  const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
+  const extensions = [
+    new x509.BasicConstraintsExtension(true, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+  ]
+  return { certificate: await sign(commonName, keys, issuer, extensions), keys }
+}
+
+async function issue(
+  issuer: Holder,
+  commonName: string,
+  algorithm: typeof RSA | typeof EC,
+  usage: 'serverAuth' | 'clientAuth',
+  names: x509.JsonGeneralNames,
+): Promise<Holder> {
+  // One overload for each kind of key: the union of both fits neither.
+  const keys = (await webcrypto.subtle.generateKey(algorithm as typeof EC, true, ['sign', 'verify'])) as CryptoKeyPair
+  const extensions = [
+    new x509.SubjectAlternativeNameExtension(names),
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[usage]]),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+  ]
+  return { certificate: await sign(commonName, keys, issuer, extensions), keys }
+}
+
+function sign(
+  commonName: string,
+  keys: CryptoKeyPair,
+  issuer: Holder | undefined,
+  extensions: x509.Extension[],
+): Promise<x509.X509Certificate> {
+  return x509.X509CertificateGenerator.create({
+    subject: `CN=${commonName}`,
+    issuer: issuer?.certificate.subject ?? `CN=${commonName}`,
+    publicKey: keys.publicKey,
+    signingKey: (issuer?.keys ?? keys).privateKey,
+    signingAlgorithm: EC,
+    serialNumber: `0${randomBytes(12).toString('hex').slice(1)}`,
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 30 * DAY_MILLISECONDS),
+    extensions,
+  })
+}
+
+async function crl(issuer: Holder, revoked: readonly Holder[]): Promise<string> {
+  const made = await x509.X509CrlGenerator.create({
+    issuer: issuer.certificate.subject,
+    thisUpdate: new Date(Date.now() - 60_000),
+    nextUpdate: new Date(Date.now() + 30 * DAY_MILLISECONDS),
+    entries: revoked.map(({ certificate: { serialNumber } }) => ({ serialNumber, revocationDate: new Date() })),
+    signingAlgorithm: EC,
+    signingKey: issuer.keys.privateKey,
+  })
+  // The library writes CRL where RFC 7468, and OpenSSL, want X509 CRL.
+  return made.toString('pem').replaceAll(' CRL-----', ' X509 CRL-----')
+}
+
+function keyOf({ keys }: Holder): string {
+  return KeyObject.from(keys.privateKey as webcrypto.CryptoKey).export({ type: 'pkcs8', format: 'pem' }).toString()
+}

@@ -1,0 +1,65 @@
+/** OCSP for client certificates, which Node does not have. Whatever goes wrong refuses the certificate. */
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { getCertStatus } from 'easy-ocsp'
+
+/** Which responder is asked, and for how long. */
+export interface OcspOptions {
+  /** URL of the responder; default the one that the certificate names. */
+  readonly url?: string
+  /** PEM file of the certificate that signs the answers; default the authority that issued the client's. */
+  readonly responderFile?: string
+  /** Longest wait for an answer in seconds (default 5). */
+  readonly timeoutSeconds?: number
+  /** How long a good answer is remembered, in seconds (default 60), and never beyond its own nextUpdate. */
+  readonly cacheSeconds?: number
+}
+
+/** Resolves to a code when the certificate is refused, to undefined when the responder calls it good. */
+export type CertificateCheck = (certificate: X509Certificate) => Promise<string | undefined>
+
+/** A check that asks an OCSP responder about certificates issued by one of these authorities. */
+export function ocspCheck(caFiles: readonly string[], options: OcspOptions): CertificateCheck {
+  const { url, responderFile, timeoutSeconds = 5, cacheSeconds = 60 } = options
+  const good = new Map<string, number>()
+  return async (certificate) => {
+    const now = Date.now()
+    if ((good.get(certificate.fingerprint256) ?? 0) > now) return undefined
+    try {
+      const issuer = await issuerOf(certificate, caFiles)
+      if (issuer === undefined) return 'OCSP_ISSUER_UNKNOWN'
+      const { status, thisUpdate, nextUpdate } = await getCertStatus(certificate, {
+        ca: issuer,
+        // The library would also take an answer signed by any certificate of the same authority, whatever it is for.
+        ocspCertificate: responderFile === undefined ? issuer : await readFile(responderFile, 'utf8'),
+        timeout: timeoutSeconds * 1000,
+        ...(url !== undefined && { ocspUrl: url }),
+      })
+      if (status !== 'good') return status === 'revoked' ? 'OCSP_REVOKED' : 'OCSP_UNKNOWN'
+      // The library does not look at the times of an answer: an old one could be played again.
+      if (thisUpdate === undefined || thisUpdate.getTime() > now + SKEW_MILLISECONDS) return 'OCSP_NOT_CURRENT'
+      const until = nextUpdate?.getTime() ?? thisUpdate.getTime() + SKEW_MILLISECONDS
+      if (until <= now) return 'OCSP_NOT_CURRENT'
+      if (good.size >= REMEMBERED_MAX) good.clear()
+      good.set(certificate.fingerprint256, Math.min(until, now + cacheSeconds * 1000))
+      return undefined
+    } catch {
+      return 'OCSP_UNAVAILABLE'
+    }
+  }
+}
+
+const SKEW_MILLISECONDS = 300_000
+const REMEMBERED_MAX = 1000
+
+/** The authority that signed the certificate. Files are read anew: they may have been replaced. */
+async function issuerOf(
+  certificate: X509Certificate,
+  caFiles: readonly string[],
+): Promise<X509Certificate | undefined> {
+  const texts = await Promise.all(caFiles.map((file) => readFile(file, 'utf8')))
+  const authorities = texts.flatMap((text) => text.match(PEM_CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem))
+  return authorities.find((one) => certificate.checkIssued(one) && certificate.verify(one.publicKey))
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g

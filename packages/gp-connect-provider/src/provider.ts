@@ -1,0 +1,117 @@
+/** A provider: the guard, the handlers behind it, the audit trail beside it and the server in front. */
+import type { IncomingMessage } from 'node:http'
+import type { RunningServer } from '@formbuilder/secure-server'
+import Koa from 'koa'
+import { auditFile } from './audit-file.ts'
+import { type AuditSink, AuditTrail } from './audit-trail.ts'
+import { checks } from './checks.ts'
+import { ConfigError } from './config-error.ts'
+import type { ProviderEvent } from './events.ts'
+import { guard } from './guard.ts'
+import { type Handler, handleInteractions } from './handlers.ts'
+import { Refusals } from './refusals.ts'
+import type { Rules } from './rules.ts'
+import { type ServerSettings, startGuardedServer } from './server.ts'
+import { type ServiceRootOptions, serviceRoots } from './service-root.ts'
+
+/** What a provider is made of. */
+export interface ProviderOptions {
+  /** By path, without a trailing slash: `/GP0001/STU3/1/gpconnect`. The path decides, never the ASID. */
+  readonly serviceRoots: Readonly<Record<string, ServiceRootOptions>>
+  /** Origin that consumers know the provider by: with a service root's path it is the audience of its tokens. */
+  readonly publicUrl: string
+  /** Further accepted values of `aud`, for every service root. */
+  readonly audiences?: readonly string[]
+  /** Where the specification leaves a choice; a service root may decide otherwise. */
+  readonly rules?: Partial<Rules>
+  /** Handlers by interaction ID; a Koa application may also answer by itself with `provider.app.use`. */
+  readonly handlers: Readonly<Record<string, Handler>>
+  /** A file, or a sink of one's own. There is no provider without an audit trail. */
+  readonly audit: { readonly file: string; readonly flush?: 'interval' | 'always' } | AuditSink
+  /** Largest body in bytes, also after inflation (default 1,048,576). */
+  readonly maxBodyBytes?: number
+  /** What happens: for a log, metrics or alarms. `logEvents` writes it to pino. */
+  readonly onEvent?: (event: ProviderEvent) => void
+}
+
+/** A provider that is not started. */
+export interface Provider {
+  /** Plain Koa: the guard comes first, then the handlers, then what is added here. */
+  readonly app: Koa
+  /**
+   * Listens with mutual TLS.
+   * @throws {Error} from secure-server: a certificate, key, CA or CRL file cannot be used.
+   */
+  start(settings: ServerSettings): Promise<RunningProvider>
+}
+
+/** A provider that listens. */
+export interface RunningProvider {
+  readonly port: number
+  /** Reads certificate, key, CA and CRL files now. */
+  reload(): Promise<void>
+  /** Finishes what was begun, closes the server, then the audit trail. */
+  stop(options?: { readonly graceSeconds?: number }): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Puts a provider together.
+ * @throws {ConfigError} naming every option that is wrong.
+ */
+export function createProvider(options: ProviderOptions): Provider {
+  const { maxBodyBytes = 1_048_576, onEvent = () => {} } = options
+  const roots = serviceRoots(
+    options.serviceRoots,
+    originOf(options.publicUrl),
+    options.audiences ?? [],
+    options.rules ?? {},
+  )
+  const sink =
+    'file' in options.audit
+      ? auditFile(options.audit.file, { flush: options.audit.flush ?? 'interval' })
+      : options.audit
+  const audit = new AuditTrail(sink, onEvent)
+  const recorded = new WeakSet<IncomingMessage>()
+
+  const app = new Koa()
+  // Koa would print errors with their messages; every one of ours is an event.
+  app.silent = true
+  app.use(guard({ checks: checks(roots, maxBodyBytes), audit, recorded, onEvent }))
+  app.use(handleInteractions(options.handlers))
+
+  return {
+    app,
+    async start(settings) {
+      await audit.open()
+      const refusals = new Refusals(roots, audit, recorded)
+      const server = await startGuardedServer(app.callback(), settings, { refusals, maxBodyBytes, onEvent }).catch(
+        async (error: unknown) => {
+          await audit.close()
+          throw error
+        },
+      )
+      return running(server, refusals, audit)
+    },
+  }
+}
+
+function running(server: RunningServer, refusals: Refusals, audit: AuditTrail): RunningProvider {
+  let stopped: Promise<void> | undefined
+  const stop: RunningProvider['stop'] = (options) => {
+    stopped ??= (async () => {
+      await server.stop(options)
+      refusals.flush()
+      await audit.close()
+    })()
+    return stopped
+  }
+  return { port: server.port, reload: () => server.reload(), stop, [Symbol.asyncDispose]: () => stop() }
+}
+
+function originOf(publicUrl: string): string {
+  if (!URL.canParse(publicUrl)) throw new ConfigError(['publicUrl is not a URL'])
+  const url = new URL(publicUrl)
+  if (url.protocol !== 'https:') throw new ConfigError(['publicUrl is not https'])
+  return url.origin
+}

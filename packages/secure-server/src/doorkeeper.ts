@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { type ClientCertificates, summaryOf } from './client-certificates.ts'
 import { type Connection, type Connections, destroy } from './connections.ts'
 import type { ServerEvent } from './events.ts'
+import { peerOf } from './node-server.ts'
 
 /** Lets clients in by their certificate, and ends those that would not be let in any more. */
 export class Doorkeeper {
@@ -56,7 +57,8 @@ export class Doorkeeper {
     return true
   }
 
-  #note({ address }: Connection, leaf: X509Certificate | undefined, code: string): void {
-    this.#onEvent({ type: 'client.refused', code, address, ...(leaf && { certificate: summaryOf(leaf) }) })
+  #note({ address, socket }: Connection, leaf: X509Certificate | undefined, code: string): void {
+    const peer = peerOf(socket)
+    this.#onEvent({ type: 'client.refused', code, address, peer, ...(leaf && { certificate: summaryOf(leaf) }) })
   }
 }

@@ -25,6 +25,8 @@ export type ServerEvent =
       readonly type: 'client.refused'
       readonly code: string
       readonly address: string
+      /** `remoteAddress|remotePort` of the socket: in `respond` mode the request that is refused comes on the same. */
+      readonly peer: string
       readonly certificate?: ClientCertificateSummary
     }
   | {

@@ -3,7 +3,10 @@ import { ConfigError, type ProviderOptions, type ServerSettings } from '@formbui
 
 /** Everything the example can be told. */
 export interface Configuration {
-  readonly provider: Pick<ProviderOptions, 'serviceRoots' | 'publicUrl' | 'audiences' | 'rules' | 'audit' | 'maxBodyBytes'>
+  readonly provider: Pick<
+    ProviderOptions,
+    'serviceRoots' | 'publicUrl' | 'audiences' | 'rules' | 'audit' | 'maxBodyBytes'
+  >
   readonly server: ServerSettings
   readonly logLevel: string
 }
@@ -92,7 +95,8 @@ export function readConfiguration(environment: Environment): Configuration {
     try {
       const value: unknown = JSON.parse(text)
       // Its members are checked by the package, which names what is wrong with them.
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ProviderOptions['serviceRoots']
+      if (typeof value === 'object' && value !== null && !Array.isArray(value))
+        return value as ProviderOptions['serviceRoots']
     } catch {}
     problems.push('SERVICE_ROOTS is not a JSON object')
     return {}

@@ -3,9 +3,9 @@ import {
   type FailureCode,
   type Handler,
   type Interaction,
+  ProviderError,
   parameter,
   parameterIdentifier,
-  ProviderError,
   type Resource,
   type Transaction,
 } from '@formbuilder/gp-connect-provider'

@@ -21,7 +21,10 @@ async function run(): Promise<void> {
     const provider = createProvider({
       ...configuration.provider,
       serviceRoots: Object.fromEntries(
-        Object.entries(serviceRoots).map(([path, root]) => [path, { ...root, add: [...(root?.add ?? []), ...TEST_INTERACTIONS] }]),
+        Object.entries(serviceRoots).map(([path, root]) => [
+          path,
+          { ...root, add: [...(root?.add ?? []), ...TEST_INTERACTIONS] },
+        ]),
       ),
       handlers: HANDLERS,
       onEvent: logEvents(log),

@@ -7,7 +7,12 @@ import * as x509 from '@peculiar/x509'
 
 /** The name that the client certificate carries, and that the provider is told to expect. */
 const SSP_FQDN = 'ssp.example.test'
-const RSA = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }
+const RSA = {
+  name: 'RSASSA-PKCS1-v1_5',
+  hash: 'SHA-256',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+}
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MILLISECONDS = 86_400_000
 
@@ -21,6 +26,8 @@ if (folder === undefined) {
 } else {
   await makePki(folder)
 }
+
+type CryptoKeyPair = webcrypto.CryptoKeyPair
 
 interface Holder {
   readonly certificate: x509.X509Certificate
@@ -42,21 +49,19 @@ async function makePki(folder: string): Promise<void> {
 
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const files: Record<string, string> = {
-    'ca.pem': root.certificate.toString('pem') + sub.certificate.toString('pem'),
+    'ca.pem': pem(root, sub),
     'root.crl.pem': await crl(root, []),
     'sub.crl.pem': await crl(sub, [revoked]),
-    'server.pem': server.certificate.toString('pem') + sub.certificate.toString('pem'),
+    'server.pem': pem(server, sub),
     'server.key': keyOf(server),
-    'ssp.pem': ssp.certificate.toString('pem') + sub.certificate.toString('pem'),
+    'ssp.pem': pem(ssp, sub),
     'ssp.key': keyOf(ssp),
-    'revoked.pem': revoked.certificate.toString('pem') + sub.certificate.toString('pem'),
+    'revoked.pem': pem(revoked, sub),
     'revoked.key': keyOf(revoked),
-    'untrusted.pem': untrusted.certificate.toString('pem'),
+    'untrusted.pem': pem(untrusted),
     'untrusted.key': keyOf(untrusted),
   }
-  await Promise.all(
-    Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text, { mode: 0o600 })),
-  )
+  await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text, { mode: 0o600 })))
   console.log(`wrote ${Object.keys(files).length} files; the client certificate is for ${SSP_FQDN}`)
 }
 
@@ -118,6 +123,12 @@ async function crl(issuer: Holder, revoked: readonly Holder[]): Promise<string> 
   return made.toString('pem').replaceAll(' CRL-----', ' X509 CRL-----')
 }
 
+function pem(...holders: readonly Holder[]): string {
+  return holders.map(({ certificate }) => `${certificate.toString('pem')}\n`).join('')
+}
+
 function keyOf({ keys }: Holder): string {
-  return KeyObject.from(keys.privateKey as webcrypto.CryptoKey).export({ type: 'pkcs8', format: 'pem' }).toString()
+  return KeyObject.from(keys.privateKey as webcrypto.CryptoKey)
+    .export({ type: 'pkcs8', format: 'pem' })
+    .toString()
 }

@@ -85,9 +85,7 @@ export const REGISTERED_AT = ODS_CODE
 
 /** Resources of a type that carry an identifier, written `system|value` as in a search. */
 export function findByIdentifier(type: string, token: string): Resource[] {
-  return [...RECORDS.values()].filter(
-    (one) => one.resourceType === type && identifiersOf(one).includes(token),
-  )
+  return [...RECORDS.values()].filter((one) => one.resourceType === type && identifiersOf(one).includes(token))
 }
 
 /** A Bundle of what a search found. */

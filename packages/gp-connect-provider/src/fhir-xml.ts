@@ -100,13 +100,13 @@ function childrenOf(element: Record<string, unknown>): Record<string, unknown> {
   for (const [name, value] of Object.entries(element)) {
     if (name.startsWith('@xmlns') || name === '#text') continue
     children[name.startsWith('@') ? name.slice(1) : name] = Array.isArray(value)
-      ? value.map((one: unknown) => valueOf(name, one))
-      : valueOf(name, value)
+      ? value.map((one: unknown) => elementValue(name, one))
+      : elementValue(name, value)
   }
   return children
 }
 
-function valueOf(name: string, value: unknown): unknown {
+function elementValue(name: string, value: unknown): unknown {
   if (!isObject(value)) return value
   if (name === 'resource' || name === 'contained') return resourceOf(value)
   return typeof value['@value'] === 'string' ? value['@value'] : childrenOf(value)

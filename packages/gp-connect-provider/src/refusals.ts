@@ -38,7 +38,10 @@ export class Refusals {
   /** A client certificate is refused. Where the client may still be answered, its request completes the record. */
   connectionRefused(event: ServerEvent & { type: 'client.refused' }, mode: 'strict' | 'respond'): void {
     const refused: RefusedConnection = { code: event.code, at: Date.now(), waiting: undefined }
-    if (mode === 'strict') return this.#record(entryOfConnection(refused.at, null, refused.code))
+    if (mode === 'strict') {
+      this.#record(entryOfConnection(refused.at, null, refused.code))
+      return
+    }
     if (this.#connections.size >= REMEMBERED_MAX) this.flush()
     refused.waiting = setTimeout(() => this.#recordConnection(refused), WAIT_MILLISECONDS)
     this.#connections.set(event.peer, refused)
@@ -79,7 +82,7 @@ export class Refusals {
 
   /** Why the certificate of a request's connection was refused. */
   #reasonOf({ socket }: IncomingMessage, code: FailureCode): string {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`
+    const peer = `${socket.remoteAddress}|${socket.remotePort}`
     const refused = this.#connections.get(peer)
     this.#connections.delete(peer)
     clearTimeout(refused?.waiting)

@@ -60,6 +60,11 @@ export interface RunningProvider {
  * @throws {ConfigError} naming every option that is wrong.
  */
 export function createProvider(options: ProviderOptions): Provider {
+  return assembleProvider(options, checks)
+}
+
+/** `createProvider` with a list of checks of one's own: for the tests that show what each check is there for. */
+export function assembleProvider(options: ProviderOptions, checksOf: typeof checks): Provider {
   const { maxBodyBytes = 1_048_576, onEvent = () => {} } = options
   const roots = serviceRoots(
     options.serviceRoots,
@@ -77,7 +82,7 @@ export function createProvider(options: ProviderOptions): Provider {
   const app = new Koa()
   // Koa would print errors with their messages; every one of ours is an event.
   app.silent = true
-  app.use(guard({ checks: checks(roots, maxBodyBytes), audit, recorded, onEvent }))
+  app.use(guard({ checks: checksOf(roots, maxBodyBytes), audit, recorded, onEvent }))
   app.use(handleInteractions(options.handlers))
 
   return {

@@ -1,0 +1,120 @@
+/** An HTTPS client that sends exactly what it is told and says exactly what came back. */
+import { connect as connectTcp } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { gunzipSync } from 'node:zlib'
+import type { Credentials } from './pki.ts'
+
+/** What came back: an answer, or how the connection ended without one. */
+export interface Reply {
+  /** Undefined when no answer came. */
+  readonly status: number | undefined
+  /** By lower-case name; repeated ones joined. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Decoded and decompressed. */
+  readonly body: string
+  /** Every byte received over HTTP. */
+  readonly bytes: Buffer
+  /** Whether the TLS handshake ended well. */
+  readonly handshaken: boolean
+  readonly cipher: string | undefined
+  /** Size of the ephemeral key in bits. */
+  readonly ephemeralBits: number | undefined
+  /** For resuming. */
+  readonly session: Buffer | undefined
+}
+
+/** Where to connect and as whom. */
+export interface Target {
+  readonly port: number
+  readonly ca: string
+  readonly credentials: Credentials | undefined
+  readonly tls?: ConnectionOptions
+}
+
+/** Sends bytes over one TLS connection and reads until the other side closes it. */
+export function exchange(target: Target, request: string | Buffer): Promise<Reply> {
+  return new Promise((resolve) => {
+    let handshaken = false
+    let session: Buffer | undefined
+    let cipher: string | undefined
+    let ephemeralBits: number | undefined
+    const chunks: Buffer[] = []
+    const socket = open(target, () => {
+      handshaken = true
+      cipher = socket.getCipher().name
+      const info = socket.getEphemeralKeyInfo()
+      ephemeralBits = info !== null && 'size' in info ? info.size : undefined
+      socket.write(request)
+    })
+    socket.on('session', (given) => {
+      session = given
+    })
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('error', () => {})
+    socket.on('end', () => socket.end())
+    socket.on('close', () => resolve({ ...parse(Buffer.concat(chunks)), handshaken, cipher, ephemeralBits, session }))
+  })
+}
+
+/** Opens a TLS connection to a server of these tests. */
+export function open({ port, ca, credentials, tls }: Target, onSecure: () => void): TLSSocket {
+  return connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca, ...credentials, ...tls }, onSecure)
+}
+
+/** Connects without TLS, sends bytes, and resolves to what came until the other side closed. */
+export function plain(port: number, bytes: string): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    const socket = connectTcp(port, '127.0.0.1', () => socket.write(bytes))
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(Buffer.concat(chunks)))
+  })
+}
+
+/** A request as bytes. A header with several values is sent several times. */
+export function requestBytes(
+  method: string,
+  path: string,
+  headers: readonly (readonly [string, string])[],
+  body: string | Buffer = '',
+): Buffer {
+  const content = Buffer.from(body)
+  const all = [
+    ['Host', 'localhost'],
+    ['Connection', 'close'],
+    ...headers,
+    ...(content.byteLength > 0 ? [['Content-Length', String(content.byteLength)]] : []),
+  ]
+  const head = all.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${head}\r\n`), content])
+}
+
+/** Reads the last answer of a connection that was closed after it. */
+export function parse(bytes: Buffer): Pick<Reply, 'status' | 'headers' | 'body' | 'bytes'> {
+  const end = bytes.indexOf('\r\n\r\n')
+  const [statusLine = '', ...lines] = bytes.subarray(0, Math.max(end, 0)).toString('latin1').split('\r\n')
+  const status = /^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]
+  if (status === undefined) return { status: undefined, headers: {}, body: '', bytes }
+  const headers: Record<string, string> = {}
+  for (const line of lines) {
+    const name = line.slice(0, line.indexOf(':')).toLowerCase()
+    const value = line.slice(line.indexOf(':') + 1).trim()
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
+  }
+  const rest = bytes.subarray(end + 4)
+  const content = headers['transfer-encoding'] === 'chunked' ? dechunk(rest) : rest
+  const body = headers['content-encoding'] === 'gzip' ? gunzipSync(content) : content
+  return { status: Number(status), headers, body: body.toString(), bytes }
+}
+
+function dechunk(bytes: Buffer): Buffer {
+  const chunks: Buffer[] = []
+  for (let at = 0; ; ) {
+    const end = bytes.indexOf('\r\n', at)
+    const size = Number.parseInt(bytes.subarray(at, end).toString(), 16)
+    if (end === -1 || !(size > 0)) return Buffer.concat(chunks)
+    chunks.push(bytes.subarray(end + 2, end + 2 + size))
+    at = end + 2 + size + 2
+  }
+}

@@ -1,0 +1,106 @@
+/** Every conformance case, in both modes, over real handshakes. */
+import { randomUUID } from 'node:crypto'
+import { expect } from 'chai'
+import { type Case, fixtureCases, runCase, type Subject } from './cases.ts'
+import { exchange, open, requestBytes } from './client.ts'
+import { moreCases } from './more-cases.ts'
+import { Pki } from './pki.ts'
+import { type Practice, PUBLIC_URL, ROOTS, startPractice } from './practice.ts'
+import { makeToken } from './token.ts'
+
+let pki: Pki
+
+before(async () => {
+  pki = await Pki.create()
+})
+
+after(() => pki[Symbol.asyncDispose]())
+
+for (const mode of ['strict', 'respond'] as const) {
+  describe(`conformance, ${mode} mode`, () => {
+    let practice: Practice
+    let subject: Subject
+
+    before(async () => {
+      practice = await startPractice(pki, { mode, server: { limits: { handshakeSeconds: 1, headersSeconds: 1 } } })
+      subject = subjectOf(practice, pki, mode)
+    })
+
+    after(() => practice[Symbol.asyncDispose]())
+
+    for (const one of [...fixtureCases(), ...moreCases()].filter(isOrdinary)) {
+      for (const profile of one.profiles) {
+        it(`${one.id} ${profile}`, async () => {
+          expect(await runCase(one, profile, subject)).to.deep.equal([])
+        })
+      }
+    }
+
+    for (const one of fixtureCases().filter((each) => !isOrdinary(each))) {
+      for (const profile of one.profiles) {
+        it(`${one.id} ${profile}`, async () => {
+          await using busy = await startPractice(pki, { mode, server: { limits: { concurrentRequests: 1 } } })
+          const occupied = occupy(busy.port)
+
+          await occupied.begun
+          const problems = await runCase(one, profile, subjectOf(busy, pki, mode))
+
+          occupied.end()
+          expect(problems).to.deep.equal([])
+        })
+      }
+    }
+
+    it('writes one record for each request and refused connection, in an unbroken chain', async () => {
+      const before = practice.records().length
+      await exchange({ port: practice.port, ca: pki.caPem, credentials: pki.credentials('ssp-valid') }, requestBytes('GET', '/', []))
+
+      expect(practice.records()).to.have.length(before + 1)
+      expect(practice.records().map(({ sequence }) => sequence)).to.deep.equal([...practice.records().keys()].map((at) => at + 1))
+    })
+
+    it('keeps NHS numbers, tokens and queries out of the log', () => {
+      expect(practice.log()).to.not.match(/9000000009|9000000017|eyJ|identifier=|Patient\/1|AssurancePractitioner|GCASDS0001/)
+    })
+  })
+}
+
+function isOrdinary({ request }: Case): boolean {
+  return request.tls.serverState === undefined
+}
+
+function subjectOf(practice: Practice, keys: Pki, mode: 'strict' | 'respond'): Subject {
+  return {
+    port: practice.port,
+    pki: keys,
+    mode,
+    root: (profile) => ROOTS[PRESETS[profile] ?? 'v1.2'],
+    otherAsid: ROOTS['v1.6'].asid,
+    publicUrl: PUBLIC_URL,
+    log: practice.log,
+    records: practice.records,
+  }
+}
+
+const PRESETS: Readonly<Record<string, keyof typeof ROOTS>> = { '0.x': 'v0.5', '1.6+': 'v1.6', documents: 'documents' }
+
+/** Keeps the only place that a server has: a good request whose body never ends. */
+function occupy(port: number): { begun: Promise<void>; end: () => void } {
+  const { path, asid } = ROOTS['v1.2']
+  const { token } = makeToken(`${PUBLIC_URL}${path}`, { set: { '/requested_scope': 'patient/*.read' } })
+  const head = requestBytes('POST', `${path}/Patient/$gpc.getstructuredrecord`, [
+    ['Expect', '100-continue'],
+    ['Ssp-TraceID', randomUUID()],
+    ['Ssp-From', '200000000359'],
+    ['Ssp-To', asid],
+    ['Ssp-InteractionID', 'urn:nhs:names:services:gpconnect:fhir:operation:gpc.getstructuredrecord-1'],
+    ['Authorization', `Bearer ${token}`],
+    ['Content-Type', 'application/fhir+json'],
+    ['Content-Length', '10'],
+  ])
+  const { promise: begun, resolve } = Promise.withResolvers<void>()
+  const socket = open({ port, ca: pki.caPem, credentials: pki.credentials('ssp-valid') }, () => socket.write(head))
+  socket.once('data', () => resolve())
+  socket.on('error', () => {})
+  return { begun, end: () => socket.destroy() }
+}

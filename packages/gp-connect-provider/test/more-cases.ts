@@ -1,0 +1,6 @@
+import type { Case } from './cases.ts'
+
+/** Cases of our own beside the fixture file. */
+export function moreCases(): readonly Case[] {
+  return []
+}

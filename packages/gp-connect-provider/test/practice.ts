@@ -1,0 +1,171 @@
+/** A practice to test against: a provider in this process with four service roots, and what it wrote. */
+import { readFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import type { AuditRecord } from '../src/audit-record.ts'
+import { checks } from '../src/checks.ts'
+import { logEvents, type ProviderEvent } from '../src/events.ts'
+import { type FailureCode, ProviderError } from '../src/failures.ts'
+import type { Handler } from '../src/handlers.ts'
+import type { Resource } from '../src/operation-outcome.ts'
+import { assembleProvider, type ProviderOptions, type RunningProvider } from '../src/provider.ts'
+import type { ServerSettings } from '../src/server.ts'
+import type { ServiceRootOptions } from '../src/service-root.ts'
+import { type Pki, SSP_FQDN } from './pki.ts'
+
+/** The service roots, by the preset they have. */
+export const ROOTS = {
+  'v1.2': { path: '/GP0001/STU3/1/gpconnect', asid: '918999198993' },
+  'v1.6': { path: '/GP0002/STU3/1/gpconnect', asid: '918999198994' },
+  'v0.5': { path: '/GP0001/DSTU2/0/gpconnect', asid: '918999198995' },
+  documents: { path: '/GP0001/STU3/1/gpconnect/documents', asid: '918999198996' },
+} as const
+
+export const PUBLIC_URL = 'https://provider.example.test'
+
+/** What may differ between practices. */
+export interface PracticeOptions {
+  readonly mode?: 'strict' | 'respond'
+  /** Checks that are left out. */
+  readonly without?: readonly string[]
+  readonly server?: Partial<ServerSettings>
+  readonly client?: Partial<ServerSettings['client']>
+  readonly provider?: Partial<ProviderOptions>
+  /** For the root of v1.2. */
+  readonly root?: Partial<ServiceRootOptions>
+}
+
+/** A running practice. */
+export interface Practice extends AsyncDisposable {
+  readonly port: number
+  readonly provider: RunningProvider
+  readonly auditFile: string
+  readonly events: readonly ProviderEvent[]
+  /** The operational log as it would be on stdout. */
+  log(): string
+  records(): AuditRecord[]
+}
+
+/** Starts a practice in a folder of its own, which disposing removes. */
+export async function startPractice(pki: Pki, options: PracticeOptions = {}): Promise<Practice> {
+  const folder = mkdtempSync(join(tmpdir(), 'gp-connect-practice-'))
+  const auditFile = join(folder, 'audit.jsonl')
+  const events: ProviderEvent[] = []
+  const lines: string[] = []
+  const log = logEvents(pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }))
+  const { without = [] } = options
+  const provider = assembleProvider(
+    {
+      serviceRoots: serviceRootsOf(options),
+      publicUrl: PUBLIC_URL,
+      rules: { requestedRecord: 'reject' },
+      handlers: HANDLERS,
+      audit: { file: auditFile },
+      maxBodyBytes: 65_536,
+      onEvent(event) {
+        events.push(event)
+        log(event)
+      },
+      ...options.provider,
+    },
+    (...given) => checks(...given).filter(({ name }) => !without.includes(name)),
+  )
+  const running = await provider.start({
+    port: 0,
+    host: '127.0.0.1',
+    certFile: pki.path('server.pem'),
+    keyFile: pki.path('server.key'),
+    client: {
+      caFiles: pki.caFiles,
+      crlFiles: pki.crlFiles,
+      fqdns: [SSP_FQDN],
+      mode: options.mode ?? 'strict',
+      ...options.client,
+    },
+    ...options.server,
+  })
+  return {
+    port: running.port,
+    provider: running,
+    auditFile,
+    events,
+    log: () => lines.join(''),
+    records: () => readRecords(auditFile),
+    async [Symbol.asyncDispose]() {
+      await running.stop({ graceSeconds: 0.1 })
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The records of a trail. */
+export function readRecords(file: string): AuditRecord[] {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as AuditRecord)
+}
+
+function serviceRootsOf(options: PracticeOptions): ProviderOptions['serviceRoots'] {
+  const add = [
+    { id: 'urn:test:throw', method: 'GET', path: '__throw', scope: 'organization/*.read' },
+    { id: 'urn:test:public-cache', method: 'GET', path: '__public-cache', scope: 'organization/*.read' },
+  ] as const
+  return Object.fromEntries(
+    Object.entries(ROOTS).map(([preset, { path, asid }]) => {
+      // 0.x has its own rule: the claim is required there.
+      const rules = preset === 'v0.5' ? { requestedRecord: 'require' as const } : {}
+      const root = preset === 'v1.2' ? options.root : {}
+      return [path, { asid, preset: preset as keyof typeof ROOTS, add, rules, ...root }]
+    }),
+  )
+}
+
+const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
+const STRUCTURED = 'urn:nhs:names:services:gpconnect:structured:fhir:'
+const DOCUMENTS = 'urn:nhs:names:services:gpconnect:documents:fhir:'
+
+// biome-ignore format: a table
+const HANDLERS: Record<string, Handler> = {
+  [`${BASE}rest:read:metadata`]:                      () => ({ resourceType: 'Conformance', status: 'active' }),
+  [`${BASE}rest:read:metadata-1`]:                    metadata,
+  [`${STRUCTURED}rest:read:metadata-1`]:              metadata,
+  [`${DOCUMENTS}rest:read:metadata-1`]:               metadata,
+  [`${BASE}rest:read:patient-1`]:                     read('Patient', 'PATIENT_NOT_FOUND'),
+  [`${BASE}rest:read:practitioner-1`]:                read('Practitioner', 'PRACTITIONER_NOT_FOUND'),
+  [`${BASE}rest:read:organization-1`]:                read('Organization', 'ORGANISATION_NOT_FOUND'),
+  [`${BASE}rest:read:location-1`]:                    read('Location', 'NO_RECORD_FOUND'),
+  [`${BASE}rest:read:appointment-1`]:                 read('Appointment', 'NO_RECORD_FOUND'),
+  [`${BASE}rest:search:patient-1`]:                   searchset,
+  [`${DOCUMENTS}rest:search:patient-1`]:              searchset,
+  [`${BASE}rest:search:practitioner-1`]:              searchset,
+  [`${BASE}rest:search:organization-1`]:              searchset,
+  [`${BASE}rest:search:slot-1`]:                      searchset,
+  [`${BASE}rest:search:patient_appointments-1`]:      searchset,
+  [`${BASE}operation:gpc.getcarerecord`]:             searchset,
+  [`${BASE}operation:gpc.getstructuredrecord-1`]:     searchset,
+  [`${BASE}operation:gpc.migratestructuredrecord-1`]: searchset,
+  [`${BASE}operation:gpc.registerpatient-1`]:         searchset,
+  'urn:test:throw':                                   () => { throw new Error('the record of 9000000009 is odd') },
+  'urn:test:public-cache':                            publicCache,
+}
+
+function metadata(): Resource {
+  return { resourceType: 'CapabilityStatement', status: 'active', format: ['application/fhir+json', 'application/fhir+xml'] }
+}
+
+function searchset(): Resource {
+  return { resourceType: 'Bundle', type: 'searchset', total: 0 }
+}
+
+function read(resourceType: string, absent: FailureCode): Handler {
+  return ({ id }) => {
+    if (id !== '1') throw new ProviderError(absent)
+    return { resourceType, id }
+  }
+}
+
+function publicCache(_transaction: unknown, ctx: Parameters<Handler>[1]): Resource {
+  ctx.set('Cache-Control', 'public, max-age=3600')
+  return metadata()
+}

@@ -88,7 +88,8 @@ export async function runCase(one: Case, profile: string, subject: Subject): Pro
   if (tls.ciphers !== undefined && one.expect.connection === 'client-config-error') return []
   const target = targetOf(one, subject)
   const request = requestOf(one, profile, subject, traceId)
-  const reply = tls.sequence === undefined ? await exchange(target, request) : await afterRevocation(target, request, subject)
+  const reply =
+    tls.sequence === undefined ? await exchange(target, request) : await afterRevocation(target, request, subject)
   const problems = judge(one.expect, reply, profile, subject, traceId)
   if (one.expect.audit !== undefined) problems.push(...(await judgeAudit(one.expect.audit, subject, recordsBefore)))
   return problems
@@ -101,10 +102,12 @@ export function requestOf(one: Case, profile: string, subject: Subject, traceId:
   if (request.rawBytes !== undefined) return Buffer.from(fill(request.rawBytes))
   const headers: [string, string][] = []
   for (const [name, value] of Object.entries(request.headers)) {
-    for (const item of value === null ? [] : typeof value === 'string' ? [value] : value) headers.push([name, forRelease(name, fill(item), profile)])
+    for (const item of value === null ? [] : typeof value === 'string' ? [value] : value)
+      headers.push([name, forRelease(name, fill(item), profile)])
   }
   const authorization = request.rawAuthorization === undefined ? 'Bearer {{jwt}}' : request.rawAuthorization
-  if (authorization !== null && !('Authorization' in request.headers)) headers.push(['Authorization', fill(authorization)])
+  if (authorization !== null && !('Authorization' in request.headers))
+    headers.push(['Authorization', fill(authorization)])
   const body = request.body === '{{gzip_bomb}}' ? gzipBomb() : fill(request.body ?? '')
   return requestBytes(request.method, fill(request.path), headers, body)
 }
@@ -190,7 +193,8 @@ function judge(expected: Expectation, reply: Reply, profile: string, subject: Su
   }
   check('cipher', expected.tls?.cipher, reply.cipher)
   for (const [name, rule] of Object.entries(expected.headers ?? {})) {
-    if (!headerFits(rule, reply.headers[name.toLowerCase()])) problems.push(`${name} is ${reply.headers[name.toLowerCase()]}`)
+    if (!headerFits(rule, reply.headers[name.toLowerCase()]))
+      problems.push(`${name} is ${reply.headers[name.toLowerCase()]}`)
   }
   if (expected.contentType !== undefined) {
     const [type] = (reply.headers['content-type'] ?? '').split(';')
@@ -198,8 +202,10 @@ function judge(expected: Expectation, reply: Reply, profile: string, subject: Su
   }
   if (expected.body !== undefined) problems.push(...judgeBody(expected, reply, profile))
   const fill = (text: string): string => text.replace('{{nhs_number}}', '9000000009').replace('{{trace_id}}', traceId)
-  for (const text of expected.bodyNotContains ?? []) if (reply.body.includes(fill(text))) problems.push(`the body holds ${text}`)
-  for (const text of expected.operationalLogNotContains ?? []) if (subject.log().includes(fill(text))) problems.push(`the log holds ${text}`)
+  for (const text of expected.bodyNotContains ?? [])
+    if (reply.body.includes(fill(text))) problems.push(`the body holds ${text}`)
+  for (const text of expected.operationalLogNotContains ?? [])
+    if (subject.log().includes(fill(text))) problems.push(`the log holds ${text}`)
   return problems
 }
 
@@ -237,7 +243,11 @@ function judgeBody(expected: Expectation, reply: Reply, profile: string): string
   return problems
 }
 
-async function judgeAudit({ entries, hasFields }: { entries: number; hasFields: readonly string[] }, subject: Subject, before: number): Promise<string[]> {
+async function judgeAudit(
+  { entries, hasFields }: { entries: number; hasFields: readonly string[] },
+  subject: Subject,
+  before: number,
+): Promise<string[]> {
   await until(() => subject.records().length >= before + entries)
   const records = subject.records().slice(before) as Record<string, unknown>[]
   if (records.length !== entries) return [`${records.length} audit records, not ${entries}`]
@@ -324,4 +334,3 @@ function patientParameters(system: string): string {
 function day(after: number): string {
   return new Date(Date.now() + after * 86_400_000).toISOString().slice(0, 10)
 }
-

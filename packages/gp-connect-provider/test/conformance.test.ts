@@ -53,14 +53,21 @@ for (const mode of ['strict', 'respond'] as const) {
 
     it('writes one record for each request and refused connection, in an unbroken chain', async () => {
       const before = practice.records().length
-      await exchange({ port: practice.port, ca: pki.caPem, credentials: pki.credentials('ssp-valid') }, requestBytes('GET', '/', []))
+      await exchange(
+        { port: practice.port, ca: pki.caPem, credentials: pki.credentials('ssp-valid') },
+        requestBytes('GET', '/', []),
+      )
 
       expect(practice.records()).to.have.length(before + 1)
-      expect(practice.records().map(({ sequence }) => sequence)).to.deep.equal([...practice.records().keys()].map((at) => at + 1))
+      expect(practice.records().map(({ sequence }) => sequence)).to.deep.equal(
+        [...practice.records().keys()].map((at) => at + 1),
+      )
     })
 
     it('keeps NHS numbers, tokens and queries out of the log', () => {
-      expect(practice.log()).to.not.match(/9000000009|9000000017|eyJ|identifier=|Patient\/1|AssurancePractitioner|GCASDS0001/)
+      expect(practice.log()).to.not.match(
+        /9000000009|9000000017|eyJ|identifier=|Patient\/1|AssurancePractitioner|GCASDS0001/,
+      )
     })
   })
 }

@@ -49,7 +49,12 @@ interface Subject {
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
 
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-const RSA = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }
+const RSA = {
+  name: 'RSASSA-PKCS1-v1_5',
+  hash: 'SHA-256',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+}
 
 /** Files and credentials of one PKI. Disposing removes the folder. */
 export class Pki implements AsyncDisposable {
@@ -60,7 +65,14 @@ export class Pki implements AsyncDisposable {
   readonly #issuers: ReadonlyMap<ClientName, Holder>
   readonly caPem: string
 
-  private constructor(folder: string, root: Holder, sub: Holder, others: Holder[], clients: Map<ClientName, Holder>, issuers: Map<ClientName, Holder>) {
+  private constructor(
+    folder: string,
+    root: Holder,
+    sub: Holder,
+    others: Holder[],
+    clients: Map<ClientName, Holder>,
+    issuers: Map<ClientName, Holder>,
+  ) {
     this.folder = folder
     this.root = root
     this.sub = sub
@@ -128,7 +140,11 @@ export class Pki implements AsyncDisposable {
   }
 
   /** Publishes a CRL of the SubCA; by rename, as a careful operator would, or over the old one in place. */
-  async revoke(names: readonly ClientName[], how: 'rename' | 'in place' = 'rename', nextUpdateHours = 24): Promise<void> {
+  async revoke(
+    names: readonly ClientName[],
+    how: 'rename' | 'in place' = 'rename',
+    nextUpdateHours = 24,
+  ): Promise<void> {
     const revoked = names.flatMap((name) => this.clients.get(name) ?? [])
     const text = await crl(this.sub, revoked, nextUpdateHours)
     if (how === 'in place') return await this.write('sub.crl.pem', text)
@@ -162,10 +178,15 @@ export async function authority(commonName: string, issuer?: Holder): Promise<Ho
 /** A certificate of an end entity. */
 export async function issue(issuer: Holder, subject: Subject): Promise<Holder> {
   const algorithm = subject.rsa === true ? RSA : EC
-  const keys = (await webcrypto.subtle.generateKey(algorithm as typeof EC, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
+  const keys = (await webcrypto.subtle.generateKey(algorithm as typeof EC, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair
   const { names = [], usage = 'clientAuth' } = subject
   return sign(subject, keys, issuer, [
-    ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value })))]),
+    ...(names.length === 0
+      ? []
+      : [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value })))]),
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[usage]]),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
   ])

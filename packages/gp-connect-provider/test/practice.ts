@@ -1,6 +1,5 @@
 /** A practice to test against: a provider in this process with four service roots, and what it wrote. */
-import { readFileSync } from 'node:fs'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -151,7 +150,11 @@ const HANDLERS: Record<string, Handler> = {
 }
 
 function metadata(): Resource {
-  return { resourceType: 'CapabilityStatement', status: 'active', format: ['application/fhir+json', 'application/fhir+xml'] }
+  return {
+    resourceType: 'CapabilityStatement',
+    status: 'active',
+    format: ['application/fhir+json', 'application/fhir+xml'],
+  }
 }
 
 function searchset(): Resource {

@@ -40,7 +40,11 @@ export function makeToken(
   const header = JSON.stringify(overrides.header ?? FIXTURE.jwtDefault.header)
   const payload = overrides.rawPayload ?? payloadText(audience, overrides, release)
   const token = `${encode(header, overrides.encoding)}.${encode(payload, overrides.encoding)}`
-  return { header, payload, token: overrides.omitTrailingDot === true ? token : `${token}.${overrides.signature ?? ''}` }
+  return {
+    header,
+    payload,
+    token: overrides.omitTrailingDot === true ? token : `${token}.${overrides.signature ?? ''}`,
+  }
 }
 
 function payloadText(audience: string, overrides: TokenOverrides, release: Release): string {
@@ -54,7 +58,11 @@ function payloadText(audience: string, overrides: TokenOverrides, release: Relea
   }
   for (const [pointer, systems] of Object.entries(overrides.removeIdentifiersExcept ?? {})) {
     const identifiers = get(payload, pointer) as { system: string }[]
-    set(payload, pointer, identifiers.filter(({ system }) => systems.map((one) => systemOf(one, release)).includes(system)))
+    set(
+      payload,
+      pointer,
+      identifiers.filter(({ system }) => systems.map((one) => systemOf(one, release)).includes(system)),
+    )
   }
   for (const [pointer, value] of Object.entries(overrides.set ?? {})) set(payload, pointer, value)
   for (const pointer of overrides.remove ?? []) remove(payload, pointer)
@@ -65,10 +73,14 @@ function payloadText(audience: string, overrides: TokenOverrides, release: Relea
   if (overrides.padPayloadBytes !== undefined) payload['padding'] = 'x'.repeat(overrides.padPayloadBytes)
   const text = JSON.stringify(payload)
   const additions = [
-    ...(overrides.nestDepth === undefined ? [] : [`"nested":${'['.repeat(overrides.nestDepth)}${']'.repeat(overrides.nestDepth)}`]),
+    ...(overrides.nestDepth === undefined
+      ? []
+      : [`"nested":${'['.repeat(overrides.nestDepth)}${']'.repeat(overrides.nestDepth)}`]),
     ...(overrides.rawPayloadDuplicateKey === undefined
       ? []
-      : [`${JSON.stringify(overrides.rawPayloadDuplicateKey[0])}:${JSON.stringify(overrides.rawPayloadDuplicateKey[1])}`]),
+      : [
+          `${JSON.stringify(overrides.rawPayloadDuplicateKey[0])}:${JSON.stringify(overrides.rawPayloadDuplicateKey[1])}`,
+        ]),
   ]
   return additions.length === 0 ? text : `${text.slice(0, -1)},${additions.join(',')}}`
 }
@@ -103,14 +115,18 @@ function release0(): Json {
       ],
       name: { family: ['AssurancePractitioner'], given: ['AssuranceTest'], prefix: ['Mr'] },
       practitionerRole: [
-        { role: { coding: [{ system: 'http://fhir.nhs.net/ValueSet/sds-job-role-name-1', code: 'AssuranceJobRole' }] } },
+        {
+          role: { coding: [{ system: 'http://fhir.nhs.net/ValueSet/sds-job-role-name-1', code: 'AssuranceJobRole' }] },
+        },
       ],
     },
   }
 }
 
 function systemOf(system: string, release: Release): string {
-  return release === '0.x' ? system.replace('https://fhir.nhs.uk/Id/sds-user-id', 'http://fhir.nhs.net/sds-user-id') : system
+  return release === '0.x'
+    ? system.replace('https://fhir.nhs.uk/Id/sds-user-id', 'http://fhir.nhs.net/sds-user-id')
+    : system
 }
 
 function encode(text: string, encoding: TokenOverrides['encoding']): string {

@@ -71,7 +71,9 @@ export async function map(
       url: `https://${env['HOST']}/v1/attachments/{attachment-id-${index + 1}}`,
     })),
   } as unknown as Context
-  await form.handle({ ...submission, submissionAnswers: checked.value }, context)
+  // What the form's own schema returned.
+  const submissionAnswers = checked.value as Readonly<Record<string, unknown>>
+  await form.handle({ ...submission, submissionAnswers }, context)
   return { body: bodies.join() }
 }
 

@@ -47,8 +47,10 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
     repeatable: 'until-acting',
     async handle({ submissionId, submissionAnswers }, context) {
       const { receivedAt, attachments, signal } = context
-      const details = { requestDate: requestDate(submissionAnswers, receivedAt, optics.timeZone), attachments }
-      const fields = mapping.fields(submissionAnswers, details)
+      // What the mapping's own schema returned; the compiler cannot see through the generic schema.
+      const answers = submissionAnswers as Known
+      const details = { requestDate: requestDate(answers, receivedAt, optics.timeZone), attachments }
+      const fields = mapping.fields(answers, details)
       const body = createcaseBody(findCase ? { ...fields, ExternalId: submissionId } : fields)
       return optics.createCase(body, { signal, acting: () => context.acting() })
     },

@@ -1,6 +1,6 @@
 /** Certificate revocation lists: read from PEM or DER, and asked about serial numbers. */
 import { verify, type X509Certificate } from 'node:crypto'
-import { type DerElement, derElements, derTime, expectTag, TAG } from './der.ts'
+import { type DerElement, derElements, derSpan, derTime, expectTag, TAG } from './der.ts'
 
 /** The CRL of one authority. */
 export class Crl {
@@ -24,7 +24,7 @@ export class Crl {
     const [oid] = derElements(expectTag(algorithm, TAG.sequence).content)
     this.#algorithm = expectTag(oid, TAG.oid).content.toString('hex')
 
-    const fields = [...derElements(expectTag(signed, TAG.sequence).content)]
+    const fields = derElements(expectTag(signed, TAG.sequence).content)
     // Version is optional; signature algorithm and issuer follow.
     if (fields[0]?.tag === TAG.integer) fields.shift()
     this.thisUpdate = derTime(fields[2])
@@ -48,7 +48,8 @@ export class Crl {
 
   /** Whether a certificate of this authority is on the list. */
   revokes({ serialNumber }: X509Certificate): boolean {
-    return this.#revoked.has(withoutZeros(serialNumber.toUpperCase()))
+    const hex = serialNumber.length % 2 === 0 ? serialNumber : `0${serialNumber}`
+    return this.#revoked.has(serialKey(Buffer.from(hex, 'hex').toString('latin1')))
   }
 
   #verifiesWith({ publicKey }: X509Certificate): boolean {
@@ -86,13 +87,22 @@ const ALGORITHMS: ReadonlyMap<string, { readonly key: string; readonly hash: str
 function serials(revoked: DerElement | undefined): Set<string> {
   const found = new Set<string>()
   if (revoked?.tag !== TAG.sequence) return found
-  for (const entry of derElements(revoked.content)) {
-    const { value: serial } = derElements(expectTag(entry, TAG.sequence).content).next()
-    found.add(withoutZeros(expectTag(serial, TAG.integer).content.toString('hex').toUpperCase()))
+  const { content } = revoked
+  // Spans only: a list of a hundred thousand must not hold up the requests of a second.
+  for (let offset = 0; offset < content.length; ) {
+    const entry = derSpan(content, offset)
+    const serial = derSpan(content, entry.start)
+    if (entry.tag !== TAG.sequence || serial.tag !== TAG.integer || serial.end > entry.end)
+      throw new RangeError('unexpected DER element')
+    found.add(serialKey(content.toString('latin1', serial.start, serial.end)))
+    offset = entry.end
   }
   return found
 }
 
-function withoutZeros(hex: string): string {
-  return hex.replace(/^0+(?=.)/, '')
+/** The bytes of a serial number without the zeros in front, which DER adds and other notations leave out. */
+function serialKey(bytes: string): string {
+  let zeros = 0
+  while (bytes.charCodeAt(zeros) === 0) zeros += 1
+  return zeros === 0 ? bytes : bytes.slice(zeros)
 }

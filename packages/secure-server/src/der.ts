@@ -7,22 +7,40 @@ export interface DerElement {
   readonly whole: Buffer
 }
 
+/** Where an element's content starts and ends. */
+export interface DerSpan {
+  readonly tag: number
+  readonly start: number
+  readonly end: number
+}
+
 /**
- * The elements that stand one after the other in `bytes`.
+ * The element at an offset, without a copy of anything.
  * @throws {RangeError} It is no DER: a length is indefinite, too long, or more than what is there.
  */
-export function* derElements(bytes: Buffer): Generator<DerElement, undefined> {
+export function derSpan(bytes: Buffer, offset: number): DerSpan {
+  const tag = bytes.readUInt8(offset)
+  const first = bytes.readUInt8(offset + 1)
+  const lengthBytes = first < 0x80 ? 0 : first - 0x80
+  if (first === 0x80 || lengthBytes > 4) throw new RangeError('indefinite or oversized DER length')
+  const start = offset + 2 + lengthBytes
+  const end = start + (lengthBytes === 0 ? first : bytes.readUIntBE(offset + 2, lengthBytes))
+  if (end > bytes.length) throw new RangeError('DER element is cut off')
+  return { tag, start, end }
+}
+
+/**
+ * The elements that stand one after the other in `bytes`.
+ * @throws {RangeError} as `derSpan`.
+ */
+export function derElements(bytes: Buffer): DerElement[] {
+  const elements: DerElement[] = []
   for (let offset = 0; offset < bytes.length; ) {
-    const tag = bytes.readUInt8(offset)
-    const first = bytes.readUInt8(offset + 1)
-    const lengthBytes = first < 0x80 ? 0 : first - 0x80
-    if (first === 0x80 || lengthBytes > 4) throw new RangeError('indefinite or oversized DER length')
-    const start = offset + 2 + lengthBytes
-    const length = lengthBytes === 0 ? first : bytes.readUIntBE(offset + 2, lengthBytes)
-    if (start + length > bytes.length) throw new RangeError('DER element is cut off')
-    yield { tag, content: bytes.subarray(start, start + length), whole: bytes.subarray(offset, start + length) }
-    offset = start + length
+    const { tag, start, end } = derSpan(bytes, offset)
+    elements.push({ tag, content: bytes.subarray(start, end), whole: bytes.subarray(offset, end) })
+    offset = end
   }
+  return elements
 }
 
 /** @throws {RangeError} The element is missing or has another tag. */

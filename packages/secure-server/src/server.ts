@@ -130,7 +130,8 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     server.on('connect', (request, stream) => requests.refuseConnect(request, stream))
     server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
       if (byStream.has(stream)) return requests.refuseUnparsed(stream, error)
-      refused('handshake', addressKey((stream as Socket).remoteAddress), error.code)
+      // ECONNRESET: the client went away, as probes of the port do, or was evicted, which was told then.
+      if (error.code !== 'ECONNRESET') refused('handshake', addressKey((stream as Socket).remoteAddress), error.code)
       stream.destroy()
     })
     server.on('timeout', (stream: Socket) => {

@@ -139,6 +139,27 @@ describe('HTTP hygiene', () => {
     expect(answers.match(/HTTP\/1\.1 200 OK/g)).to.have.length(2)
   })
 
+  for (const [what, second] of [
+    ['garbage', 'garbage\r\n\r\n'],
+    ['an ambiguous request', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ] as const)
+    it(`does not answer ${what} in the place of the request before it`, async () => {
+      const answers = await server.exchange(`GET /first HTTP/1.1\r\nHost: a\r\n\r\n${second}`, SMUGGLED)
+
+      expect(answers)
+        .to.match(/^HTTP\/1\.1 200 OK/)
+        .and.match(/served$/)
+      expect(answers.match(/HTTP\/1\.1 /g)).to.have.length(1)
+      expect(served).to.deep.equal(['/first'])
+    })
+
+  it('acts on nothing that follows the last answer of a connection', async () => {
+    const answers = await server.exchange(`GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n${SMUGGLED}`)
+
+    expect(served).to.deep.equal(['/last'])
+    expect(answers.match(/HTTP\/1\.1 /g)).to.have.length(1)
+  })
+
   it('names the methods it serves in a 405, and passes those on', async () => {
     const { status, headers } = await server.send('/', { method: 'PROPFIND' })
 

@@ -40,6 +40,25 @@ export type ServerEvent =
   | { readonly type: 'stopping'; readonly graceSeconds: number }
   | { readonly type: 'stopped'; readonly cutConnections: number }
 
+/** Every type of event with its meaning. README.md has the table; a test keeps the two equal. */
+export const EVENTS = {
+  listening: 'Connections are accepted',
+  'certificate.loaded': 'A certificate is served from now on, at the start and after each change of its files',
+  'certificate.refused': 'New certificate or key files are bad; the old ones keep serving',
+  'certificate.expiring': 'The certificate ends within 30 days, or has ended; once a day',
+  'trust.loaded': 'CA and CRL files are in use from now on, at the start and after each change',
+  'trust.refused': 'New CA or CRL files are bad; the old ones stay in use',
+  'crl.missing': 'An authority has no CRL, so its clients are refused; once a day',
+  'crl.expiring': 'A CRL ends within `crlWarningDays`; once a day',
+  'crl.stale': 'A CRL is past its nextUpdate, so clients are refused; once a day',
+  'client.refused': 'A client certificate is refused, at the handshake or later; `code` says why',
+  'connection.refused': 'A connection is refused or closed before its time; `reason` says why',
+  'request.refused': 'A request is answered by the server instead of the listener; `reason` says why',
+  'listener.failed': 'The listener threw or rejected; the client got 500',
+  stopping: '`stop` was called',
+  stopped: 'Every connection is closed; `cutConnections` had a request that was not answered',
+} as const satisfies Record<ServerEvent['type'], string>
+
 /** Which certificate was refused: enough to find it again, bounded and free of control characters. */
 export interface ClientCertificateSummary {
   readonly subject: string
@@ -56,21 +75,25 @@ export interface ClientCertificateSummary {
  */
 export type ConnectionRefusal = 'total' | 'address' | 'evicted' | 'handshake' | 'stalled' | 'accept'
 
-/** Why a request was refused before, or instead of, the listener's answer. */
-export type RefusalReason =
-  | 'malformed'
-  | 'framing'
-  | 'host'
-  | 'target'
-  | 'duplicate-header'
-  | 'method'
-  | 'timeout'
-  | 'headers-too-large'
-  | 'body-too-large'
-  | 'expectation'
-  | 'rate'
-  | 'busy'
-  | 'proxy'
-  | 'certificate-missing'
-  | 'certificate-refused'
-  | 'listener-failed'
+/** Why a request was refused before, or instead of, the listener's answer. README.md has the table. */
+export const REFUSAL_REASONS = {
+  malformed: { status: 400, meaning: 'It is no HTTP/1.1' },
+  framing: { status: 400, meaning: 'Its length is ambiguous or impossible; an unknown transfer coding is a 501' },
+  host: { status: 400, meaning: '`Host` is missing or no host name' },
+  target: { status: 400, meaning: 'Its target is not a path' },
+  'duplicate-header': { status: 400, meaning: 'A header that may come once came twice' },
+  method: { status: 405, meaning: 'Its method is not served here; `Allow` names those that are' },
+  timeout: { status: 408, meaning: 'It was not complete in time' },
+  'body-too-large': { status: 413, meaning: 'Its body is longer than `bodyBytes`' },
+  expectation: { status: 417, meaning: '`Expect` is not `100-continue`' },
+  proxy: { status: 421, meaning: 'It did not come over https through the ingress' },
+  rate: { status: 429, meaning: 'Its address sent more than `requestsPerSecondPerAddress`; see `Retry-After`' },
+  'headers-too-large': { status: 431, meaning: 'Its headers are larger than `headerBytes` or more than `headerCount`' },
+  'certificate-refused': { status: 495, meaning: 'The client certificate is refused (`respond` only)' },
+  'certificate-missing': { status: 496, meaning: 'There is no client certificate (`respond` only)' },
+  'listener-failed': { status: 500, meaning: 'The listener threw or rejected' },
+  busy: { status: 503, meaning: '`concurrentRequests` are being answered; see `Retry-After`' },
+} as const
+
+/** See `REFUSAL_REASONS`. */
+export type RefusalReason = keyof typeof REFUSAL_REASONS

@@ -1,7 +1,14 @@
 /** The public names, nothing else. */
 export type { ClientCertificatePolicy } from './client-certificates.ts'
 export { ERRORS, type ErrorCode, SecureServerError } from './errors.ts'
-export type { ClientCertificateSummary, ConnectionRefusal, RefusalReason, ServerEvent } from './events.ts'
+export {
+  type ClientCertificateSummary,
+  type ConnectionRefusal,
+  EVENTS,
+  REFUSAL_REASONS,
+  type RefusalReason,
+  type ServerEvent,
+} from './events.ts'
 export { METHODS } from './hygiene.ts'
 export { LIMITS, type Limits } from './limits.ts'
 export { SECURITY_HEADERS } from './messages.ts'

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
-import { startServer } from '../src/index.ts'
+import { type ServerOptions, startServer } from '../src/index.ts'
 import { Authority, PemFolder } from './pki.ts'
 
 describe('startServer', () => {
@@ -22,5 +22,22 @@ describe('startServer', () => {
     expect(answer.statusCode).to.equal(200)
     expect(await text(answer)).to.equal('hello')
     expect(answer.headers['cache-control']).to.equal('no-store')
+  })
+
+  it('has options whose mistakes the compiler finds', () => {
+    const tls = { certFile: 'cert.pem', keyFile: 'key.pem' }
+    const mistakes: ServerOptions[] = [
+      // @ts-expect-error a port is required
+      { tls },
+      // @ts-expect-error TLS 1.1 is not to be had
+      { port: 0, tls: { ...tls, minVersion: 'TLSv1.1' } },
+      // @ts-expect-error a limit has its unit in its name
+      { port: 0, tls, limits: { idle: 10 } },
+      // @ts-expect-error there are two modes
+      { port: 0, tls: { ...tls, clientCertificates: { caFiles: ['ca.pem'], mode: 'optional' } } },
+      // @ts-expect-error authorities are given, never assumed
+      { port: 0, tls: { ...tls, clientCertificates: { mode: 'strict' } } },
+    ]
+    expect(mistakes).to.have.length(5)
   })
 })

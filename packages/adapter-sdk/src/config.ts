@@ -1,7 +1,8 @@
 /** The environment, read once. Nothing else in the package reads `process.env`. */
+import { LIMITS, type Limits } from '@formbuilder/secure-server'
 import { AdapterError } from './errors.ts'
 import { type Keyring, parseKeyring } from './protocol/keyring.ts'
-import { choice, integer, list, readSettings, required, text, type Values } from './settings.ts'
+import { choice, integer, list, readSettings, required, type Setting, text, type Values } from './settings.ts'
 
 /** Every setting of an adapter: the table in README.md is checked against this one. */
 export const SETTINGS = {
@@ -107,7 +108,27 @@ export const SETTINGS = {
   METRICS_AUTH_PASSWORD: text('Password for `/metrics`', { secret: true }),
 }
 
+/** Every bound of the HTTPS server: `requestsPerSecondPerAddress` is `SERVER_REQUESTS_PER_SECOND_PER_ADDRESS`. */
+export const SERVER_SETTINGS: Readonly<Record<string, Setting<number>>> = Object.fromEntries(
+  Object.entries(LIMITS)
+    .filter(([name]) => name !== 'bodyBytes') // BODY_LIMIT_BYTES, because more than the server keeps to it
+    .map(([name, { value, min, max, meaning }]) => [
+      serverSetting(name),
+      integer(meaning, { default: value, min: Math.ceil(min), max, ...unitOf(name) }),
+    ]),
+)
+
+function serverSetting(limit: string): string {
+  return `SERVER_${limit.replace(/[A-Z]/g, '_$&').toUpperCase()}`
+}
+
+function unitOf(limit: string): { unit?: string } {
+  const unit = /(Seconds|Bytes)$/.exec(limit)?.[1]
+  return unit === undefined ? {} : { unit: unit.toLowerCase() }
+}
+
 export type Config = Values<typeof SETTINGS> & {
+  readonly serverLimits: Partial<Limits>
   /** Keys by form. */
   readonly keyrings: Readonly<Record<string, Keyring>>
 }
@@ -124,8 +145,9 @@ export function loadConfig(
   also: readonly string[] = [],
 ): Config {
   const { values, problems } = readSettings(SETTINGS, environment)
+  const server = readSettings(SERVER_SETTINGS, environment)
   const keyrings: Record<string, Keyring> = {}
-  const all = [...also, ...problems, ...together(values)]
+  const all = [...also, ...problems, ...server.problems, ...together(values)]
   for (const form of forms) {
     const keyring = readKeyring(environment, form)
     if ('problem' in keyring) all.push(keyring.problem)
@@ -138,7 +160,11 @@ export function loadConfig(
       `${found.length} setting${found.length === 1 ? '' : 's'} to put right:\n- ${found.join('\n- ')}`,
     )
   }
-  return { ...values, keyrings }
+  const limits = Object.keys(LIMITS).flatMap((name) => {
+    const value = server.values[serverSetting(name)]
+    return value === undefined ? [] : [[name, value]]
+  })
+  return { ...values, keyrings, serverLimits: Object.fromEntries(limits) }
 }
 
 /** `JWE_SHARED_KEY__COMPLAINT` for the form `complaint`: what stands after the two underscores. */

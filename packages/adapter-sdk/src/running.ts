@@ -135,7 +135,7 @@ function serverOptions(config: Config, emit: Emit): ServerOptions {
     ...(certFile !== undefined && keyFile !== undefined
       ? { tls: { certFile, keyFile } }
       : { trustProxy: config.TRUST_PROXY }),
-    limits: { bodyBytes: config.BODY_LIMIT_BYTES },
+    limits: { ...config.serverLimits, bodyBytes: config.BODY_LIMIT_BYTES },
     onEvent: (server) => emit({ event: 'server', server }),
   }
 }

@@ -34,8 +34,11 @@ export function spawnAdapter(environment: Readonly<Record<string, string>>): Ada
 
 /** Waits until the adapter takes submissions; throws what it printed when it ends before. */
 export async function ready({ child, ended }: AdapterProcess, http: AxiosInstance): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`the adapter ended: ${(await ended).output}`)
+  // Less than a test may take, so that what is wrong is told by what the process printed.
+  for (const deadline = Date.now() + 50_000; ; ) {
+    if (Date.now() > deadline) child.kill('SIGKILL')
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the adapter ended: ${(await ended).output}`)
     const answer = await http.get('/readiness').catch(() => undefined)
     if (answer?.status === 200) return
     await elapsed(50)

@@ -86,7 +86,9 @@ export function createOptics(
     }
   }
 
-  return { timeZone, createCase, ...(duplicateCheck === 'external-id' && { findCase }) }
+  // A token and a case, each connected, answered and read within the time allowed; the SDK allows an hour at most.
+  const attemptSeconds = Math.min(3600, Math.max(300, 5 * timeoutSeconds))
+  return { timeZone, attemptSeconds, createCase, ...(duplicateCheck === 'external-id' && { findCase }) }
 }
 
 function isUnauthorised({ status }: OpticsAnswer): boolean {
@@ -114,15 +116,15 @@ function unanswered({ written, how, message }: ExchangeFailed): Error {
 }
 
 /**
- * A case that was asked for and is there. Several can share an ExternalId; all are named.
- * An answer that names none, an empty one above all, is not taken for a case: it would end the submission.
+ * A case that was asked for and is there: 200 says so, and the shape of the body is not documented. Several cases can share an
+ * ExternalId; all are named. An empty answer (a wrong database gets one) or a page (of a proxy, of maintenance) is not
+ * taken for a case: that would end the submission.
  */
 function found(text: string, answer: OpticsAnswer, failed: (what: string) => Error): Outcome {
+  if (/^[\s[\]{}"]*$/.test(text)) throw failed('was answered with 200 and nothing')
+  if (isPage(answer.header('content-type'), text)) throw failed('was answered with 200 and a page')
   const references = caseIds(text)
-  if (references.length > 0) return { reference: references.join(', ') }
-  // The shape of the answer is not documented. A number in something that is no page is taken for the case.
-  if (/\d/.test(text) && !isPage(answer.header('content-type'), text)) return {}
-  throw failed('was answered with 200, but names no case')
+  return references.length === 0 ? {} : { reference: references.join(', ') }
 }
 
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

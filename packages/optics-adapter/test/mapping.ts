@@ -44,6 +44,7 @@ export async function map(
   const bodies: string[] = []
   const optics: CaseSystem = {
     timeZone: options.timeZone ?? 'UTC',
+    attemptSeconds: 300,
     async createCase(body) {
       bodies.push(body.toString('utf8'))
       return {}

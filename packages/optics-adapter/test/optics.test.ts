@@ -70,6 +70,12 @@ describe('making a case', () => {
     )
   })
 
+  it('may take longer as a whole when Optics may', () => {
+    const seconds = (timeoutSeconds: number) => client('https://uat.icasework.com', { timeoutSeconds }).attemptSeconds
+
+    expect([1, 60, 120, 600].map(seconds)).to.deep.equal([300, 300, 600, 3000])
+  })
+
   const kinds: readonly (readonly [FailureKind, unknown, number])[] = [
     ['too-many-requests', 'retry ERR_OPTICS_BUSY', 0],
     ['reset', 'uncertain ERR_OPTICS_BROKEN_OFF', 0],
@@ -240,21 +246,6 @@ describe('a connection that is never established', () => {
 })
 
 describe('an answer of Optics', () => {
-  /** Answers each request for a token, and createcase as told. */
-  async function answering(answer: { status: number; headers?: Record<string, string>; body: string }) {
-    const server: Server = createServer((request, response) => {
-      request.resume()
-      if (request.url?.startsWith('/token')) return response.end('{"access_token":"token","expires_in":3600}')
-      response.writeHead(answer.status, answer.headers)
-      response.end(answer.body)
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return {
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
-    }
-  }
-
   it('never brings its page or what is odd in its headers into a message', async () => {
     await using server = await answering({
       status: 400,
@@ -345,6 +336,23 @@ describe('looking a case up', () => {
     expect(await optics.findCase?.(SUBMISSION_ID, going)).to.deep.equal({ reference: '492233, 492234' })
   })
 
+  for (const [body, outcome] of [
+    ['{"getcaseattributeresponse":{"CaseId":"7"}}', { reference: '7' }],
+    ['[{"CaseId":7},{"CaseId":8}]', { reference: '7, 8' }],
+    ['<getcaseattributeresponse><value>7</value></getcaseattributeresponse>', {}],
+    ['"7"', {}],
+    ['[]', 'retry ERR_OPTICS_LOOKUP_FAILED'],
+    ['{"getcaseattributeresponse', {}],
+    [' <!DOCTYPE html><p>7', 'retry ERR_OPTICS_LOOKUP_FAILED'],
+  ] as const)
+    it(`reads what it gets with 200: ${body}`, async () => {
+      await using server = await answering({ status: 200, body })
+
+      expect(await ending(client(server.url).findCase?.(SUBMISSION_ID, going) ?? Promise.resolve())).to.deep.equal(
+        outcome,
+      )
+    })
+
   for (const kind of [
     'status',
     'html',
@@ -367,3 +375,18 @@ describe('looking a case up', () => {
       )
     })
 })
+
+/** Answers each request for a token, and any other as told. */
+async function answering(answer: { status: number; headers?: Record<string, string>; body: string }) {
+  const server: Server = createServer((request, response) => {
+    request.resume()
+    if (request.url?.startsWith('/token')) return response.end('{"access_token":"token","expires_in":3600}')
+    response.writeHead(answer.status, answer.headers)
+    response.end(answer.body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  }
+}

@@ -23,6 +23,8 @@ export interface Mapping<Known extends Answers> {
 export interface CaseSystem {
   /** IANA time zone of the day of receipt. */
   readonly timeZone: string
+  /** Time that an attempt may need when Optics is slow, in seconds. */
+  readonly attemptSeconds: number
   /** Makes the case, and sends that request once. */
   createCase(body: Buffer, step: Step): Promise<Outcome>
   /** Looks a case up by the submissionId that was sent as its ExternalId. Absent: it is not sent. */
@@ -45,6 +47,7 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
     aliases: [`${mapping.path}.json`],
     answers: mapping.answers,
     repeatable: 'until-acting',
+    timeoutSeconds: optics.attemptSeconds,
     async handle({ submissionId, submissionAnswers }, context) {
       const { receivedAt, attachments, signal } = context
       // What the mapping's own schema returned; the compiler cannot see through the generic schema.

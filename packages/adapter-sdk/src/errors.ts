@@ -102,6 +102,7 @@ export const ERRORS = {
   ERR_STATE_CONFLICT: { status: 409, meaning: 'The submission is not in a state that allows this' },
 
   ERR_ENDPOINT_REFUSED: { meaning: 'Submitter: a submission may not be sent to this endpoint' },
+  ERR_ENDPOINT_UNPROVEN: { meaning: 'Submitter: the endpoint did not prove that it holds the key' },
   ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, and did not accept' },
   ERR_RECEIVER_UNREACHABLE: { meaning: 'Submitter: no answer from the receiver' },
 } as const satisfies Record<string, { status?: number; meaning: string }>

@@ -8,6 +8,14 @@ export {
   createHexDecoder,
   encryptAttachment,
 } from './attachment.ts'
+export {
+  answerChallenge,
+  type Challenge,
+  createChallenge,
+  type EndpointProof,
+  parseChallenge,
+  verifyAnswer,
+} from './challenge.ts'
 export type { ContentEncryption } from './compact.ts'
 export { JSON_LIMITS, type JsonLimits } from './json.ts'
 export { type Decrypted, decryptCompact, encryptCompact } from './jwe.ts'

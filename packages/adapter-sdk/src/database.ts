@@ -18,6 +18,9 @@ export interface Database extends Queryable {
 /** Name of the schema with our tables. pg-boss has its own beside it. */
 export const SCHEMA = 'formbuilder'
 
+/** Name of the schema with captured files, where they are kept in the database. */
+export const FILE_SCHEMA = 'formbuilder_files'
+
 /** What pg-boss needs of a database: one function. */
 export function bossDatabase(queryable: Queryable): {
   executeSql(text: string, values?: unknown[]): Promise<{ rows: object[] }>

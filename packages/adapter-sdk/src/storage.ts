@@ -4,7 +4,7 @@ import { directoryStore } from './attachment-directory.ts'
 import type { AttachmentStore } from './attachment-store.ts'
 import { attachmentTables, tableStore } from './attachment-table.ts'
 import type { Config } from './config.ts'
-import { type Database, SCHEMA } from './database.ts'
+import { type Database, FILE_SCHEMA } from './database.ts'
 import { openEmbedded } from './embedded.ts'
 import type { Emit } from './events.ts'
 import { openPostgres } from './postgres.ts'
@@ -27,6 +27,6 @@ export async function openStorage(
     return { database: await openEmbedded(folder), files: directoryStore(join(folder, 'attachments')) }
   }
   const database = await openPostgres(config.DATABASE_URL, emit, config.DATABASE_CONNECTIONS)
-  await database.query(attachmentTables(SCHEMA))
-  return { database, files: tableStore(database.pool, SCHEMA) }
+  await database.query(attachmentTables(FILE_SCHEMA))
+  return { database, files: tableStore(database.pool, FILE_SCHEMA) }
 }

@@ -19,7 +19,17 @@ export interface LinkOptions {
   readonly limitBytes: number
   /** Time until the answer begins, in seconds. */
   readonly connectTimeoutSeconds: number
+  readonly agent: Agent
   readonly signal: AbortSignal
+}
+
+/** What connects to links. `authorities` (PEM): who may certify them, instead of the system's. */
+export function linkAgent(authorities?: readonly string[]): Agent {
+  // node:https rather than axios: an agent of ours with `lookup` per request is all that is wanted, and there is no
+  // redirect, proxy or decompression to be switched off. A connection per file: none outlives the check of its address.
+  // `rejectUnauthorized` is said aloud so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not reach here.
+  const ca = authorities === undefined ? {} : { ca: [...authorities] }
+  return new Agent({ keepAlive: false, rejectUnauthorized: true, minVersion: 'TLSv1.2', ...ca })
 }
 
 /** The system's resolver: what /etc/hosts and DNS say. */
@@ -40,7 +50,7 @@ export async function openLink(link: string, options: LinkOptions): Promise<Inco
   )
   const url = parseLink(link)
   const addresses = await addressesOf(url, options, connecting.signal)
-  const response = await answer(url, addresses, connecting.signal)
+  const response = await answer(url, addresses, options.agent, connecting.signal)
   try {
     assertAnswer(response, options.limitBytes)
     return response
@@ -88,7 +98,7 @@ async function resolved(hostname: string, resolve: Resolve, signal: AbortSignal)
   }
 }
 
-function answer(url: URL, addresses: LookupAddress[], signal: AbortSignal): Promise<IncomingMessage> {
+function answer(url: URL, addresses: LookupAddress[], agent: Agent, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { agent, lookup: pinned(addresses), maxHeaderSize: HEADER_LIMIT_BYTES })
     const abort = () => outgoing.destroy(signal.reason)
@@ -138,8 +148,3 @@ const refused = (message: string) => new AdapterError('ERR_ATTACHMENT_REFUSED', 
 const timedOut = (message: string) => new AdapterError('ERR_ATTACHMENT_TIMEOUT', message)
 
 const HEADER_LIMIT_BYTES = 16_384
-
-// node:https rather than axios: an agent of ours with `lookup` per request is all that is wanted, and there is no
-// redirect, proxy or decompression to be switched off. A connection per file: none outlives the check of its address.
-// `rejectUnauthorized` is said aloud so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not reach here.
-const agent = new Agent({ keepAlive: false, rejectUnauthorized: true, minVersion: 'TLSv1.2' })

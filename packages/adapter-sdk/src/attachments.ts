@@ -5,7 +5,7 @@ import { pipeline, type Readable } from 'node:stream'
 import { Ciphertext, type Measures } from './attachment-ciphertext.ts'
 import { type AttachmentHosts, DEFAULT_ATTACHMENT_HOSTS, parseAttachmentHosts } from './attachment-hosts.ts'
 import { Budget, type CaptureLimits, DEFAULT_CAPTURE_LIMITS, Slots } from './attachment-limits.ts'
-import { openLink, type Resolve, systemResolve } from './attachment-link.ts'
+import { linkAgent, openLink, type Resolve, systemResolve } from './attachment-link.ts'
 import type { AttachmentStore } from './attachment-store.ts'
 import { deadline, within } from './deadline.ts'
 import { AdapterError, type ErrorCode } from './errors.ts'
@@ -31,6 +31,8 @@ export interface CaptureOptions extends Partial<CaptureLimits> {
   readonly hosts?: AttachmentHosts
   /** Default: the resolver of the system. */
   readonly resolve?: Resolve
+  /** Authorities (PEM) that certify file links, instead of the system's. */
+  readonly authorities?: readonly string[]
 }
 
 /** Captures files. */
@@ -52,7 +54,8 @@ export function isCaptured(file: CapturedFile | MissingFile): file is CapturedFi
 /** Makes the one reader of attachment links of a process: its limits hold for all captures together. */
 export function createCapture(options: CaptureOptions): Capture {
   const hosts = options.hosts ?? parseAttachmentHosts(DEFAULT_ATTACHMENT_HOSTS)
-  const limits = { ...DEFAULT_CAPTURE_LIMITS, resolve: systemResolve, ...options, hosts }
+  const agent = linkAgent(options.authorities)
+  const limits = { ...DEFAULT_CAPTURE_LIMITS, resolve: systemResolve, ...options, hosts, agent }
   const { store } = limits
   const slots = new Slots(limits.inFlight)
 

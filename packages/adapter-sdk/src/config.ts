@@ -153,6 +153,7 @@ export function loadConfig(
     if ('problem' in keyring) all.push(keyring.problem)
     else keyrings[form] = keyring.value
   }
+  all.push(...strayKeys(environment, forms))
   const found = [...new Set(all)]
   if (found.length > 0) {
     throw new AdapterError(
@@ -187,6 +188,18 @@ function readKeyring(environment: Environment, form: string): { value: Keyring }
     if (error instanceof AdapterError) return { problem: `${name}, ${previousName}: ${error.message}` }
     throw error
   }
+}
+
+/** Keys that nobody would read: a form that does not exist, or previous keys without a current one. */
+function strayKeys(environment: Environment, forms: readonly string[]): string[] {
+  const suffixes = forms.map(formSuffix)
+  return Object.keys(environment).flatMap((name) => {
+    const [, kind, suffix = ''] = /^JWE_(SHARED_KEY|PREVIOUS_KEYS)__(.*)$/.exec(name) ?? []
+    if (kind === undefined || !environment[name]) return []
+    if (!suffixes.includes(suffix)) return [`${name} names no form: there are ${suffixes.join(', ')}`]
+    const own = `JWE_SHARED_KEY__${suffix}`
+    return kind === 'PREVIOUS_KEYS' && !environment[own] ? [`${name} needs ${own} beside it`] : []
+  })
 }
 
 /** What can only be seen of several settings at once. */

@@ -1,5 +1,6 @@
 /** One attempt: decrypt, check, hand over, and say what its end means. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { deadline } from './deadline.ts'
 import { AdapterError, PermanentError, UncertainError } from './errors.ts'
 import { errorName } from './events.ts'
 import type { Context, Form, Submission } from './form.ts'
@@ -28,7 +29,15 @@ export interface DeliveryOptions {
 
 /** Runs one attempt and decides, by type alone, what its end means. Never throws. */
 export async function deliver(claim: Claim, form: Form, options: DeliveryOptions): Promise<Ending> {
-  const ending = await attempt(claim, form, options)
+  if (claim.retries > options.retry.limit + 1) {
+    // Only attempts that were lost with their process are counted beyond the limit: whoever ends the process each time
+    // would end it for ever.
+    const reason = `${claim.retries - 1} attempts, the last of which ended with its process`
+    return { outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', reason, uncertain: claim.uncertain }
+  }
+  const ending = await attempt(claim, form, options).catch((error: unknown) =>
+    retry(claim, options, 'ERR_INTERNAL', errorName(error), claim.uncertain),
+  )
   if (ending.outcome !== 'retry' || claim.retries <= options.retry.limit) return ending
   return {
     outcome: 'dead',
@@ -55,10 +64,15 @@ async function attempt(claim: Claim, form: Form, options: DeliveryOptions): Prom
     envelope = parseSubmission(plaintext)
   } catch (error) {
     if (error instanceof AdapterError) return dead(error.code, error.message)
-    return retry(claim, options, 'ERR_INTERNAL', errorName(error), claim.uncertain)
+    throw error
   }
 
-  const validated = await validate(form.answers, envelope)
+  let validated: Awaited<ReturnType<typeof validate>>
+  try {
+    validated = await validate(form.answers, envelope)
+  } catch (error) {
+    return retry(claim, options, errorCode(error), described(error, 'the schema'), claim.uncertain)
+  }
   if ('problem' in validated) return dead('ERR_ANSWERS_INVALID', validated.problem)
   const { submission } = validated
 
@@ -75,10 +89,10 @@ async function run(
   envelope: SubmissionEnvelope,
   submission: Submission,
 ): Promise<Ending> {
-  const limit = new AbortController()
-  const signal = AbortSignal.any([options.signal, limit.signal])
-  const context = tracked(options.context(envelope, signal))
   const timeoutSeconds = form.timeoutSeconds ?? 300
+  const timedOut = () => new AdapterError('ERR_ATTEMPT_TIMEOUT', `the attempt took longer than ${timeoutSeconds} seconds`)
+  using limit = deadline(timeoutSeconds, timedOut, options.signal)
+  const context = tracked(options.context(envelope, limit.signal))
 
   /** Confirms first if that is needed; found: done. Absent: the submission is handled. */
   async function work(): Promise<Ending> {
@@ -86,48 +100,64 @@ async function run(
       context.phase = 'confirming'
       const found = await form.confirm(submission, context)
       if (found !== undefined) return { outcome: 'delivered', reference: found.reference ?? null, confirmed: true }
-      context.phase = 'handling'
     }
+    // Given up while it was asked for: nothing may begin any more.
+    limit.signal.throwIfAborted()
+    context.phase = 'handling'
     const outcome = await form.handle(submission, context)
     return { outcome: 'delivered', reference: outcome?.reference ?? null, confirmed: false }
   }
 
   const working = work().catch((error: unknown) => failure(claim, form, options, context, error))
-  const given = await within(working, timeoutSeconds * 1000)
-  if (given !== undefined) return given
-  limit.abort(new AdapterError('ERR_ATTEMPT_TIMEOUT', `the attempt took longer than ${timeoutSeconds} seconds`))
   // A handler that heeds the signal says itself how far it came.
-  const late = await within(working, ABORT_GRACE_MILLISECONDS)
-  if (late !== undefined) return late
-  const reason = `the handler did not end within ${timeoutSeconds} seconds, nor when it was told to`
+  const ending = await within(working, (timeoutSeconds + ABORT_GRACE_SECONDS) * 1000)
+  if (ending !== undefined) return ending
+  context.isOver = true
   return ended(claim, form, options, context, {
     code: 'ERR_ATTEMPT_TIMEOUT',
-    reason,
+    reason: `the handler did not end within ${timeoutSeconds} seconds, nor when it was told to`,
     unknown: context.mayHaveActed(form),
   })
 }
 
-const ABORT_GRACE_MILLISECONDS = 5_000
+const ABORT_GRACE_SECONDS = 5
 
-type Tracked = Context & { phase: 'handling' | 'confirming'; mayHaveActed(form: Form): boolean }
+type Tracked = Context & {
+  phase: 'before' | 'confirming' | 'handling'
+  isOver: boolean
+  mayHaveActed(form: Form): boolean
+}
 
-/** Remembers whether the handler said that it acts. */
+/** Remembers how far the attempt came. */
 function tracked(context: Context): Tracked {
   let acted = false
-  return {
+  const tracking: Tracked = {
     ...context,
-    phase: 'handling',
+    phase: 'before',
+    isOver: false,
     async acting() {
-      await context.acting()
+      // Before it is on record, not after: an attempt that is ended meanwhile must not call itself harmless.
+      const before = acted
       acted = true
+      try {
+        await context.acting()
+      } catch (error) {
+        acted = before
+        throw error
+      }
+      if (tracking.isOver) throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
     },
-    mayHaveActed: (form) => lossIs(form) === 'uncertain' || (lossIs(form) === 'uncertain-if-acting' && acted),
+    mayHaveActed(form) {
+      if (tracking.phase !== 'handling') return false
+      return lossIs(form) === 'uncertain' || (lossIs(form) === 'uncertain-if-acting' && acted)
+    },
   }
+  return tracking
 }
 
 function failure(claim: Claim, form: Form, options: DeliveryOptions, context: Tracked, error: unknown): Ending {
   if (error instanceof PermanentError) {
-    const uncertain = context.phase === 'confirming'
+    const uncertain = context.phase !== 'handling' && claim.uncertain
     return { outcome: 'dead', code: error.code, reason: error.message, uncertain, reference: error.reference }
   }
   if (error instanceof UncertainError) {
@@ -137,7 +167,8 @@ function failure(claim: Claim, form: Form, options: DeliveryOptions, context: Tr
   return ended(claim, form, options, context, {
     code: errorCode(error),
     reason: error instanceof AdapterError ? error.message : described(error),
-    unknown: false,
+    // What a handler throws when its request was aborted does not say whether the request arrived.
+    unknown: context.signal.aborted && context.mayHaveActed(form),
     delaySeconds: retryAfterSeconds(error),
   })
 }
@@ -152,7 +183,8 @@ interface End {
 }
 
 function ended(claim: Claim, form: Form, options: DeliveryOptions, context: Tracked, end: End): Ending {
-  const uncertain = end.unknown || context.phase === 'confirming'
+  // What was uncertain before stays so until the handler was called again.
+  const uncertain = end.unknown || (context.phase !== 'handling' && claim.uncertain)
   if (uncertain && form.confirm === undefined) {
     return { outcome: 'dead', code: end.code, reason: end.reason, uncertain, reference: end.reference }
   }
@@ -207,9 +239,9 @@ function errorCode(error: unknown): string {
 }
 
 /** A foreign error by name and code only: its message may quote the citizen. */
-function described(error: unknown): string {
-  if (error instanceof Error) return `the handler threw ${errorName(error)}`
-  return `the handler threw a ${typeof error}, not an Error; throw an Error, PermanentError or UncertainError`
+function described(error: unknown, thrower = 'the handler'): string {
+  if (error instanceof Error) return `${thrower} threw ${errorName(error)}`
+  return `${thrower} threw a ${typeof error}, not an Error; throw an Error, PermanentError or UncertainError`
 }
 
 /** An error may carry how long its target wants to be left alone. */

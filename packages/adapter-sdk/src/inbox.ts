@@ -199,16 +199,20 @@ const COLUMNS = 'id, form, submission_id, service_slug, jwe, files, traceparent,
 const RECORDSET = `json_to_recordset($1::text::json) AS r (id uuid, form text, submission_id text, service_slug text,
   jwe text, files jsonb, traceparent text, code text, reason text)`
 
+// W3C Trace Context, section 3.2. A header that is anything else might hold anything.
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+
 function row(id: string, incoming: Incoming): Row {
   const missing = incoming.files.flatMap((file) => ('missing' in file ? [`${file.message} (${file.missing})`] : []))
   return {
     id,
     form: incoming.form,
     submission_id: incoming.submissionId,
-    service_slug: incoming.serviceSlug,
+    // Half of a surrogate pair is a string in JSON and no text in PostgreSQL: one such name would fail its whole batch.
+    service_slug: incoming.serviceSlug.toWellFormed(),
     jwe: incoming.jwe,
     files: incoming.files,
-    traceparent: incoming.traceparent ?? null,
+    traceparent: TRACEPARENT.test(incoming.traceparent ?? '') ? (incoming.traceparent as string) : null,
     code: missing.length > 0 ? 'ERR_ATTACHMENT_MISSING' : null,
     reason: missing.length > 0 ? missing.join('; ') : null,
   }

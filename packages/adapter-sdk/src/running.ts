@@ -1,6 +1,7 @@
 /** Puts the parts together, starts them in order, and stops them in the opposite one. */
 import { type ServerOptions, startServer } from '@formbuilder/secure-server'
 import type Koa from 'koa'
+import type { Logger } from 'pino'
 import type { RunningAdapter, StartOptions } from './adapter.ts'
 import { DEFAULT_ATTACHMENT_HOSTS, parseAttachmentHosts } from './attachment-hosts.ts'
 import { createCapture } from './attachments.ts'
@@ -17,7 +18,7 @@ import { Ledger } from './ledger.ts'
 import { createLog, logEvents } from './log.ts'
 import { ownProcess } from './process.ts'
 import { allowMethods, problems, receiver } from './receiver.ts'
-import { openStorage } from './storage.ts'
+import { openStorage, type Storage } from './storage.ts'
 import { openStore } from './store.ts'
 import { sweep } from './sweep.ts'
 import { Work } from './work.ts'
@@ -31,17 +32,43 @@ export interface RunOptions extends StartOptions {
 }
 
 export async function run(options: RunOptions): Promise<RunningAdapter> {
-  const { forms, app, config } = options
+  const { config } = options
   const log = createLog(config.LOG_LEVEL)
   const sinks: Emit[] = [logEvents(log), ...options.sinks]
   const emit: Emit = (event) => {
-    for (const sink of sinks) sink(event)
+    for (const sink of sinks) {
+      try {
+        sink(event)
+      } catch (error) {
+        // Who looks on must not change what happens: a submission is stored and handed over whatever a listener does.
+        log.error({ event: 'internal.failed', during: event.event, code: errorName(error) }, 'internal.failed')
+      }
+    }
   }
+  const storage = await (options.storage ?? openStorage)(config, emit)
+  const opened = [() => storage.database.close()]
+  try {
+    return await assemble(options, storage, { log, emit, opened })
+  } catch (error) {
+    // The first failure says why; what cannot be closed any more does not matter beside it.
+    for (const close of opened.reverse()) await close().catch(() => undefined)
+    throw error
+  }
+}
+
+async function assemble(
+  options: RunOptions,
+  { database, files }: Storage,
+  { log, emit, opened }: { log: Logger; emit: Emit; opened: (() => Promise<void>)[] },
+): Promise<RunningAdapter> {
+  const { forms, app, config } = options
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
-  const { database, files } = await (options.storage ?? openStorage)(config, emit)
-  const store = await openStore(database, [...forms.keys()], { supervise: isWorker, emit })
+  // The embedded store has one process: its work is lost with it, and found again at the next start.
+  const supervise = isWorker && database.kind === 'postgres'
+  const store = await openStore(database, [...forms.keys()], { supervise, emit })
+  opened[0] = () => store.close()
   const inbox = new Inbox(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit)
   const work = new Work(store)
@@ -52,6 +79,7 @@ export async function run(options: RunOptions): Promise<RunningAdapter> {
     totalLimitBytes: config.ATTACHMENT_TOTAL_BYTES,
     limitCount: config.ATTACHMENT_LIMIT_COUNT,
     timeoutSeconds: config.ATTACHMENT_TIMEOUT_SECONDS,
+    ...(options.attachmentAuthorities === undefined ? {} : { authorities: options.attachmentAuthorities }),
   })
   const worker = new Worker({
     database,
@@ -85,8 +113,9 @@ export async function run(options: RunOptions): Promise<RunningAdapter> {
     )
   }
   const server = isWeb ? await startServer(app.callback(), serverOptions(config, emit)) : undefined
+  if (server !== undefined) opened.push(async () => void (await server.stop({ graceSeconds: 0 })))
   if (isWorker) {
-    if (database.kind === 'embedded') await work.releaseAll()
+    if (database.kind === 'embedded') await work.releaseLost()
     await worker.start()
   }
   const sweeping = isWorker

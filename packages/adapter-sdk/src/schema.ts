@@ -13,7 +13,8 @@ export async function migrate(database: Database): Promise<void> {
     const [row] = await transaction.query<{ version: number }>(`SELECT version FROM ${SCHEMA}.version`)
     for (const migration of MIGRATIONS.slice(row?.version ?? 0)) await transaction.query(migration)
     if (row === undefined) await transaction.query(`INSERT INTO ${SCHEMA}.version VALUES ($1)`, [MIGRATIONS.length])
-    else await transaction.query(`UPDATE ${SCHEMA}.version SET version = $1`, [MIGRATIONS.length])
+    // While a new version is rolled out, processes of the old one start on its tables: they must not turn the number back.
+    else await transaction.query(`UPDATE ${SCHEMA}.version SET version = $1 WHERE version < $1`, [MIGRATIONS.length])
   })
 }
 

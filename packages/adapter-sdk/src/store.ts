@@ -31,15 +31,13 @@ export async function openStore(
     monitorVacuum: false,
   })
   boss.on('error', (error) => options.emit({ event: 'inbox.failed', during: 'supervision', code: errorName(error) }))
-  await boss.start()
-  await migrate(database)
-  for (const form of forms) {
-    await boss.createQueue(form, QUEUE)
-    // createQueue leaves an existing queue's options alone; updateQueue makes new settings take hold.
-    await boss.updateQueue(form, QUEUE)
-    // A queue that pg-boss does not know yet is looked up outside of the transaction that needs it: with the one
-    // connection of the embedded store that would wait for itself.
-    await boss.findJobs(form, { id: NOBODY })
+  try {
+    await boss.start()
+    await migrate(database)
+    for (const form of forms) await openQueue(boss, form)
+  } catch (error) {
+    await boss.stop({ graceful: false, close: false })
+    throw error
   }
   return {
     database,
@@ -49,6 +47,15 @@ export async function openStore(
       await database.close()
     },
   }
+}
+
+async function openQueue(boss: PgBoss, form: string): Promise<void> {
+  await boss.createQueue(form, QUEUE)
+  // createQueue leaves an existing queue's options alone; updateQueue makes new settings take hold.
+  await boss.updateQueue(form, QUEUE)
+  // A queue that pg-boss does not know yet is looked up outside of the transaction that needs it: with the one
+  // connection of the embedded store that would wait for itself.
+  await boss.findJobs(form, { id: NOBODY })
 }
 
 /** One entry in a queue. The submission itself is not in it: pg-boss copies an entry on every failure. */

@@ -9,7 +9,7 @@ export interface SweepOptions {
   readonly files: AttachmentStore
   /** Files and answers, after the submission was delivered or discarded, in days. */
   readonly attachmentKeepDays: number
-  /** The submission's id and end, in days. A dead letter is never removed: it is counted. */
+  /** The submission's id and end, in days, or as long as its files. A dead letter is never removed: it is counted. */
   readonly keepDays: number
   readonly emit: Emit
   readonly now?: () => Date
@@ -45,7 +45,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
 
   const forgotten = await database.query(
     `DELETE FROM ${SCHEMA}.submission WHERE state IN ('delivered', 'discarded') AND changed_at < $1 RETURNING id`,
-    [before(options.keepDays)],
+    [before(Math.max(options.keepDays, options.attachmentKeepDays))],
   )
   await database.query(`DELETE FROM ${SCHEMA}.delivery WHERE changed_at < $1`, [before(options.keepDays)])
   const [dead] = await database.query<{ count: number }>(

@@ -81,11 +81,13 @@ export class Work {
   /**
    * Records, durably, that the case system may act from here on.
    * @throws {AdapterError} ERR_ATTEMPT_LOST: the attempt was given to another process meanwhile; nothing may be sent.
+   * ERR_INBOX_UNAVAILABLE: it cannot be recorded; nothing may be sent either.
    */
   async acting(claim: Claim): Promise<void> {
-    if (!(await this.#acting.add(claim))) {
-      throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
-    }
+    const isOurs = await this.#acting.add(claim).catch((cause: unknown) => {
+      throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
+    })
+    if (!isOurs) throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
   }
 
   /** Ends an attempt. An attempt that was given to another process meanwhile changes nothing, unless it succeeded. */
@@ -93,22 +95,37 @@ export class Work {
     await this.#settle.add({ claim, ending })
   }
 
-  /** Tells that these are still being worked on. */
-  async heartbeat(claims: readonly Claim[]): Promise<void> {
-    for (const [form, each] of Map.groupBy(claims, (claim) => claim.form)) {
+  /** Tells that these are still being worked on; returns those that were given to another process meanwhile. */
+  async heartbeat(claims: readonly Claim[]): Promise<Claim[]> {
+    const open = await this.#store.database.query<Attempt>(
+      `SELECT a.submission AS id, number AS attempt FROM ${SCHEMA}.attempt a JOIN ${SCHEMA}.submission s ON s.id = a.submission
+         JOIN ${ATTEMPTS} ON a.submission = c.id AND number = c.attempt
+       WHERE ended_at IS NULL AND state = 'waiting'`,
+      [attempts(claims)],
+    )
+    const ours = new Set(open.map(keyOf))
+    // An entry is touched by its holder only: another's sign of life would hide that the holder is dead.
+    const held = claims.filter((claim) => ours.has(keyOf(claim)))
+    for (const [form, each] of Map.groupBy(held, (claim) => claim.form)) {
       await this.#store.boss.touch(
         form,
         each.map(({ id }) => id),
       )
     }
+    return claims.filter((claim) => !ours.has(keyOf(claim)))
   }
 
-  /** Embedded store, at the start: what is still marked as running was left by a process that is gone. */
-  async releaseAll(): Promise<void> {
-    const open = await this.#store.database.query<{ id: string; form: string }>(
-      `SELECT s.id, s.form FROM ${SCHEMA}.submission s JOIN ${SCHEMA}.attempt a ON a.submission = s.id
+  /**
+   * Embedded store, which has one process: what is marked as running there, and does not run here (`running`), was left
+   * by a process that is gone, or by a claim that failed after its commit.
+   */
+  async releaseLost(running: readonly Claim[] = []): Promise<void> {
+    const marked = await this.#store.database.query<Attempt & { form: string }>(
+      `SELECT s.id, s.form, a.number AS attempt FROM ${SCHEMA}.submission s JOIN ${SCHEMA}.attempt a ON a.submission = s.id
        WHERE s.state = 'waiting' AND a.ended_at IS NULL`,
     )
+    const ours = new Set(running.map(keyOf))
+    const open = marked.filter((attempt) => !ours.has(keyOf(attempt)))
     for (const [form, each] of Map.groupBy(open, (row) => row.form)) {
       await this.#store.boss.fail(
         form,
@@ -122,30 +139,32 @@ export class Work {
   }
 
   async #mark(claims: readonly Claim[]): Promise<boolean[]> {
-    const rows = await this.#store.database.query<{ submission: string }>(
-      `UPDATE ${SCHEMA}.attempt SET acting_at = now() FROM json_to_recordset($1::text::json) AS c (id uuid, attempt int)
-       WHERE submission = c.id AND number = c.attempt AND ended_at IS NULL RETURNING submission`,
-      [JSON.stringify(claims.map(({ id, attempt }) => ({ id, attempt })))],
+    // The submission is looked at too: a late success of an earlier attempt may have ended it meanwhile.
+    const rows = await this.#store.database.query<Attempt>(
+      `UPDATE ${SCHEMA}.attempt SET acting_at = now() FROM ${ATTEMPTS} JOIN ${SCHEMA}.submission s ON s.id = c.id
+       WHERE submission = c.id AND number = c.attempt AND ended_at IS NULL AND s.state = 'waiting'
+       RETURNING submission AS id, number AS attempt`,
+      [attempts(claims)],
     )
-    const marked = new Set(rows.map(({ submission }) => submission))
-    return claims.map(({ id }) => marked.has(id))
+    const marked = new Set(rows.map(keyOf))
+    return claims.map((claim) => marked.has(keyOf(claim)))
   }
 
   async #end(items: readonly Settled[]): Promise<undefined[]> {
     await this.#store.database.transaction(async (transaction) => {
-      const input = JSON.stringify(items.map(settledRow))
-      const open = await transaction.query<{ id: string }>(END_ATTEMPTS, [input])
-      const ours = new Set(open.map(({ id }) => id))
-      const done = await transaction.query<{ state: string }>(END_SUBMISSIONS, [input, [...ours]])
-      const delivered = done.filter(({ state }) => state === 'delivered').length
+      const open = await transaction.query<Attempt>(END_ATTEMPTS, [JSON.stringify(items.map(settledRow))])
+      const counted = thatCount(items, new Set(open.map(keyOf)))
+      const changed = await transaction.query<{ id: string; state: string }>(END_SUBMISSIONS, [
+        JSON.stringify(counted.map(settledRow)),
+      ])
+      const delivered = changed.filter(({ state }) => state === 'delivered').length
       if (delivered > 0) await transaction.query(TALLY, [SLOT, delivered])
-      const ended = items.filter(({ claim, ending }) => ours.has(claim.id) || ending.outcome === 'delivered')
-      await this.#requeue(transaction, ended)
+      await this.#requeue(transaction, counted, new Set(changed.map(({ id }) => id)))
     })
     return items.map(() => undefined)
   }
 
-  async #requeue(transaction: Queryable, ended: readonly Settled[]): Promise<void> {
+  async #requeue(transaction: Queryable, ended: readonly Settled[], changed: ReadonlySet<string>): Promise<void> {
     const db = bossDatabase(transaction)
     for (const [form, each] of Map.groupBy(ended, ({ claim }) => claim.form)) {
       await this.#store.boss.deleteJob(
@@ -154,7 +173,7 @@ export class Work {
         { db },
       )
       const again = each.flatMap(({ claim, ending }) =>
-        ending.outcome === 'retry' ? [queueEntry(claim.id, ending.delaySeconds)] : [],
+        ending.outcome === 'retry' && changed.has(claim.id) ? [queueEntry(claim.id, ending.delaySeconds)] : [],
       )
       if (again.length > 0) await this.#store.boss.insert(form, again, { db })
     }
@@ -166,6 +185,27 @@ interface Settled {
   readonly ending: Ending
 }
 
+/** One attempt of one submission: there may be several at once, when one was given up and goes on all the same. */
+type Attempt = Pick<Claim, 'id' | 'attempt'>
+
+const keyOf = ({ id, attempt }: Attempt) => `${id}/${attempt}`
+
+const ATTEMPTS = 'json_to_recordset($1::text::json) AS c (id uuid, attempt int)'
+
+function attempts(claims: readonly Attempt[]): string {
+  return JSON.stringify(claims.map(({ id, attempt }) => ({ id, attempt })))
+}
+
+/** One ending for each submission: a success, from whichever attempt it comes, or that of the attempt that is open. */
+function thatCount(items: readonly Settled[], open: ReadonlySet<string>): Settled[] {
+  const counted = new Map<string, Settled>()
+  for (const item of items) {
+    const succeeded = item.ending.outcome === 'delivered'
+    if (succeeded || (open.has(keyOf(item.claim)) && !counted.has(item.claim.id))) counted.set(item.claim.id, item)
+  }
+  return [...counted.values()]
+}
+
 function settledRow({ claim, ending }: Settled): object {
   const failed = ending.outcome === 'delivered' ? undefined : ending
   return {
@@ -175,18 +215,27 @@ function settledRow({ claim, ending }: Settled): object {
     state: ending.outcome === 'retry' ? 'waiting' : ending.outcome,
     uncertain: failed?.uncertain ?? false,
     code: failed?.code ?? null,
-    reason: failed?.reason ?? null,
-    reference: ending.reference ?? null,
+    reason: storable(failed?.reason),
+    reference: storable(ending.reference),
     delay_seconds: ending.outcome === 'retry' ? ending.delaySeconds : null,
   }
 }
+
+/** As text of PostgreSQL, which knows no NUL and no half of a pair: what cannot be written down would be tried for ever. */
+function storable(text: string | null | undefined): string | null {
+  if (text === null || text === undefined) return null
+  return String(text).toWellFormed().replaceAll('\0', '').slice(0, MOST_CHARACTERS).toWellFormed()
+}
+
+const MOST_CHARACTERS = 2000
 
 const ENDINGS = `json_to_recordset($1::text::json) AS e (id uuid, number int, outcome text, state text, uncertain boolean,
   code text, reason text, reference text, delay_seconds float8)`
 
 const END_ATTEMPTS = `
   UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = e.outcome, code = e.code, reason = e.reason FROM ${ENDINGS}
-  WHERE submission = e.id AND attempt.number = e.number AND ended_at IS NULL RETURNING e.id`
+  WHERE submission = e.id AND attempt.number = e.number AND ended_at IS NULL
+  RETURNING e.id, e.number AS attempt`
 
 // A success counts even when it comes late, from an attempt that was given up: the case exists.
 const END_SUBMISSIONS = `
@@ -194,10 +243,9 @@ const END_SUBMISSIONS = `
     reference = COALESCE(e.reference, submission.reference), changed_at = now(),
     due_at = now() + e.delay_seconds * interval '1 second'
   FROM ${ENDINGS}
-  WHERE submission.id = e.id AND (
-    (submission.state = 'waiting' AND (e.id = ANY($2::uuid[]) OR e.state = 'delivered'))
-    OR (submission.state = 'dead' AND submission.uncertain AND e.state = 'delivered'))
-  RETURNING e.state`
+  WHERE submission.id = e.id
+    AND (submission.state = 'waiting' OR (submission.state = 'dead' AND e.state = 'delivered'))
+  RETURNING e.id, e.state`
 
 const SLOT = Math.floor(Math.random() * 16)
 

@@ -1,5 +1,6 @@
 /** Takes waiting submissions and runs their attempts, as many at a time as it is told. */
 import type { Database } from './database.ts'
+import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
 import { HEARTBEAT_SECONDS, WAITING_CHANNEL } from './store.ts'
 import type { Claim, Ending, LossIs, Work } from './work.ts'
@@ -10,15 +11,23 @@ export interface WorkerOptions {
   readonly forms: ReadonlyMap<string, LossIs>
   readonly concurrency: number
   readonly emit: Emit
-  /** Runs one attempt; never throws. `signal` aborts when the process cannot wait for it any longer. */
+  /** Runs one attempt; never throws. `signal` aborts when the process cannot wait for it any longer, or has lost it. */
   readonly deliver: (claim: Claim, signal: AbortSignal) => Promise<Ending>
+}
+
+interface Running {
+  readonly claim: Claim
+  readonly abort: AbortController
+  readonly done: Promise<void>
 }
 
 export class Worker {
   readonly #options: WorkerOptions
-  readonly #running = new Map<string, { claim: Claim; done: Promise<void> }>()
-  readonly #giveUp = new AbortController()
+  readonly #running = new Set<Running>()
   #stopping = false
+  /** Whether a claim failed, which may have been written all the same. */
+  #unsure = false
+  #givenUp = false
   #wake: () => void = () => undefined
   #awake = false
   #loop: Promise<void> = Promise.resolve()
@@ -51,12 +60,15 @@ export class Worker {
     this.#stopping = true
     this.wake()
     await this.#listening?.close().catch(() => undefined)
-    await this.#loop
-    const giveUp = setTimeout(() => this.#giveUp.abort(new Error('the process stops')), graceSeconds * 1000)
+    const giveUp = setTimeout(() => {
+      this.#givenUp = true
+      for (const { abort } of this.#running) abort.abort(new Error('the process stops'))
+    }, graceSeconds * 1000)
     const abandon = new Promise<void>((resolve) => {
       setTimeout(resolve, graceSeconds * 1000 + ABANDON_MILLISECONDS).unref()
     })
-    await Promise.race([Promise.all([...this.#running.values()].map(({ done }) => done)), abandon])
+    const ended = this.#loop.then(() => Promise.all([...this.#running].map(({ done }) => done)))
+    await Promise.race([ended, abandon])
     clearTimeout(giveUp)
     clearInterval(this.#heartbeat)
   }
@@ -78,30 +90,41 @@ export class Worker {
   }
 
   async #take(form: string, most: number, lossIs: LossIs): Promise<number> {
+    const { database, work, emit } = this.#options
     try {
-      const claims = await this.#options.work.claim(form, most, lossIs)
+      // The embedded store has nobody else who would see that a claim failed after its commit.
+      if (this.#unsure && database.kind === 'embedded') await work.releaseLost(this.#claims())
+      this.#unsure = false
+      const claims = await work.claim(form, most, lossIs)
       for (const claim of claims) this.#start(claim)
       return claims.length
     } catch (error) {
-      this.#options.emit({ event: 'inbox.failed', during: 'claim', code: errorName(error) })
+      this.#unsure = true
+      emit({ event: 'inbox.failed', during: 'claim', code: errorName(error) })
       return 0
     }
   }
 
   #start(claim: Claim): void {
-    const done = this.#attempt(claim).finally(() => {
-      this.#running.delete(claim.id)
+    const abort = new AbortController()
+    const running: Running = { claim, abort, done: this.#attempt(claim, abort.signal) }
+    this.#running.add(running)
+    void running.done.finally(() => {
+      this.#running.delete(running)
       this.wake()
     })
-    this.#running.set(claim.id, { claim, done })
   }
 
-  async #attempt(claim: Claim): Promise<void> {
+  #claims(): Claim[] {
+    return [...this.#running].map(({ claim }) => claim)
+  }
+
+  async #attempt(claim: Claim, signal: AbortSignal): Promise<void> {
     const { form, submissionId, attempt } = claim
     const { emit, deliver } = this.#options
     emit({ event: 'attempt.started', form, submissionId, attempt })
     const started = performance.now()
-    const ending = await deliver(claim, this.#giveUp.signal)
+    const ending = await deliver(claim, signal)
     const milliseconds = Math.round(performance.now() - started)
     await this.#settle(claim, ending)
     const about = { form, submissionId, attempt }
@@ -123,18 +146,22 @@ export class Worker {
         return await this.#options.work.settle(claim, ending)
       } catch (error) {
         this.#options.emit({ event: 'inbox.failed', during: 'settle', code: errorName(error) })
-        if (this.#giveUp.signal.aborted) return
+        if (this.#givenUp) return
         await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS))
       }
     }
   }
 
   async #beat(): Promise<void> {
-    const claims = [...this.#running.values()].map(({ claim }) => claim)
-    if (claims.length === 0) return
-    await this.#options.work.heartbeat(claims).catch((error: unknown) => {
+    if (this.#running.size === 0) return
+    try {
+      const lost = new Set(await this.#options.work.heartbeat(this.#claims()))
+      for (const { claim, abort } of this.#running) {
+        if (lost.has(claim)) abort.abort(new AdapterError('ERR_ATTEMPT_LOST', 'another process has taken it over'))
+      }
+    } catch (error) {
       this.#options.emit({ event: 'inbox.failed', during: 'heartbeat', code: errorName(error) })
-    })
+    }
   }
 
   /** Until somebody wakes us, or the next poll: retries that fall due notify nobody. */

@@ -5,7 +5,7 @@ import type Koa from 'koa'
 import { type Config, type Environment, loadConfig } from './config.ts'
 import { AdapterError } from './errors.ts'
 import type { AdapterEvent, Emit } from './events.ts'
-import type { Form } from './form.ts'
+import type { Answers, AsSent, Form } from './form.ts'
 import type { Inbox } from './inbox.ts'
 import type { Ledger } from './ledger.ts'
 import { createApp } from './receiver.ts'
@@ -18,8 +18,11 @@ import type { Storage } from './storage.ts'
  * leave the handlers of all the others without their types.
  */
 export type Forms<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> = {
-  readonly [Name in keyof AnswersByForm]: Form<StandardSchemaV1<unknown, AnswersByForm[Name]>>
+  readonly [Name in keyof AnswersByForm]: Form<StandardSchemaV1<unknown, Given<AnswersByForm[Name]>>>
 }
+
+/** Nothing is inferred for a form without a schema: its answers are as sent. */
+type Given<Inferred> = unknown extends Inferred ? Answers<AsSent> : Inferred
 
 export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {
   readonly forms: Forms<AnswersByForm>
@@ -38,6 +41,8 @@ export interface StartOptions {
   readonly onEvent?: (event: AdapterEvent) => void
   /** Authorities (PEM) that attachment links may be certified by, instead of the system's. */
   readonly attachmentAuthorities?: readonly string[]
+  /** Stands between the adapter and each of its forms, from the start on: for tests. */
+  readonly wrap?: (form: Form, name: string) => Form
   /** Opens the store; default by `DATABASE_URL` and `DATA_DIR`. */
   readonly storage?: (config: Config, emit: Emit) => Promise<Storage>
 }
@@ -61,6 +66,8 @@ export interface RunningAdapter {
   readonly inbox: Inbox
   readonly ledger: Ledger
   readonly server: RunningServer | undefined
+  /** Removes what is kept long enough, now instead of within the hour. */
+  sweep(): Promise<void>
   /** Stops accepting, finishes what runs within `STOP_GRACE_SECONDS`, closes the store. Once is enough. */
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -90,7 +97,7 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
 }
 
 /** A form for `createAdapter` in a file of its own, with the types of its schema. */
-export function defineForm<Schema extends StandardSchemaV1>(form: Form<Schema>): Form<Schema> {
+export function defineForm<Schema extends StandardSchemaV1 = AsSent>(form: Form<Schema>): Form<Schema> {
   return form
 }
 

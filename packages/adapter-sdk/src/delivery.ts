@@ -90,7 +90,8 @@ async function run(
   submission: Submission,
 ): Promise<Ending> {
   const timeoutSeconds = form.timeoutSeconds ?? 300
-  const timedOut = () => new AdapterError('ERR_ATTEMPT_TIMEOUT', `the attempt took longer than ${timeoutSeconds} seconds`)
+  const timedOut = () =>
+    new AdapterError('ERR_ATTEMPT_TIMEOUT', `the attempt took longer than ${timeoutSeconds} seconds`)
   using limit = deadline(timeoutSeconds, timedOut, options.signal)
   const context = tracked(options.context(envelope, limit.signal))
 

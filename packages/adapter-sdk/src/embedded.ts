@@ -116,6 +116,8 @@ class Thread {
     const id = ++this.#asked
     return await new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject })
+      // A thread that owes an answer keeps the process alive; one that waits to be asked does not.
+      this.#worker.ref()
       this.#worker.postMessage({ ...request, id })
     })
   }
@@ -132,6 +134,7 @@ class Thread {
     }
     const asked = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
+    if (this.#pending.size === 0) this.#worker.unref()
     if ('rows' in reply) asked?.resolve([...reply.rows])
     else asked?.reject(Object.assign(new Error(reply.error.message), reply.error))
   }

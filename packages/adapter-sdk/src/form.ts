@@ -4,7 +4,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Logger } from 'pino'
 
 /** A kind of submission, as a team declares it. */
-export interface Form<Schema extends StandardSchemaV1 = StandardSchemaV1> {
+export interface Form<Schema extends StandardSchemaV1 = AsSent> {
   /** Path that the sender posts to, from the root: `/v2/complaint`. */
   readonly path: string
   /** Other paths that are answered the same. */
@@ -28,11 +28,11 @@ export interface Form<Schema extends StandardSchemaV1 = StandardSchemaV1> {
   confirm?(submission: Submission<Answers<Schema>>, context: Context): Promise<Outcome | undefined>
 }
 
-/** What the answers of a form are: what its schema returns, or, without one, values that nobody has looked at. */
-export type Answers<Schema extends StandardSchemaV1> =
-  unknown extends StandardSchemaV1.InferOutput<Schema>
-    ? Readonly<Record<string, unknown>>
-    : StandardSchemaV1.InferOutput<Schema>
+/** The schema of a form that has none: the answers are as sent, and nobody has looked at them. */
+export type AsSent = StandardSchemaV1<unknown, Readonly<Record<string, unknown>>>
+
+/** What the answers of a form are: what its schema returns. */
+export type Answers<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>
 
 /** What a handler receives: the submission as sent, its answers as the schema returns them. */
 export interface Submission<Answers = Readonly<Record<string, unknown>>> {

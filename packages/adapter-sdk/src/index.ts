@@ -11,7 +11,7 @@ export {
 export { type Config, type Environment, loadConfig, SETTINGS } from './config.ts'
 export { AdapterError, ERRORS, type ErrorCode, PermanentError, UncertainError } from './errors.ts'
 export type { AdapterEvent } from './events.ts'
-export type { Answers, Attachment, Context, Form, Outcome, Submission } from './form.ts'
+export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } from './form.ts'
 export type { Counts, Entry, Filter, Ledger, Moment, Record as LedgerRecord, State } from './ledger.ts'
 export {
   choice,

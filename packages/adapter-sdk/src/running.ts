@@ -61,7 +61,8 @@ async function assemble(
   { database, files }: Storage,
   { log, emit, opened }: { log: Logger; emit: Emit; opened: (() => Promise<void>)[] },
 ): Promise<RunningAdapter> {
-  const { forms, app, config } = options
+  const { app, config, wrap = (form: Form) => form } = options
+  const forms = new Map([...options.forms].map(([name, form]) => [name, wrap(form, name)]))
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
@@ -79,7 +80,7 @@ async function assemble(
     totalLimitBytes: config.ATTACHMENT_TOTAL_BYTES,
     limitCount: config.ATTACHMENT_LIMIT_COUNT,
     timeoutSeconds: config.ATTACHMENT_TIMEOUT_SECONDS,
-    ...(options.attachmentAuthorities === undefined ? {} : { authorities: options.attachmentAuthorities }),
+    ...(options.attachmentAuthorities !== undefined && { authorities: options.attachmentAuthorities }),
   })
   const worker = new Worker({
     database,
@@ -118,9 +119,8 @@ async function assemble(
     if (database.kind === 'embedded') await work.releaseLost()
     await worker.start()
   }
-  const sweeping = isWorker
-    ? every(SWEEP_MILLISECONDS, () => sweep({ ...sweepOptions(config), store, files, emit }), emit)
-    : undefined
+  const sweepNow = () => sweep({ ...sweepOptions(config), store, files, emit })
+  const sweeping = isWorker ? every(SWEEP_MILLISECONDS, sweepNow, emit) : undefined
   const port = server?.port ?? 0
   emit({ event: 'adapter.started', port, store: database.kind, forms: forms.size })
 
@@ -130,6 +130,7 @@ async function assemble(
     inbox,
     ledger,
     server,
+    sweep: sweepNow,
     stop: () => {
       stopped ??= stop()
       return stopped

@@ -13,18 +13,22 @@ export interface Upload {
   readonly content: Uint8Array
 }
 
+/** Answers GET with files, as S3 does. Its certificate is the kit's: the adapter is told to trust it. */
 export class TestFileStore {
   readonly #server: Server
   readonly #objects = new Map<string, { readonly hexText: string; readonly expiresAt: number }>()
   readonly #now: () => number
   /** Requests answered so far. */
   served = 0
+  /** While true, every request is answered with 503. */
+  isDown = false
 
   private constructor(server: Server, now: () => number) {
     this.#server = server
     this.#now = now
   }
 
+  /** `now` is the clock by which links expire. */
   static async start(certificate: DevelopmentCertificate, now: () => number = Date.now): Promise<TestFileStore> {
     const server = createServer(certificate)
     const store = new TestFileStore(server, now)
@@ -33,7 +37,8 @@ export class TestFileStore {
       // As S3 answers: a link signs one method, and ends; in both cases the answer is 403 with XML.
       const allowed = object !== undefined && request.method === 'GET' && object.expiresAt > store.#now()
       store.served += 1
-      if (allowed) response.writeHead(200, { 'Content-Type': 'binary/octet-stream' }).end(object.hexText)
+      if (store.isDown) response.writeHead(503).end()
+      else if (allowed) response.writeHead(200, { 'Content-Type': 'binary/octet-stream' }).end(object.hexText)
       else
         response.writeHead(403, { 'Content-Type': 'application/xml' }).end('<Error><Code>AccessDenied</Code></Error>')
     })

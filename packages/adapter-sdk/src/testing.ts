@@ -1,45 +1,55 @@
-/** The test kit: an adapter on a free port with a store in memory, and a sender that behaves like the real one. */
-import { randomUUID } from 'node:crypto'
+/** The test kit: an adapter on a free port with a store in memory, and a sender that behaves like the real one. Subpath ./testing. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Adapter, RunningAdapter } from './adapter.ts'
-import { directoryStore } from './attachment-directory.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from './development-certificate.ts'
-import { openEmbedded } from './embedded.ts'
 import type { AdapterEvent } from './events.ts'
+import type { Attachment, Context, Form, Outcome, Submission } from './form.ts'
 import type { Record } from './ledger.ts'
-import { encryptCompact } from './protocol/jwe.ts'
 import { generateKey, type Key, parseKeyring } from './protocol/keyring.ts'
-import type { AttachmentLink } from './protocol/submission.ts'
-import { TestFileStore, type Upload } from './test-file-store.ts'
+import { TestFileStore } from './test-file-store.ts'
+import {
+  ask,
+  compose,
+  type PlainRequest,
+  postAsSender,
+  SENDER_DELIVERIES,
+  type SentAnswer,
+  senderRetrySeconds,
+  type TestAnswer,
+  type TestSubmission,
+} from './test-sender.ts'
+import { age, memoryFiles, openMemoryDatabase, TestClock } from './test-store.ts'
 
 export { type DevelopmentCertificate, makeDevelopmentCertificate } from './development-certificate.ts'
 export { TestFileStore, type Upload } from './test-file-store.ts'
-
-/** A submission as a test writes it; what is left out is made up. */
-export interface TestSubmission {
-  readonly submissionId?: string
-  readonly serviceSlug?: string
-  readonly submissionAnswers?: Readonly<{ [name: string]: unknown }>
-  /** Files, served by the kit's file store with a fresh link in every delivery; or ready-made links. */
-  readonly uploads?: readonly Upload[]
-  readonly attachments?: readonly AttachmentLink[]
-}
-
-/** What the adapter answered. */
-export interface TestAnswer {
-  readonly status: number
-  readonly headers: Readonly<{ [name: string]: string | string[] | undefined }>
-  readonly text: string
-  /** Of a JSON answer. */
-  readonly body: { readonly [name: string]: unknown } | undefined
-}
+export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './test-sender.ts'
 
 export interface TestAdapterOptions {
-  /** Settings over the kit's own. */
+  /** Settings over the kit's own. With `DATABASE_URL` the store is PostgreSQL, and `advance` moves the links only. */
   readonly environment?: Readonly<{ [name: string]: string | undefined }>
+}
+
+/** One run of a handler, as it was given and as it ended. */
+export interface Handled {
+  readonly form: string
+  readonly submission: Submission
+  readonly attempt: number
+  readonly attachments: readonly Attachment[]
+  readonly missingAttachments: Context['missingAttachments']
+  /** What it returned; absent when it threw, or runs still. */
+  readonly outcome?: Outcome
+  /** What it threw. */
+  readonly error?: unknown
+}
+
+/** A stretch of time; its parts add up. */
+export interface Duration {
+  readonly days?: number
+  readonly hours?: number
+  readonly minutes?: number
+  readonly seconds?: number
 }
 
 /** A running adapter under test. Use `await using`, or `stop()` it. */
@@ -50,16 +60,25 @@ export interface TestAdapter extends AsyncDisposable {
   readonly certificate: DevelopmentCertificate
   readonly fileStore: TestFileStore
   readonly events: readonly AdapterEvent[]
-  /** Sends a submission to a form, byte-true as Form Builder does; each call is a delivery of its own with fresh links. */
-  send(path: string, submission: TestSubmission): Promise<TestAnswer>
+  /** Every run of a handler so far. */
+  readonly handled: readonly Handled[]
+  /** Delivers a submission to a form, byte-true as Form Builder does; each call is a delivery of its own with fresh links. */
+  send(path: string, submission?: TestSubmission): Promise<SentAnswer>
+  /**
+   * Delivers a submission as the sender's queue does: again after 6 s, 21 s, 86 s and so on, each time with fresh links,
+   * until the answer is 2xx or it gives up. Nobody waits: the clock is put forward. Returns all answers.
+   */
+  sendUntilAccepted(path: string, submission?: TestSubmission, deliveries?: number): Promise<SentAnswer[]>
+  /** The body of a delivery, to be sent more than once, or changed. */
+  compose(submission?: TestSubmission): Promise<{ readonly submissionId: string; readonly jwe: string }>
   /** Any request. */
-  request(
-    method: string,
-    path: string,
-    options?: { headers?: { [name: string]: string }; body?: string | Buffer },
-  ): Promise<TestAnswer>
-  /** Waits until the submission is delivered, dead or discarded, and returns its record. */
+  request(method: string, path: string, options?: PlainRequest): Promise<TestAnswer>
+  /** Waits until the submission is delivered, dead or discarded, and returns its record. Gives up after 30 seconds. */
   ended(submissionId: string): Promise<Record>
+  /** Waits until so many attempts have ended, or the submission has, and returns its record. Gives up after 30 seconds. */
+  attempted(submissionId: string, attempts?: number): Promise<Record>
+  /** Lets time pass at once: retries fall due, links expire, and what is old enough is swept. */
+  advance(duration: Duration): Promise<void>
   stop(): Promise<void>
 }
 
@@ -70,10 +89,15 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
   const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   writeFileSync(certFile, certificate.cert)
   writeFileSync(keyFile, certificate.key, { mode: 0o600 })
-  const fileStore = await TestFileStore.start(certificate)
+  const clock = new TestClock()
+  const fileStore = await TestFileStore.start(certificate, () => clock.now())
   const sharedKey = options.environment?.['JWE_SHARED_KEY'] ?? generateKey(16)
   const key = parseKeyring(sharedKey).keys[0] as Key
+  const inMemory = options.environment?.['DATABASE_URL'] === undefined
+  const database = inMemory ? await openMemoryDatabase() : undefined
   const events: AdapterEvent[] = []
+  const handled: Handled[] = []
+  const changed = signal()
 
   const running = await adapter.start({
     environment: {
@@ -91,43 +115,62 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       ...options.environment,
     },
     ownsProcess: false,
-    onEvent: (event) => events.push(event),
+    onEvent(event) {
+      events.push(event)
+      changed.fire()
+    },
+    wrap: (form, name) => watched(form, name, handled),
     attachmentAuthorities: [certificate.cert],
-    ...(options.environment?.['DATABASE_URL'] === undefined && {
-      storage: async () => ({
-        database: await openEmbedded(undefined),
-        files: directoryStore(join(folder, 'attachments')),
-      }),
-    }),
+    ...(database !== undefined && { storage: async () => ({ database, files: memoryFiles(clock) }) }),
   })
-  const url = `https://localhost:${running.port}`
+  const target = { port: running.port, ca: certificate.cert }
+
+  /** Looks again whenever something happens, and now and then: what another process did is no event here. */
+  async function until(submissionId: string, done: (record: Record) => boolean): Promise<Record> {
+    const latest = Date.now() + PATIENCE_MILLISECONDS
+    for (;;) {
+      const next = changed.next()
+      const record = await running.ledger.show(submissionId)
+      if (done(record) || hasEnded(record)) return record
+      if (Date.now() > latest) {
+        const why = record.code === null ? '' : `, last ${record.code}: ${record.reason}`
+        throw new Error(`after 30 seconds the submission is ${record.state}, ${record.attempts} attempts${why}`)
+      }
+      await next
+    }
+  }
 
   const test: TestAdapter = {
     running,
-    url,
+    url: `https://localhost:${running.port}`,
     key,
     certificate,
     fileStore,
     events,
-    request: (method, path, sent = {}) => ask(certificate, running.port, method, path, sent),
-    async send(path, submission) {
-      const payload = {
-        serviceSlug: submission.serviceSlug ?? 'test-form',
-        submissionId: submission.submissionId ?? randomUUID(),
-        submissionAnswers: submission.submissionAnswers ?? {},
-        attachments: submission.attachments ?? (submission.uploads ?? []).map((upload) => fileStore.link(upload)),
-      }
-      const body = await encryptCompact(JSON.stringify(payload), key)
-      // libcurl's default for a string body, which is what the real sender claims.
-      const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Accept: '*/*' }
-      return await test.request('POST', path, { headers, body })
+    handled,
+    request: (method, path, plain) => ask(target, method, path, plain),
+    compose: (submission = {}) => compose(submission, key, fileStore),
+    async send(path, submission = {}) {
+      const { submissionId, jwe } = await test.compose(submission)
+      return { ...(await postAsSender(target, path, jwe)), submissionId }
     },
-    async ended(submissionId) {
-      for (;;) {
-        const record = await running.ledger.show(submissionId)
-        if (!['waiting', 'running'].includes(record.state)) return record
-        await new Promise((resolve) => setTimeout(resolve, 10))
+    async sendUntilAccepted(path, submission = {}, deliveries = SENDER_DELIVERIES) {
+      const answers = [await test.send(path, submission)]
+      const repeated = { ...submission, submissionId: (answers[0] as SentAnswer).submissionId }
+      while (answers.length < deliveries && !isSuccess(answers.at(-1))) {
+        await test.advance({ seconds: senderRetrySeconds(answers.length) })
+        answers.push(await test.send(path, repeated))
       }
+      return answers
+    },
+    ended: (submissionId) => until(submissionId, hasEnded),
+    attempted: (submissionId, attempts = 1) =>
+      until(submissionId, (record) => record.state !== 'running' && record.attempts >= attempts),
+    async advance({ days = 0, hours = 0, minutes = 0, seconds = 0 }) {
+      const total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+      clock.advance(total)
+      if (database !== undefined) await age(database, total, adapter.forms)
+      await running.sweep()
     },
     async stop() {
       await running.stop()
@@ -139,43 +182,52 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
   return test
 }
 
-async function ask(
-  certificate: DevelopmentCertificate,
-  port: number,
-  method: string,
-  path: string,
-  sent: { headers?: { [name: string]: string }; body?: string | Buffer },
-): Promise<TestAnswer> {
-  return await new Promise((resolve, reject) => {
-    const body = sent.body === undefined ? undefined : Buffer.from(sent.body)
-    const length = body === undefined ? {} : { 'Content-Length': String(body.byteLength) }
-    const headers = { ...length, ...sent.headers }
-    const options = {
-      host: '127.0.0.1',
-      servername: 'localhost',
-      port,
-      method,
-      path,
-      ca: certificate.cert,
-      headers,
-      agent: false,
-    }
-    const sending = request(options, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('error', reject)
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString()
-        const isJson = /\bjson\b/.test(response.headers['content-type'] ?? '')
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text,
-          body: isJson ? (JSON.parse(text) as { [name: string]: unknown }) : undefined,
+const PATIENCE_MILLISECONDS = 30_000
+const LOOK_AGAIN_MILLISECONDS = 250
+
+function hasEnded({ state }: Record): boolean {
+  return state !== 'waiting' && state !== 'running'
+}
+
+function isSuccess(answer: TestAnswer | undefined): boolean {
+  return answer !== undefined && answer.status >= 200 && answer.status < 300
+}
+
+/** A form that remembers what its handler was given. */
+function watched(form: Form, name: string, handled: Handled[]): Form {
+  return {
+    ...form,
+    async handle(submission, context) {
+      const { attempt, attachments, missingAttachments } = context
+      const index = handled.push({ form: name, submission, attempt, attachments, missingAttachments }) - 1
+      const seen = handled[index] as Handled
+      try {
+        const outcome = await form.handle(submission, context)
+        if (outcome) handled[index] = { ...seen, outcome }
+        return outcome ?? undefined
+      } catch (error) {
+        handled[index] = { ...seen, error }
+        throw error
+      }
+    },
+  }
+}
+
+/** Something that happens again and again; `next` resolves when it does, or a moment later. */
+function signal(): { fire(): void; next(): Promise<void> } {
+  const waiting = new Set<() => void>()
+  return {
+    fire() {
+      for (const resolve of waiting) resolve()
+      waiting.clear()
+    },
+    next: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, LOOK_AGAIN_MILLISECONDS)
+        waiting.add(() => {
+          clearTimeout(timer)
+          resolve()
         })
-      })
-    })
-    sending.on('error', reject)
-    sending.end(body)
-  })
+      }),
+  }
 }

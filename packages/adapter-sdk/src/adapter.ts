@@ -61,7 +61,7 @@ export interface Adapter {
 
 /** A started adapter. */
 export interface RunningAdapter {
-  /** The port it listens on; 0 for a worker, which listens to nobody. */
+  /** The port it listens on. A worker answers there how it is, and takes nothing in. */
   readonly port: number
   readonly inbox: Inbox
   readonly ledger: Ledger

@@ -1,8 +1,19 @@
 /** The environment, read once. Nothing else in the package reads `process.env`. */
 import { LIMITS, type Limits } from '@formbuilder/secure-server'
 import { AdapterError } from './errors.ts'
+import { isLoopback, networks } from './networks.ts'
 import { type Keyring, parseKeyring } from './protocol/keyring.ts'
-import { choice, integer, list, readSettings, required, type Setting, text, type Values } from './settings.ts'
+import {
+  choice,
+  integer,
+  list,
+  optionalInteger,
+  readSettings,
+  required,
+  type Setting,
+  text,
+  type Values,
+} from './settings.ts'
 
 /** Every setting of an adapter: the table in README.md is checked against this one. */
 export const SETTINGS = {
@@ -101,11 +112,31 @@ export const SETTINGS = {
     max: 3600,
     unit: 'seconds',
   }),
+  DRAIN_SECONDS: integer('How long requests are still taken after SIGTERM, while `/readiness` says that it stops', {
+    default: 0,
+    min: 0,
+    max: 300,
+    unit: 'seconds',
+  }),
   LOG_LEVEL: choice('Least severe log lines that are written', ['debug', 'info', 'warn', 'error', 'silent'], {
     default: 'info',
   }),
   METRICS_AUTH_USERNAME: text('User name for `/metrics`; without both, `/metrics` answers 404'),
   METRICS_AUTH_PASSWORD: text('Password for `/metrics`', { secret: true }),
+  SENTRY_DSN: text('Where errors are told to Sentry; needs the package `@sentry/node`', { secret: true }),
+  ADMIN_PORT: optionalInteger("Port of the operator's page; without it there is none. 0 takes any free one", {
+    min: 0,
+    max: 65_535,
+  }),
+  ADMIN_HOST: text("Address that the operator's page listens on", { default: '127.0.0.1' }),
+  ADMIN_AUTH_USERNAME: text("User name for the operator's page"),
+  ADMIN_AUTH_PASSWORD: text("Password for the operator's page: 12 characters or more", { secret: true }),
+  ADMIN_TRUSTED_PROXIES: list(
+    "Addresses or networks of the proxy in front of the operator's page. It must send `X-Forwarded-Proto: https`",
+  ),
+  ADMIN_FORWARDED_USER_HEADER: text(
+    'Header in which that proxy names who has signed in; it replaces user name and password',
+  ),
 }
 
 /** Every bound of the HTTPS server: `requestsPerSecondPerAddress` is `SERVER_REQUESTS_PER_SECOND_PER_ADDRESS`. */
@@ -215,11 +246,48 @@ function together(values: Partial<Values<typeof SETTINGS>>): string[] {
   if ((values.METRICS_AUTH_USERNAME === undefined) !== (values.METRICS_AUTH_PASSWORD === undefined)) {
     problems.push('METRICS_AUTH_USERNAME and METRICS_AUTH_PASSWORD go together')
   }
+  problems.push(...operatorPage(values))
+  if (values.SENTRY_DSN !== undefined && !/^https?:\/\/[^@/\s]+@[^/\s]+\/.*\d+$/.test(values.SENTRY_DSN)) {
+    problems.push('SENTRY_DSN must be like https://key@host/1')
+  }
   if ((values.RETRY_DELAY_MAX_SECONDS ?? 0) < (values.RETRY_DELAY_SECONDS ?? 0)) {
     problems.push('RETRY_DELAY_MAX_SECONDS must not be less than RETRY_DELAY_SECONDS')
   }
   if (values.ADAPTER_ROLE !== 'all' && values.DATABASE_URL === undefined && values.ADAPTER_ROLE !== undefined) {
     problems.push('ADAPTER_ROLE web or worker needs DATABASE_URL: the embedded store belongs to one process')
+  }
+  return problems
+}
+
+function operatorPage(values: Partial<Values<typeof SETTINGS>>): string[] {
+  if (values.ADMIN_PORT === undefined) return []
+  const problems: string[] = []
+  const proxies = values.ADMIN_TRUSTED_PROXIES ?? []
+  const isForwarded = values.ADMIN_FORWARDED_USER_HEADER !== undefined
+  if ((values.ADMIN_AUTH_USERNAME === undefined) !== (values.ADMIN_AUTH_PASSWORD === undefined)) {
+    problems.push('ADMIN_AUTH_USERNAME and ADMIN_AUTH_PASSWORD go together')
+  } else if (values.ADMIN_AUTH_PASSWORD === undefined && !isForwarded) {
+    problems.push('ADMIN_PORT needs ADMIN_AUTH_USERNAME and ADMIN_AUTH_PASSWORD, or ADMIN_FORWARDED_USER_HEADER')
+  }
+  if ((values.ADMIN_AUTH_PASSWORD?.length ?? 12) < 12) {
+    problems.push('ADMIN_AUTH_PASSWORD must have 12 characters or more')
+  }
+  if (isForwarded && proxies.length === 0) {
+    problems.push('ADMIN_FORWARDED_USER_HEADER needs ADMIN_TRUSTED_PROXIES: from others it would be believed')
+  }
+  if (isForwarded && !/^[\w-]{1,64}$/.test(values.ADMIN_FORWARDED_USER_HEADER ?? '')) {
+    problems.push('ADMIN_FORWARDED_USER_HEADER must be the name of a header')
+  }
+  if (!isLoopback(values.ADMIN_HOST ?? '') && values.TLS_CERT_FILE === undefined && proxies.length === 0) {
+    problems.push('ADMIN_HOST beyond loopback needs TLS_CERT_FILE and TLS_KEY_FILE, or ADMIN_TRUSTED_PROXIES')
+  }
+  try {
+    networks(proxies)
+  } catch {
+    problems.push('ADMIN_TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8')
+  }
+  if (values.ADMIN_PORT !== 0 && values.ADMIN_PORT === values.PORT) {
+    problems.push('ADMIN_PORT and PORT must differ')
   }
   return problems
 }

@@ -21,6 +21,8 @@ export interface RetryPolicy {
 export interface DeliveryOptions {
   readonly keyring: Keyring
   readonly retry: RetryPolicy
+  /** Is told which key of the keyring fitted: 0 is the current one. */
+  readonly onDecrypted?: (keyPosition: number) => void
   /** Makes what the handler may use. */
   readonly context: (envelope: SubmissionEnvelope, signal: AbortSignal) => Context
   /** Aborts when the process stops and the attempt has to end. */
@@ -60,7 +62,8 @@ async function attempt(claim: Claim, form: Form, options: DeliveryOptions): Prom
 
   let envelope: SubmissionEnvelope
   try {
-    const { plaintext } = await decryptCompact(claim.jwe, options.keyring)
+    const { plaintext, keyPosition } = await decryptCompact(claim.jwe, options.keyring)
+    options.onDecrypted?.(keyPosition)
     envelope = parseSubmission(plaintext)
   } catch (error) {
     if (error instanceof AdapterError) return dead(error.code, error.message)

@@ -34,6 +34,15 @@ export type AdapterEvent =
   | { readonly event: 'attachment.served'; readonly id: string; readonly bytes: number; readonly milliseconds: number }
   | { readonly event: 'attachment.refused'; readonly code: ErrorCode }
   | (About & { readonly event: 'attempt.started'; readonly attempt: number })
+  /** A stored submission was decrypted for an attempt. */
+  | (About & { readonly event: 'attempt.decrypted'; readonly keyPosition: number })
+  /** A handler asked some server for something over HTTP; `milliseconds` until its answer began, or it failed. */
+  | (About & {
+      readonly event: 'target.called'
+      readonly milliseconds: number
+      /** First digit of the status; `failed`: no answer. */
+      readonly outcome: '1xx' | '2xx' | '3xx' | '4xx' | '5xx' | 'failed'
+    })
   | (About & {
       readonly event: 'submission.delivered'
       readonly attempt: number
@@ -63,6 +72,8 @@ export type AdapterEvent =
       readonly files: number
       readonly oldDeadLetters: number
     }
+  /** Somebody was not let into the operator's page, or sent a form of it that was not ours. */
+  | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf' }
   /** What the HTTPS server under the adapter tells: certificates, refused connections and requests. */
   | { readonly event: 'server'; readonly server: ServerEvent }
   | { readonly event: 'internal.failed'; readonly during: string; readonly code: string }

@@ -22,6 +22,11 @@ export interface Form<Schema extends StandardSchemaV1 = AsSent> {
   readonly repeatable?: boolean | 'until-acting'
   /** Time for one attempt, in seconds (1 to 3600, default 300). Then `signal` aborts. */
   readonly timeoutSeconds?: number
+  /**
+   * What an operator is to do about each code that the handler throws: shown beside the dead letters. A code that is not
+   * named here is counted as `other` in the metrics, so that their number stays bounded.
+   */
+  readonly advice?: Readonly<Record<string, string>>
   /** Hands the submission to the case system. Resolving is success; nothing has to be acknowledged. */
   handle(submission: Submission<Answers<Schema>>, context: Context): Promise<Outcome | undefined> | Promise<void>
   /** Asks the case system whether an earlier attempt took effect: its outcome if it did, `undefined` if it did not. */

@@ -7,6 +7,7 @@ import { type Database, SCHEMA } from './database.ts'
 import { deliver } from './delivery.ts'
 import type { OpenFile } from './downloads.ts'
 import { AdapterError } from './errors.ts'
+import type { Emit } from './events.ts'
 import type { Attachment, Context, Form } from './form.ts'
 import type { StoredFile } from './inbox.ts'
 import { decryptCompact } from './protocol/jwe.ts'
@@ -19,11 +20,12 @@ export interface HandOverOptions {
   readonly work: Work
   readonly files: AttachmentStore
   readonly log: Logger
+  readonly emit: Emit
 }
 
 /** Returns what runs one attempt of a claim with its form. */
 export function handOver(options: HandOverOptions): (claim: Claim, signal: AbortSignal) => Promise<Ending> {
-  const { forms, config, work, files, log } = options
+  const { forms, config, work, files, log, emit } = options
   const retry = {
     delaySeconds: config.RETRY_DELAY_SECONDS,
     delayMaxSeconds: config.RETRY_DELAY_MAX_SECONDS,
@@ -46,7 +48,10 @@ export function handOver(options: HandOverOptions): (claim: Claim, signal: Abort
       log: log.child({ form: claim.form, submissionId: claim.submissionId, attempt: claim.attempt }),
       ...(claim.previousReference === null ? {} : { previousReference: claim.previousReference }),
     })
-    return await deliver(claim, form, { keyring, retry, context, signal })
+    const { submissionId } = claim
+    const onDecrypted = (keyPosition: number) =>
+      emit({ event: 'attempt.decrypted', form: claim.form, submissionId, keyPosition })
+    return await deliver(claim, form, { keyring, retry, onDecrypted, context, signal })
   }
 }
 

@@ -8,7 +8,7 @@ import { type Accepted, type Inbox, inboxId } from './inbox.ts'
 import type { SubmissionEnvelope } from './protocol/submission.ts'
 
 export interface IntakeOptions {
-  readonly inbox: Inbox
+  readonly inbox: Pick<Inbox, 'accept' | 'isHeld' | 'countDelivery'>
   readonly capture: Capture
   readonly files: AttachmentStore
   readonly emit: Emit

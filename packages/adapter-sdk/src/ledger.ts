@@ -186,7 +186,9 @@ interface Moved {
   readonly submissionId: string
 }
 
-const RUNNING = `EXISTS (SELECT 1 FROM ${SCHEMA}.attempt a WHERE a.submission = s.id AND a.ended_at IS NULL)`
+// What waits for a retry has a time when it is due, and is not looked up: in an outage there are many of them.
+const RUNNING = `(s.due_at IS NULL AND s.attempts > 0 AND EXISTS (
+  SELECT 1 FROM ${SCHEMA}.attempt a WHERE a.submission = s.id AND a.number = s.attempts AND a.ended_at IS NULL))`
 
 const iso = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 

@@ -44,6 +44,8 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'attachment.served': 'info',
   'attachment.refused': 'warn',
   'attempt.started': 'debug',
+  'attempt.decrypted': 'debug',
+  'target.called': 'debug',
   'submission.delivered': 'info',
   'attempt.failed': 'warn',
   'submission.dead': 'error',
@@ -52,5 +54,6 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'inbox.committed': 'debug',
   'inbox.failed': 'error',
   'inbox.swept': 'info',
+  'operator.refused': 'warn',
   'internal.failed': 'error',
 }

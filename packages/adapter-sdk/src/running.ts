@@ -1,26 +1,30 @@
 /** Puts the parts together, starts them in order, and stops them in the opposite one. */
-import { type ServerOptions, startServer } from '@formbuilder/secure-server'
+import { type RunningServer, startServer } from '@formbuilder/secure-server'
 import type Koa from 'koa'
-import type { Logger } from 'pino'
 import type { RunningAdapter, StartOptions } from './adapter.ts'
 import { DEFAULT_ATTACHMENT_HOSTS, parseAttachmentHosts } from './attachment-hosts.ts'
 import { createCapture } from './attachments.ts'
 import type { Config } from './config.ts'
 import { lossIs } from './delivery.ts'
-import { downloads } from './downloads.ts'
 import { type Emit, errorName } from './events.ts'
 import type { Form } from './form.ts'
 import { findFile, handOver } from './hand-over.ts'
-import { health } from './health.ts'
+import { createHttp, serverOptions } from './http.ts'
 import { Inbox } from './inbox.ts'
 import { createIntake } from './intake.ts'
 import { Ledger } from './ledger.ts'
 import { createLog, logEvents } from './log.ts'
+import { labelSets } from './metric-labels.ts'
+import { createMetrics, type ListenerState } from './metrics.ts'
+import { periodically } from './periodically.ts'
 import { ownProcess } from './process.ts'
-import { allowMethods, problems, receiver } from './receiver.ts'
-import { openStorage, type Storage } from './storage.ts'
+import { reportErrors } from './sentry.ts'
+import { openStorage } from './storage.ts'
 import { openStore } from './store.ts'
 import { sweep } from './sweep.ts'
+import { TargetCalls } from './target-calls.ts'
+import { tracedCapture, tracedForms, tracedInbox } from './traced.ts'
+import { traceAttempt, traceEvents } from './tracing.ts'
 import { Work } from './work.ts'
 import { Worker } from './worker.ts'
 
@@ -32,9 +36,31 @@ export interface RunOptions extends StartOptions {
 }
 
 export async function run(options: RunOptions): Promise<RunningAdapter> {
-  const { config } = options
+  const opened: (() => Promise<unknown>)[] = []
+  try {
+    return await assemble(options, opened)
+  } catch (error) {
+    // The first failure says why; what cannot be closed any more does not matter beside it.
+    for (const close of opened.reverse()) await close().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Notes in `opened` how to close what it has opened, for a start that does not succeed. */
+async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[]): Promise<RunningAdapter> {
+  const { app, config, wrap = (form: Form) => form } = options
+  const forms = new Map([...options.forms].map(([name, form]) => [name, wrap(form, name)]))
   const log = createLog(config.LOG_LEVEL)
-  const sinks: Emit[] = [logEvents(log), ...options.sinks]
+  const listeners = new Map<'web' | 'operator', RunningServer>()
+  const metrics = createMetrics(labelSets(forms, longestKeyring(config)), {
+    counts: () => ledger.counts(),
+    waitingForCommit: () => inbox.waiting,
+    attemptsRunning: () => worker.running,
+    listeners: () => new Map([...listeners].map(([name, each]) => [name, stateOf(each)])),
+  })
+  const reports = config.SENTRY_DSN === undefined ? undefined : await reportErrors(config.SENTRY_DSN)
+  const sinks: Emit[] = [logEvents(log), metrics.record, traceEvents(), ...options.sinks]
+  if (reports !== undefined) sinks.push(reports.record)
   const emit: Emit = (event) => {
     for (const sink of sinks) {
       try {
@@ -45,27 +71,11 @@ export async function run(options: RunOptions): Promise<RunningAdapter> {
       }
     }
   }
-  const storage = await (options.storage ?? openStorage)(config, emit)
-  const opened = [() => storage.database.close()]
-  try {
-    return await assemble(options, storage, { log, emit, opened })
-  } catch (error) {
-    // The first failure says why; what cannot be closed any more does not matter beside it.
-    for (const close of opened.reverse()) await close().catch(() => undefined)
-    throw error
-  }
-}
-
-async function assemble(
-  options: RunOptions,
-  { database, files }: Storage,
-  { log, emit, opened }: { log: Logger; emit: Emit; opened: (() => Promise<void>)[] },
-): Promise<RunningAdapter> {
-  const { app, config, wrap = (form: Form) => form } = options
-  const forms = new Map([...options.forms].map(([name, form]) => [name, wrap(form, name)]))
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
+  const { database, files } = await (options.storage ?? openStorage)(config, emit)
+  opened.push(() => database.close())
   // The embedded store has one process: its work is lost with it, and found again at the next start.
   const supervise = isWorker && database.kind === 'postgres'
   const store = await openStore(database, [...forms.keys()], { supervise, emit })
@@ -82,46 +92,52 @@ async function assemble(
     timeoutSeconds: config.ATTACHMENT_TIMEOUT_SECONDS,
     ...(options.attachmentAuthorities !== undefined && { authorities: options.attachmentAuthorities }),
   })
+  const calls = new TargetCalls(emit)
+  const deliver = handOver({ forms: tracedForms(forms, calls), config, work, files, log, emit })
   const worker = new Worker({
     database,
     work,
     forms: new Map([...forms].map(([name, form]) => [name, lossIs(form)])),
     concurrency: config.CONCURRENCY,
     emit,
-    deliver: handOver({ forms, config, work, files, log }),
+    deliver: (claim, signal) => traceAttempt(claim, () => deliver(claim, signal)),
   })
 
   const state = { stopping: false }
-  if (isWeb) {
-    const accept = createIntake({ inbox, capture, files, emit })
-    const receiving = [...forms].map(([name, form]) => ({ name, ...form }))
-    const paths = new Map<string, readonly string[]>([
-      ...receiving.flatMap((form) => [form.path, ...(form.aliases ?? [])].map((path) => [path, ['POST']] as const)),
-      ...['/health', '/readiness', '/metrics'].map((path) => [path, ['GET', 'HEAD']] as const),
-    ])
-    app.middleware.unshift(
-      problems(emit),
-      allowMethods(paths),
-      health({ isStopping: () => state.stopping, check: () => inbox.check() }),
-      receiver({
-        forms: receiving,
-        bodyLimitBytes: config.BODY_LIMIT_BYTES,
-        keyring: (form) => config.keyrings[form] ?? { keys: [] },
-        accept,
-        emit,
-      }),
-      downloads({ find: findFile({ database, files, config }), emit }),
-    )
-  }
-  const server = isWeb ? await startServer(app.callback(), serverOptions(config, emit)) : undefined
-  if (server !== undefined) opened.push(async () => void (await server.stop({ graceSeconds: 0 })))
+  const http = createHttp(
+    {
+      config,
+      emit,
+      health: {
+        isStopping: () => state.stopping,
+        check: () => inbox.check(),
+        waiting: () => ({ requests: inbox.waiting, limit: config.ACCEPT_WAITING_LIMIT }),
+      },
+      expose: metrics.expose,
+    },
+    isWeb
+      ? {
+          app,
+          forms,
+          accept: createIntake({ inbox: tracedInbox(inbox), capture: tracedCapture(capture), files, emit }),
+          find: findFile({ database, files, config }),
+        }
+      : undefined,
+  )
+  const server = await startServer(http.callback(), serverOptions(config, emit))
+  listeners.set('web', server)
+  opened.push(() => server.stop({ graceSeconds: 0 }))
   if (isWorker) {
     if (database.kind === 'embedded') await work.releaseLost()
     await worker.start()
   }
   const sweepNow = () => sweep({ ...sweepOptions(config), store, files, emit })
-  const sweeping = isWorker ? every(SWEEP_MILLISECONDS, sweepNow, emit) : undefined
-  const port = server?.port ?? 0
+  const sweeping = isWorker
+    ? periodically(SWEEP_MILLISECONDS, sweepNow, (error) =>
+        emit({ event: 'internal.failed', during: 'sweep', code: errorName(error) }),
+      )
+    : undefined
+  const { port } = server
   emit({ event: 'adapter.started', port, store: database.kind, forms: forms.size })
 
   let stopped: Promise<void> | undefined
@@ -144,53 +160,32 @@ async function assemble(
     state.stopping = true
     emit({ event: 'adapter.stopping' })
     // The worker takes nothing new while the last requests are answered: what they bring waits for the next start.
-    await Promise.all([
-      server?.stop({ graceSeconds: config.STOP_GRACE_SECONDS }),
-      worker.stop(config.STOP_GRACE_SECONDS),
-    ])
+    await Promise.all([drain(), worker.stop(config.STOP_GRACE_SECONDS)])
     await sweeping?.stop()
     await work.idle()
     await store.close()
+    calls[Symbol.dispose]()
     emit({ event: 'adapter.stopped' })
+    await reports?.close()
+  }
+
+  /** Goes on serving until whoever sends has read in `/readiness` that it should not, then ends what was begun. */
+  async function drain(): Promise<void> {
+    if (isWeb) await new Promise((resolve) => setTimeout(resolve, config.DRAIN_SECONDS * 1000))
+    for (const each of listeners.values()) await each.stop({ graceSeconds: config.STOP_GRACE_SECONDS })
   }
 }
 
 const SWEEP_MILLISECONDS = 3_600_000
 
-function serverOptions(config: Config, emit: Emit): ServerOptions {
-  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config
-  return {
-    port: config.PORT,
-    host: config.LISTEN_HOST ?? '::',
-    ...(certFile !== undefined && keyFile !== undefined
-      ? { tls: { certFile, keyFile } }
-      : { trustProxy: config.TRUST_PROXY }),
-    limits: { ...config.serverLimits, bodyBytes: config.BODY_LIMIT_BYTES },
-    onEvent: (server) => emit({ event: 'server', server }),
-  }
+function longestKeyring(config: Config): number {
+  return Math.max(0, ...Object.values(config.keyrings).map(({ keys }) => keys.length))
+}
+
+function stateOf(server: RunningServer): ListenerState {
+  return { certificateDaysLeft: server.certificate()?.daysLeft, ...server.load() }
 }
 
 function sweepOptions(config: Config) {
   return { attachmentKeepDays: config.ATTACHMENT_KEEP_DAYS, keepDays: config.KEEP_DAYS }
-}
-
-/** Runs work now and then again and again, one run at a time. */
-function every(milliseconds: number, work: () => Promise<void>, emit: Emit): { stop(): Promise<void> } {
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
-  async function turn(): Promise<void> {
-    await work().catch((error: unknown) => emit({ event: 'internal.failed', during: 'sweep', code: errorName(error) }))
-    if (!stopped) timer = setTimeout(again, milliseconds)
-  }
-  let running = turn()
-  const again = () => {
-    running = turn()
-  }
-  return {
-    async stop() {
-      stopped = true
-      clearTimeout(timer)
-      await running
-    },
-  }
 }

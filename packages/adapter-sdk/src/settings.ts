@@ -66,6 +66,15 @@ export function integer(
   }) as Setting<number> // there is a default
 }
 
+/** A whole number in a range, or nothing. */
+export function optionalInteger(
+  meaning: string,
+  options: { readonly min: number; readonly max: number },
+): Setting<number | undefined> {
+  const { read } = integer(meaning, { ...options, default: options.min })
+  return setting<number>(meaning, `${options.min} to ${options.max}`, {}, read as (text: string) => Parsed<number>)
+}
+
 /** One of a few words. */
 export function choice<const T extends string>(
   meaning: string,

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect } from 'chai'
 import { createAdapter } from '../src/adapter.ts'
 import { startTestAdapter } from '../src/testing.ts'

@@ -1,0 +1,59 @@
+/** Submissions as the inbox and its work see them, made up for a test. */
+import { randomUUID } from 'node:crypto'
+import type { Incoming } from '../src/inbox.ts'
+import type { Claim, Ending } from '../src/work.ts'
+
+/** A submission to take in. Its text stands for a JWE: neither the inbox nor its work look into it. */
+export function incoming(over: Partial<Incoming> = {}): Incoming {
+  return {
+    form: 'complaint',
+    submissionId: randomUUID(),
+    serviceSlug: 'test-form',
+    jwe: 'header..iv.ciphertext.tag',
+    files: [],
+    ...over,
+  }
+}
+
+export const delivered = (reference = '492233'): Ending => ({ outcome: 'delivered', reference, confirmed: false })
+
+export const retry = (over: Partial<Ending & { outcome: 'retry' }> = {}): Ending => ({
+  outcome: 'retry',
+  code: 'ERR_HANDLER_FAILED',
+  reason: 'the handler threw Error',
+  delaySeconds: 0,
+  uncertain: false,
+  ...over,
+})
+
+export const dead = (over: Partial<Ending & { outcome: 'dead' }> = {}): Ending => ({
+  outcome: 'dead',
+  code: 'ERR_HANDLER_PERMANENT',
+  reason: 'no team',
+  uncertain: false,
+  ...over,
+})
+
+/** A claim that no store knows. */
+export function claimed(over: Partial<Claim> = {}): Claim {
+  return {
+    id: randomUUID(),
+    form: 'complaint',
+    submissionId: randomUUID(),
+    jwe: 'header..iv.ciphertext.tag',
+    files: [],
+    attempt: 1,
+    retries: 1,
+    uncertain: false,
+    approved: false,
+    receivedAt: new Date(),
+    previousReference: null,
+    traceparent: null,
+    ...over,
+  }
+}
+
+/** Waits for a condition. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
+}

@@ -22,6 +22,7 @@ import {
 } from './test-sender.ts'
 import { age, memoryFiles, openMemoryDatabase, TestClock } from './test-store.ts'
 
+export { developmentEnvironment } from './development.ts'
 export { type DevelopmentCertificate, makeDevelopmentCertificate } from './development-certificate.ts'
 export { TestFileStore, type Upload } from './test-file-store.ts'
 export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './test-sender.ts'

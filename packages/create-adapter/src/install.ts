@@ -1,0 +1,13 @@
+/** Runs `npm install` in a new project. */
+import { spawnSync } from 'node:child_process'
+
+/** Says whether it worked; npm itself has said why not. */
+export function install(folder: string): boolean {
+  process.stdout.write('Installing dependencies, about half a minute ...\n')
+  const { status } = spawnSync('npm', ['install', '--no-fund', '--no-audit', '--loglevel=error'], {
+    cwd: folder,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  })
+  return status === 0
+}

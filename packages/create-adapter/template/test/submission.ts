@@ -1,0 +1,15 @@
+/** A submission as Form Builder makes it of the form, a new one each time. */
+import { randomUUID } from 'node:crypto'
+
+export function newSubmission() {
+  return {
+    serviceSlug: 'make-a-complaint',
+    submissionId: randomUUID(),
+    submissionAnswers: {
+      yourname_text_1: 'Ada Lovelace',
+      yourcomplaint_textarea_1: 'The office was closed.',
+      itsdate_date_1: '30 December 2020',
+    },
+    attachments: [],
+  }
+}

@@ -33,19 +33,6 @@ describe('createcase bodies', () => {
       expect(mapped).to.have.property('body').that.includes(`"Details":${sent},"Reference":""`)
     })
 
-  it('do not take an inherited property for an answer', async () => {
-    const mapped = await map({
-      ...complaintWith({}),
-      route: { path: '/v2/enquiry' },
-      submission: {
-        ...complaintWith({}).submission,
-        submissionAnswers: JSON.parse('{"__proto__":{"area_textarea_1":"x"}}'),
-      },
-    })
-
-    expect(mapped).to.have.property('body').that.includes('"Details":""')
-  })
-
   it('add the submissionId as ExternalId, at the end, when duplicates are looked up', async () => {
     const example = recordedAs('feedback-v2', 'feedback-v2-full')
 

@@ -1,6 +1,6 @@
 import { createServer, Agent as HttpAgent, type Server } from 'node:http'
 import { Agent } from 'node:https'
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import axios from 'axios'
 import { expect } from 'chai'
 import { type FailureKind, startOpticsStandIn } from '../src/stand-in/index.ts'
@@ -218,21 +218,36 @@ describe('a connection that is never established', () => {
     expect(await ending(optics.createCase(complaintBody(), going))).to.deep.equal({ reference: '492234' })
   })
 
-  it('leads to a retry when it hangs before TLS is agreed', async () => {
-    await using standIn = await startOpticsStandIn({ ...KEYS, tls: pki })
-    const optics = client(standIn.url, { axios: trusting(), timeoutSeconds: 0.3 })
-    await optics.createCase(complaintBody(), going)
-    const { port } = new URL(standIn.url)
-    await standIn.stop()
+  describe('because the other end says nothing', () => {
     const sockets: Socket[] = []
-    const silent = createTcpServer((socket) => void sockets.push(socket))
-    await new Promise<void>((resolve) => silent.listen(Number(port), '127.0.0.1', resolve))
+    let silent: TcpServer
+    let optics: ReturnType<typeof client>
+    beforeEach(async () => {
+      const standIn = await startOpticsStandIn({ ...KEYS, tls: pki })
+      optics = client(standIn.url, { axios: trusting(), timeoutSeconds: 0.5 })
+      await optics.createCase(complaintBody(), going)
+      await standIn.stop()
+      silent = createTcpServer((socket) => void sockets.push(socket))
+      await new Promise<void>((resolve) => silent.listen(Number(new URL(standIn.url).port), '127.0.0.1', resolve))
+    })
+    afterEach(() => {
+      for (const socket of sockets.splice(0)) socket.destroy()
+      silent.close()
+    })
 
-    const end = await ending(optics.createCase(complaintBody(), going))
+    it('leads to a retry', async () => {
+      expect(await ending(optics.createCase(complaintBody(), going))).to.equal('retry ERR_OPTICS_UNREACHABLE')
+    })
 
-    for (const socket of sockets) socket.destroy()
-    await new Promise((resolve) => silent.close(resolve))
-    expect(end).to.equal('retry ERR_OPTICS_UNREACHABLE')
+    it('sends nothing when the attempt is given up meanwhile', async () => {
+      const attempt = new AbortController()
+
+      const made = ending(optics.createCase(complaintBody(), { signal: attempt.signal }))
+      await until(() => sockets.length > 0)
+      attempt.abort()
+
+      expect(await made).to.equal('retry ERR_OPTICS_NOT_SENT')
+    })
   })
 
   it('is uncertain once TLS is agreed', async () => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import axios from 'axios'
 import { expect } from 'chai'
+import { isLoopback } from '../src/stand-in/control.ts'
 import { type OpticsStandIn, startOpticsStandIn } from '../src/stand-in/index.ts'
 import { assertion } from '../src/token.ts'
 import { KEYS, until } from './client.ts'
@@ -257,6 +258,19 @@ describe('the stand-in for Optics', () => {
     for (const order of [{}, { kind: 'unheard-of' }, { kind: 'hang', route: 'elsewhere' }, 'not JSON'])
       it(`and refuses an order that it does not know: ${JSON.stringify(order)}`, async () => {
         expect((await control('post', 'fail', order)).status).to.equal(400)
+      })
+
+    for (const [address, here] of [
+      ['127.0.0.1', true],
+      ['127.8.8.8', true],
+      ['::1', true],
+      ['::ffff:127.0.0.1', true],
+      ['10.0.0.7', false],
+      ['::ffff:10.0.0.7', false],
+      ['', false],
+    ] as const)
+      it(`${here ? 'by' : 'but not by'} ${address || 'a connection that is gone'}`, () => {
+        expect(isLoopback(address)).to.equal(here)
       })
 
     it('and knows no other orders', async () => {

@@ -39,7 +39,8 @@ export function control(standIn: Omit<OpticsStandIn, 'stop' | typeof Symbol.asyn
   }
 }
 
-function isLoopback(address: string): boolean {
+/** Whether a peer is on this machine. */
+export function isLoopback(address: string): boolean {
   return /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)
 }
 

@@ -8,6 +8,7 @@ import type { AdapterEvent, Emit } from './events.ts'
 import type { Answers, AsSent, Form } from './form.ts'
 import type { Inbox } from './inbox.ts'
 import type { Ledger } from './ledger.ts'
+import { tellPlainly } from './process.ts'
 import { createApp } from './receiver.ts'
 import { run } from './running.ts'
 import type { Storage } from './storage.ts'
@@ -89,9 +90,14 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
     app,
     forms: names,
     async start(start = {}) {
-      const config = start.config ?? loadConfig(start.environment, names)
-      const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
-      return await run({ ...start, forms, app, config, sinks })
+      try {
+        const config = start.config ?? loadConfig(start.environment, names)
+        const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
+        return await run({ ...start, forms, app, config, sinks })
+      } catch (error) {
+        if (start.ownsProcess ?? true) tellPlainly(error)
+        throw error
+      }
     },
   }
 }
@@ -120,7 +126,10 @@ function assertForms(forms: ReadonlyMap<string, Form>): void {
     const seconds = form.timeoutSeconds ?? 300
     if (!(seconds >= 1 && seconds <= 3600)) problems.push(`form "${name}": timeoutSeconds must be 1 to 3600`)
   }
-  if (problems.length > 0) throw new AdapterError('ERR_FORM_INVALID', problems.join('; '))
+  if (problems.length === 0) return
+  const error = new AdapterError('ERR_FORM_INVALID', problems.join('; '))
+  tellPlainly(error)
+  throw error
 }
 
 const RESERVED = /^\/(health|readiness|metrics|v1\/attachments)(\/|$)/

@@ -2,7 +2,7 @@
 import { LIMITS, type Limits } from '@formbuilder/secure-server'
 import { AdapterError } from './errors.ts'
 import { isLoopback, networks } from './networks.ts'
-import { type Keyring, parseKeyring } from './protocol/keyring.ts'
+import { type Keyring, keyFormProblem, parseKeyring } from './protocol/keyring.ts'
 import {
   choice,
   integer,
@@ -209,17 +209,19 @@ function readKeyring(environment: Environment, form: string): { value: Keyring }
   const name = environment[own] ? own : 'JWE_SHARED_KEY'
   const previousName = environment[own] ? `JWE_PREVIOUS_KEYS__${formSuffix(form)}` : 'JWE_PREVIOUS_KEYS'
   const current = required('').read(environment[name] || undefined)
-  if ('problem' in current) {
-    return { problem: 'JWE_SHARED_KEY is missing: 16 or 32 ASCII characters, shared with the sender' }
-  }
+  if ('problem' in current) return { problem: `JWE_SHARED_KEY is missing: ${NEW_KEY}` }
   const previous = list('').read(environment[previousName] || undefined)
-  try {
-    return { value: parseKeyring(current.value, 'value' in previous ? previous.value : []) }
-  } catch (error) {
-    if (error instanceof AdapterError) return { problem: `${name}, ${previousName}: ${error.message}` }
-    throw error
-  }
+  const texts = 'value' in previous ? previous.value : []
+  const problem = keyFormProblem(current.value)
+  if (problem !== undefined) return { problem: `${name} ${problem}: ${NEW_KEY}` }
+  const wrong = texts.flatMap((text, i) => {
+    const why = keyFormProblem(text)
+    return why === undefined ? [] : [`${previousName}: key ${i + 1} ${why}`]
+  })
+  return wrong.length > 0 ? { problem: wrong.join('; ') } : { value: parseKeyring(current.value, texts) }
 }
+
+const NEW_KEY = 'take the 16 or 32 ASCII characters that the sender has, or make a key with `npx submitter keygen`'
 
 /** Keys that nobody would read: a form that does not exist, or previous keys without a current one. */
 function strayKeys(environment: Environment, forms: readonly string[]): string[] {

@@ -45,6 +45,7 @@ export async function deliver(claim: Claim, form: Form, options: DeliveryOptions
     outcome: 'dead',
     code: ending.uncertain ? 'ERR_OUTCOME_UNCERTAIN' : 'ERR_RETRIES_EXHAUSTED',
     reason: `${claim.retries} attempts failed, the last with ${ending.code}: ${ending.reason}`,
+    ours: ending.ours ?? false,
     uncertain: ending.uncertain,
     reference: ending.reference,
   }
@@ -58,7 +59,13 @@ export function lossIs(form: Form): LossIs {
 
 async function attempt(claim: Claim, form: Form, options: DeliveryOptions): Promise<Ending> {
   // Whatever is found wrong before the handler runs leaves open whether an earlier attempt reached the case system.
-  const dead = (code: string, reason: string): Ending => ({ outcome: 'dead', code, reason, uncertain: claim.uncertain })
+  const dead = (code: string, reason: string): Ending => ({
+    outcome: 'dead',
+    code,
+    reason,
+    ours: true,
+    uncertain: claim.uncertain,
+  })
 
   let envelope: SubmissionEnvelope
   try {
@@ -120,6 +127,7 @@ async function run(
   return ended(claim, form, options, context, {
     code: 'ERR_ATTEMPT_TIMEOUT',
     reason: `the handler did not end within ${timeoutSeconds} seconds, nor when it was told to`,
+    ours: true,
     unknown: context.mayHaveActed(form),
   })
 }
@@ -171,6 +179,7 @@ function failure(claim: Claim, form: Form, options: DeliveryOptions, context: Tr
   return ended(claim, form, options, context, {
     code: errorCode(error),
     reason: error instanceof AdapterError ? error.message : described(error),
+    ours: !(error instanceof AdapterError),
     // What a handler throws when its request was aborted does not say whether the request arrived.
     unknown: context.signal.aborted && context.mayHaveActed(form),
     delaySeconds: retryAfterSeconds(error),
@@ -180,6 +189,7 @@ function failure(claim: Claim, form: Form, options: DeliveryOptions, context: Tr
 interface End {
   readonly code: string
   readonly reason: string
+  readonly ours?: boolean
   /** Whether the case system may have acted in this attempt. */
   readonly unknown: boolean
   readonly reference?: string | undefined
@@ -187,12 +197,13 @@ interface End {
 }
 
 function ended(claim: Claim, form: Form, options: DeliveryOptions, context: Tracked, end: End): Ending {
+  const { code, reason, ours = false, reference } = end
   // What was uncertain before stays so until the handler was called again.
   const uncertain = end.unknown || (context.phase !== 'handling' && claim.uncertain)
   if (uncertain && form.confirm === undefined) {
-    return { outcome: 'dead', code: end.code, reason: end.reason, uncertain, reference: end.reference }
+    return { outcome: 'dead', code, reason, ours, uncertain, reference }
   }
-  return { ...retry(claim, options, end.code, end.reason, uncertain, end.delaySeconds), reference: end.reference }
+  return { ...retry(claim, options, code, reason, uncertain, end.delaySeconds), ours, reference }
 }
 
 function retry(
@@ -245,7 +256,7 @@ function errorCode(error: unknown): string {
 /** A foreign error by name and code only: its message may quote the citizen. */
 function described(error: unknown, thrower = 'the handler'): string {
   if (error instanceof Error) return `${thrower} threw ${errorName(error)}`
-  return `${thrower} threw a ${typeof error}, not an Error; throw an Error, PermanentError or UncertainError`
+  return `${thrower} threw a ${typeof error}, not an Error: throw an Error to have it retried, or a PermanentError or UncertainError`
 }
 
 /** An error may carry how long its target wants to be left alone. */

@@ -28,6 +28,13 @@ export type AdapterEvent =
   | (About & { readonly event: 'submission.duplicate'; readonly keyPosition: number })
   /** A new copy took the place of a dead letter. */
   | (About & { readonly event: 'submission.replaced'; readonly keyPosition: number })
+  /** A POST to a path of no form; `forms` are the paths there are. */
+  | {
+      readonly event: 'submission.unmatched'
+      readonly path: string
+      readonly forms: readonly string[]
+      readonly detail: string
+    }
   | { readonly event: 'submission.refused'; readonly form: string; readonly code: ErrorCode; readonly status: number }
   | (About & { readonly event: 'attachment.captured'; readonly position: number; readonly bytes: number })
   | (About & { readonly event: 'attachment.failed'; readonly position: number; readonly code: ErrorCode })
@@ -55,6 +62,8 @@ export type AdapterEvent =
       readonly milliseconds: number
       readonly code: string
       readonly retryInSeconds: number
+      /** In our words; absent where the handler has said it in its own, which may quote what it should not. */
+      readonly detail?: string
     })
   | (About & {
       readonly event: 'submission.dead'

@@ -38,8 +38,20 @@ export function receiver(options: ReceiverOptions): Middleware {
   for (const form of options.forms) {
     router.post([form.path, ...(form.aliases ?? [])], requireTextType, read, (ctx) => receive(ctx, form, options))
   }
-  return router.routes() as unknown as Middleware // the router's own context type extends Koa's
+  const routes = router.routes() as unknown as Middleware // the router's own context type extends Koa's
+  return (ctx, next) => routes(ctx, () => unmatched(ctx, next, options))
 }
+
+/** Tells of a POST that nobody answers: most likely the path of a form and the sender's endpoint differ. */
+async function unmatched(ctx: Context, next: Next, { forms, emit }: ReceiverOptions): Promise<void> {
+  await next()
+  if (ctx.method !== 'POST' || ctx.status !== 404 || ctx.body !== undefined) return
+  const path = ctx.path.slice(0, PATH_SHOWN_CHARACTERS)
+  const detail = 'no form has this path: change the endpoint in Form Builder, or the path of the form'
+  emit({ event: 'submission.unmatched', path, forms: forms.map((form) => form.path), detail })
+}
+
+const PATH_SHOWN_CHARACTERS = 100
 
 async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptions): Promise<void> {
   const started = performance.now()
@@ -70,7 +82,8 @@ export function problems(emit: Emit): Middleware {
   return async (ctx: Context, next: Next) => {
     try {
       await next()
-      if (ctx.status === 404 && ctx.body === undefined) throw new AdapterError('ERR_NOT_FOUND', 'no such path')
+      if (ctx.status === 404 && ctx.body === undefined)
+        throw new AdapterError('ERR_NOT_FOUND', 'no such path: a form receives at exactly the path that it declares')
     } catch (error) {
       const known = asAdapterError(error)
       if (known.code === 'ERR_INTERNAL') {

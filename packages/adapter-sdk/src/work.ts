@@ -31,6 +31,8 @@ export type Ending =
       readonly outcome: 'retry'
       readonly code: string
       readonly reason: string
+      /** Whether `reason` is in our words, and so may be logged. */
+      readonly ours?: boolean
       readonly delaySeconds: number
       readonly uncertain: boolean
       readonly reference?: string | undefined
@@ -39,6 +41,8 @@ export type Ending =
       readonly outcome: 'dead'
       readonly code: string
       readonly reason: string
+      /** Whether `reason` is in our words, and so may be logged. */
+      readonly ours?: boolean
       readonly uncertain: boolean
       readonly reference?: string | undefined
     }

@@ -132,7 +132,8 @@ export class Worker {
       emit({ event: 'submission.delivered', ...about, milliseconds, confirmed: ending.confirmed })
     } else {
       const retryInSeconds = ending.outcome === 'retry' ? Math.round(ending.delaySeconds) : 0
-      emit({ event: 'attempt.failed', ...about, milliseconds, code: ending.code, retryInSeconds })
+      const detail = ending.ours ? { detail: ending.reason } : {}
+      emit({ event: 'attempt.failed', ...about, milliseconds, code: ending.code, retryInSeconds, ...detail })
       if (ending.outcome === 'dead') {
         emit({ event: 'submission.dead', ...about, code: ending.code, uncertain: ending.uncertain })
       }

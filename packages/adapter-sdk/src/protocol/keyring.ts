@@ -20,7 +20,7 @@ export interface Key {
 export function parseKeyring(current: string, previous: readonly string[] = []): Keyring {
   const texts = [current, ...previous]
   const problems = texts.flatMap((text, position) => {
-    const problem = formProblem(text)
+    const problem = keyFormProblem(text)
     return problem === undefined ? [] : [`${keyName(position)} ${problem}`]
   })
   if (problems.length > 0) throw new AdapterError('ERR_KEY_INVALID', problems.join('; '))
@@ -54,7 +54,7 @@ export function generateKey(length: 16 | 32): string {
  * easy to guess; a weak key is accepted by `parseKeyring`, because changing it needs both sides. Never quotes the key.
  */
 export function keyProblem(text: string): string | undefined {
-  return formProblem(text) ?? weakness(text)
+  return keyFormProblem(text) ?? weakness(text)
 }
 
 const KEY_LENGTHS: readonly number[] = [16, 32]
@@ -92,7 +92,8 @@ function keyName(position: number): string {
   return position === 0 ? 'the current key' : `previous key ${position}`
 }
 
-function formProblem(text: string): string | undefined {
+/** What no keyring accepts about a text, or `undefined`. Never quotes it. */
+export function keyFormProblem(text: string): string | undefined {
   if (text === '') return 'is empty'
   if (text !== text.trim()) return `begins or ends with white space (${text.length} characters with it)`
   const outside = /[^!-~]/.exec(text)

@@ -1,0 +1,115 @@
+import { spawnSync } from 'node:child_process'
+import { expect } from 'chai'
+import { createAdapter } from '../src/adapter.ts'
+import { startTestAdapter } from '../src/testing.ts'
+
+/** Runs a program that uses the SDK as a newcomer's does, and says what is left on the screen. */
+function run(program: string, environment: { [name: string]: string } = {}) {
+  const sdk = new URL('../src/index.ts', import.meta.url)
+  const source = `import { AdapterError, createAdapter } from '${sdk}'\nasync function handle() {}\n${program}`
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+    env: { PATH: process.env['PATH'], TRUST_PROXY: '10.0.0.0/8', DATA_DIR: '/nonexistent', ...environment },
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
+  return { status, stdout, stderr }
+}
+
+const START = `await createAdapter({ forms: { complaint: { path: '/v2/complaint', handle } } }).start()`
+
+describe("a newcomer's mistakes", () => {
+  it('a key of the wrong length: one message says which setting, and what to do', () => {
+    const { status, stdout, stderr } = run(START, { JWE_SHARED_KEY: '123456789012345' })
+
+    expect(stderr).to.equal(
+      'ERR_CONFIG_INVALID: 1 setting to put right:\n' +
+        '- JWE_SHARED_KEY is 15 characters long, not 16 or 32: take the 16 or 32 ASCII characters that the sender has, ' +
+        'or make a key with `npx submitter keygen`\n',
+    )
+    expect([status, stdout]).to.deep.equal([1, ''])
+  })
+
+  it('a path that no form could have: one message says which form, and what to change', () => {
+    const { status, stdout, stderr } = run(`createAdapter({ forms: { complaint: { path: 'v2/complaint/', handle } } })`)
+
+    expect(stderr).to.equal(
+      'ERR_FORM_INVALID: form "complaint": path must be like /v2/complaint, without a slash at its end\n',
+    )
+    expect([status, stdout]).to.deep.equal([1, ''])
+  })
+
+  it('can still be caught', () => {
+    const { status, stdout } = run(`await ${START.slice(6)}.catch((error) => console.log(error.code))`)
+
+    expect([status, stdout]).to.deep.equal([0, 'ERR_CONFIG_INVALID\n'])
+  })
+
+  it('hide nothing of other errors', () => {
+    const { status, stderr } = run(`try { ${START} } catch {}\nthrow new TypeError('another')`)
+
+    expect(stderr).to.match(/TypeError: another\n\s+at /)
+    expect(status).to.equal(1)
+  })
+
+  it('an endpoint with another path: one line of the log names the path that was posted to and those there are', async () => {
+    const forms = { complaint: { path: '/v2/complaint', handle: async () => undefined } }
+    await using adapter = await startTestAdapter(createAdapter({ forms }))
+
+    const answer = await adapter.send('/v2/complaints')
+
+    expect(answer.body).to.include({ status: 404, code: 'ERR_NOT_FOUND' })
+    expect(adapter.events.filter(({ event }) => event === 'submission.unmatched')).to.deep.equal([
+      {
+        event: 'submission.unmatched',
+        path: '/v2/complaints',
+        forms: ['/v2/complaint'],
+        detail: 'no form has this path: change the endpoint in Form Builder, or the path of the form',
+      },
+    ])
+  })
+
+  it('a handler that throws a string: the log says that it should throw an Error', async () => {
+    const forms = {
+      complaint: {
+        path: '/v2/complaint',
+        async handle() {
+          // biome-ignore lint/style/useThrowOnlyError: that is the mistake
+          throw 'Ada Lovelace is not known here'
+        },
+      },
+    }
+    await using adapter = await startTestAdapter(createAdapter({ forms }), { environment: { RETRY_LIMIT: '0' } })
+
+    const { submissionId } = await adapter.send('/v2/complaint')
+    const { code, reason } = await adapter.ended(submissionId)
+
+    const advice =
+      'the handler threw a string, not an Error: throw an Error to have it retried, or a PermanentError or UncertainError'
+    const failed = adapter.events.find(({ event }) => event === 'attempt.failed')
+    expect(failed).to.deep.include({ detail: `1 attempts failed, the last with ERR_HANDLER_FAILED: ${advice}` })
+    expect([code, reason]).to.deep.equal([
+      'ERR_RETRIES_EXHAUSTED',
+      `1 attempts failed, the last with ERR_HANDLER_FAILED: ${advice}`,
+    ])
+    expect(JSON.stringify(adapter.events)).not.to.include('Lovelace')
+  })
+
+  it("an error's own words stay out of the log, also where operators may read them", async () => {
+    const forms = {
+      complaint: {
+        path: '/v2/complaint',
+        async handle() {
+          const { PermanentError } = await import('../src/errors.ts')
+          throw new PermanentError('no team for Ada Lovelace')
+        },
+      },
+    }
+    await using adapter = await startTestAdapter(createAdapter({ forms }))
+
+    const { submissionId } = await adapter.send('/v2/complaint')
+    const { reason } = await adapter.ended(submissionId)
+
+    expect(reason).to.equal('no team for Ada Lovelace')
+    expect(JSON.stringify(adapter.events)).not.to.include('Lovelace')
+  })
+})

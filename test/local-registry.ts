@@ -1,0 +1,107 @@
+/** A registry on this machine that has our packages as they would be published, and nothing else: the rest comes from where it always does. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const ROOT = resolve(import.meta.dirname, '..')
+
+export interface Packed {
+  readonly name: string
+  readonly version: string
+  /** Of the tarball. */
+  readonly size: number
+  readonly unpackedSize: number
+  readonly files: readonly { readonly path: string; readonly size: number }[]
+  /** The tarball. */
+  readonly file: string
+}
+
+export interface LocalRegistry extends AsyncDisposable {
+  readonly packages: readonly Packed[]
+  /** An empty folder, removed with the registry. */
+  readonly folder: string
+  /** Runs a command as somebody would who knows this registry: with this Node, and none of this repository's settings. */
+  run(command: string, options?: RunOptions): Promise<string>
+  /** What `run` gives its commands. */
+  readonly environment: NodeJS.ProcessEnv
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** Packs every package and serves the tarballs. */
+export async function startLocalRegistry(): Promise<LocalRegistry> {
+  const folder = mkdtempSync(join(tmpdir(), 'registry-'))
+  const packages = await pack(folder)
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(request.url ?? '')
+    const tarball = packages.find(({ file }) => path === `/${file}`)
+    const named = packages.find(({ name }) => path === `/${name}`)
+    if (tarball !== undefined) response.end(readFileSync(join(folder, tarball.file)))
+    else if (named !== undefined) response.end(JSON.stringify(document(named, folder, request.headers.host ?? '')))
+    else response.writeHead(404).end()
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+
+  const settings = join(folder, '.npmrc')
+  const { port } = server.address() as AddressInfo
+  writeFileSync(settings, `@formbuilder:registry=http://127.0.0.1:${port}/\nprefer-offline=true\nupdate-notifier=false\n`)
+  const work = join(folder, 'work')
+  const environment = {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|node_|mocha)/i.test(name))),
+    NPM_CONFIG_USERCONFIG: settings,
+    // Where a colleague's npm would ask before it runs a package that it has not seen.
+    NPM_CONFIG_YES: 'true',
+    PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
+    NO_COLOR: '1',
+  }
+  return {
+    packages,
+    folder: work,
+    environment,
+    async run(command, options = {}) {
+      const { stdout } = await promisify(execFile)('sh', ['-c', command], {
+        cwd: options.cwd ?? work,
+        env: { ...environment, ...options.environment },
+        timeout: 120_000,
+        maxBuffer: 16 * 1024 * 1024,
+      })
+      return stdout
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function pack(folder: string): Promise<Packed[]> {
+  mkdirSync(join(folder, 'work'))
+  const names = readdirSync(join(ROOT, 'packages'))
+  const workspaces = names.flatMap((name) => ['-w', `packages/${name}`])
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder, ...workspaces]
+  const { stdout } = await promisify(execFile)('npm', args, { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 })
+  type Told = Omit<Packed, 'file'> & { readonly filename: string }
+  return (JSON.parse(stdout) as Told[]).map(({ filename, ...told }) => ({ ...told, file: filename }))
+}
+
+/** What a registry says of a package. */
+function document(packed: Packed, folder: string, host: string): object {
+  const name = packed.name.replace('@formbuilder/', '')
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8')) as object
+  const integrity = `sha512-${createHash('sha512').update(readFileSync(join(folder, packed.file))).digest('base64')}`
+  const dist = { tarball: `http://${host}/${packed.file}`, integrity }
+  return {
+    name: packed.name,
+    'dist-tags': { latest: packed.version },
+    versions: { [packed.version]: { ...manifest, dist } },
+  }
+}

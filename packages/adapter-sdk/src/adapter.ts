@@ -1,4 +1,5 @@
 /** Forms and configuration made into a running adapter. */
+import { readFileSync } from 'node:fs'
 import type { RunningServer } from '@formbuilder/secure-server'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type Koa from 'koa'
@@ -27,6 +28,8 @@ type Given<Inferred> = unknown extends Inferred ? Answers<AsSent> : Inferred
 
 export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {
   readonly forms: Forms<AnswersByForm>
+  /** Of your adapter; told to a sender that proves the endpoint with the key. Default: the name and version of this package. */
+  readonly version?: string
   /** Is told everything that happens, beside the log. Must not throw. */
   readonly onEvent?: (event: AdapterEvent) => void
 }
@@ -93,7 +96,7 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
       try {
         const config = start.config ?? loadConfig(start.environment, names)
         const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
-        return await run({ ...start, forms, app, config, sinks })
+        return await run({ ...start, forms, app, config, sinks, version: options.version ?? sdkVersion() })
       } catch (error) {
         if (start.ownsProcess ?? true) tellPlainly(error)
         throw error
@@ -105,6 +108,14 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
 /** A form for `createAdapter` in a file of its own, with the types of its schema. */
 export function defineForm<Schema extends StandardSchemaV1 = AsSent>(form: Form<Schema>): Form<Schema> {
   return form
+}
+
+function sdkVersion(): string {
+  const { name, version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    name: string
+    version: string
+  }
+  return `${name} ${version}`
 }
 
 function assertForms(forms: ReadonlyMap<string, Form>): void {

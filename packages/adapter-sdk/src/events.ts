@@ -28,6 +28,8 @@ export type AdapterEvent =
   | (About & { readonly event: 'submission.duplicate'; readonly keyPosition: number })
   /** A new copy took the place of a dead letter. */
   | (About & { readonly event: 'submission.replaced'; readonly keyPosition: number })
+  /** A sender that holds the form's key was told that this is the form. */
+  | { readonly event: 'endpoint.proven'; readonly form: string; readonly keyPosition: number }
   /** A POST to a path of no form; `forms` are the paths there are. */
   | {
       readonly event: 'submission.unmatched'

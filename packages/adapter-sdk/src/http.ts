@@ -7,6 +7,7 @@ import { downloads, type OpenFile } from './downloads.ts'
 import type { Emit } from './events.ts'
 import type { Form } from './form.ts'
 import { type HealthOptions, health } from './health.ts'
+import type { Identity } from './proof.ts'
 import { allowMethods, createApp, problems, type ReceiverOptions, receiver } from './receiver.ts'
 import { scrape } from './scrape.ts'
 import { traceparent, traceRequests } from './tracing.ts'
@@ -24,6 +25,7 @@ export interface WebOptions {
   readonly forms: ReadonlyMap<string, Form>
   readonly accept: ReceiverOptions['accept']
   readonly find: (id: string) => Promise<OpenFile>
+  readonly version: string
 }
 
 /** Puts the adapter's own answers before the routes of `web.app`; without `web`, a worker's: how it is, and nothing else. */
@@ -54,6 +56,7 @@ export function createHttp(options: HttpOptions, web?: WebOptions): Koa {
             forms,
             bodyLimitBytes: config.BODY_LIMIT_BYTES,
             keyring: (form) => config.keyrings[form] ?? { keys: [] },
+            identity: identityOf(config, web.version),
             // What is stored is the span of this request, not what the sender wrote.
             accept: (form, envelope, jwe) => web.accept(form, envelope, jwe, traceparent()),
             emit,
@@ -77,6 +80,11 @@ export function serverOptions(config: Config, emit: Emit): ServerOptions {
     limits: { ...config.serverLimits, bodyBytes: config.BODY_LIMIT_BYTES },
     onEvent: (server) => emit({ event: 'server', server }),
   }
+}
+
+/** An adapter whose HOST was not set does not know under which name it is reached. */
+function identityOf({ HOST }: Config, version: string): Identity {
+  return HOST === undefined || HOST === 'localhost' ? { version } : { version, origin: `https://${HOST}` }
 }
 
 const PROBES = ['/health', '/readiness']

@@ -38,6 +38,7 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'submission.accepted': 'info',
   'submission.duplicate': 'info',
   'submission.replaced': 'info',
+  'endpoint.proven': 'info',
   'submission.unmatched': 'warn',
   'submission.refused': 'warn',
   'attachment.captured': 'debug',

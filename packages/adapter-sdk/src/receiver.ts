@@ -6,6 +6,7 @@ import bodyParser from 'koa-bodyparser'
 import { AdapterError, ERRORS, type ErrorCode } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
 import type { Accepted } from './inbox.ts'
+import { answeredChallenge, type Identity } from './proof.ts'
 import { decryptCompact } from './protocol/jwe.ts'
 import type { Keyring } from './protocol/keyring.ts'
 import { parseSubmission, type SubmissionEnvelope } from './protocol/submission.ts'
@@ -22,6 +23,8 @@ export interface ReceiverOptions {
   readonly forms: readonly ReceivingForm[]
   readonly bodyLimitBytes: number
   readonly keyring: (form: string) => Keyring
+  /** What a sender that holds a key is told of this adapter. */
+  readonly identity: Identity
   /** Takes a submission in: its files first, then itself. */
   readonly accept: (form: string, envelope: SubmissionEnvelope, jwe: string, traceparent?: string) => Promise<Accepted>
   readonly emit: Emit
@@ -57,7 +60,12 @@ async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptio
   const started = performance.now()
   ctx.state['form'] = form.name
   const jwe = String(ctx.request.rawBody ?? '')
-  const { plaintext, keyPosition } = await decryptCompact(jwe, options.keyring(form.name))
+  const keyring = options.keyring(form.name)
+  const { plaintext, keyPosition } = await decryptCompact(jwe, keyring)
+  if (await answeredChallenge(ctx, plaintext, keyring.keys[keyPosition], form.name, options.identity)) {
+    options.emit({ event: 'endpoint.proven', form: form.name, keyPosition })
+    return
+  }
   const envelope = parseSubmission(plaintext)
   if (form.services !== undefined && !form.services.includes(envelope.serviceSlug)) {
     throw new AdapterError('ERR_SUBMISSION_INVALID', 'serviceSlug is not one of this form')

@@ -33,6 +33,8 @@ export interface RunOptions extends StartOptions {
   readonly app: Koa
   readonly config: Config
   readonly sinks: readonly Emit[]
+  /** Of the adapter. */
+  readonly version: string
 }
 
 export async function run(options: RunOptions): Promise<RunningAdapter> {
@@ -121,6 +123,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
           forms,
           accept: createIntake({ inbox: tracedInbox(inbox), capture: tracedCapture(capture), files, emit }),
           find: findFile({ database, files, config }),
+          version: options.version,
         }
       : undefined,
   )

@@ -72,6 +72,8 @@ export interface RunningAdapter {
   readonly server: RunningServer | undefined
   /** Removes what is kept long enough, now instead of within the hour. */
   sweep(): Promise<void>
+  /** The port of the operator's page, where there is one. */
+  readonly adminPort: number | undefined
   /** Stops accepting, finishes what runs within `STOP_GRACE_SECONDS`, closes the store. Once is enough. */
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

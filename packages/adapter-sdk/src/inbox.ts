@@ -4,6 +4,7 @@ import { bossDatabase, type Queryable, SCHEMA } from './database.ts'
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
 import { groupCommit } from './group-commit.ts'
+import { countArrivals, SLOT } from './hours.ts'
 import { queueEntry, type Store, WAITING_CHANNEL } from './store.ts'
 
 /** A submission as it is taken in. */
@@ -116,11 +117,14 @@ export class Inbox {
     const results = new Map<string, Accepted>()
     const input = JSON.stringify(rows)
     const inserted = await transaction.query<{ id: string }>(
-      `INSERT INTO ${SCHEMA}.submission (${COLUMNS}, state)
-       SELECT ${COLUMNS}, CASE WHEN code IS NULL THEN 'waiting' ELSE 'dead' END FROM ${RECORDSET}
-       ORDER BY id -- replicas that take in the same submissions at once must lock them in one order
-       ON CONFLICT (id) DO NOTHING RETURNING id`,
-      [input],
+      `WITH inserted AS (
+         INSERT INTO ${SCHEMA}.submission (${COLUMNS}, state)
+         SELECT ${COLUMNS}, CASE WHEN code IS NULL THEN 'waiting' ELSE 'dead' END FROM ${RECORDSET}
+         ORDER BY id -- replicas that take in the same submissions at once must lock them in one order
+         ON CONFLICT (id) DO NOTHING RETURNING id, state
+       ), ${countArrivals('inserted', '$2')}
+       SELECT id FROM inserted`,
+      [input, SLOT],
     )
     for (const { id } of inserted) results.set(id, 'accepted')
     if (inserted.length < rows.length) {

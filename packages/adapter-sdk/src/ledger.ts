@@ -48,6 +48,9 @@ export interface Filter {
   readonly code?: string | undefined
   /** submissionId or inbox id. */
   readonly id?: string | undefined
+  /** Inbox ids: one of these. */
+  readonly ids?: readonly string[] | undefined
+  readonly receivedAfter?: Date | undefined
   /** Newest first; default 50, at most 1000. */
   readonly limit?: number | undefined
   readonly offset?: number | undefined
@@ -111,8 +114,8 @@ export class Ledger {
    * the form cannot confirm, redriving it is the person's decision to handle it again. Returns how many were put back.
    * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: an id was given, and it is no dead letter.
    */
-  async redrive(filter: Filter, by: string): Promise<number> {
-    return await this.#act(filter, 'redriven', by, undefined, async (ids, transaction) => {
+  async redrive(filter: Filter, by: string, reason?: string): Promise<number> {
+    return await this.#act(filter, 'redriven', by, reason, async (ids, transaction) => {
       const rows = await transaction.query<Moved>(
         `UPDATE ${SCHEMA}.submission SET state = 'waiting', approved = true, retries = 0, due_at = now(), changed_at = now()
          WHERE id = ANY($1::uuid[]) AND state = 'dead' RETURNING id, form, submission_id AS "submissionId"`,
@@ -228,6 +231,9 @@ function where(filter: Filter): { conditions: string; values: unknown[] } {
     conditions.push(condition(`$${values.length}`))
   }
   if (filter.id !== undefined) add((p) => `(s.submission_id = ${p} OR s.id::text = ${p})`, filter.id)
+  if (filter.ids !== undefined) add((p) => `s.id::text = ANY(${p})`, filter.ids)
+  if (filter.receivedAfter !== undefined)
+    add((p) => `s.received_at >= ${p}::timestamptz`, filter.receivedAfter.toISOString())
   if (filter.form !== undefined) add((p) => `s.form = ${p}`, filter.form)
   if (filter.code !== undefined) add((p) => `s.code = ${p}`, filter.code)
   if (filter.state === 'running') conditions.push(`s.state = 'waiting' AND ${RUNNING}`)

@@ -16,6 +16,7 @@ import { Ledger } from './ledger.ts'
 import { createLog, logEvents } from './log.ts'
 import { labelSets } from './metric-labels.ts'
 import { createMetrics, type ListenerState } from './metrics.ts'
+import { startOperatorPage } from './operator/page.ts'
 import { periodically } from './periodically.ts'
 import { ownProcess } from './process.ts'
 import { reportErrors } from './sentry.ts'
@@ -130,6 +131,11 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const server = await startServer(http.callback(), serverOptions(config, emit))
   listeners.set('web', server)
   opened.push(() => server.stop({ graceSeconds: 0 }))
+  if (config.ADMIN_PORT !== undefined) {
+    const page = await startOperatorPage({ config, port: config.ADMIN_PORT, forms, ledger, database, emit })
+    listeners.set('operator', page)
+    opened.push(() => page.stop({ graceSeconds: 0 }))
+  }
   if (isWorker) {
     if (database.kind === 'embedded') await work.releaseLost()
     await worker.start()
@@ -150,6 +156,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     ledger,
     server,
     sweep: sweepNow,
+    adminPort: listeners.get('operator')?.port,
     stop: () => {
       stopped ??= stop()
       return stopped

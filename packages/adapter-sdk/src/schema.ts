@@ -93,4 +93,14 @@ const MIGRATIONS = [
     PRIMARY KEY (outcome, slot)
   );
   `,
+  `
+  -- What happened in each hour, for the operator's chart: counting the submissions themselves would read them all.
+  CREATE TABLE ${SCHEMA}.hourly (
+    hour timestamptz NOT NULL,
+    outcome text NOT NULL,                    -- accepted, delivered, parked
+    slot int NOT NULL,                        -- as in tally
+    count bigint NOT NULL,
+    PRIMARY KEY (hour, outcome, slot)
+  );
+  `,
 ]

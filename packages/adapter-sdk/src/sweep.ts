@@ -48,6 +48,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
     [before(Math.max(options.keepDays, options.attachmentKeepDays))],
   )
   await database.query(`DELETE FROM ${SCHEMA}.delivery WHERE changed_at < $1`, [before(options.keepDays)])
+  await database.query(`DELETE FROM ${SCHEMA}.hourly WHERE hour < $1`, [before(options.keepDays)])
   const [dead] = await database.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM ${SCHEMA}.submission WHERE state = 'dead' AND changed_at < $1`,
     [before(options.keepDays)],

@@ -2,6 +2,7 @@
 import { bossDatabase, type Queryable, SCHEMA } from './database.ts'
 import { AdapterError } from './errors.ts'
 import { groupCommit } from './group-commit.ts'
+import { COUNT_ENDINGS, SLOT as HOUR_SLOT } from './hours.ts'
 import type { StoredFile } from './inbox.ts'
 import { queueEntry, type Store } from './store.ts'
 
@@ -162,7 +163,9 @@ export class Work {
         JSON.stringify(counted.map(settledRow)),
       ])
       const delivered = changed.filter(({ state }) => state === 'delivered').length
+      const parked = changed.filter(({ state }) => state === 'dead').length
       if (delivered > 0) await transaction.query(TALLY, [SLOT, delivered])
+      if (delivered + parked > 0) await transaction.query(COUNT_ENDINGS, [HOUR_SLOT, delivered, parked])
       await this.#requeue(transaction, counted, new Set(changed.map(({ id }) => id)))
     })
     return items.map(() => undefined)

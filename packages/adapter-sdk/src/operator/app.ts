@@ -1,0 +1,116 @@
+/** The operator's page as a Koa application: what is asked for, who asks, and what is shown. */
+import Router from '@koa/router'
+import type Koa from 'koa'
+import type { Context, Middleware } from 'koa'
+import type { Database } from '../database.ts'
+import { AdapterError, ERRORS } from '../errors.ts'
+import { type Emit, errorName } from '../events.ts'
+import type { Ledger } from '../ledger.ts'
+import { createApp } from '../receiver.ts'
+import { showActions } from './actions.ts'
+import type { Advise } from './advice.ts'
+import { assets } from './assets.ts'
+import type { Csrf } from './csrf.ts'
+import { showDeadLetters } from './dead-letters.ts'
+import { askDecision, takeDecision } from './decisions.ts'
+import { type IdentityOptions, identity, userOf } from './identity.ts'
+import { showOverview } from './overview.ts'
+import { showSubmission, showSubmissions } from './submissions.ts'
+import { createRender, type Render } from './views.ts'
+
+/** What the pages are made of. */
+export interface OperatorParts {
+  readonly ledger: Ledger
+  readonly database: Database
+  readonly forms: readonly string[]
+  /** Name of the adapter, in the heading. */
+  readonly name: string
+  readonly advise: Advise
+  readonly csrf: Csrf
+  readonly identity: IdentityOptions
+  readonly emit: Emit
+}
+
+/** Shows a view, with what all of them have. */
+export type Show = (ctx: Context, view: string, values: Readonly<Record<string, unknown>>) => void
+
+/** Every page by its path: a closed list, so that a server can be told which paths there are. */
+export const PAGES = ['/', '/submissions', '/submission', '/dead-letters', '/decide', '/actions'] as const
+
+export function createOperatorApp(parts: OperatorParts): Koa {
+  const app = createApp()
+  const render = createRender()
+  const show: Show = (ctx, view, values) => {
+    ctx.type = 'text/html'
+    ctx.body = render(view, {
+      name: parts.name,
+      user: userOf(ctx),
+      path: ctx.path,
+      now: new Date().toISOString(),
+      ...values,
+    })
+  }
+  const router = new Router()
+  router.get('/', showOverview(parts, show))
+  router.get('/submissions', showSubmissions(parts, show))
+  router.get('/submission', showSubmission(parts, show))
+  router.get('/dead-letters', showDeadLetters(parts, show))
+  router.get('/actions', showActions(parts, show))
+  router.get('/decide', askDecision(parts, show))
+  router.post('/decide', takeDecision(parts, show))
+  app.use(headers)
+  app.use(identity(parts.identity))
+  app.use(problems(parts.emit, show))
+  app.use(assets())
+  app.use(router.routes() as unknown as Middleware) // the router's own context type extends Koa's
+  return app
+}
+
+export type { Render }
+
+const headers: Middleware = async (ctx, next) => {
+  ctx.set('Content-Security-Policy', POLICY)
+  ctx.set('Referrer-Policy', 'same-origin')
+  ctx.set('X-Frame-Options', 'DENY')
+  ctx.set('Cross-Origin-Opener-Policy', 'same-origin')
+  ctx.set('Cross-Origin-Resource-Policy', 'same-origin')
+  await next()
+}
+
+// There is no script at all, and no style but that of two files.
+const POLICY = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "font-src 'self'",
+  "img-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+function problems(emit: Emit, show: Show): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+      if (ctx.status === 404 && ctx.body === undefined) throw new AdapterError('ERR_NOT_FOUND', 'no such page')
+    } catch (error) {
+      const known = error instanceof AdapterError ? error : undefined
+      if (known === undefined) emit({ event: 'internal.failed', during: 'operator', code: errorName(error) })
+      const entry = known === undefined ? undefined : ERRORS[known.code]
+      showProblem(ctx, show, entry !== undefined && 'status' in entry ? entry.status : 500, known?.message)
+    }
+  }
+}
+
+/** A page that says what did not happen, and why. */
+export function showProblem(ctx: Context, show: Show, status: number, detail: string | undefined): void {
+  ctx.status = status
+  show(ctx, 'problem', { heading: HEADINGS[status] ?? 'Something went wrong', detail })
+}
+
+const HEADINGS: Readonly<Record<number, string>> = {
+  403: 'This was not done',
+  404: 'Not found',
+  409: 'This is not possible now',
+  422: 'This was not done',
+}

@@ -1,0 +1,88 @@
+/** Redrive and discard: asked first, with a reason, and done to exactly those that were shown. */
+import type { Context, Middleware } from 'koa'
+import bodyParser from 'koa-bodyparser'
+import type { Entry, Filter } from '../ledger.ts'
+import { type OperatorParts, type Show, showProblem } from './app.ts'
+import { userOf } from './identity.ts'
+
+/** Shows which dead letters it is about, and asks for the reason. */
+export function askDecision({ ledger, csrf }: OperatorParts, show: Show): Middleware {
+  return async (ctx) => {
+    const { searchParams } = ctx.URL
+    const action = actionOf(searchParams)
+    const entries =
+      action === undefined ? [] : await ledger.list({ ...filterOf(searchParams), state: 'dead', limit: MOST })
+    if (action === undefined || entries.length === 0) {
+      showProblem(ctx, show, 404, 'nothing was chosen, or it is no dead letter any more')
+      return
+    }
+    showForm(ctx, show, { action, entries, token: csrf.token(ctx) })
+  }
+}
+
+/** Does it, and leads back to the dead letters. */
+export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show): Middleware {
+  const read = bodyParser({
+    enableTypes: ['text'],
+    extendTypes: { text: ['application/x-www-form-urlencoded'] },
+    textLimit: '256kb',
+  })
+  return async (ctx) => {
+    await read(ctx, async () => undefined)
+    const body = new URLSearchParams(String(ctx.request.rawBody ?? ''))
+    if (!csrf.isOurs(ctx, body.get('token') ?? '')) {
+      emit({ event: 'operator.refused', why: 'csrf' })
+      showProblem(ctx, show, 403, 'the form was not sent from this page, or is too old: go back and reload it')
+      return
+    }
+    const action = actionOf(body)
+    const filter = { ids: body.getAll('id').slice(0, MOST), state: 'dead' } as const
+    const reason = (body.get('reason') ?? '').trim()
+    const problem = problemOf(reason)
+    if (action === undefined) {
+      showProblem(ctx, show, 422, 'the action is neither redrive nor discard')
+    } else if (problem !== undefined) {
+      ctx.status = 422
+      const entries = await ledger.list({ ...filter, limit: MOST })
+      showForm(ctx, show, { action, entries, token: csrf.token(ctx), reason, problem })
+    } else {
+      const count = await ledger[action](filter, userOf(ctx), reason)
+      ctx.status = 303
+      ctx.redirect(`/dead-letters?done=${action === 'redrive' ? 'redriven' : 'discarded'}&count=${count}`)
+    }
+  }
+}
+
+/** One decision is about this many at most; the rest are the next one. */
+const MOST = 1000
+const REASON_LENGTH = 500
+
+interface Decision {
+  readonly action: 'redrive' | 'discard'
+  readonly entries: readonly Entry[]
+  readonly token: string
+  readonly reason?: string
+  readonly problem?: string
+}
+
+function showForm(ctx: Context, show: Show, decision: Decision): void {
+  const uncertain = decision.entries.filter((entry) => entry.uncertain).length
+  const missing = decision.entries.filter((entry) => entry.missingFiles > 0).length
+  show(ctx, 'decide', { ...decision, uncertain, missing, most: MOST, reasonLength: REASON_LENGTH })
+}
+
+function actionOf(fields: URLSearchParams): 'redrive' | 'discard' | undefined {
+  const action = fields.get('action')
+  return action === 'redrive' || action === 'discard' ? action : undefined
+}
+
+/** Single ones, or a group by form and code; without either, none. */
+function filterOf(fields: URLSearchParams): Filter {
+  const [form, code] = [fields.get('form'), fields.get('code')]
+  return form !== null && code !== null ? { form, code } : { ids: fields.getAll('id') }
+}
+
+function problemOf(reason: string): string | undefined {
+  if (reason === '') return 'Enter a reason'
+  return reason.length > REASON_LENGTH ? `Reason must be ${REASON_LENGTH} characters or less` : undefined
+}

@@ -1,0 +1,85 @@
+/** Submissions by state and id, and one of them with all that happened to it. */
+import type { Context, Middleware } from 'koa'
+import type { Filter, Moment, State } from '../ledger.ts'
+import type { OperatorParts, Show } from './app.ts'
+
+export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): Middleware {
+  return async (ctx) => {
+    const filter = filterOf(ctx)
+    const page = Math.max(1, Math.min(MOST_PAGES, Math.trunc(Number(query(ctx, 'page'))) || 1))
+    const found = await ledger.list({ ...filter.ledger, limit: PAGE_SIZE + 1, offset: (page - 1) * PAGE_SIZE })
+    const link = (to: number) => `/submissions?${new URLSearchParams({ ...filter.shown, page: String(to) })}`
+    show(ctx, 'submissions', {
+      filter: filter.shown,
+      forms,
+      states: STATES,
+      entries: found.slice(0, PAGE_SIZE),
+      hasDead: found.some(({ state }) => state === 'dead'),
+      page,
+      previous: page > 1 ? link(page - 1) : undefined,
+      next: found.length > PAGE_SIZE && page < MOST_PAGES ? link(page + 1) : undefined,
+    })
+  }
+}
+
+export function showSubmission({ ledger, advise }: OperatorParts, show: Show): Middleware {
+  return async (ctx) => {
+    const entry = await ledger.show(query(ctx, 'id'))
+    const timeline = entry.timeline.map((moment) => ({ ...moment, words: wordsOf(moment) }))
+    show(ctx, 'submission', {
+      entry,
+      timeline,
+      advice: entry.code === null ? undefined : advise(entry),
+    })
+  }
+}
+
+/** The first value of a query's name; blank when it is not there. */
+export function query(ctx: Context, name: string): string {
+  return (ctx.URL.searchParams.get(name) ?? '').trim().slice(0, 200)
+}
+
+const PAGE_SIZE = 50
+const MOST_PAGES = 200
+const STATES: readonly State[] = ['waiting', 'running', 'delivered', 'dead', 'discarded']
+
+interface Shown {
+  readonly id: string
+  readonly state: string
+  readonly form: string
+  readonly code: string
+  /** In hours; blank: any time. */
+  readonly received: string
+}
+
+/** What was asked for, as the ledger wants it and as the page shows it. */
+function filterOf(ctx: Context): { ledger: Filter; shown: { [Name in keyof Shown]: string } } {
+  const state = STATES.find((each) => each === query(ctx, 'state'))
+  const [id, form, code] = [query(ctx, 'id'), query(ctx, 'form'), query(ctx, 'code')]
+  // Few are waiting or dead; of the delivered ones there may be millions, and the newest are looked for.
+  const isFew = state === 'dead' || state === 'waiting' || state === 'running' || id !== ''
+  const asked = query(ctx, 'received')
+  const received = isFew ? '' : asked === 'any' ? 'any' : asked === '168' ? '168' : '24'
+  const receivedAfter = Number(received) > 0 ? new Date(Date.now() - Number(received) * 3_600_000) : undefined
+  return {
+    ledger: { state, id: id || undefined, form: form || undefined, code: code || undefined, receivedAfter },
+    shown: { id, state: state ?? '', form, code, received },
+  }
+}
+
+function wordsOf({ what, by }: Moment): string {
+  const person = by === null ? '' : ` by ${by}`
+  return `${WORDS[what] ?? what}${person}`
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  received: 'Received',
+  'attempt started': 'Attempt started',
+  acting: 'The case system may act from here on',
+  'attempt delivered': 'Delivered',
+  'attempt retry': 'Attempt failed, to be repeated',
+  'attempt dead': 'Attempt failed, parked as a dead letter',
+  'attempt lost': 'Attempt lost with its process',
+  redriven: 'Redriven',
+  discarded: 'Discarded',
+}

@@ -1,0 +1,46 @@
+/** The views as HTML: Nunjucks, which escapes whatever is put in, with the components of GOV.UK Frontend. */
+import nunjucks from 'nunjucks'
+import { GOVUK, VIEWS } from './assets.ts'
+
+/** Renders a view. */
+export type Render = (view: string, values: Readonly<Record<string, unknown>>) => string
+
+export function createRender(): Render {
+  const environment = new nunjucks.Environment(new nunjucks.FileSystemLoader([VIEWS, GOVUK]), {
+    autoescape: true,
+    trimBlocks: true,
+    lstripBlocks: true,
+  })
+  environment.addFilter('time', (iso: string) => TIME.format(new Date(iso)))
+  environment.addFilter('hour', (iso: string) => HOUR.format(new Date(iso)))
+  environment.addFilter('count', (count: number) => COUNT.format(count))
+  environment.addFilter('age', ageOf)
+  environment.addFilter('plural', (count: number, one: string, many = `${one}s`) => (count === 1 ? one : many))
+  return (view, values) => environment.render(`${view}.njk`, values)
+}
+
+/** Seconds in words, in the two largest units. */
+export function ageOf(seconds: number): string {
+  const parts: string[] = []
+  let rest = Math.round(seconds)
+  for (const [size, unit] of UNITS) {
+    const count = Math.floor(rest / size)
+    rest -= count * size
+    if (count > 0) parts.push(`${count} ${unit}${count === 1 ? '' : 's'}`)
+    else if (parts.length > 0) break
+    if (parts.length === 2) break
+  }
+  return parts.join(' ') || '0 seconds'
+}
+
+const UNITS = [
+  [86_400, 'day'],
+  [3600, 'hour'],
+  [60, 'minute'],
+  [1, 'second'],
+] as const
+
+const COUNT = new Intl.NumberFormat('en-GB')
+const TIME_ZONE = 'Europe/London'
+const TIME = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, dateStyle: 'medium', timeStyle: 'medium' })
+const HOUR = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, hour: '2-digit', minute: '2-digit' })

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { pipeline, type Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { brokenOff } from './attachment-link.ts'
+import { inBlocks } from './attachment-store.ts'
 import { AdapterError } from './errors.ts'
 import { attachmentKey, createAttachmentDecipher, createHexDecoder } from './protocol/attachment.ts'
 import type { AttachmentLink } from './protocol/submission.ts'
@@ -67,14 +68,16 @@ export class Ciphertext implements AsyncIterable<Buffer> {
 }
 
 const AES_BLOCK_BYTES = 16
+const TEXT_BLOCK_BYTES = 65_536
 
 async function* decoded(text: Readable, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
   const decoder = createHexDecoder()
   const abort = () => decoder.destroy(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
-  // Whichever of the two fails, the pipeline ends the other; the loop hears of it from the decoder.
-  pipeline(text, decoder, () => {})
+  // In blocks, because the decoder's work is by the call more than by the byte and TLS brings 16 KiB at a time. The decoder
+  // has read a block when it asks for the next. Whichever of the two fails, the pipeline ends the other; the loop hears of it from the decoder.
+  pipeline(inBlocks(text, TEXT_BLOCK_BYTES), decoder, () => {})
   try {
     yield* decoder
   } catch (error) {

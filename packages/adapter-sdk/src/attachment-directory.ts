@@ -29,10 +29,11 @@ export function directoryStore(folder: string): AttachmentStore {
 
     async *read(id) {
       await using file = await openFound(pathOf(id))
+      const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
       for (;;) {
-        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(BLOCK_BYTES), 0, BLOCK_BYTES)
+        const { bytesRead } = await file.read(block, 0, BLOCK_BYTES)
         if (bytesRead === 0) return
-        yield buffer.subarray(0, bytesRead)
+        yield block.subarray(0, bytesRead)
       }
     },
 
@@ -57,7 +58,7 @@ const PART = '.part'
 
 async function writeFile(path: string, source: AsyncIterable<Uint8Array>): Promise<void> {
   await using file = await open(path, 'wx', 0o600)
-  for await (const block of inBlocks(source)) await writeBlock(file, block)
+  for await (const block of inBlocks(source, BLOCK_BYTES)) await writeBlock(file, block)
   await file.sync()
 }
 

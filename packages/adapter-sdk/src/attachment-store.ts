@@ -11,7 +11,7 @@ export interface AttachmentStore {
    * source throws is passed on.
    */
   write(id: string, source: AsyncIterable<Uint8Array>): Promise<void>
-  /** The file, in blocks. @throws {AdapterError} ERR_ATTACHMENT_NOT_FOUND: at the first block. */
+  /** The file, in blocks of at most `BLOCK_BYTES`, each valid until the next is asked for. @throws {AdapterError} ERR_ATTACHMENT_NOT_FOUND: at the first block. */
   read(id: string): AsyncIterable<Buffer>
   /** Removes files, and what is left of writes that were cut short. Ids that are not there are no matter. */
   remove(ids: readonly string[]): Promise<void>
@@ -19,23 +19,23 @@ export interface AttachmentStore {
   list(olderThan: Date): AsyncIterable<string>
 }
 
-/** The size of blocks that stores write and read, in bytes. */
-export const BLOCK_BYTES = 262_144
+/** The size of a block that is read, in bytes. Measured: four times as much is no faster and takes thrice the memory. */
+export const BLOCK_BYTES = 65_536
 
 /**
- * Gathers a source into blocks of `BLOCK_BYTES`; only the last may be shorter.
+ * Gathers a source into blocks of a size; only the last may be shorter.
  * A block is valid until the next is asked for: its memory is used again.
  */
-export async function* inBlocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {
-  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+export async function* inBlocks(source: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer, void> {
+  const block = Buffer.allocUnsafeSlow(size)
   let filled = 0
   for await (const chunk of source) {
     for (let taken = 0; taken < chunk.byteLength; ) {
-      const part = chunk.subarray(taken, taken + BLOCK_BYTES - filled)
+      const part = chunk.subarray(taken, taken + size - filled)
       block.set(part, filled)
       taken += part.byteLength
       filled += part.byteLength
-      if (filled < BLOCK_BYTES) break
+      if (filled < size) break
       yield block
       filled = 0
     }

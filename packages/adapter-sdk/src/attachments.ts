@@ -6,7 +6,7 @@ import { Ciphertext, type Measures } from './attachment-ciphertext.ts'
 import { type AttachmentHosts, DEFAULT_ATTACHMENT_HOSTS, parseAttachmentHosts } from './attachment-hosts.ts'
 import { Budget, type CaptureLimits, DEFAULT_CAPTURE_LIMITS, Slots } from './attachment-limits.ts'
 import { linkAgent, openLink, type Resolve, systemResolve } from './attachment-link.ts'
-import type { AttachmentStore } from './attachment-store.ts'
+import { type AttachmentStore, BLOCK_BYTES } from './attachment-store.ts'
 import { deadline, within } from './deadline.ts'
 import { AdapterError, type ErrorCode } from './errors.ts'
 import { type AttachmentSecret, attachmentKey, createAttachmentDecipher } from './protocol/attachment.ts'
@@ -160,15 +160,16 @@ export async function firstBytes(file: Readable): Promise<Readable> {
 
 async function* checked(store: AttachmentStore, file: CapturedFile): AsyncGenerator<Buffer, void, undefined> {
   const sha256 = createHash('sha256')
-  let held: Buffer | undefined
+  const held = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  let heldBytes = 0
   for await (const block of store.read(file.id)) {
-    if (held !== undefined) yield held
+    if (heldBytes > 0) yield held.subarray(0, heldBytes)
     sha256.update(block)
-    held = block
+    heldBytes = block.copy(held)
   }
-  if (held === undefined || sha256.digest('hex') !== file.sha256)
+  if (sha256.digest('hex') !== file.sha256)
     throw new AdapterError('ERR_ATTACHMENT_CORRUPT', 'the file is not what was captured')
-  yield held
+  yield held.subarray(0, heldBytes)
 }
 
 const tooLarge = (message: string) => new AdapterError('ERR_ATTACHMENT_TOO_LARGE', message)

@@ -11,7 +11,7 @@ export interface CaptureLimits {
   readonly limitCount: number
   /** Time until a link begins to answer, in seconds. Default 10. */
   readonly connectTimeoutSeconds: number
-  /** Time for one file, in seconds. Default 30. */
+  /** Time for one file, in seconds. Default: two thirds of the time for all, 30. */
   readonly fileTimeoutSeconds: number
   /** Time for all files of one submission, waiting included, in seconds. Default 45: ingresses give up after 60. */
   readonly timeoutSeconds: number
@@ -22,12 +22,11 @@ export interface CaptureLimits {
 }
 
 /** What holds when nothing else is said. The time stays below that of an ingress, so that the sender hears an answer. */
-export const DEFAULT_CAPTURE_LIMITS: CaptureLimits = {
+export const DEFAULT_CAPTURE_LIMITS: Omit<CaptureLimits, 'fileTimeoutSeconds'> = {
   limitBytes: 134_217_728,
   totalLimitBytes: 536_870_912,
   limitCount: 100,
   connectTimeoutSeconds: 10,
-  fileTimeoutSeconds: 30,
   timeoutSeconds: 45,
   concurrency: 2,
   inFlight: 8,

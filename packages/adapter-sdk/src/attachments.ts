@@ -56,6 +56,8 @@ export function createCapture(options: CaptureOptions): Capture {
   const hosts = options.hosts ?? parseAttachmentHosts(DEFAULT_ATTACHMENT_HOSTS)
   const agent = linkAgent(options.authorities)
   const limits = { ...DEFAULT_CAPTURE_LIMITS, resolve: systemResolve, ...options, hosts, agent }
+  // Unless it was said, one file may take two thirds of the time of all, so that one that hangs leaves time for the others.
+  const fileTimeoutSeconds = options.fileTimeoutSeconds ?? (limits.timeoutSeconds * 2) / 3
   const { store } = limits
   const slots = new Slots(limits.inFlight)
 
@@ -95,8 +97,8 @@ export function createCapture(options: CaptureOptions): Capture {
 
   async function readFile(link: AttachmentLink, budget: Budget, signal: AbortSignal): Promise<CapturedFile> {
     const slot = await slots.take(signal)
-    const seconds = limits.fileTimeoutSeconds
-    using time = deadline(seconds, () => timedOut(`the file did not arrive within ${seconds} seconds`), signal)
+    const late = `the file did not arrive within ${fileTimeoutSeconds} seconds`
+    using time = deadline(fileTimeoutSeconds, () => timedOut(late), signal)
     const id = randomUUID()
     const work = transfer(id, link, budget, time.signal).finally(() => slot[Symbol.dispose]())
     try {

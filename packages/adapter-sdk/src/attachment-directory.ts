@@ -22,7 +22,8 @@ export function directoryStore(folder: string): AttachmentStore {
         await rename(`${path}${PART}`, path)
         await syncFolder(folder)
       } catch (error) {
-        await this.remove([id])
+        // What cannot be removed now is found by the sweep; the first failure is the one that says why.
+        await this.remove([id]).catch(() => {})
         throw error
       }
     },
@@ -39,8 +40,8 @@ export function directoryStore(folder: string): AttachmentStore {
 
     async remove(ids) {
       for (const path of ids.filter(isAttachmentId).map(pathOf)) {
-        await rm(path, { force: true })
         await rm(`${path}${PART}`, { force: true })
+        await rm(path, { force: true })
       }
     },
 

@@ -70,6 +70,7 @@ export function tableStore(sql: Sql, schema: string): AttachmentStore {
       for (let number = 0; number < count; number += ROWS_AT_ONCE) {
         const copy = new CopyOut(selectSlices(rows, id, number), copied)
         await sql.query(copy)
+        if (copy.bytes === 0) throw new AdapterError('ERR_ATTACHMENT_CORRUPT', 'a part of the file is gone')
         for (let at = 0; at < copy.bytes; at += BLOCK_BYTES)
           yield copied.subarray(at, Math.min(at + BLOCK_BYTES, copy.bytes))
       }

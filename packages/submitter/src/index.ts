@@ -1,1 +1,6 @@
-export {}
+export { AdapterError, type EndpointProof, type SubmissionEnvelope } from '@formbuilder/adapter-sdk/protocol'
+export { assertEndpoint, type EndpointRules } from './endpoint.ts'
+export type { SubmissionInput } from './plaintext.ts'
+export { RefusalError } from './refusal.ts'
+export { type Receipt, type SubmitOptions, submit, type Target } from './submit.ts'
+export { verifyEndpoint } from './verify.ts'

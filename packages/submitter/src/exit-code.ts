@@ -1,0 +1,25 @@
+/** What the exit code of the command says. */
+import { AdapterError, type ErrorCode } from '@formbuilder/adapter-sdk/protocol'
+
+/** Exit codes by error. 0 is success, 1 a defect in the submitter, 2 a wrong command line or a file that cannot be used. */
+export const EXIT_CODES = {
+  ERR_ENDPOINT_REFUSED: 3,
+  ERR_KEY_INVALID: 4,
+  ERR_SUBMISSION_INVALID: 5,
+  ERR_RECEIVER_REFUSED: 6,
+  ERR_RECEIVER_UNREACHABLE: 7,
+  ERR_ENDPOINT_UNPROVEN: 8,
+} as const satisfies Partial<Record<ErrorCode, number>>
+
+/** The command line, or a file that it names, cannot be used. The message says which and how. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** The exit code for an error. */
+export function exitCode(error: unknown): number {
+  if (error instanceof UsageError) return 2
+  if (error instanceof AdapterError && error.code in EXIT_CODES)
+    return EXIT_CODES[error.code as keyof typeof EXIT_CODES] // `in` has just looked
+  return 1
+}

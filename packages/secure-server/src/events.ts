@@ -92,7 +92,7 @@ export const REFUSAL_REASONS = {
   'certificate-refused': { status: 495, meaning: 'The client certificate is refused (`respond` only)' },
   'certificate-missing': { status: 496, meaning: 'There is no client certificate (`respond` only)' },
   'listener-failed': { status: 500, meaning: 'The listener threw or rejected' },
-  busy: { status: 503, meaning: '`concurrentRequests` are being answered; see `Retry-After`' },
+  busy: { status: 503, meaning: '`concurrentRequests` or `pipelinedRequests` are being answered; see `Retry-After`' },
 } as const
 
 /** See `REFUSAL_REASONS`. */

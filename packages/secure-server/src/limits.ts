@@ -34,7 +34,7 @@ export const LIMITS = {
     value: 900,
     min: 1,
     max: 86_400,
-    meaning: 'Age at which a connection is ended after its answer',
+    meaning: 'Age from which the next answer ends a connection',
   },
   clientCheckSeconds: { value: 10, min: 0.1, max: 120, meaning: 'Longest run of `check` for one client certificate' },
   headerBytes: { value: 16_384, min: 1024, max: 1_048_576, meaning: 'Request line and headers together' },
@@ -43,6 +43,7 @@ export const LIMITS = {
   connections: { value: 2000, min: 1, max: 1_000_000, meaning: 'Open connections in all' },
   connectionsPerAddress: { value: 256, min: 1, max: 1_000_000, meaning: 'Open connections of one address' },
   requestsPerConnection: { value: 10_000, min: 1, max: 2 ** 31, meaning: 'Requests on one connection' },
+  pipelinedRequests: { value: 16, min: 1, max: 1000, meaning: 'Requests of one connection begun and not yet answered' },
   requestsPerSecondPerAddress: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests of one address in a second' },
   concurrentRequests: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests begun and not yet answered' },
 } as const satisfies Record<string, Bound>

@@ -100,7 +100,7 @@ export class Requests {
   /** Refuses CONNECT, for which Node makes no response object. */
   refuseConnect(request: IncomingMessage, stream: Duplex): void {
     const connection = this.#connectionOf(stream)
-    if (connection === undefined || connection.unanswered > 0) return void stream.destroy()
+    if (connection === undefined || connection.over || connection.unanswered > 0) return void stream.destroy()
     const refusal = certificateRefusal(connection) ?? { status: 405, reason: 'method' as const }
     this.#writeRefusal(connection, stream, refusal, request)
   }
@@ -150,7 +150,7 @@ export class Requests {
     if (unclean !== undefined) return unclean
     if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes)
       return { status: 413, reason: 'body-too-large' }
-    if (this.#begun >= limits.concurrentRequests)
+    if (this.#begun >= limits.concurrentRequests || connection.unanswered >= limits.pipelinedRequests)
       return { status: 503, reason: 'busy', headers: { 'Retry-After': '1' } }
     return undefined
   }

@@ -6,9 +6,9 @@ import type { TLSSocket } from 'node:tls'
 import { addressKey, TrustedProxies } from './address.ts'
 import type { Trust } from './certificate-path.ts'
 import { type ClientCertificatePolicy, ClientCertificates } from './client-certificates.ts'
-import { type Connection, Connections, destroy } from './connections.ts'
+import { type Connection, Connections } from './connections.ts'
 import { Doorkeeper } from './doorkeeper.ts'
-import { SecureServerError } from './errors.ts'
+import { reasonOf, SecureServerError } from './errors.ts'
 import type { ConnectionRefusal, ServerEvent } from './events.ts'
 import { allowedMethods } from './hygiene.ts'
 import { resolveLimits } from './limits.ts'
@@ -59,11 +59,12 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   const port = await listen(server, options.port, options.host)
   server.on('error', ({ code }: NodeJS.ErrnoException) => refused('accept', 'unknown', code))
   const tick = setInterval(everySecond, 1000).unref()
-  const watch = material && setInterval(() => void refresh(false), WATCH_MILLISECONDS).unref()
+  const watch = material && setInterval(() => void watchFiles(), WATCH_MILLISECONDS).unref()
   onEvent({ type: 'listening', port, tls: material !== undefined })
   material?.announce()
   everySecond()
 
+  let watching = false
   let stopped: Promise<void> | undefined
   return {
     port,
@@ -148,14 +149,24 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     doorkeeper?.review()
   }
 
+  async function watchFiles(): Promise<void> {
+    // Slow storage must not have looks pile up, nor a defect here end the process.
+    if (watching) return
+    watching = true
+    try {
+      await refresh(false)
+    } catch (error) {
+      onEvent({ type: 'certificate.refused', files: [], reason: reasonOf(error) })
+    } finally {
+      watching = false
+    }
+  }
+
   function everySecond(): void {
     const now = Date.now()
     rate.sweep(now)
     material?.warn(now)
     doorkeeper?.review()
-    for (const connection of connections)
-      if (connection.unanswered === 0 && now - connection.openedAt > limits.connectionSeconds * 1000)
-        destroy(connection)
   }
 
   function stop({ graceSeconds = 10 }: { readonly graceSeconds?: number } = {}): Promise<void> {

@@ -1,6 +1,6 @@
 /** What TLS is spoken: versions, suites and what is switched off. */
 import { constants } from 'node:crypto'
-import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { reasonOf, SecureServerError } from './errors.ts'
 
 /** Versions and suites; everything else of the policy is fixed. */
@@ -28,11 +28,10 @@ export const DEFAULT_CIPHERS = [
 
 /** The policy as options of a secure context. `resumable`: whether sessions may be resumed by ticket. */
 export function secureContextOptions(policy: TlsPolicy, resumable: boolean): SecureContextOptions {
-  const maxVersion: SecureVersion = policy.maxVersion ?? 'TLSv1.3'
   return {
     minVersion: policy.minVersion ?? 'TLSv1.2',
-    maxVersion,
-    ciphers: cipherList(policy.ciphers ?? DEFAULT_CIPHERS, maxVersion),
+    maxVersion: policy.maxVersion ?? 'TLSv1.3',
+    ciphers: cipherList(policy.ciphers ?? DEFAULT_CIPHERS),
     honorCipherOrder: true,
     // Without it OpenSSL has no group for DHE suites and each of them fails the handshake; it does nothing for others.
     dhparam: 'auto',
@@ -55,11 +54,9 @@ export function assertTlsPolicy(policy: TlsPolicy): void {
   }
 }
 
-/** Node turns TLS 1.3 off when a list names none of its suites, and asks for no minimum strength of keys. */
-function cipherList(ciphers: string, maxVersion: SecureVersion): string {
-  const wants13 = maxVersion === 'TLSv1.3' && !ciphers.split(/[:, ]/).some((name) => name.startsWith('TLS_'))
-  const tls13 = DEFAULT_CIPHERS.split(':').filter((name) => name.startsWith('TLS_'))
-  const list = wants13 ? [...tls13, ciphers].join(':') : ciphers
-  // Level 2: RSA and DH keys of at least 2048 bits, no SHA-1 signatures.
-  return list.includes('@SECLEVEL') ? list : `${list}:@SECLEVEL=2`
+/** Level 2: RSA and DH keys of at least 2048 bits, no SHA-1 signatures. OpenSSL 3.0 alone would ask for less. */
+function cipherList(ciphers: string): string {
+  const only13 = ciphers.split(/[:, ]/).every((name) => name.startsWith('TLS_'))
+  // Suites of TLS 1.3 are a list of their own, which has no level.
+  return only13 || ciphers.includes('@SECLEVEL') ? ciphers : `${ciphers}:@SECLEVEL=2`
 }

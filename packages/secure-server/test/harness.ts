@@ -130,6 +130,7 @@ export async function received(socket: Socket): Promise<string> {
     bytes += chunk.toString('latin1')
   })
   socket.on('error', () => {})
+  socket.resume()
   // events.once would reject on a reset, which is a way of closing too.
   if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
   return bytes

@@ -81,6 +81,33 @@ describe('headers of every answer', () => {
       expect(headers).to.not.have.any.keys('server', 'x-powered-by')
     })
 
+  for (const [what, headers] of [
+    ['an object', { 'Content-Type': 'text/x', 'X-List': ['a', 'b'] }],
+    ['a flat list', ['Content-Type', 'text/x', 'X-List', 'a', 'X-List', 'b']],
+    [
+      'a list of pairs',
+      [
+        ['Content-Type', 'text/x'],
+        ['X-List', ['a', 'b']],
+      ],
+    ],
+  ] as const)
+    it(`let others through that writeHead is given as ${what}`, async () => {
+      await using server = await TestServer.start({
+        listener: (_request, response) =>
+          void response
+            .setHeader('Content-Type', 'text/old')
+            .writeHead(201, 'Made', headers as never)
+            .end(),
+      })
+
+      const answer = await server.exchange('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+
+      expect(answer).to.match(/^HTTP\/1\.1 201 Made\r\n/)
+      expect(answer).to.include('Content-Type: text/x\r\n').and.not.include('text/old')
+      expect(answer.match(/X-List: [ab](, b)?/g)?.join()).to.be.oneOf(['X-List: a,X-List: b', 'X-List: a, b'])
+    })
+
   for (const [status, request] of REFUSED)
     it(`are there on a ${status} ${STATUS_CODES[status]} to ${JSON.stringify(request.slice(0, 60))}`, async () => {
       await using server = await TestServer.start({

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { expectRejection, firstBytes, parseAnswer, SECURITY, TestServer } from './harness.ts'
+import { expectRejection, firstBytes, parseAnswer, received, SECURITY, TestServer, until } from './harness.ts'
 
 /** Requests that two readers could understand differently, or that nobody here should serve. */
 const REFUSED: readonly [what: string, request: string, status: number][] = [
@@ -123,7 +123,7 @@ describe('HTTP hygiene', () => {
 
   for (const [what, request] of REFUSED.filter(([, , status]) => status !== 405))
     it(`serves nothing that follows ${what}`, async () => {
-      const answers = await server.exchange(Buffer.from(request, 'latin1'), SMUGGLED)
+      const answers = await server.exchange(Buffer.from(`${request}${SMUGGLED}`, 'latin1'))
 
       expect(served).to.not.include('/smuggled')
       expect(answers.match(/HTTP\/1\.1 /g)).to.have.length(1)
@@ -152,6 +152,27 @@ describe('HTTP hygiene', () => {
       expect(answers.match(/HTTP\/1\.1 /g)).to.have.length(1)
       expect(served).to.deep.equal(['/first'])
     })
+
+  it('closes after an answer that had begun when garbage came behind its request', async () => {
+    let end = (): void => {}
+    await using streaming = await TestServer.start({
+      listener: (_request, response) => {
+        response.write('begun')
+        end = () => response.end(' and done')
+      },
+    })
+    const socket = await streaming.connection()
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await firstBytes(socket)
+    socket.write('garbage\r\n\r\n')
+    await until(() => streaming.of('request.refused').length === 1)
+
+    end()
+
+    expect(await received(socket))
+      .to.include(' and done')
+      .and.not.include('HTTP/1.1')
+  })
 
   it('acts on nothing that follows the last answer of a connection', async () => {
     const answers = await server.exchange(`GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n${SMUGGLED}`)

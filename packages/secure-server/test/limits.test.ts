@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent } from 'node:https'
 import type { Socket } from 'node:net'
 import { expect } from 'chai'
@@ -99,22 +100,26 @@ describe('limits', () => {
       socket.destroy()
     })
 
-    it('ends a connection that is old with its next answer, or when it is idle', async () => {
-      await using server = await TestServer.start({ limits: { connectionSeconds: 1 } })
-      const [busy, idle] = [await server.connection(), await server.connection()]
-      const answers: string[] = []
-      busy.on('data', (chunk: Buffer) => answers.push(chunk.toString()))
-      idle.write(GET)
+    it('ends a connection that is old with its next answer', async () => {
+      const responses: ServerResponse[] = []
+      await using server = await TestServer.start({
+        limits: { connectionSeconds: 1 },
+        listener: (_request, response) => void responses.push(response),
+      })
+      const opened = Date.now()
+      const socket = await server.connection()
+      socket.write(GET)
+      await until(() => responses.length === 1)
+      await until(() => Date.now() - opened > 1100)
 
-      // One request after the other, so that it is never idle when it is looked at.
-      for (let asked = 0; !busy.closed && asked < 100_000; asked++) {
-        busy.write(GET)
-        await until(() => answers.length > asked || busy.closed)
-      }
+      socket.write(GET)
+      await until(() => responses.length === 2)
+      for (const response of responses) response.end('hello')
 
-      expect(answers[0]).to.include('Connection: keep-alive')
-      expect(answers.at(-1)).to.include('Connection: close')
-      await received(idle)
+      expect((await received(socket)).match(/Connection: .*/g)).to.deep.equal([
+        'Connection: keep-alive',
+        'Connection: close',
+      ])
     })
   })
 
@@ -177,14 +182,16 @@ describe('limits', () => {
 
     it('hands the listener no byte beyond the limit, and ends a body that goes on for ever', async () => {
       let bytes = 0
+      let kept: IncomingMessage | undefined
       await using server = await TestServer.start({
         limits: { bodyBytes: 100_000 },
-        listener: (request) =>
-          void request
-            .on('data', (chunk: Buffer) => {
-              bytes += chunk.byteLength
-            })
-            .on('error', () => {}),
+        listener: (request) => {
+          kept = request
+          request.on('error', () => {})
+          request.on('data', (chunk: Buffer) => {
+            bytes += chunk.byteLength
+          })
+        },
       })
       const socket = await server.connection()
       socket.write(`${POST}Transfer-Encoding: chunked\r\n\r\n`)
@@ -197,8 +204,58 @@ describe('limits', () => {
 
       expect(parseAnswer(await received(socket)).status).to.equal(413)
       expect(bytes).to.be.within(1, 100_000)
+      expect(kept?.readableLength).to.equal(0)
       await until(() => server.running.load().connections === 0)
     })
+
+    it('tells whoever reads a body that is cut that it broke off, never that it ended', async () => {
+      const seen: string[] = []
+      await using server = await TestServer.start({
+        limits: { bodyBytes: 1000 },
+        listener: (request, response) => {
+          request.resume()
+          for (const name of ['end', 'aborted', 'error', 'close'] as const)
+            request.on(name, () => {
+              seen.push(name)
+              // What a handler that does not look answers all the same.
+              response.end('late')
+            })
+        },
+      })
+
+      const answer = await server.exchange(
+        `${POST}Transfer-Encoding: chunked\r\n\r\n3e8\r\n${'x'.repeat(1000)}\r\n`,
+        `1\r\nx\r\n0\r\n\r\n`,
+      )
+
+      expect(answer)
+        .to.match(/^HTTP\/1\.1 413 /)
+        .and.not.include('late')
+      expect(seen).to.deep.equal(['aborted', 'error', 'close'])
+    })
+
+    for (const [status, head, rest] of [
+      [413, `${POST}Content-Length: 8000000\r\n\r\n`, Buffer.alloc(8_000_000)],
+      [
+        413,
+        `${POST}Transfer-Encoding: chunked\r\n\r\n7a1200\r\n`,
+        Buffer.concat([Buffer.alloc(8_000_000), Buffer.from('\r\n0\r\n\r\n')]),
+      ],
+      [431, 'GET / HTTP/1.1\r\nHost: a\r\nX: ', Buffer.alloc(8_000_000, 'x')],
+    ] as const)
+      it(`lets a client that sends it all before it reads still read the ${status}`, async () => {
+        await using server = await TestServer.start({ limits: { bodyBytes: 1000 }, listener: counting })
+        const socket = await server.connection()
+        socket.pause()
+        socket.write(head)
+
+        await new Promise<void>((resolve, reject) => {
+          socket.on('error', reject)
+          socket.write(rest, (error) => (error ? reject(error) : resolve()))
+        })
+
+        expect(parseAnswer(await received(socket)).status).to.equal(status)
+      })
 
     it('tells whoever reads a body that is cut that it broke off, never that it ended', async () => {
       const seen: string[] = []
@@ -316,6 +373,29 @@ describe('limits', () => {
         for (const socket of held) socket.destroy()
         await until(async () => (await server.send('/quick')).status === 200)
       })
+
+    it('answers 503 to requests that one connection piles up, in their order', async () => {
+      const responses: ServerResponse[] = []
+      await using server = await TestServer.start({
+        limits: { pipelinedRequests: 2 },
+        listener: (_request, response) => void responses.push(response),
+      })
+      const socket = await server.connection()
+      socket.write(GET.repeat(4))
+      await until(() => server.of('request.refused').length === 2)
+      const answers = received(socket)
+
+      for (const response of responses) response.setHeader('Connection', 'keep-alive').end('hello')
+      await until(() => server.running.load().requests === 0)
+      socket.end()
+
+      expect((await answers).match(/HTTP\/1\.1 \d+/g)).to.deep.equal([
+        'HTTP/1.1 200',
+        'HTTP/1.1 200',
+        'HTTP/1.1 503',
+        'HTTP/1.1 503',
+      ])
+    })
   })
 
   describe('of connections, under a flood', () => {

@@ -155,6 +155,14 @@ describe('TLS', () => {
     socket.destroy()
   })
 
+  it('takes a list of one’s own that names suites of TLS 1.3 only', async () => {
+    await using server = await TestServer.start({ tls: { ciphers: 'TLS_AES_128_GCM_SHA256', minVersion: 'TLSv1.3' } })
+
+    const socket = await server.tls()
+    expect(socket.getCipher().name).to.equal('TLS_AES_128_GCM_SHA256')
+    socket.destroy()
+  })
+
   for (const [what, tls] of [
     ['a cipher list that means nothing', { ciphers: 'NO-SUCH-SUITE' }],
     ['versions that leave none', { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }],

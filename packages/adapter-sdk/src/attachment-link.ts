@@ -38,14 +38,13 @@ export const systemResolve: Resolve = async (hostname) => await promisify(lookup
 /**
  * GETs a link, once; resolves when a 200 begins whose body says where it ends and is not too large.
  * The body fails with a foreign error when it breaks off: `brokenOff` names that.
- * Messages begin with a verb, for the caller to put the name of the file in front.
  * @throws {AdapterError} ERR_ATTACHMENT_REFUSED, _UNREACHABLE, _STATUS, _TIMEOUT, _TOO_LARGE, _NOT_HEX; the reason of the signal
  */
 export async function openLink(link: string, options: LinkOptions): Promise<IncomingMessage> {
   const seconds = options.connectTimeoutSeconds
   using connecting = deadline(
     seconds,
-    () => timedOut(`did not begin to arrive within ${seconds} seconds`),
+    () => timedOut(`the link did not begin to answer within ${seconds} seconds`),
     options.signal,
   )
   const url = parseLink(link)
@@ -65,28 +64,30 @@ export function brokenOff(error: unknown): AdapterError {
   if (error instanceof AdapterError) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const known = /^[A-Z][A-Z0-9_]{2,63}$/.test(code) ? ` (${code})` : ''
-  return new AdapterError('ERR_ATTACHMENT_UNREACHABLE', `cannot be reached or broke off${known}`, { cause: error })
+  return new AdapterError('ERR_ATTACHMENT_UNREACHABLE', `the link cannot be reached, or broke off${known}`, {
+    cause: error,
+  })
 }
 
 function parseLink(link: string): URL {
-  if (!URL.canParse(link)) throw refused('has a url that is not a URL')
+  if (!URL.canParse(link)) throw refused('the url is no URL')
   const url = new URL(link)
-  if (url.protocol !== 'https:') throw refused('has a url that is not https')
-  if (url.username !== '' || url.password !== '') throw refused('has a url with credentials')
+  if (url.protocol !== 'https:') throw refused('the url is not https')
+  if (url.username !== '' || url.password !== '') throw refused('the url has credentials')
   return url
 }
 
 async function addressesOf(url: URL, { hosts, resolve }: LinkOptions, signal: AbortSignal): Promise<LookupAddress[]> {
   const reach = reachOf(url, hosts)
-  if (reach === undefined) throw refused('has a url to a host or port that ATTACHMENT_HOSTS does not allow')
+  if (reach === undefined) throw refused('the url has a host or port that ATTACHMENT_HOSTS does not allow')
 
   const hostname = url.hostname.replace(/^\[|\]$/g, '')
   const family = isIP(hostname)
   const addresses = family === 0 ? await resolved(hostname, resolve, signal) : [{ address: hostname, family }]
-  if (addresses.length === 0) throw new AdapterError('ERR_ATTACHMENT_UNREACHABLE', 'has a host without an address')
+  if (addresses.length === 0) throw new AdapterError('ERR_ATTACHMENT_UNREACHABLE', 'the host of the url has no address')
   // One bad address refuses the link: a name that answers with a public and a private one is an attempt to get in.
   if (reach === 'public' && !addresses.every(({ address }) => isPublicAddress(address)))
-    throw refused('has a host that stands for an address that is not public')
+    throw refused('the host of the url stands for an address that is not public')
   return addresses
 }
 
@@ -126,19 +127,19 @@ function pinned(addresses: LookupAddress[]): LookupFunction {
 }
 
 function assertAnswer({ statusCode = 0, headers }: IncomingMessage, limitBytes: number): void {
-  if (statusCode >= 300 && statusCode < 400) throw refused(`was answered with a redirect (${statusCode})`)
-  if (statusCode !== 200) throw new AdapterError('ERR_ATTACHMENT_STATUS', `was answered with ${statusCode}`)
+  if (statusCode >= 300 && statusCode < 400) throw refused(`the answer is a redirect (${statusCode})`)
+  if (statusCode !== 200) throw new AdapterError('ERR_ATTACHMENT_STATUS', `the answer is ${statusCode}`)
 
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity')
-    throw new AdapterError('ERR_ATTACHMENT_NOT_HEX', 'was sent with a content encoding')
+    throw new AdapterError('ERR_ATTACHMENT_NOT_HEX', 'the answer has a content encoding')
 
   const length = headers['content-length']
   // Without either, a body that was cut short looks complete.
   if (length === undefined && headers['transfer-encoding'] === undefined)
-    throw new AdapterError('ERR_ATTACHMENT_UNREACHABLE', 'was sent without saying where it ends')
+    throw new AdapterError('ERR_ATTACHMENT_UNREACHABLE', 'the answer does not say where it ends')
   if (length !== undefined && Number(length) > limitBytes) {
-    const sizes = `has ${length} bytes as sent, allowed are ${limitBytes}`
+    const sizes = `the answer has ${length} bytes, allowed are ${limitBytes}`
     throw new AdapterError('ERR_ATTACHMENT_TOO_LARGE', sizes)
   }
 }

@@ -104,8 +104,10 @@ export function createCapture(options: CaptureOptions): Capture {
     try {
       return await within(time.signal, work)
     } catch (error) {
-      // A store that hangs may still end its work one day; by then the file belongs to nobody.
-      work.then(() => store.remove([id])).catch(() => {})
+      // The store clears up in a moment. One that hangs may end its work one day; by then the file belongs to nobody.
+      const cleared = work.then(() => store.remove([id])).catch(() => {})
+      using grace = deadline(GRACE_SECONDS, () => timedOut('the store hangs'))
+      await within(grace.signal, cleared).catch(() => {})
       throw error
     }
   }
@@ -173,6 +175,8 @@ async function* checked(store: AttachmentStore, file: CapturedFile): AsyncGenera
     throw new AdapterError('ERR_ATTACHMENT_CORRUPT', 'the file is not what was captured')
   yield held.subarray(0, heldBytes)
 }
+
+const GRACE_SECONDS = 1
 
 const tooLarge = (message: string) => new AdapterError('ERR_ATTACHMENT_TOO_LARGE', message)
 

@@ -18,7 +18,7 @@ export async function lastHours(database: Queryable, hours = 24): Promise<Hour[]
          .map((outcome) => `COALESCE(sum(count) FILTER (WHERE outcome = '${outcome}'), 0)::float8 AS ${outcome}`)
          .join(', ')}
      FROM generate_series(date_trunc('hour', now()) - ($1 - 1) * interval '1 hour', date_trunc('hour', now()), interval '1 hour') h
-     LEFT JOIN ${SCHEMA}.hourly ON hourly.hour = h GROUP BY h ORDER BY h`,
+     LEFT JOIN ${SCHEMA}.hourly ON hourly.hour >= h AND hourly.hour < h + interval '1 hour' GROUP BY h ORDER BY h`,
     [hours],
   )
 }

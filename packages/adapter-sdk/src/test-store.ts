@@ -84,6 +84,12 @@ export async function age(database: Database, seconds: number, forms: readonly s
       const moved = columns.map((column) => `${column} = ${column} - $1 * interval '1 second'`)
       await transaction.query(`UPDATE ${table} SET ${moved.join(', ')}`, values)
     }
+    // The hour is a part of the key: by way of a time where there is none, no two rows meet.
+    await transaction.query(`UPDATE ${SCHEMA}.hourly SET hour = hour - interval '1000 years'`)
+    await transaction.query(
+      `UPDATE ${SCHEMA}.hourly SET hour = hour + interval '1000 years' - $1 * interval '1 second'`,
+      values,
+    )
     await transaction.query(
       `UPDATE formbuilder_queue.job SET start_after = start_after - $1 * interval '1 second' WHERE state <> 'active'`,
       values,

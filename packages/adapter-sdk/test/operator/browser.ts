@@ -7,7 +7,11 @@ import { type Browser, chromium as driver, type Page } from 'playwright-core'
 /** Starts the browser; close it. */
 export async function startBrowser(): Promise<Browser> {
   const executablePath = await chromium.executablePath()
-  return await driver.launch({ executablePath, args: [...chromium.args, '--no-sandbox'], headless: true })
+  // Its arguments are for a function that is thrown away after one page: one process for all, and a web without borders.
+  const args = chromium.args.filter(
+    (each) => !/^--(single-process|disable-web-security|allow-running-insecure-content)$/.test(each),
+  )
+  return await driver.launch({ executablePath, args: [...args, '--no-sandbox'], headless: true })
 }
 
 /** Keeps a picture of the whole page among the artefacts, which are not in the repository. */

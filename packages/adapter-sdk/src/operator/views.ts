@@ -11,7 +11,11 @@ export function createRender(): Render {
     trimBlocks: true,
     lstripBlocks: true,
   })
-  environment.addFilter('time', (iso: string) => TIME.format(new Date(iso)))
+  // Where a line is short, it breaks between the date and the time only.
+  environment.addFilter(
+    'time',
+    (iso: string) => `${DATE.format(new Date(iso)).replaceAll(' ', '\u00a0')}, ${TIME.format(new Date(iso))}`,
+  )
   environment.addFilter('hour', (iso: string) => HOUR.format(new Date(iso)))
   environment.addFilter('count', (count: number) => COUNT.format(count))
   environment.addFilter('age', ageOf)
@@ -42,5 +46,6 @@ const UNITS = [
 
 const COUNT = new Intl.NumberFormat('en-GB')
 const TIME_ZONE = 'Europe/London'
-const TIME = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, dateStyle: 'medium', timeStyle: 'medium' })
+const DATE = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, dateStyle: 'medium' })
+const TIME = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, timeStyle: 'medium' })
 const HOUR = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, hour: '2-digit', minute: '2-digit' })

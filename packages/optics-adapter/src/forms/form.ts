@@ -1,6 +1,7 @@
 /** What the four forms have in common: answers become fields, fields become one case. */
 import type { Attachment, Form, Outcome } from '@formbuilder/adapter-sdk'
 import type { z } from 'zod'
+import { OPTICS_ADVICE } from '../advice.ts'
 import type { Answers } from '../answers.ts'
 import { createcaseBody, type Fields } from '../createcase.ts'
 import { requestDate } from '../request-date.ts'
@@ -46,6 +47,7 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
     // Rails answered this path too, and a form's settings are changed by hand.
     aliases: [`${mapping.path}.json`],
     answers: mapping.answers,
+    advice: OPTICS_ADVICE,
     repeatable: 'until-acting',
     timeoutSeconds: optics.attemptSeconds,
     async handle({ submissionId, submissionAnswers }, context) {

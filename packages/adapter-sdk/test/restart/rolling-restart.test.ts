@@ -1,0 +1,89 @@
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, createServer as createSocket } from 'node:net'
+import { expect } from 'chai'
+import { encryptCompact } from '../../src/protocol/jwe.ts'
+import { generateKey, type Key, parseKeyring } from '../../src/protocol/keyring.ts'
+import { PostgresServer } from '../postgres-server.ts'
+import { until } from '../until.ts'
+import { Ingress, Replica } from './ingress.ts'
+
+describe('a rolling restart of two replicas under load', () => {
+  const cases = new Map<string, number>()
+  let postgres: PostgresServer
+  let casework: Server
+  let replicas: Replica[]
+  let key: Key
+
+  before(async () => {
+    const sharedKey = generateKey(16)
+    key = parseKeyring(sharedKey).keys[0] as Key
+    postgres = await PostgresServer.start()
+    casework = createServer((request, response) => {
+      const id = request.url?.slice(1) ?? ''
+      cases.set(id, (cases.get(id) ?? 0) + 1)
+      // Slow enough that a stop always meets cases that are being made.
+      setTimeout(() => response.end(`CASE-${id}`), 50)
+    }).listen(0, '127.0.0.1')
+    await until(() => casework.listening)
+    const environment = {
+      CASES_URL: `http://127.0.0.1:${(casework.address() as AddressInfo).port}`,
+      DATABASE_URL: await postgres.database(),
+      JWE_SHARED_KEY: sharedKey,
+      TRUST_PROXY: '127.0.0.1',
+      LISTEN_HOST: '127.0.0.1',
+      LOG_LEVEL: 'error',
+      DRAIN_SECONDS: '1',
+      STOP_GRACE_SECONDS: '10',
+    }
+    replicas = (await freePorts(2)).map((port) => new Replica(port, environment))
+  })
+  after(async () => {
+    await Promise.all(replicas.map((replica) => replica.stop()))
+    casework.close()
+    await postgres[Symbol.asyncDispose]()
+  })
+
+  it('loses no request, fails none, and makes each case once', async function () {
+    this.timeout(120_000)
+    const ingress = new Ingress(replicas)
+    const exits: (number | null)[] = []
+    const ready = async (replica: Replica) => {
+      await until(() => ingress.isReady(replica))
+      const sent = ingress.sent.length
+      // Load on both, as in every minute of a normal day.
+      await until(() => ingress.sent.length > sent + 50)
+    }
+
+    for (const replica of replicas) replica.start()
+    ingress.start(4, () => compose(key))
+    for (const replica of replicas) await ready(replica)
+    for (const replica of replicas) {
+      exits.push(await replica.stop())
+      replica.start()
+      await ready(replica)
+    }
+    await ingress.stop()
+    await until(() => ingress.sent.every(({ submissionId }) => cases.has(submissionId)))
+
+    const answers = Object.groupBy(ingress.sent, ({ answer }) => String(answer))
+    expect(Object.keys(answers)).to.deep.equal(['201'])
+    expect(ingress.sent.length).to.be.greaterThan(200)
+    expect([...cases.values()].filter((count) => count !== 1)).to.deep.equal([])
+    expect(cases.size).to.equal(ingress.sent.length)
+    expect(exits).to.deep.equal([0, 0])
+  })
+})
+
+async function compose(key: Key): Promise<{ submissionId: string; jwe: string }> {
+  const submissionId = crypto.randomUUID()
+  const submission = { serviceSlug: 'complain', submissionId, submissionAnswers: { a: 'b' }, attachments: [] }
+  return { submissionId, jwe: await encryptCompact(JSON.stringify(submission), key) }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const sockets = Array.from({ length: count }, () => createSocket().listen(0, '127.0.0.1'))
+  await until(() => sockets.every(({ listening }) => listening))
+  const ports = sockets.map((socket) => (socket.address() as AddressInfo).port)
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.close(resolve))))
+  return ports
+}

@@ -56,6 +56,10 @@ export interface Adapter {
   /** Plain Koa, for routes of one's own: add them before `start`. They come after the adapter's. */
   readonly app: Koa
   readonly forms: readonly string[]
+  /** Where each form receives: its path, then its aliases. */
+  readonly paths: ReadonlyMap<string, readonly string[]>
+  /** Of the adapter. */
+  readonly version: string
   /**
    * Opens the store, listens, and hands over what waits.
    * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_INBOX_LOCKED
@@ -91,14 +95,17 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
   assertForms(forms)
   const app = createApp()
   const names = [...forms.keys()]
+  const version = options.version ?? sdkVersion()
   return {
     app,
     forms: names,
+    paths: new Map([...forms].map(([name, form]) => [name, [form.path, ...(form.aliases ?? [])]])),
+    version,
     async start(start = {}) {
       try {
         const config = start.config ?? loadConfig(start.environment, names)
         const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
-        return await run({ ...start, forms, app, config, sinks, version: options.version ?? sdkVersion() })
+        return await run({ ...start, forms, app, config, sinks, version })
       } catch (error) {
         if (start.ownsProcess ?? true) tellPlainly(error)
         throw error

@@ -13,6 +13,7 @@ export { AdapterError, ERRORS, type ErrorCode, PermanentError, UncertainError } 
 export type { AdapterEvent } from './events.ts'
 export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } from './form.ts'
 export type { Counts, Entry, Filter, Ledger, Moment, Record as LedgerRecord, State } from './ledger.ts'
+export { type OpenApiDocument, openapi } from './openapi.ts'
 export {
   choice,
   flag,

@@ -219,7 +219,19 @@ describe('the test kit', () => {
       'mocha',
       [`${root}node_modules/mocha/bin/mocha.js`, '--no-config', '--timeout', '60000', `${here}scenario.mocha.ts`],
     ],
-    ['vitest', [`${root}node_modules/vitest/vitest.mjs`, 'run', '--root', here, '--testTimeout', '60000']],
+    [
+      'vitest',
+      [
+        `${root}node_modules/vitest/vitest.mjs`,
+        'run',
+        '--root',
+        root,
+        '--config',
+        `${here}vitest.config.ts`,
+        '--testTimeout',
+        '60000',
+      ],
+    ],
     ['node:test', ['--test', `${here}scenario.node.ts`]],
   ]
   for (const [runner, args] of runners) {

@@ -399,39 +399,38 @@ describe('limits', () => {
   })
 
   describe('of connections, under a flood', () => {
-    const honest = {
-      connections: 20,
-      connectionsPerAddress: 20,
-      idleSeconds: 60,
-      headersSeconds: 60,
-      requestSeconds: 60,
-      handshakeSeconds: 60,
-    }
-    for (const [what, open] of [
-      ['that never shake hands', (server: TestServer) => server.tcp()],
-      ['that shake hands and say nothing', (server: TestServer) => server.tls()],
-      ['that begin headers', (server: TestServer) => begin(server, 'GET / HTTP/1.1\r\nHost: a\r\nX: ')],
-      ['that begin a body', (server: TestServer) => begin(server, `${POST}Content-Length: 100\r\n\r\nx`)],
-      ['that have been answered', (server: TestServer) => begin(server, GET)],
+    const patient = { idleSeconds: 60, headersSeconds: 60, requestSeconds: 60, handshakeSeconds: 60 }
+    for (const [bound, limits] of [
+      ['in all', { ...patient, connections: 20, connectionsPerAddress: 1000 }],
+      ['of an address', { ...patient, connections: 1000, connectionsPerAddress: 20 }],
     ] as const)
-      it(`serves an honest client among connections ${what}`, async () => {
-        await using server = await TestServer.start({ limits: honest, listener: counting })
-        const flood: Socket[] = []
-        const closed: Promise<string>[] = []
+      for (const [what, open] of [
+        ['that never shake hands', (server: TestServer) => server.tcp()],
+        ['that shake hands and say nothing', (server: TestServer) => server.tls()],
+        ['that begin headers', (server: TestServer) => begin(server, 'GET / HTTP/1.1\r\nHost: a\r\nX: ')],
+        ['that begin a body', (server: TestServer) => begin(server, `${POST}Content-Length: 100\r\n\r\nx`)],
+        ['that have been answered', (server: TestServer) => begin(server, GET)],
+      ] as const)
+        it(`serves an honest client beyond the bound ${bound} on connections ${what}`, async () => {
+          await using server = await TestServer.start({ limits, listener: counting })
+          const flood: Socket[] = []
+          const closed: Promise<string>[] = []
 
-        for (let i = 0; i < 60; i++) {
-          const socket = await open(server)
-          flood.push(socket)
-          closed.push(received(socket))
-          if (i % 20 === 19) expect((await server.send('/')).status).to.equal(200)
-        }
+          for (let i = 0; i < 60; i++) {
+            const socket = await open(server)
+            flood.push(socket)
+            closed.push(received(socket))
+            if (i % 20 === 19) expect((await server.send('/')).status).to.equal(200)
+          }
 
-        expect(server.running.load().connections).to.be.at.most(20)
-        expect(server.of('connection.refused').length).to.be.within(40, 63)
-        expect(new Set(server.of('connection.refused').map(({ reason }) => reason))).to.deep.equal(new Set(['evicted']))
-        for (const socket of flood) socket.destroy()
-        await Promise.all(closed)
-      })
+          expect(server.running.load().connections).to.be.at.most(20)
+          expect(server.of('connection.refused').length).to.be.within(40, 63)
+          expect(new Set(server.of('connection.refused').map(({ reason }) => reason))).to.deep.equal(
+            new Set(['evicted']),
+          )
+          for (const socket of flood) socket.destroy()
+          await Promise.all(closed)
+        })
 
     it('does not let one address take the place of others', async () => {
       await using server = await TestServer.start({

@@ -15,7 +15,9 @@ export class Crl {
 
   /** @throws {RangeError} Not a DER CRL with a nextUpdate. */
   constructor(der: Buffer) {
-    this.pem = `-----BEGIN X509 CRL-----\n${der.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END X509 CRL-----\n`
+    // An empty line before the end, which whole lines of 64 could leave, makes OpenSSL refuse it.
+    const lines = der.toString('base64').match(/.{1,64}/g) ?? []
+    this.pem = ['-----BEGIN X509 CRL-----', ...lines, '-----END X509 CRL-----', ''].join('\n')
     const [list, ...rest] = derElements(der)
     if (rest.length > 0) throw new RangeError('bytes after the CRL')
     const [signed, algorithm, signature] = derElements(expectTag(list, TAG.sequence).content)

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import { expect } from 'chai'
 import { Crl, parseCrls } from '../src/crl.ts'
 import { Authority, type Credentials } from './pki.ts'
@@ -38,6 +39,17 @@ describe('CRL', () => {
     expect(second?.isSignedBy(new X509Certificate(authority.cert))).to.equal(true)
     const der = Buffer.from((second?.pem ?? '').replace(/-----[^-]+-----/g, ''), 'base64')
     expect(parseCrls(der)[0]?.isSignedBy(new X509Certificate(authority.cert))).to.equal(true)
+  })
+
+  it('is written so that OpenSSL reads it, whatever its length', async () => {
+    const revoked = await Promise.all(Array.from({ length: 4 }, () => authority.issue({})))
+    // Names of different lengths make lists whose base64 ends with every possible last line, a whole one included.
+    for (let length = 1; length <= 64; length++) {
+      const issuer = await Authority.root('n'.repeat(length))
+      const [crl] = parseCrls(Buffer.from(await issuer.crl({ revoked })))
+
+      expect(() => createSecureContext({ ca: issuer.cert, crl: crl?.pem ?? '' }), `name of ${length}`).to.not.throw()
+    }
   })
 
   it('is not signed any more when a byte of it changes', async () => {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `npm create @formbuilder/adapter my-adapter`. */
 import { relative } from 'node:path'
 import { parseArgs } from 'node:util'

@@ -3,17 +3,22 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'koa'
 import type { Exchange } from './exchange.ts'
-import { mediaType } from './fhir-format.ts'
+import { type FhirFormat, mediaType } from './fhir-format.ts'
 import { writeFhirXml } from './fhir-xml.ts'
+import type { FhirRelease } from './interactions.ts'
+import type { Resource } from './operation-outcome.ts'
 import { isObject } from './strict-json.ts'
 
-/** Writes a FHIR resource in `ctx.body` as JSON or XML, with its media type. Anything else is left as it is. */
-export function writeResource(ctx: Context, exchange: Exchange): void {
-  const resource: unknown = ctx.body
-  if (!isObject(resource) || typeof resource['resourceType'] !== 'string') return
-  const { format = 'json', root } = exchange
+/** Answers with a FHIR resource as JSON or XML. */
+export function answerResource(ctx: Context, resource: Resource, format: FhirFormat, release: FhirRelease): void {
+  // Before the body: Koa would look for a media type of its own.
+  ctx.res.setHeader('Content-Type', mediaType(format, release))
   ctx.body = format === 'xml' ? writeFhirXml(resource) : JSON.stringify(resource)
-  ctx.set('Content-Type', mediaType(format, root?.fhir ?? 'STU3'))
+}
+
+/** A FHIR resource, as opposed to a text, a stream or nothing. */
+export function isResource(body: unknown): body is Resource {
+  return isObject(body) && typeof body['resourceType'] === 'string'
 }
 
 /** Compresses a text with gzip when Accept-Encoding names it. */

@@ -24,24 +24,24 @@ export function tokenIsPresent(exchange: Exchange): void {
 
 /** The token has exactly three parts. */
 export function tokenHasThreeParts(exchange: Exchange): void {
-  if (partsOf(exchange) === undefined) throw refused('The bearer token does not have three parts')
+  if (partsOf(exchange).count !== 3) throw refused('The bearer token does not have three parts')
 }
 
 /** The header says that the token is unsecured, and nothing else. */
 export function tokenHeaderIsUnsecured(exchange: Exchange): void {
-  if (!isUnsecuredHeader(partsOf(exchange)?.header ?? '')) {
+  if (!isUnsecuredHeader(partsOf(exchange).header)) {
     throw refused('The header of the bearer token is not alg none, typ JWT')
   }
 }
 
 /** The signature is empty: nobody would verify another. */
 export function tokenIsUnsigned(exchange: Exchange): void {
-  if (partsOf(exchange)?.signature !== '') throw refused('The signature of the bearer token is not empty')
+  if (partsOf(exchange).signature !== '') throw refused('The signature of the bearer token is not empty')
 }
 
 /** The payload is a JSON object, encoded as base64url; from here on its claims are known. */
 export function tokenPayloadDecodes(exchange: Exchange): void {
-  const claims = decodeJsonPart(partsOf(exchange)?.payload ?? '')
+  const claims = decodeJsonPart(partsOf(exchange).payload)
   if (claims === undefined) throw refused('The payload of the bearer token is not a JSON object in base64url')
   exchange.claims = claims
 }
@@ -51,15 +51,16 @@ export function claimsForAudit(exchange: Exchange): Claims | undefined {
   if (exchange.claims !== undefined) return exchange.claims
   const token = tokenOf(exchange)
   if (token === undefined || token.length > DEFAULT_RULES.maxTokenLength) return undefined
-  return decodeJsonPart(splitToken(token)?.payload ?? '')
+  return decodeJsonPart(splitToken(token).payload)
 }
 
 function tokenOf({ headers }: Exchange): string | undefined {
   return headers.authorization === undefined ? undefined : bearerToken(headers.authorization)
 }
 
-function partsOf(exchange: Exchange): TokenParts | undefined {
-  return splitToken(tokenOf(exchange) ?? '')
+function partsOf(exchange: Exchange): TokenParts {
+  exchange.token ??= splitToken(tokenOf(exchange) ?? '')
+  return exchange.token
 }
 
 function refused(diagnostics: string): ProviderError {

@@ -31,14 +31,7 @@ import { answerFormatIsSupported, contentTypeIsSupported } from './media-types.t
 import { bodyIsWellFormed } from './request-body.ts'
 import { requestedRecordIsThePatient, requestedRecordIsWellFormed } from './requested-record.ts'
 import type { ServiceRoots } from './service-root.ts'
-import {
-  fromIsWellFormed,
-  headersAreSingle,
-  interactionIdIsPresent,
-  toIsOurs,
-  toIsPresent,
-  traceIdIsWellFormed,
-} from './ssp-headers.ts'
+import { fromIsWellFormed, headersAreSingle, toIsOurs, traceIdIsWellFormed } from './ssp-headers.ts'
 
 /** A rule with its name. `run` throws ProviderError when the request breaks it. */
 export interface Check {
@@ -54,10 +47,8 @@ export function checks(roots: ServiceRoots, maxBodyBytes: number): readonly Chec
     { name: 'single-headers',        run: headersAreSingle },
     { name: 'ssp-traceid',           run: traceIdIsWellFormed },
     { name: 'ssp-from',              run: fromIsWellFormed },
-    { name: 'ssp-to',                run: toIsPresent },
-    { name: 'ssp-to-asid',           run: toIsOurs },
-    { name: 'ssp-interactionid',     run: interactionIdIsPresent },
-    { name: 'interaction-known',     run: interactionIsKnown },
+    { name: 'ssp-to',                run: toIsOurs },
+    { name: 'ssp-interactionid',     run: interactionIsKnown },
     { name: 'interaction-method',    run: methodFitsInteraction },
     { name: 'interaction-path',      run: pathFitsInteraction },
     { name: 'accept',                run: answerFormatIsSupported },

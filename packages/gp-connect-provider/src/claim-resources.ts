@@ -64,15 +64,16 @@ export function claimResource(exchange: Exchange, claim: string, types: readonly
 
 /** The value of the first identifier with one of these systems. */
 export function identifierValue(resource: Record<string, unknown>, systems: readonly string[]): string | undefined {
-  const found = listOf(resource['identifier']).find(
-    ({ system, value }) => typeof system === 'string' && systems.includes(system) && isText(value),
-  )
-  return typeof found?.['value'] === 'string' ? found['value'] : undefined
+  for (const { system, value } of listOf(resource['identifier'])) {
+    if (typeof system === 'string' && systems.includes(system) && isText(value)) return value
+  }
+  return undefined
 }
 
 /** The objects of a list; a single one counts as a list of one, as 0.x tokens send names. */
-export function listOf(value: unknown): Record<string, unknown>[] {
-  return (Array.isArray(value) ? value : [value]).filter(isObject)
+export function listOf(value: unknown): readonly Record<string, unknown>[] {
+  if (!Array.isArray(value)) return isObject(value) ? [value] : []
+  return value.every(isObject) ? value : value.filter(isObject)
 }
 
 /** A text that is not blank. */

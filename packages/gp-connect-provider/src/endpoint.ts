@@ -15,9 +15,11 @@ export function rootIsKnown(roots: ServiceRoots): (exchange: Exchange) => void {
   }
 }
 
-/** Ssp-InteractionID is one that this service root knows, letter by letter. */
+/** Ssp-InteractionID is present, and one that this service root knows, letter by letter. */
 export function interactionIsKnown(exchange: Exchange): void {
-  const interaction = exchange.root?.interactions.get(exchange.headers['ssp-interactionid'] ?? '')
+  const id = exchange.headers['ssp-interactionid'] ?? ''
+  if (id === '') throw new ProviderError('BAD_REQUEST', 'Ssp-InteractionID is missing or blank')
+  const interaction = exchange.root?.interactions.get(id)
   if (interaction === undefined) throw new ProviderError('BAD_REQUEST', 'Ssp-InteractionID is not known here')
   exchange.interaction = interaction
 }

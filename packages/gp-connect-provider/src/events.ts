@@ -34,8 +34,16 @@ interface Told {
 export function logEvents(logger: Logger): (event: ProviderEvent) => void {
   return (event) => {
     const level = LEVELS[event.type] ?? 'info'
-    if (logger.isLevelEnabled(level)) logger[level](event)
+    if (logger.isLevelEnabled(level)) logger[level](event.type === 'client.refused' ? withoutNames(event) : event)
   }
+}
+
+/** Whoever makes a certificate writes its names, and a refused one may say anything there. */
+function withoutNames(event: ServerEvent & { type: 'client.refused' }): Record<string, unknown> {
+  const { certificate, ...rest } = event
+  if (certificate === undefined) return rest
+  const { serialNumber, fingerprint256, notAfter } = certificate
+  return { ...rest, certificate: { serialNumber, fingerprint256, notAfter } }
 }
 
 const LEVELS: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {

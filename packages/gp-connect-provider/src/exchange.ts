@@ -1,6 +1,6 @@
 /** One request on its way through the guard: what was sent, and what the checks have made of it so far. */
 import type { IncomingMessage } from 'node:http'
-import type { Claims } from './bearer-token.ts'
+import type { Claims, TokenParts } from './bearer-token.ts'
 import type { FhirFormat } from './fhir-format.ts'
 import type { RequestedScope } from './requested-scope.ts'
 import type { KnownInteraction, ServiceRoot } from './service-root.ts'
@@ -39,6 +39,8 @@ export interface Exchange {
   /** The `{id}` of the path. */
   id?: string
   format?: FhirFormat
+  /** The bearer token at its dots. */
+  token?: TokenParts
   /** Set as soon as the token decodes; its members are checked later. */
   claims?: Claims
   scope?: RequestedScope

@@ -126,27 +126,6 @@ const STU3: Readonly<Record<string, Elements>> = {
     qualification: 'Qualification*',
     communication: 'CodeableConcept*',
   },
-  Patient: {
-    identifier: 'Identifier*',
-    active: 'boolean',
-    name: 'HumanName*',
-    telecom: 'ContactPoint*',
-    gender: 'string',
-    birthDate: 'string',
-    deceasedBoolean: 'boolean',
-    deceasedDateTime: 'string',
-    address: 'Address*',
-    maritalStatus: 'CodeableConcept',
-    multipleBirthBoolean: 'boolean',
-    multipleBirthInteger: 'number',
-    photo: 'Attachment*',
-    contact: 'any*',
-    animal: 'any',
-    communication: 'any*',
-    generalPractitioner: 'Reference*',
-    managingOrganization: 'Reference',
-    link: 'any*',
-  },
 }
 
 const DSTU2: Readonly<Record<string, Elements>> = {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
-import { gzipWhereAsked, writeResource } from './answer.ts'
+import { answerResource, gzipWhereAsked, isResource } from './answer.ts'
 import { entryOfExchange } from './audit-entry.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { Check } from './checks.ts'
@@ -75,7 +75,8 @@ async function attempt(
     ctx.state['gpConnect'] = transactionOf(exchange)
     await next()
     if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) throw new ProviderError('NOT_IMPLEMENTED')
-    writeResource(ctx, exchange)
+    const { format = 'json', root } = exchange
+    if (root !== undefined && isResource(ctx.body)) answerResource(ctx, ctx.body, format, root.fhir)
     return { errorCode: null }
   } catch (error) {
     return { ...fail(exchange, ctx, error), check: asked }
@@ -95,9 +96,8 @@ function fail(exchange: Exchange, ctx: Context, thrown: unknown): Ending {
   ctx.status = statusOf(failure.code, failure.bearer, rules)
   if (failure.bearer !== undefined) ctx.set('WWW-Authenticate', `Bearer error="${failure.bearer}"`)
   if (failure.code === 'AUDIT_UNAVAILABLE') ctx.set('Connection', 'close')
-  ctx.body = operationOutcome(failure.code, diagnostics, fhir, rules)
-  exchange.format ??= negotiateFormat(exchange, fhir) ?? 'json'
-  writeResource(ctx, exchange)
+  const format = exchange.format ?? negotiateFormat(exchange, fhir) ?? 'json'
+  answerResource(ctx, operationOutcome(failure.code, diagnostics, fhir, rules), format, fhir)
   return {
     errorCode: spineCode(failure.code, rules),
     failure,

@@ -1,5 +1,6 @@
 /** Handlers of interactions: what a team writes. */
 import type { Context, Middleware } from 'koa'
+import { answerResource } from './answer.ts'
 import type { Resource } from './operation-outcome.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -16,6 +17,7 @@ export function handleInteractions(handlers: Readonly<Record<string, Handler>>):
     const transaction: Transaction = ctx.state['gpConnect']
     const handler = byId.get(transaction.interaction.id)
     if (handler === undefined) return next()
-    ctx.body = await handler(transaction, ctx)
+    const resource = await handler(transaction, ctx)
+    answerResource(ctx, resource, transaction.format, transaction.root.fhir)
   }
 }

@@ -84,7 +84,7 @@ const MIGRATION: readonly Interaction[] = [
   { id: `${DOCUMENTS}rest:migrate:binary-1`,              method: 'GET',  path: 'Binary/{id}',                          scope: PATIENT_READ, migration: true },
 ]
 
-const RULES_0: Rules = { ...DEFAULT_RULES, requestedRecord: 'require', unknownResourceType: 400 }
+const RULES_0: Rules = { ...DEFAULT_RULES, unknownResourceType: 400 }
 const RULES_1_6: Rules = { ...DEFAULT_RULES, reasons: ['directcare', 'migration'], confidentiality: true }
 
 /** The presets, by the release they follow. */

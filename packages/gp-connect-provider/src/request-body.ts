@@ -46,7 +46,14 @@ function bodyReader(limitBytes: number): Read {
   }
   const parser = bodyParser(options)
   return async (ctx) => {
-    await parser(ctx, async () => {})
+    try {
+      await parser(ctx, async () => {})
+    } catch (error) {
+      // What was not read stays in the way of the next request on this connection; the server bounds how much it is.
+      ctx.req.unpipe()
+      ctx.req.resume()
+      throw error
+    }
     return String(ctx.request.rawBody ?? '')
   }
 }

@@ -8,17 +8,16 @@ import { parameterIdentifier } from './parameters.ts'
 
 /** The claim is what the release wants: a patient with an NHS number or an organisation with an ODS code, or nothing. */
 export function requestedRecordIsWellFormed(exchange: Exchange): void {
-  const { requestedRecord } = rulesOf(exchange)
-  if (requestedRecord === 'require') {
+  if (isRequired(exchange)) {
     recordOf(exchange)
-  } else if (requestedRecord === 'reject' && claimsOf(exchange)['requested_record'] !== undefined) {
+  } else if (rulesOf(exchange).requestedRecord === 'reject' && claimsOf(exchange)['requested_record'] !== undefined) {
     throw wrong('The requested_record claim is not part of this release')
   }
 }
 
 /** Where an operation names a patient in its body, the claim must name the same. */
 export function requestedRecordIsThePatient(exchange: Exchange): void {
-  if (rulesOf(exchange).requestedRecord !== 'require' || exchange.method !== 'POST') return
+  if (!isRequired(exchange) || exchange.method !== 'POST') return
   const nhsNumber = parameterIdentifier(exchange.body, 'patientNHSNumber')
   if (nhsNumber === undefined) throw new ProviderError('BAD_REQUEST', 'The body names no patient')
   const record = recordOf(exchange)
@@ -33,12 +32,16 @@ export const NHS_NUMBER_SYSTEMS: readonly string[] = [
   'http://fhir.nhs.net/Id/nhs-number',
 ]
 
+function isRequired({ root }: Exchange): boolean {
+  return root?.fhir === 'DSTU2'
+}
+
 function recordOf(exchange: Exchange): Record<string, unknown> {
   const record = claimResource(exchange, 'requested_record', ['Patient', 'Organization'])
   if (record['resourceType'] === 'Patient') {
     const nhsNumber = identifierValue(record, NHS_NUMBER_SYSTEMS)
     if (nhsNumber === undefined || !isNhsNumber(nhsNumber)) throw wrong('requested_record holds no valid NHS number')
-  } else if (identifierValue(record, ODS_CODE_SYSTEMS[exchange.root?.fhir ?? 'DSTU2']) === undefined) {
+  } else if (identifierValue(record, ODS_CODE_SYSTEMS.DSTU2) === undefined) {
     throw wrong('requested_record holds no ODS code')
   }
   return record

@@ -14,8 +14,8 @@ export interface Rules {
   readonly claimResourceCode: 'INVALID_RESOURCE' | 'BAD_REQUEST'
   /** Status of an unknown resourceType in a claim: 422 in 1.x, 400 in 0.x. */
   readonly unknownResourceType: 400 | 422
-  /** Whether `requested_record` must be sent (0.x), is ignored, or is refused (as the demonstrator does) in 1.x. */
-  readonly requestedRecord: 'require' | 'ignore' | 'reject'
+  /** Whether `requested_record` is ignored in 1.x, or refused as the demonstrator does. 0.x always requires it. */
+  readonly requestedRecord: 'ignore' | 'reject'
   /** Accepted values of `reason_for_request`. */
   readonly reasons: readonly string[]
   /** Whether `requested_scope` may add `conf/N` or `conf/R` (1.6.0). */

@@ -25,21 +25,11 @@ export function fromIsWellFormed(exchange: Exchange): void {
   }
 }
 
-/** Ssp-To is present. */
-export function toIsPresent(exchange: Exchange): void {
-  present(exchange, 'ssp-to', 'Ssp-To')
-}
-
-/** Ssp-To is the ASID of the service root that was hit. The ASID never chooses the root: it is compared, nothing else. */
-export function toIsOurs({ headers, root }: Exchange): void {
-  if (headers['ssp-to'] !== root?.asid) {
+/** Ssp-To is present and the ASID of the service root that was hit. It is compared and nothing else: the path routes. */
+export function toIsOurs(exchange: Exchange): void {
+  if (present(exchange, 'ssp-to', 'Ssp-To') !== exchange.root?.asid) {
     throw new ProviderError('BAD_REQUEST', 'Ssp-To is not the ASID of this service root')
   }
-}
-
-/** Ssp-InteractionID is present. */
-export function interactionIdIsPresent(exchange: Exchange): void {
-  present(exchange, 'ssp-interactionid', 'Ssp-InteractionID')
 }
 
 /** Whether a text is a UUID, which is all that a log may repeat of a trace ID. */

@@ -1,4 +1,5 @@
 /** JSON as a security boundary needs it: bounded nesting, no member named twice, nothing invalid in the text. */
+import { isAscii, isUtf8 } from 'node:buffer'
 
 /** Nesting that a token may have: a claim resource needs seven levels. */
 export const TOKEN_DEPTH = 20
@@ -10,30 +11,27 @@ export const BODY_DEPTH = 50
  * Depth is checked before anything is built: parsing five million `[` costs more than half a second.
  */
 export function parseStrictJson(text: string, maxDepth: number): unknown {
-  if (!isBounded(text, maxDepth)) return undefined
+  const written = countWritten(text, maxDepth)
+  if (written === undefined) return undefined
   try {
     const value: unknown = JSON.parse(text)
-    return value === null ? undefined : value
+    // Of two members with one name JSON.parse keeps the last, so fewer are left than were written.
+    return value === null || countMembers(value) !== written ? undefined : value
   } catch {
     return undefined
   }
 }
 
 /** Decodes bytes as UTF-8; undefined when they are not. A byte order mark stays, and so is refused as JSON. */
-export function decodeUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return UTF8.decode(bytes)
-  } catch {
-    return undefined
-  }
+export function decodeUtf8(bytes: Buffer): string | undefined {
+  if (isAscii(bytes)) return bytes.toString('latin1')
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
 }
 
 /** A JSON object, as opposed to an array or a primitive. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -44,25 +42,26 @@ const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 
 /**
- * One pass over the characters, exact for text that is JSON. Text that is not passes or fails here as it happens to,
- * and fails in JSON.parse afterwards.
+ * How many members the objects of a text have as written, in one pass over the characters; undefined when it nests too
+ * deep. Exact for text that is JSON; other text fails in JSON.parse.
  */
-function isBounded(text: string, maxDepth: number): boolean {
-  const names: (Set<string> | undefined)[] = []
+function countWritten(text: string, maxDepth: number): number | undefined {
+  let members = 0
+  let depth = 0
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) {
-      const end = endOfString(text, at + 1)
-      const members = names[names.length - 1]
-      if (members !== undefined && isName(text, end + 1) && !addName(members, text.slice(at + 1, end))) return false
-      at = end
+      at = endOfString(text, at + 1)
+    } else if (code === COLON) {
+      members += 1
     } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
-      if (names.push(code === OPEN_OBJECT ? new Set() : undefined) > maxDepth) return false
+      depth += 1
+      if (depth > maxDepth) return undefined
     } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
-      names.pop()
+      depth -= 1
     }
   }
-  return true
+  return members
 }
 
 /** Where the string that began before `at` has its closing quote; the length of the text when it has none. */
@@ -75,25 +74,14 @@ function endOfString(text: string, at: number): number {
   return text.length
 }
 
-/** Whether a colon follows: the string was a member's name. */
-function isName(text: string, from: number): boolean {
-  let at = from
-  let code = text.charCodeAt(at)
-  while (code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d) code = text.charCodeAt(++at)
-  return code === COLON
-}
-
-/** False when the name is there already. `"\u0061"` is `a`: names are compared as JSON means them. */
-function addName(members: Set<string>, written: string): boolean {
-  let name = written
-  if (written.includes('\\')) {
-    try {
-      name = String(JSON.parse(`"${written}"`))
-    } catch {
-      return true // not JSON: JSON.parse refuses the whole
-    }
+/** How many members the objects of a value have. The depth of the value is bounded. */
+function countMembers(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  let members = 0
+  if (Array.isArray(value)) {
+    for (const item of value) members += countMembers(item)
+    return members
   }
-  if (members.has(name)) return false
-  members.add(name)
-  return true
+  for (const item of Object.values(value)) members += 1 + countMembers(item)
+  return members
 }

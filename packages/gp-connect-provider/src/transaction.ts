@@ -23,21 +23,47 @@ export interface Transaction {
 
 /** A view of an exchange that passed every check. */
 export function transactionOf(exchange: Exchange): Transaction {
-  const { interaction, root, format = 'json' } = exchange
+  const { interaction, root } = exchange
   if (interaction === undefined || root === undefined) throw new TypeError('the exchange has not passed the guard')
-  return {
-    interaction,
-    root,
-    id: exchange.id,
-    get query() {
-      return new URLSearchParams(exchange.query)
-    },
-    claims: exchange.claims ?? {},
-    scope: exchange.scope,
-    body: exchange.body,
-    format,
-    setDataId(dataId) {
-      exchange.dataId = dataId
-    },
+  return new ExchangeView(exchange, interaction, root)
+}
+
+class ExchangeView implements Transaction {
+  readonly interaction: Interaction
+  readonly root: Transaction['root']
+  readonly #exchange: Exchange
+
+  constructor(exchange: Exchange, interaction: Interaction, root: Transaction['root']) {
+    this.#exchange = exchange
+    this.interaction = interaction
+    this.root = root
+  }
+
+  get id(): string | undefined {
+    return this.#exchange.id
+  }
+
+  get query(): URLSearchParams {
+    return new URLSearchParams(this.#exchange.query)
+  }
+
+  get claims(): Claims {
+    return this.#exchange.claims ?? {}
+  }
+
+  get scope(): RequestedScope | undefined {
+    return this.#exchange.scope
+  }
+
+  get body(): unknown {
+    return this.#exchange.body
+  }
+
+  get format(): FhirFormat {
+    return this.#exchange.format ?? 'json'
+  }
+
+  setDataId(dataId: string): void {
+    this.#exchange.dataId = dataId
   }
 }

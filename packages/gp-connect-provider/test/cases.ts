@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { gzipSync } from 'node:zlib'
-import { exchange, plain, type Reply, requestBytes, type Target } from './client.ts'
+import { exchange, type KeptConnection, plain, type Reply, requestBytes, type Target } from './client.ts'
 import type { ClientName, Pki } from './pki.ts'
 import { makeToken, type Release, type TokenOverrides } from './token.ts'
 
@@ -60,6 +60,8 @@ export interface Subject {
   root(profile: string): { readonly path: string; readonly asid: string }
   readonly otherAsid: string
   readonly publicUrl: string
+  /** A connection that cases without demands on theirs share. */
+  readonly kept?: KeptConnection
   log(): string
   records(): readonly object[]
 }
@@ -68,11 +70,6 @@ export interface Subject {
 export function fixtureCases(): readonly Case[] {
   const text = readFileSync(new URL('./fixtures/cases.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { cases: readonly Case[] }).cases
-}
-
-/** The profile names under which a case is run: one for each release that it belongs to. */
-export function profilesOf({ profiles }: Case): readonly string[] {
-  return profiles
 }
 
 /** Runs one case; resolves to what is wrong, empty when nothing is. */
@@ -88,11 +85,29 @@ export async function runCase(one: Case, profile: string, subject: Subject): Pro
   if (tls.ciphers !== undefined && one.expect.connection === 'client-config-error') return []
   const target = targetOf(one, subject)
   const request = requestOf(one, profile, subject, traceId)
+  if (needsNoHandshake(one) && subject.kept !== undefined) {
+    const reply = await subject.kept.send(request, one.request.method === 'HEAD')
+    return [
+      ...judge(one.expect, reply, profile, subject, traceId),
+      ...(await judgeAudit(one, reply, subject, recordsBefore)),
+    ]
+  }
   const reply =
     tls.sequence === undefined ? await exchange(target, request) : await afterRevocation(target, request, subject)
   const problems = judge(one.expect, reply, profile, subject, traceId)
-  if (one.expect.audit !== undefined) problems.push(...(await judgeAudit(one.expect.audit, subject, recordsBefore)))
+  if (tls.sequence === undefined) problems.push(...(await judgeAudit(one, reply, subject, recordsBefore)))
   return problems
+}
+
+/** Whether a case asks nothing of the connection. The others, and all of the fixture file, make one of their own. */
+function needsNoHandshake({ id, request: { rawBytes, tls } }: Case): boolean {
+  return (
+    id.startsWith('own: ') &&
+    rawBytes === undefined &&
+    tls.clientCert === 'ssp-valid' &&
+    tls.protocol === 'TLSv1.2' &&
+    tls.ciphers === undefined
+  )
 }
 
 /** The request of a case as bytes. */
@@ -109,7 +124,13 @@ export function requestOf(one: Case, profile: string, subject: Subject, traceId:
   if (authorization !== null && !('Authorization' in request.headers))
     headers.push(['Authorization', fill(authorization)])
   const body = request.body === '{{gzip_bomb}}' ? gzipBomb() : fill(request.body ?? '')
-  return requestBytes(request.method, fill(request.path), headers, body)
+  return requestBytes(
+    request.method,
+    fill(request.path),
+    headers,
+    body,
+    needsNoHandshake(one) && subject.kept ? 'keep-alive' : 'close',
+  )
 }
 
 function targetOf({ request: { tls } }: Case, { port, pki }: Subject): Target {
@@ -169,7 +190,7 @@ function filler(one: Case, profile: string, subject: Subject, traceId: string): 
 /** 0.x has interaction IDs without `-1` and media types with the parts the other way round. */
 function forRelease(name: string, value: string, profile: string): string {
   if (profile !== '0.x') return value
-  if (name === 'Ssp-InteractionID') return value.replace(/-1$/, '')
+  if (name === 'Ssp-InteractionID') return value.replace(/-1( *)$/, '$1')
   return value.replace(/application\/fhir\+(json|xml)/, 'application/$1+fhir')
 }
 
@@ -243,18 +264,20 @@ function judgeBody(expected: Expectation, reply: Reply, profile: string): string
   return problems
 }
 
-async function judgeAudit(
-  { entries, hasFields }: { entries: number; hasFields: readonly string[] },
-  subject: Subject,
-  before: number,
-): Promise<string[]> {
+/** One record for every answer and every refused certificate; none for a handshake that failed. */
+async function judgeAudit(one: Case, reply: Reply, subject: Subject, before: number): Promise<string[]> {
+  const refused = one.expect.anyOf?.some(({ connection }) => connection === 'closed') === true
+  const entries = reply.status !== undefined || refused ? 1 : 0
   await until(() => subject.records().length >= before + entries)
   const records = subject.records().slice(before) as Record<string, unknown>[]
   if (records.length !== entries) return [`${records.length} audit records, not ${entries}`]
+  const statuses = records.filter(({ status }) => (status ?? undefined) !== reply.status)
+  const { hasFields = [] } = one.expect.audit ?? {}
   return hasFields
     .map((name) => AUDIT_NAMES[name] ?? name)
     .filter((name) => records.some((record) => record[name] === undefined || record[name] === null))
     .map((name) => `the audit record has no ${name}`)
+    .concat(statuses.map(({ status }) => `the audit record has status ${String(status)}, not ${reply.status}`))
 }
 
 /** What cases call the fields of a record. */
@@ -286,17 +309,22 @@ function at(value: unknown, pointer: string): unknown {
     .reduce<unknown>((found, name) => (found as Record<string, unknown> | undefined)?.[name], value)
 }
 
-/** Connects, is revoked, and tries to go on with the same session. */
-async function afterRevocation(target: Target, request: Buffer, { pki }: Subject): Promise<Reply> {
+/** Connects, is revoked, and tries to go on with the same session. Each connection leaves a record, the last one maybe late. */
+async function afterRevocation(target: Target, request: Buffer, subject: Subject): Promise<Reply> {
+  const { pki } = subject
+  const before = subject.records().length
   const first = await exchange(target, request)
+  let connections = 1
   await pki.revoke(['ssp-revoked', 'ssp-soon-revoked'])
   try {
     let last = first
     const resumed = { ...target, tls: { ...target.tls, ...(first.session && { session: first.session }) } }
     await until(async () => {
       last = await exchange(resumed, request)
+      connections += 1
       return last.status !== 200
     })
+    await until(() => subject.records().length >= before + connections)
     return last
   } finally {
     await pki.revoke(['ssp-revoked'])

@@ -56,6 +56,58 @@ export function exchange(target: Target, request: string | Buffer): Promise<Repl
   })
 }
 
+/** One connection for many requests, opened again when the other side has closed it. Answers have a Content-Length. */
+export class KeptConnection implements Disposable {
+  readonly #target: Target
+  #socket: TLSSocket | undefined
+
+  constructor(target: Target) {
+    this.#target = target
+  }
+
+  /** Sends one request and resolves to its answer; `withoutBody` for one to HEAD. */
+  send(request: Buffer, withoutBody = false): Promise<Reply> {
+    return new Promise((resolve) => {
+      const socket = this.#opened()
+      const chunks: Buffer[] = []
+      const finish = (): void => {
+        socket.removeAllListeners('data').removeAllListeners('close')
+        if (socket.destroyed) this.#socket = undefined
+        const reply = parse(Buffer.concat(chunks))
+        if (reply.headers['connection'] === 'close') this[Symbol.dispose]()
+        resolve({ ...reply, handshaken: true, cipher: undefined, ephemeralBits: undefined, session: undefined })
+      }
+      socket.on('data', (chunk) => {
+        chunks.push(chunk)
+        if (isWhole(Buffer.concat(chunks), withoutBody)) finish()
+      })
+      socket.on('close', finish)
+      socket.write(request)
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.destroy()
+    this.#socket = undefined
+  }
+
+  #opened(): TLSSocket {
+    if (this.#socket === undefined || this.#socket.destroyed) {
+      this.#socket = open(this.#target, () => {})
+      this.#socket.on('error', () => {})
+      this.#socket.on('end', () => this[Symbol.dispose]())
+    }
+    return this.#socket
+  }
+}
+
+function isWhole(bytes: Buffer, withoutBody: boolean): boolean {
+  const end = bytes.indexOf('\r\n\r\n')
+  if (end === -1) return false
+  const length = /\r\ncontent-length: (\d+)/i.exec(bytes.subarray(0, end).toString('latin1'))?.[1]
+  return withoutBody || bytes.byteLength >= end + 4 + Number(length ?? 0)
+}
+
 /** Opens a TLS connection to a server of these tests. */
 export function open({ port, ca, credentials, tls }: Target, onSecure: () => void): TLSSocket {
   return connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca, ...credentials, ...tls }, onSecure)
@@ -78,11 +130,12 @@ export function requestBytes(
   path: string,
   headers: readonly (readonly [string, string])[],
   body: string | Buffer = '',
+  connection: 'close' | 'keep-alive' = 'close',
 ): Buffer {
   const content = Buffer.from(body)
   const all = [
     ['Host', 'localhost'],
-    ['Connection', 'close'],
+    ['Connection', connection],
     ...headers,
     ...(content.byteLength > 0 ? [['Content-Length', String(content.byteLength)]] : []),
   ]

@@ -64,6 +64,7 @@ export class Pki implements AsyncDisposable {
   readonly clients: ReadonlyMap<ClientName, Holder>
   readonly #issuers: ReadonlyMap<ClientName, Holder>
   readonly caPem: string
+  readonly #credentials = new Map<ClientName, Credentials>()
 
   private constructor(
     folder: string,
@@ -134,9 +135,15 @@ export class Pki implements AsyncDisposable {
 
   /** What a client presents; undefined for none. */
   credentials(name: ClientName | 'none'): Credentials | undefined {
-    const holder = name === 'none' ? undefined : this.clients.get(name)
-    const issuer = name === 'none' ? undefined : this.#issuers.get(name)
-    return holder && { cert: pem(holder, ...(issuer === undefined ? [] : [issuer])), key: keyOf(holder) }
+    if (name === 'none') return undefined
+    const known = this.#credentials.get(name)
+    if (known !== undefined) return known
+    const holders = [this.clients.get(name), this.#issuers.get(name)].filter((one) => one !== undefined)
+    const [holder] = holders
+    if (holder === undefined) return undefined
+    const credentials = { cert: pem(...holders), key: keyOf(holder) }
+    this.#credentials.set(name, credentials)
+    return credentials
   }
 
   /** Publishes a CRL of the SubCA; by rename, as a careful operator would, or over the old one in place. */

@@ -62,7 +62,7 @@ export async function startPractice(pki: Pki, options: PracticeOptions = {}): Pr
       rules: { requestedRecord: 'reject' },
       handlers: HANDLERS,
       audit: { file: auditFile },
-      maxBodyBytes: 65_536,
+      maxBodyBytes: 262_144,
       onEvent(event) {
         events.push(event)
         log(event)
@@ -91,7 +91,7 @@ export async function startPractice(pki: Pki, options: PracticeOptions = {}): Pr
     auditFile,
     events,
     log: () => lines.join(''),
-    records: () => readRecords(auditFile),
+    records: trailReader(auditFile),
     async [Symbol.asyncDispose]() {
       await running.stop({ graceSeconds: 0.1 })
       rmSync(folder, { recursive: true, force: true })
@@ -105,6 +105,19 @@ export function readRecords(file: string): AuditRecord[] {
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as AuditRecord)
 }
 
+/** Reads what was added since the last look, for a trail that is looked at after every request. */
+function trailReader(file: string): () => AuditRecord[] {
+  const records: AuditRecord[] = []
+  let read = 0
+  return () => {
+    const bytes = readFileSync(file).subarray(read)
+    const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1)
+    read += whole.byteLength
+    for (const line of whole.toString().split('\n')) if (line !== '') records.push(JSON.parse(line) as AuditRecord)
+    return records
+  }
+}
+
 function serviceRootsOf(options: PracticeOptions): ProviderOptions['serviceRoots'] {
   const add = [
     { id: 'urn:test:throw', method: 'GET', path: '__throw', scope: 'organization/*.read' },
@@ -112,10 +125,8 @@ function serviceRootsOf(options: PracticeOptions): ProviderOptions['serviceRoots
   ] as const
   return Object.fromEntries(
     Object.entries(ROOTS).map(([preset, { path, asid }]) => {
-      // 0.x has its own rule: the claim is required there.
-      const rules = preset === 'v0.5' ? { requestedRecord: 'require' as const } : {}
       const root = preset === 'v1.2' ? options.root : {}
-      return [path, { asid, preset: preset as keyof typeof ROOTS, add, rules, ...root }]
+      return [path, { asid, preset: preset as keyof typeof ROOTS, add, ...root }]
     }),
   )
 }

@@ -1,0 +1,316 @@
+/** The example as a black box: the process, its environment, its files and its stdout. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import {
+  type Case,
+  fixtureCases,
+  runCase,
+  type Subject,
+  until,
+} from '../../../packages/gp-connect-provider/test/cases.ts'
+import { exchange, KeptConnection, plain } from '../../../packages/gp-connect-provider/test/client.ts'
+import { moreCases } from '../../../packages/gp-connect-provider/test/more-cases.ts'
+import { Pki, SSP_FQDN } from '../../../packages/gp-connect-provider/test/pki.ts'
+import { readRecords } from '../../../packages/gp-connect-provider/test/practice.ts'
+import { ask, goodRequest, PATIENT, targetOf } from '../../../packages/gp-connect-provider/test/requests.ts'
+
+const ROOT = new URL('../../../', import.meta.url).pathname
+const COMMAND = join(ROOT, 'examples/gp-connect-provider/bin/example-gp-connect-provider.js')
+const PUBLIC_URL = 'https://provider.example.test'
+const ROOTS = {
+  '/GP0001/STU3/1/gpconnect': { asid: '918999198993', preset: 'v1.2' },
+  '/GP0002/STU3/1/gpconnect': { asid: '918999198994', preset: 'v1.6' },
+  '/GP0001/DSTU2/0/gpconnect': { asid: '918999198995', preset: 'v0.5' },
+  '/GP0001/STU3/1/gpconnect/documents': { asid: '918999198996', preset: 'documents' },
+} as const
+
+describe('example of a GP Connect provider', () => {
+  let pki: Pki
+  let folder: string
+
+  before(async () => {
+    pki = await Pki.create()
+    folder = mkdtempSync(join(tmpdir(), 'gp-connect-example-'))
+  })
+
+  after(async () => {
+    await pki[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  for (const mode of ['strict', 'respond'] as const) {
+    describe(`${mode} mode`, () => {
+      let example: Example
+      let subject: Subject
+
+      before(async () => {
+        example = await start({
+          CLIENT_CERT_MODE: mode,
+          AUDIT_FILE: join(folder, `${mode}.jsonl`),
+          HANDSHAKE_TIMEOUT_SECONDS: '1',
+        })
+        const kept = new KeptConnection(targetOf(example.port, pki))
+        subject = { ...subjectOf(example, mode), kept }
+      })
+
+      after(async () => {
+        subject.kept?.[Symbol.dispose]()
+        await example.stop()
+      })
+
+      for (const one of [...fixtureCases(), ...moreCases().filter(servesFixtureData)].filter(fits)) {
+        for (const profile of one.profiles) {
+          it(`${one.id} ${profile}`, async () => expect(await runCase(one, profile, subject)).to.deep.equal([]))
+        }
+      }
+
+      it('writes JSON lines to stdout, and no NHS number, token or query', () => {
+        const lines = example.stdout().trim().split('\n')
+
+        for (const line of lines) expect(() => JSON.parse(line), line).to.not.throw()
+        expect(example.stdout()).to.not.match(
+          /9000000009|9000000017|eyJ|identifier=|Patient\/1|AssurancePractitioner|GCASDS0001/,
+        )
+        expect(example.stderr()).to.equal('')
+      })
+
+      it('leaves a trail that its verifier accepts', async () => {
+        await example.stop()
+
+        expect(await verify(example.auditFile)).to.match(/^intact: /)
+      })
+    })
+  }
+
+  it('records every field of a served transaction, in a file of its owner', async () => {
+    await using example = await start({ AUDIT_FILE: join(folder, 'served.jsonl') })
+
+    const reply = await ask(example.port, pki, PATIENT)
+
+    const [record] = readRecords(example.auditFile)
+    expect(reply.status).to.equal(200)
+    expect(reply.body).to.include('"id":"1"').and.include('9000000009')
+    expect(record).to.include({
+      userRole: '112233445566',
+      organization: 'GPCA0001',
+      userName: 'AssurancePractitioner',
+      dataId: 'Patient/1',
+      errorCode: null,
+    })
+    expect(statSync(example.auditFile).mode & 0o777).to.equal(0o600)
+  })
+
+  it('goes on with its trail after kill -9, torn line and all', async () => {
+    const AUDIT_FILE = join(folder, 'killed.jsonl')
+    const first = await start({ AUDIT_FILE })
+    await ask(first.port, pki, PATIENT)
+    await first.kill()
+    writeFileSync(AUDIT_FILE, `${readFileSync(AUDIT_FILE, 'utf8')}{"sequence":2,"time`)
+
+    const second = await start({ AUDIT_FILE })
+    await ask(second.port, pki, PATIENT)
+    await second.stop()
+
+    expect(readRecords(AUDIT_FILE).map(({ sequence, outcome }) => [sequence, outcome])).to.deep.equal([
+      [1, 'served'],
+      [2, 'recovered'],
+      [3, 'served'],
+    ])
+    expect(await verify(AUDIT_FILE)).to.match(/^intact: 3/)
+  })
+
+  it('answers nobody when its trail cannot be written', async () => {
+    await using example = await start({ AUDIT_FILE: '/dev/full' })
+
+    const { status, body } = await ask(example.port, pki, PATIENT)
+
+    expect(status).to.equal(500)
+    expect(body).to.include('OperationOutcome').and.not.include('9000000009')
+  })
+
+  it('answers 429 or 503 with Retry-After beyond its rate', async () => {
+    await using example = await start({ AUDIT_FILE: join(folder, 'rate.jsonl'), RATE_LIMIT_PER_SECOND: '2' })
+
+    const replies = await Promise.all([...Array(6).keys()].map(() => ask(example.port, pki)))
+
+    const refused = replies.filter(({ status }) => status === 429)
+    expect(replies.filter(({ status }) => status === 200)).to.have.length.at.least(2)
+    expect(refused).to.have.length.at.least(1)
+    for (const { headers, body } of refused) {
+      expect(headers['retry-after']).to.equal('1')
+      expect(body).to.include('OperationOutcome')
+    }
+    await until(() => readRecords(example.auditFile).length === 6)
+  })
+
+  it('bounds bodies, chunked ones too', async () => {
+    await using example = await start({ AUDIT_FILE: join(folder, 'body.jsonl'), MAX_BODY_BYTES: '1000' })
+    const operation = {
+      method: 'POST',
+      path: '/Patient/$gpc.getstructuredrecord',
+      interaction: 'urn:nhs:names:services:gpconnect:fhir:operation:gpc.getstructuredrecord-1',
+      scope: 'patient/*.read',
+    }
+    const chunk = `${(2000).toString(16)}\r\n${'x'.repeat(2000)}\r\n0\r\n\r\n`
+    const head = goodRequest({
+      ...operation,
+      headers: { 'Transfer-Encoding': 'chunked', 'Content-Type': 'application/fhir+json' },
+    })
+
+    const counted = await ask(example.port, pki, { ...operation, body: `{"a":"${'x'.repeat(2000)}"}` })
+    const chunked = await exchange(targetOf(example.port, pki), Buffer.concat([head, Buffer.from(chunk)]))
+
+    expect([counted.status, chunked.status]).to.deep.equal([413, 413])
+    expect(chunked.body).to.include('OperationOutcome')
+    await until(() => readRecords(example.auditFile).length >= 2)
+    expect(readRecords(example.auditFile).map(({ status }) => status)).to.deep.equal([413, 413])
+  })
+
+  it('opens no port for plain HTTP', async () => {
+    await using example = await start({ AUDIT_FILE: join(folder, 'plain.jsonl') })
+
+    expect(await plain(example.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).to.have.length(0)
+  })
+
+  it('names every variable that is missing, and no value', async () => {
+    const ended = await ending({ SSP_FQDNS: '', PORT: 'x9000000009', CLIENT_CERT_MODE: 'lenient', SERVICE_ROOTS: '[' })
+
+    expect(ended.code).to.equal(1)
+    for (const name of [
+      'PORT',
+      'TLS_CERT_FILE',
+      'TLS_KEY_FILE',
+      'CLIENT_CA_FILES',
+      'CLIENT_CRL_FILES',
+      'SSP_FQDNS',
+      'CLIENT_CERT_MODE',
+      'SERVICE_ROOTS',
+    ]) {
+      expect(ended.stderr).to.include(name)
+    }
+    expect(ended.stderr).to.not.include('9000000009')
+  })
+
+  function subjectOf(example: Example, mode: 'strict' | 'respond'): Subject {
+    const paths: Record<string, keyof typeof ROOTS> = {
+      '0.x': '/GP0001/DSTU2/0/gpconnect',
+      '1.6+': '/GP0002/STU3/1/gpconnect',
+      documents: '/GP0001/STU3/1/gpconnect/documents',
+    }
+    return {
+      port: example.port,
+      pki,
+      mode,
+      root(profile) {
+        const path = paths[profile] ?? '/GP0001/STU3/1/gpconnect'
+        return { path, asid: ROOTS[path].asid }
+      },
+      otherAsid: '918999198994',
+      publicUrl: PUBLIC_URL,
+      log: example.stdout,
+      records: () => readRecords(example.auditFile),
+    }
+  }
+
+  async function start(environment: Record<string, string>): Promise<Example> {
+    const port = await freePort()
+    const child = spawn(process.execPath, [COMMAND], { env: { ...variables(), PORT: String(port), ...environment } })
+    const example = new Example(child, port, environment['AUDIT_FILE'] ?? '')
+    await until(() => example.stdout().includes('"listening"') || child.exitCode !== null)
+    expect(child.exitCode, example.stdout() + example.stderr()).to.equal(null)
+    return example
+  }
+
+  function variables(): Record<string, string> {
+    return {
+      HOST: '127.0.0.1',
+      TLS_CERT_FILE: pki.path('server.pem'),
+      TLS_KEY_FILE: pki.path('server.key'),
+      CLIENT_CA_FILES: pki.caFiles.join(','),
+      CLIENT_CRL_FILES: pki.crlFiles.join(','),
+      SSP_FQDNS: `another.example.test,${SSP_FQDN}`,
+      SERVICE_ROOTS: JSON.stringify(ROOTS),
+      PUBLIC_URL,
+      MAX_BODY_BYTES: '262144',
+    }
+  }
+})
+
+/** A process of the example. */
+class Example implements AsyncDisposable {
+  readonly port: number
+  readonly auditFile: string
+  readonly #child: ChildProcess
+  readonly #ended: Promise<void>
+  #stdout = ''
+  #stderr = ''
+
+  constructor(child: ChildProcess, port: number, auditFile: string) {
+    this.#child = child
+    this.port = port
+    this.auditFile = auditFile
+    this.#ended = new Promise((resolve) => child.once('close', () => resolve()))
+    child.stdout?.on('data', (chunk) => {
+      this.#stdout += chunk
+    })
+    child.stderr?.on('data', (chunk) => {
+      this.#stderr += chunk
+    })
+  }
+
+  stdout = (): string => this.#stdout
+
+  stderr = (): string => this.#stderr
+
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM')
+    await this.#ended
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#ended
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}
+
+/** Cases of the fixture file need nothing but the example; of ours, those that need it started otherwise are left out. */
+function fits({ request: { tls, rawBytes } }: Case): boolean {
+  return tls.serverState === undefined && rawBytes?.endsWith('X: ') !== true
+}
+
+/** A sample of our own cases: every one of them runs against the package already. */
+function servesFixtureData({ expect: { status } }: Case, at: number): boolean {
+  return status === 200 || status === 404 || at % 10 === 0
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
+
+function verify(file: string): Promise<string> {
+  const command = join(ROOT, 'packages/gp-connect-provider/bin/gp-connect-verify-audit.js')
+  return new Promise((resolve) =>
+    execFile(process.execPath, [command, file], (_error, stdout, stderr) => resolve(stdout + stderr)),
+  )
+}
+
+function ending(env: Record<string, string>): Promise<{ code: unknown; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [COMMAND], { env }, (error, _stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stderr }),
+    )
+  })
+}

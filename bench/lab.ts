@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,6 +35,8 @@ export class Lab implements AsyncDisposable {
 
   static async open(): Promise<Lab> {
     const lab = new Lab()
+    // PostgreSQL does not run as root: its own user has to get to its folder.
+    chmodSync(lab.folder, 0o755)
     const { cert, key } = await makeDevelopmentCertificate()
     writeFileSync(lab.cert, cert)
     writeFileSync(join(lab.folder, 'key.pem'), key)

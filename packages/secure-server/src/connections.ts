@@ -140,6 +140,11 @@ export function destroy(connection: Connection): void {
   connection.socket.destroy()
 }
 
+/** What tells apart two open connections of one server. */
+export function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}|${remotePort}`
+}
+
 const EVICTION_ORDER = ['handshaking', 'waiting', 'receiving'] as const
 
 /** Sets keep the order of insertion: the first of a stage is its oldest. */

@@ -54,10 +54,16 @@ export class Crl {
     return this.#revoked.has(serialKey(Buffer.from(hex, 'hex').toString('latin1')))
   }
 
-  #verifiesWith({ publicKey }: X509Certificate): boolean {
+  #verifiesWith(authority: X509Certificate): boolean {
     const algorithm = ALGORITHMS.get(this.#algorithm)
-    if (algorithm === undefined || publicKey.asymmetricKeyType !== algorithm.key) return false
-    return verify(algorithm.hash, this.#signed, publicKey, this.#signature)
+    try {
+      const { publicKey } = authority
+      if (algorithm === undefined || publicKey.asymmetricKeyType !== algorithm.key) return false
+      return verify(algorithm.hash, this.#signed, publicKey, this.#signature)
+    } catch {
+      // A key that Node cannot read signs nothing.
+      return false
+    }
   }
 }
 

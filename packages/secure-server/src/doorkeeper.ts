@@ -2,9 +2,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type ClientCertificates, summaryOf } from './client-certificates.ts'
-import { type Connection, type Connections, destroy } from './connections.ts'
+import { type Connection, type Connections, destroy, peerOf } from './connections.ts'
 import type { ServerEvent } from './events.ts'
-import { peerOf } from './node-server.ts'
 
 /** Lets clients in by their certificate, and ends those that would not be let in any more. */
 export class Doorkeeper {
@@ -28,18 +27,18 @@ export class Doorkeeper {
       else if (!this.#refuse(connection, leaf, code ?? 'CERT_MISSING')) return
       serve()
     }
-    const code = this.#clients.refusalOf(stream)
+    const code = attempt(() => this.#clients.refusalOf(stream))
     const check = code === undefined && leaf !== undefined ? this.#clients.check(leaf) : undefined
     if (check === undefined) conclude(code)
     // Trust may have changed while the check ran.
-    else void check.then((refused) => conclude(refused ?? this.#clients.refusalOf(stream)))
+    else void check.then((refused) => conclude(refused ?? attempt(() => this.#clients.refusalOf(stream))))
   }
 
   /** Ends open connections whose certificate is refused by now. */
   review(): void {
     for (const connection of this.#connections) {
       const leaf = this.#admitted.get(connection)
-      const code = leaf && this.#clients.refusalNow(leaf)
+      const code = leaf && attempt(() => this.#clients.refusalNow(leaf))
       if (leaf === undefined || code === undefined) continue
       this.#note(connection, leaf, code)
       destroy(connection)
@@ -60,5 +59,14 @@ export class Doorkeeper {
   #note({ address, socket }: Connection, leaf: X509Certificate | undefined, code: string): void {
     const peer = peerOf(socket)
     this.#onEvent({ type: 'client.refused', code, address, peer, ...(leaf && { certificate: summaryOf(leaf) }) })
+  }
+}
+
+/** A certificate that OpenSSL took and we stumble over is refused; it must not end the process. */
+function attempt(judge: () => string | undefined): string | undefined {
+  try {
+    return judge()
+  } catch {
+    return 'CHECK_FAILED'
   }
 }

@@ -62,8 +62,3 @@ export function listen(server: NodeServer, port: number, host: string | undefine
     })
   })
 }
-
-/** What tells apart two connections of one server. */
-export function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress}|${remotePort}`
-}

@@ -1,26 +1,20 @@
 /** The way of a request to the listener, and of every refusal to the client. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { addressKey, type TrustedProxies } from './address.ts'
+import { type Admission, certificateRefusal } from './admission.ts'
 import { type Connection, type Connections, destroy } from './connections.ts'
 import type { RefusalReason, ServerEvent } from './events.ts'
-import { type HygieneRules, type Refusal, refusalOf } from './hygiene.ts'
+import type { Refusal } from './hygiene.ts'
 import type { Limits } from './limits.ts'
 import type { CountedRequest, SecuredResponse } from './messages.ts'
-import type { RateLimit } from './rate.ts'
 import { answerRefusal, type RenderRefusal, rendered, writeRefusal } from './refusals.ts'
 
 /** What answers requests: a Koa application's `callback()`, or a plain function. */
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
-/** What the requests of one server are measured against. */
-export interface RequestRules {
+/** How requests that are let in are answered, and what is told of it. */
+export interface AnswerRules {
   readonly limits: Limits
-  readonly hygiene: HygieneRules
-  readonly rate: RateLimit
-  /** Set when an ingress ends TLS in front. */
-  readonly proxies: TrustedProxies | undefined
-  readonly plainPaths: ReadonlySet<string>
   readonly render: RenderRefusal
   readonly onEvent: (event: ServerEvent) => void
 }
@@ -28,18 +22,21 @@ export interface RequestRules {
 /** The requests of one server. */
 export class Requests {
   readonly #listener: Listener
-  readonly #rules: RequestRules
+  readonly #admission: Admission
+  readonly #rules: AnswerRules
   readonly #connections: Connections
   readonly #connectionOf: (stream: Duplex) => Connection | undefined
   #begun = 0
 
   constructor(
     listener: Listener,
-    rules: RequestRules,
+    admission: Admission,
+    rules: AnswerRules,
     connections: Connections,
     connectionOf: (stream: Duplex) => Connection | undefined,
   ) {
     this.#listener = listener
+    this.#admission = admission
     this.#rules = rules
     this.#connections = connections
     this.#connectionOf = connectionOf
@@ -56,7 +53,7 @@ export class Requests {
     // After the last answer, whatever else arrives is thrown away: it must not be acted on without being answered.
     if (connection === undefined || connection.over) return
     const now = Date.now()
-    const refusal = this.#refusal(connection, request, now)
+    const refusal = this.#admission.refusalOf(connection, request, now, this.#begun)
     if (refusal !== undefined) {
       this.refuse(connection, request, response, refusal)
       return
@@ -101,7 +98,7 @@ export class Requests {
   refuseConnect(request: IncomingMessage, stream: Duplex): void {
     const connection = this.#connectionOf(stream)
     if (connection === undefined || connection.over || connection.unanswered > 0) return void stream.destroy()
-    const refusal = certificateRefusal(connection) ?? { status: 405, reason: 'method' as const }
+    const refusal = certificateRefusal(connection) ?? this.#admission.methodRefusal
     this.#writeRefusal(connection, stream, refusal, request)
   }
 
@@ -137,37 +134,7 @@ export class Requests {
     connection.over = true
     this.#note(status, reason)
     const content = rendered(this.#rules.render, { status, reason, ...(request && { request }) })
-    writeRefusal(stream, content, status, reason === 'method' ? { Allow: this.#rules.hygiene.allow } : {})
-  }
-
-  #refusal(connection: Connection, request: IncomingMessage, now: number): Refusal | undefined {
-    const { limits, hygiene, rate } = this.#rules
-    const certificate = certificateRefusal(connection)
-    if (certificate !== undefined) return certificate
-    const wait = rate.secondsToWait(this.#client(connection, request), now)
-    if (wait > 0) return { status: 429, reason: 'rate', headers: { 'Retry-After': String(wait) } }
-    const unclean = refusalOf(request, hygiene) ?? this.#proxyRefusal(connection, request)
-    if (unclean !== undefined) return unclean
-    if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes)
-      return { status: 413, reason: 'body-too-large' }
-    if (this.#begun >= limits.concurrentRequests || connection.unanswered >= limits.pipelinedRequests)
-      return { status: 503, reason: 'busy', headers: { 'Retry-After': '1' } }
-    return undefined
-  }
-
-  #client(connection: Connection, request: IncomingMessage): string {
-    if (!connection.proxy) return connection.address
-    const forwarded = request.headers['x-forwarded-for']
-    const client = this.#rules.proxies?.clientOf(typeof forwarded === 'string' ? forwarded : undefined)
-    return client === undefined ? connection.address : addressKey(client)
-  }
-
-  #proxyRefusal(connection: Connection, { headers, url = '' }: IncomingMessage): Refusal | undefined {
-    const { proxies, plainPaths } = this.#rules
-    if (proxies === undefined) return undefined
-    if (connection.proxy && headers['x-forwarded-proto'] === 'https') return undefined
-    const query = url.indexOf('?')
-    return plainPaths.has(query < 0 ? url : url.slice(0, query)) ? undefined : { status: 421, reason: 'proxy' }
+    writeRefusal(stream, content, status, refusal.headers ?? {})
   }
 
   #begin(connection: Connection, request: CountedRequest, response: SecuredResponse, now: number): void {
@@ -216,11 +183,6 @@ const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason 
   { codes: /CONTENT_LENGTH|TRANSFER_ENCODING|CHUNK/, status: 400, reason: 'framing' },
   { codes: /^HPE_/, status: 400, reason: 'malformed' },
 ]
-
-function certificateRefusal({ refusal }: Connection): Refusal | undefined {
-  if (refusal === undefined) return undefined
-  return { status: refusal === 'certificate-missing' ? 496 : 495, reason: refusal }
-}
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return 'transfer-encoding' in headers || (headers['content-length'] ?? '0') !== '0'

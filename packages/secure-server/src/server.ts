@@ -2,8 +2,9 @@
 import type { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
+import { acceptConnections } from './accept.ts'
 import { addressKey, TrustedProxies } from './address.ts'
+import { Admission } from './admission.ts'
 import type { Trust } from './certificate-path.ts'
 import { type ClientCertificatePolicy, ClientCertificates } from './client-certificates.ts'
 import { type Connection, Connections } from './connections.ts'
@@ -12,7 +13,7 @@ import { reasonOf, SecureServerError } from './errors.ts'
 import type { ConnectionRefusal, ServerEvent } from './events.ts'
 import { allowedMethods } from './hygiene.ts'
 import { resolveLimits } from './limits.ts'
-import { createNodeServer, listen, type NodeServer, peerOf, takeOver } from './node-server.ts'
+import { createNodeServer, listen, type NodeServer } from './node-server.ts'
 import type { RunningServer, ServerOptions } from './options.ts'
 import { RateLimit } from './rate.ts'
 import { renderProblem } from './refusals.ts'
@@ -39,21 +40,29 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   const byStream = new WeakMap<Duplex, Connection>()
   const requests = new Requests(
     listener,
-    {
+    new Admission({
       limits,
-      hygiene: { headerCount: limits.headerCount, methods, allow: methods.join(', ') },
       rate,
       proxies,
       plainPaths: new Set(options.plainPaths),
-      render: options.renderRefusal ?? renderProblem,
-      onEvent,
-    },
+      headerCount: limits.headerCount,
+      methods,
+      allow: methods.join(', '),
+    }),
+    { limits, render: options.renderRefusal ?? renderProblem, onEvent },
     connections,
     (stream) => byStream.get(stream),
   )
   const server = createNodeServer(limits, material && { ...material.context, requestCert: clientPolicy !== undefined })
   const doorkeeper = clientPolicy && createDoorkeeper(clientPolicy)
-  acceptConnections()
+  let watching = false
+  let stopped: Promise<void> | undefined
+  acceptConnections(server, connections, byStream, {
+    isProxy: (address) => proxies?.includes(address) ?? false,
+    isStopping: () => stopped !== undefined,
+    tls: material !== undefined,
+    doorkeeper,
+  })
   receiveRequests()
 
   const port = await listen(server, options.port, options.host)
@@ -64,8 +73,6 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   material?.announce()
   everySecond()
 
-  let watching = false
-  let stopped: Promise<void> | undefined
   return {
     port,
     reload: () => refresh(true),
@@ -77,45 +84,6 @@ export async function startServer(listener: Listener, options: ServerOptions): P
 
   function refused(reason: ConnectionRefusal, address: string, code?: string): void {
     onEvent({ type: 'connection.refused', reason, address, ...(code !== undefined && { code }) })
-  }
-
-  /** Lets connections in, then hands them to Node's own listeners. */
-  function acceptConnections(): void {
-    const accept = takeOver(server, 'connection')
-    const byPeer = new Map<string, Connection>()
-    server.on('connection', (socket: Socket) => {
-      socket.on('error', ignore)
-      const proxy = proxies?.includes(socket.remoteAddress) ?? false
-      const stage = material === undefined ? 'waiting' : 'handshaking'
-      const connection = connections.admit(socket, addressKey(socket.remoteAddress), proxy, stage)
-      if (connection === undefined) return
-      connection.ending = stopped !== undefined
-      if (material === undefined) {
-        byStream.set(socket, connection)
-      } else {
-        // The TLS socket that Node puts around this one can only be found again by its peer.
-        const peer = peerOf(socket)
-        byPeer.set(peer, connection)
-        socket.once('close', () => byPeer.delete(peer))
-      }
-      accept(socket)
-    })
-    if (material === undefined) return
-
-    const serve = takeOver(server, 'secureConnection')
-    server.on('secureConnection', (stream: TLSSocket) => {
-      stream.on('error', ignore)
-      const connection = byPeer.get(peerOf(stream))
-      if (connection === undefined) return void stream.destroy()
-      connection.stream = stream
-      byStream.set(stream, connection)
-      const admitted = (): void => {
-        connections.move(connection, 'waiting')
-        serve(stream)
-      }
-      if (doorkeeper === undefined) admitted()
-      else doorkeeper.meet(connection, stream, admitted)
-    })
   }
 
   function createDoorkeeper(policy: ClientCertificatePolicy): Doorkeeper {

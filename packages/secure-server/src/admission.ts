@@ -1,0 +1,69 @@
+/** Which requests are let in to the listener: everything that can be decided once their headers are there. */
+import type { IncomingMessage } from 'node:http'
+import { addressKey, type TrustedProxies } from './address.ts'
+import type { Connection } from './connections.ts'
+import { type HygieneRules, type Refusal, refusalOf } from './hygiene.ts'
+import type { Limits } from './limits.ts'
+import type { RateLimit } from './rate.ts'
+
+/** What the requests of one server are measured against. */
+export interface AdmissionRules extends HygieneRules {
+  readonly limits: Limits
+  readonly rate: RateLimit
+  /** Set when an ingress ends TLS in front. */
+  readonly proxies: TrustedProxies | undefined
+  /** Paths that need not have come through it. */
+  readonly plainPaths: ReadonlySet<string>
+}
+
+/** The rules of one server, in the order in which they are asked. */
+export class Admission {
+  readonly #rules: AdmissionRules
+
+  constructor(rules: AdmissionRules) {
+    this.#rules = rules
+  }
+
+  /** The refusal of a method that is not served. */
+  get methodRefusal(): Refusal {
+    return { status: 405, reason: 'method', headers: { Allow: this.#rules.allow } }
+  }
+
+  /** Why a request is refused while so many others are begun and not answered; undefined to let it in. Counts it. */
+  refusalOf(connection: Connection, request: IncomingMessage, now: number, begun: number): Refusal | undefined {
+    const { limits, rate } = this.#rules
+    const certificate = certificateRefusal(connection)
+    if (certificate !== undefined) return certificate
+    const wait = rate.secondsToWait(this.#client(connection, request), now)
+    if (wait > 0) return { status: 429, reason: 'rate', headers: { 'Retry-After': String(wait) } }
+    const unclean = refusalOf(request, this.#rules) ?? this.#proxyRefusal(connection, request)
+    if (unclean !== undefined) return unclean
+    if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes)
+      return { status: 413, reason: 'body-too-large' }
+    if (begun >= limits.concurrentRequests || connection.unanswered >= limits.pipelinedRequests)
+      return { status: 503, reason: 'busy', headers: { 'Retry-After': '1' } }
+    return undefined
+  }
+
+  /** Whom the limits count. Only a proxy of ours may say that it speaks for somebody else. */
+  #client(connection: Connection, request: IncomingMessage): string {
+    if (!connection.proxy) return connection.address
+    const forwarded = request.headers['x-forwarded-for']
+    const client = this.#rules.proxies?.clientOf(typeof forwarded === 'string' ? forwarded : undefined)
+    return client === undefined ? connection.address : addressKey(client)
+  }
+
+  #proxyRefusal(connection: Connection, { headers, url = '' }: IncomingMessage): Refusal | undefined {
+    const { proxies, plainPaths } = this.#rules
+    if (proxies === undefined) return undefined
+    if (connection.proxy && headers['x-forwarded-proto'] === 'https') return undefined
+    const query = url.indexOf('?')
+    return plainPaths.has(query < 0 ? url : url.slice(0, query)) ? undefined : { status: 421, reason: 'proxy' }
+  }
+}
+
+/** What a client is told, and nothing else, when its certificate is refused but its connection is not closed. */
+export function certificateRefusal({ refusal }: Connection): Refusal | undefined {
+  if (refusal === undefined) return undefined
+  return { status: refusal === 'certificate-missing' ? 496 : 495, reason: refusal }
+}

@@ -66,8 +66,8 @@ export function tableStore(sql: Sql, schema: string): AttachmentStore {
       const count = found.rows[0]?.['row_count']
       if (typeof count !== 'number') throw notFound()
 
-      const copied = Buffer.allocUnsafeSlow(ROWS_AT_ONCE * ROW_BYTES)
-      for (let number = 0; number < count; number += ROWS_AT_ONCE) {
+      const copied = Buffer.allocUnsafeSlow(ROW_BYTES)
+      for (let number = 0; number < count; number += 1) {
         const copy = new CopyOut(selectSlices(rows, id, number), copied)
         await sql.query(copy)
         if (copy.bytes === 0) throw new AdapterError('ERR_ATTACHMENT_CORRUPT', 'a part of the file is gone')
@@ -109,19 +109,17 @@ async function insertRows(sql: Sql, rows: string, id: string, source: AsyncItera
 }
 
 /**
- * Some rows of a file, in slices: what `pg` receives it gathers in memory, at several times the size of the largest message.
+ * A row of a file, in slices: what `pg` receives it gathers in memory, at several times the size of the largest message.
  * COPY takes no parameters. Nothing of this comes from outside: the id was seen to be a UUID.
  */
 function selectSlices(rows: string, id: string, number: number): string {
   return `
     SELECT substring(bytes FROM slice * ${SLICE_BYTES} + 1 FOR ${SLICE_BYTES})
     FROM ${rows}, generate_series(0, ${ROW_BYTES / SLICE_BYTES - 1}) AS slice
-    WHERE id = '${id}' AND number >= ${number} AND number < ${number + ROWS_AT_ONCE}
-      AND slice * ${SLICE_BYTES} < length(bytes)
-    ORDER BY number, slice`
+    WHERE id = '${id}' AND number = ${number} AND slice * ${SLICE_BYTES} < length(bytes)
+    ORDER BY slice`
 }
 
-const ROWS_AT_ONCE = 4
 const SLICE_BYTES = 16_384
 
 /**

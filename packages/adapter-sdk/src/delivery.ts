@@ -180,8 +180,8 @@ function failure(claim: Claim, form: Form, options: DeliveryOptions, context: Tr
     code: errorCode(error),
     reason: error instanceof AdapterError ? error.message : described(error),
     ours: !(error instanceof AdapterError),
-    // What a handler throws when its request was aborted does not say whether the request arrived.
-    unknown: context.signal.aborted && context.mayHaveActed(form),
+    // What is thrown when a request was aborted does not say whether it arrived, unless it says that trying again helps.
+    unknown: context.signal.aborted && !isRetryable(error) && context.mayHaveActed(form),
     delaySeconds: retryAfterSeconds(error),
   })
 }
@@ -251,6 +251,10 @@ async function validate(
 function errorCode(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : 'ERR_HANDLER_FAILED'
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof AdapterError && error.retryable
 }
 
 /** A foreign error by name and code only: its message may quote the citizen. */

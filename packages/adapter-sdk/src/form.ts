@@ -51,7 +51,10 @@ export interface Submission<Answers = Readonly<Record<string, unknown>>> {
 export interface Context {
   /** Counts every run of the handler for this submission from 1, also over redrives. */
   readonly attempt: number
-  /** Aborts when the attempt is given up: its time is over, or the process stops. */
+  /**
+   * Aborts when the attempt is given up: its time is over, the process stops, or another process has taken it over. What
+   * is thrown then counts as an unknown outcome, as `repeatable` has it, unless it is an `AdapterError` with `retryable`.
+   */
   readonly signal: AbortSignal
   /** When the submission was accepted first. */
   readonly receivedAt: Date

@@ -13,6 +13,7 @@ import { createHttp, serverOptions } from './http.ts'
 import { Inbox } from './inbox.ts'
 import { createIntake } from './intake.ts'
 import { Ledger } from './ledger.ts'
+import { serveLedger } from './ledger-socket.ts'
 import { createLog, logEvents } from './log.ts'
 import { labelSets } from './metric-labels.ts'
 import { createMetrics, type ListenerState } from './metrics.ts'
@@ -77,7 +78,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
-  const { database, files } = await (options.storage ?? openStorage)(config, emit)
+  const { database, files, folder } = await (options.storage ?? openStorage)(config, emit)
   opened.push(() => database.close())
   // The embedded store has one process: its work is lost with it, and found again at the next start.
   const supervise = isWorker && database.kind === 'postgres'
@@ -146,6 +147,8 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
         emit({ event: 'internal.failed', during: 'sweep', code: errorName(error) }),
       )
     : undefined
+  // Operators cannot open the embedded store beside us: they ask us.
+  const socket = folder === undefined ? undefined : await serveLedger(folder, ledger)
   const { port } = server
   emit({ event: 'adapter.started', port, store: database.kind, forms: forms.size })
 
@@ -173,6 +176,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     await Promise.all([drain(), worker.stop(config.STOP_GRACE_SECONDS)])
     await sweeping?.stop()
     await work.idle()
+    await socket?.close()
     await store.close()
     calls[Symbol.dispose]()
     emit({ event: 'adapter.stopped' })

@@ -2,12 +2,22 @@
 import { type Database, SCHEMA } from './database.ts'
 
 /**
- * Brings the tables to the newest version. Safe when several processes start at once: one does it, the others wait.
- * A migration is never changed once released; a new one is added.
+ * Lets one process at a time do what several that start at once would do to each other: creating tables and queues.
+ * The embedded store has one process only.
  */
+export async function oneAtATime<T>(database: Database, work: () => Promise<T>): Promise<T> {
+  if (database.kind === 'embedded') return await work()
+  return await database.transaction(async (transaction) => {
+    // The lock is held by a connection that does nothing else meanwhile.
+    await transaction.query("SELECT set_config('idle_in_transaction_session_timeout', '0', true)", [])
+    await transaction.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
+    return await work()
+  })
+}
+
+/** Brings the tables to the newest version. A migration is never changed once released; a new one is added. */
 export async function migrate(database: Database): Promise<void> {
   await database.transaction(async (transaction) => {
-    await transaction.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
     await transaction.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`)
     await transaction.query(`CREATE TABLE IF NOT EXISTS ${SCHEMA}.version (version int NOT NULL)`)
     const [row] = await transaction.query<{ version: number }>(`SELECT version FROM ${SCHEMA}.version`)

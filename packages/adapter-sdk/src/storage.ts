@@ -12,6 +12,8 @@ import { openPostgres } from './postgres.ts'
 export interface Storage {
   readonly database: Database
   readonly files: AttachmentStore
+  /** The data folder, which the embedded store keeps to one process. */
+  readonly folder?: string
 }
 
 /**
@@ -24,7 +26,7 @@ export async function openStorage(
 ): Promise<Storage> {
   if (config.DATABASE_URL === undefined) {
     const folder = config.DATA_DIR ?? './data'
-    return { database: await openEmbedded(folder), files: directoryStore(join(folder, 'attachments')) }
+    return { database: await openEmbedded(folder), files: directoryStore(join(folder, 'attachments')), folder }
   }
   const database = await openPostgres(config.DATABASE_URL, emit, config.DATABASE_CONNECTIONS)
   await database.query(attachmentTables(FILE_SCHEMA))

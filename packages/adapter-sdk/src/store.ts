@@ -2,7 +2,7 @@
 import { type JobInsert, PgBoss } from 'pg-boss'
 import { bossDatabase, type Database } from './database.ts'
 import { type Emit, errorName } from './events.ts'
-import { migrate } from './schema.ts'
+import { migrate, oneAtATime } from './schema.ts'
 
 /** An open store, with one queue a form. */
 export interface Store {
@@ -32,9 +32,12 @@ export async function openStore(
   })
   boss.on('error', (error) => options.emit({ event: 'inbox.failed', during: 'supervision', code: errorName(error) }))
   try {
-    await boss.start()
-    await migrate(database)
-    for (const form of forms) await openQueue(boss, form)
+    // pg-boss too: two of it that create their tables at once end one of the processes.
+    await oneAtATime(database, async () => {
+      await boss.start()
+      await migrate(database)
+      for (const form of forms) await openQueue(boss, form)
+    })
   } catch (error) {
     await boss.stop({ graceful: false, close: false })
     throw error

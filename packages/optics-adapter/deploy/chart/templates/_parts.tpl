@@ -1,0 +1,119 @@
+{{- define "adapter.name" -}}
+hmcts-complaints-formbuilder-adapter
+{{- end -}}
+
+{{- define "adapter.labels" -}}
+app.kubernetes.io/part-of: {{ include "adapter.name" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Values.image.tag | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
+{{- end -}}
+
+{{- define "adapter.image" -}}
+{{ required "image.repository is required" .Values.image.repository }}:{{ required "image.tag is required" .Values.image.tag }}
+{{- end -}}
+
+{{/* Settings that both deployments have. */}}
+{{- define "adapter.env" -}}
+- name: PORT
+  value: "3000"
+- name: HOST
+  value: {{ required "host is required" .Values.host | quote }}
+- name: TRUST_PROXY
+  value: {{ .Values.trustProxy | quote }}
+- name: DRAIN_SECONDS
+  value: {{ .Values.drainSeconds | quote }}
+- name: STOP_GRACE_SECONDS
+  value: {{ .Values.stopGraceSeconds | quote }}
+- name: RDS_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ required "database.secretName is required" .Values.database.secretName }}
+      key: {{ .Values.database.secretKey }}
+- name: DATABASE_URL
+  {{- if .Values.database.caConfigMap }}
+  value: $(RDS_URL)?sslmode=verify-full&sslrootcert=/etc/rds/rds-ca-bundle-root.crt
+  {{- else }}
+  value: $(RDS_URL)?sslmode=no-verify
+  {{- end }}
+{{- $secret := .Values.secretName }}
+{{- range $name, $key := dict "JWE_SHARED_KEY" "jwe_shared_key" "OPTICS_API_KEY" "optics_api_key" "OPTICS_SECRET_KEY" "optics_secret_key" "OPTICS_ENDPOINT" "optics_endpoint" "METRICS_AUTH_USERNAME" "metrics_auth_username" "METRICS_AUTH_PASSWORD" "metrics_auth_password" }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: {{ $key }}
+{{- end }}
+{{- if .Values.hasPreviousKeys }}
+- name: JWE_PREVIOUS_KEYS
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: jwe_previous_keys
+{{- end }}
+{{- if .Values.hasSentry }}
+- name: SENTRY_DSN
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: sentry_dsn
+{{- end }}
+{{- range $name, $value := .Values.settings }}
+{{- if ne (toString $value) "" }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What is the same in both pods: nobody is root, nothing can be written but /tmp. */}}
+{{- define "adapter.pod" -}}
+automountServiceAccountToken: false
+terminationGracePeriodSeconds: {{ add .Values.drainSeconds .Values.stopGraceSeconds 15 }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 1000
+  runAsGroup: 1000
+  fsGroup: 1000
+  seccompProfile:
+    type: RuntimeDefault
+volumes:
+  - name: tmp
+    emptyDir:
+      sizeLimit: 64Mi
+  {{- if .Values.database.caConfigMap }}
+  - name: rds-ca
+    configMap:
+      name: {{ .Values.database.caConfigMap }}
+  {{- end }}
+{{- end -}}
+
+{{- define "adapter.container" -}}
+image: {{ include "adapter.image" . }}
+imagePullPolicy: IfNotPresent
+ports:
+  - name: http
+    containerPort: 3000
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+startupProbe:
+  httpGet: { path: /health, port: http }
+  periodSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: { path: /health, port: http }
+  periodSeconds: 15
+  timeoutSeconds: 5
+  failureThreshold: 4
+volumeMounts:
+  - name: tmp
+    mountPath: /tmp
+  {{- if .Values.database.caConfigMap }}
+  - name: rds-ca
+    mountPath: /etc/rds
+    readOnly: true
+  {{- end }}
+{{- end -}}

@@ -3,7 +3,10 @@ import { ERRORS } from './errors.ts'
 import type { Form } from './form.ts'
 
 /** A label's name, and every value it may have beside `other`. */
-export type LabelSets = Readonly<Record<LabelName, ReadonlySet<string>>>
+export type LabelSets = Readonly<Record<LabelName, ReadonlySet<string>>> & {
+  /** Codes with which a delivery may be refused: a part of `code`. */
+  readonly refusal: ReadonlySet<string>
+}
 
 export type LabelName = 'form' | 'code' | 'position' | 'use' | 'outcome' | 'during' | 'reason' | 'layer' | 'listener'
 
@@ -13,6 +16,7 @@ export function labelSets(forms: ReadonlyMap<string, Pick<Form, 'advice'>>, keys
   return {
     form: new Set(forms.keys()),
     code: new Set([...Object.keys(ERRORS), ...codes]),
+    refusal: new Set(Object.entries(ERRORS).flatMap(([code, entry]) => ('status' in entry ? [code] : []))),
     position: new Set(Array.from({ length: keys }, (_, position) => String(position))),
     use: new Set(['received', 'delivered']),
     outcome: new Set([...ATTEMPT_OUTCOMES, ...TARGET_OUTCOMES]),

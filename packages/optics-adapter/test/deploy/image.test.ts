@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { validate } from 'dockerfile-utils'
+import { parse } from 'yaml'
+import { KNOWN_SETTINGS } from './settings.ts'
+
+const DEPLOY = new URL('../../deploy/', import.meta.url)
+const ROOT = new URL('../../../../', import.meta.url)
+const dockerfile = readFileSync(new URL('Dockerfile', DEPLOY), 'utf8')
+
+describe('the image', () => {
+  const stages = dockerfile.split(/^FROM /m).slice(1)
+
+  it('is described without a mistake', () => {
+    const problems = validate(dockerfile).map(({ message, range }) => `${range.start.line + 1}: ${message}`)
+
+    expect(problems).to.deep.equal([])
+  })
+
+  it('is built from files that are there, and that are not kept out', () => {
+    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = '']) => files.split(' '))
+    const ignored = readFileSync(new URL('Dockerfile.dockerignore', DEPLOY), 'utf8')
+
+    expect(copied.filter((file) => !existsSync(new URL(file, ROOT)))).to.deep.equal([])
+    expect(ignored).to.match(/^\*\*$/m)
+    for (const file of [
+      'package-lock.json',
+      'packages/adapter-sdk/views',
+      'packages/optics-adapter/deploy/healthcheck.mjs',
+    ])
+      expect(ignored).to.contain(`!${file}`)
+  })
+
+  it('ends with a stage that has no compiler, no root and no shell script', () => {
+    const last = stages.at(-1) ?? ''
+
+    expect(stages.length).to.equal(3)
+    expect(stages[1]).to.contain('npm ci --omit=dev --ignore-scripts')
+    expect(last).not.to.match(/npm|tsc/)
+    expect(last).to.match(/^USER 1000:1000$/m)
+    expect(last).to.match(/^HEALTHCHECK /m)
+    expect(last).to.match(/^ENTRYPOINT \["node", /m)
+  })
+
+  it('uses the Node that the project is tested with', () => {
+    const { devDependencies } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as {
+      devDependencies: { node: string }
+    }
+
+    const images = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image)
+    expect(new Set(images)).to.deep.equal(new Set([`node:${devDependencies.node}-bookworm-slim`]))
+  })
+})
+
+describe('the health check of the image', () => {
+  const check = async (port: number) => {
+    const child = spawn(process.execPath, [fileURLToPath(new URL('healthcheck.mjs', DEPLOY))], {
+      env: { PORT: String(port) },
+      stdio: 'ignore',
+    })
+    const [code] = (await once(child, 'exit')) as [number]
+    return code
+  }
+
+  it('says what /health says', async () => {
+    let status = 200
+    const server: Server = createServer((asked, response) => {
+      response.statusCode = asked.url === '/health' ? status : 404
+      response.end()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+
+    const alive = await check(port)
+    status = 503
+    const ill = await check(port)
+    await new Promise((resolve) => server.close(resolve))
+    const gone = await check(port)
+
+    expect([alive, ill, gone]).to.deep.equal([0, 1, 1])
+  })
+})
+
+describe('the compose file', () => {
+  it('sets nothing that the adapter does not read, and writes nowhere', () => {
+    const { services } = parse(readFileSync(new URL('compose.yaml', DEPLOY), 'utf8'), { merge: true }) as {
+      services: Record<
+        string,
+        { environment: Record<string, string>; read_only?: boolean; build?: { dockerfile: string } }
+      >
+    }
+
+    for (const name of ['web', 'worker']) {
+      const service = services[name]
+      expect(Object.keys(service?.environment ?? {}).filter((each) => !KNOWN_SETTINGS.has(each))).to.deep.equal([])
+      expect(service?.read_only).to.equal(true)
+      expect(existsSync(new URL(service?.build?.dockerfile ?? 'none', ROOT))).to.equal(true)
+    }
+    expect(services['worker']?.environment).to.include({ ADAPTER_ROLE: 'worker', ADMIN_PORT: '3001' })
+  })
+})

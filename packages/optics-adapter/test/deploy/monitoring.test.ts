@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import { createAdapter } from '@formbuilder/adapter-sdk'
+import { startTestAdapter } from '@formbuilder/adapter-sdk/testing'
+import { expect } from 'chai'
+import { find, renderChart } from './chart.ts'
+import { parseExpression } from './promql.ts'
+
+interface Rule {
+  readonly alert: string
+  readonly expr: string
+  readonly annotations: { readonly message: string; readonly runbook_url: string }
+}
+
+interface Panel {
+  readonly title: string
+  readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[]
+}
+
+describe('the dashboard and the alerts', () => {
+  const existing = new Set<string>()
+  /** Labels that Prometheus adds, or that every histogram has. */
+  const labels = new Set(['namespace', 'pod', 'le'])
+  let rules: readonly Rule[]
+  const dashboard = JSON.parse(
+    readFileSync(new URL('../../deploy/grafana/dashboard.json', import.meta.url), 'utf8'),
+  ) as {
+    panels: readonly Panel[]
+  }
+  const runbook = readFileSync(new URL('../../../../docs/operations.md', import.meta.url), 'utf8')
+
+  before(async () => {
+    await using adapter = await startTestAdapter(
+      createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } }),
+      { environment: { METRICS_AUTH_USERNAME: 'user', METRICS_AUTH_PASSWORD: 'password' } },
+    )
+    const Authorization = `Basic ${Buffer.from('user:password').toString('base64')}`
+    const { text } = await adapter.request('GET', '/metrics', { headers: { Authorization } })
+    for (const [, name = '', type] of text.matchAll(/^# TYPE (\w+) (\w+)$/gm)) {
+      existing.add(name)
+      if (type === 'histogram') for (const part of ['bucket', 'sum', 'count']) existing.add(`${name}_${part}`)
+    }
+    const sources = ['metrics.ts', 'metric-labels.ts'].map((file) =>
+      readFileSync(new URL(`../../../adapter-sdk/src/${file}`, import.meta.url), 'utf8'),
+    )
+    for (const [, name = ''] of sources.join().matchAll(/LabelName = (.*)$/gm))
+      for (const [, label = ''] of name.matchAll(/'(\w+)'/g)) labels.add(label)
+    const manifest = find(await renderChart('production'), 'PrometheusRule', 'hmcts-complaints-formbuilder-adapter')
+    rules = (manifest.spec as { groups: [{ rules: Rule[] }] }).groups[0].rules
+  })
+
+  const check = (expressions: readonly (readonly [string, string])[]) =>
+    expressions.flatMap(([where, text]) => {
+      const { isValid, metrics, labels: used } = parseExpression(text)
+      return [
+        ...(isValid ? [] : [`${where}: not an expression`]),
+        ...(metrics.size > 0 ? [] : [`${where}: asks for nothing`]),
+        ...[...metrics].filter((name) => !existing.has(name)).map((name) => `${where}: ${name} does not exist`),
+        ...[...used].filter((name) => !labels.has(name)).map((name) => `${where}: the label ${name} does not exist`),
+      ]
+    })
+
+  it('use only metrics and labels that exist', () => {
+    const drawn = dashboard.panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr] as const))
+
+    expect(check(drawn)).to.deep.equal([])
+    expect(check(rules.map(({ alert, expr }) => [alert, expr]))).to.deep.equal([])
+    expect(drawn.length).to.be.greaterThan(40)
+  })
+
+  it('are checked: a metric that was renamed is found, and a broken expression', () => {
+    expect(check([['x', 'sum(formbuilder_gone_total) > 0']])).to.deep.equal([
+      'x: formbuilder_gone_total does not exist',
+    ])
+    expect(check([['x', 'sum by (name) (formbuilder_store_up)']])).to.deep.equal(['x: the label name does not exist'])
+    expect(check([['x', 'sum(formbuilder_store_up']])).to.deep.equal(['x: not an expression'])
+  })
+
+  it('show every metric of the adapter', () => {
+    const used = dashboard.panels.flatMap(({ targets }) =>
+      targets.flatMap(({ expr }) => [...parseExpression(expr).metrics]),
+    )
+    const shown = new Set(used.map((name) => name.replace(/_(bucket|sum|count)$/, '')))
+
+    const missing = [...existing].filter(
+      (name) => name.startsWith('formbuilder_') && !/_(bucket|sum|count)$/.test(name) && !shown.has(name),
+    )
+
+    expect(missing).to.deep.equal([])
+  })
+
+  it('lead from every alert to its chapter of the runbook', () => {
+    const headings = new Set([...runbook.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase()))
+
+    const missing = rules.filter(({ annotations }) => !headings.has(annotations.runbook_url.split('#')[1] ?? ''))
+
+    expect(missing.map(({ alert }) => alert)).to.deep.equal([])
+    expect(rules.map(({ alert }) => alert)).to.include.members([
+      'AdapterDeadLetters',
+      'AdapterOldestWaiting',
+      'AdapterCertificateEnding',
+      'AdapterRefusals',
+      'AdapterSubmissionsFailed',
+    ])
+  })
+
+  it('keep the rule of the live deployment', () => {
+    const rule = rules.find(({ alert }) => alert === 'AdapterSubmissionsFailed')
+
+    expect(rule?.expr).to.equal(
+      'avg(delayed_jobs_failed{namespace="hmcts-complaints-formbuilder-adapter-production"}) > 0',
+    )
+  })
+})

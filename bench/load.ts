@@ -1,6 +1,6 @@
 /** The load, in a process of its own: keep-alive TLS connections that send prepared requests and read whole answers. */
 import { readFileSync } from 'node:fs'
-import { connect, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 
 /** What a run is told, as the first message from the parent. */
 export interface LoadOrder {
@@ -16,8 +16,10 @@ export interface LoadOrder {
   readonly rate?: number
   /** A new connection for each request. `resume`: with the session of the one before. */
   readonly reconnect?: 'full' | 'resume'
-  /** GET instead of POST, reading answers of any size. */
-  readonly method?: 'GET' | 'POST'
+  /** GET instead of POST, with these header lines. */
+  readonly get?: readonly string[]
+  /** PEM files that the client shows of itself. */
+  readonly client?: { readonly cert: string; readonly key: string }
 }
 
 /** What a run found. Milliseconds are from the moment a request was due to the last byte of its answer. */
@@ -54,13 +56,14 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   let next = order.from
   let bytes = 0
   const ca = readFileSync(order.ca)
+  const client = order.client && { cert: readFileSync(order.client.cert), key: readFileSync(order.client.key) }
   const cpu = process.cpuUsage()
   const started = performance.now()
   const end = started + order.seconds * 1000
   let due = started
 
-  async function client(): Promise<void> {
-    let connection = await Connection.open(order.port, ca)
+  async function sender(): Promise<void> {
+    let connection = await Connection.open(order.port, { ca, ...client })
     while (performance.now() < end) {
       let begin = performance.now()
       if (order.rate !== undefined) {
@@ -74,7 +77,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
       if (order.reconnect !== undefined) {
         const session = order.reconnect === 'resume' ? connection.session : undefined
         connection.close()
-        connection = await Connection.open(order.port, ca, session)
+        connection = await Connection.open(order.port, { ca, ...client, ...(session && { session }) })
       }
       const answer = await connection.ask(requests[next++ % requests.length] as Buffer)
       latencies.push(performance.now() - begin)
@@ -84,7 +87,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     connection.close()
   }
 
-  await Promise.all(Array.from({ length: order.connections }, client))
+  await Promise.all(Array.from({ length: order.connections }, sender))
   const seconds = (performance.now() - started) / 1000
   const used = process.cpuUsage(cpu)
   latencies.sort((a, b) => a - b)
@@ -102,8 +105,9 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   }
 }
 
-function prepare({ path, method = 'POST' }: LoadOrder, body: string): Buffer {
-  if (method === 'GET') return Buffer.from(`GET ${body || path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 'latin1')
+function prepare({ path, get }: LoadOrder, body: string): Buffer {
+  if (get !== undefined)
+    return Buffer.from([`GET ${path} HTTP/1.1`, 'Host: localhost', ...get, '', ''].join('\r\n'), 'latin1')
   // As libcurl sends for the real sender.
   const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nContent-Length: ${body.length}\r\n`
   return Buffer.from(`${head}Content-Type: application/x-www-form-urlencoded\r\n\r\n${body}`, 'latin1')
@@ -130,10 +134,9 @@ class Connection {
     socket.on('close', () => this.#failed?.(new Error('the server closed the connection')))
   }
 
-  static async open(port: number, ca: Buffer, session?: Buffer): Promise<Connection> {
+  static async open(port: number, tls: ConnectionOptions): Promise<Connection> {
     return await new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', servername: 'localhost', port, ca, ...(session && { session }) }
-      const socket = connect(options, () => {
+      const socket = connect({ host: '127.0.0.1', servername: 'localhost', port, ...tls }, () => {
         socket.setNoDelay(true)
         resolve(new Connection(socket))
       })

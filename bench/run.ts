@@ -8,6 +8,7 @@ import { attachment } from './attachment.ts'
 import { connect } from './connect.ts'
 import { crypto } from './crypto.ts'
 import { drain } from './drain.ts'
+import { guard } from './guard.ts'
 import { Lab } from './lab.ts'
 import { type Measure, printTable, toRows } from './report.ts'
 import { start } from './start.ts'
@@ -20,6 +21,7 @@ const BENCHMARKS: Readonly<Record<string, (lab: Lab) => Promise<Measure[]>>> = {
   'accept-rows': acceptRows,
   drain,
   attachment,
+  guard,
 }
 
 const wanted = process.argv.slice(2)

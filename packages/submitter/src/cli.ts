@@ -1,22 +1,9 @@
-/** The command `submitter`. Results go to stdout, everything else to stderr; no key, answer or link to either. */
+/** The command `submitter`: its options, its help and its exit code. */
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import type { Readable, Writable } from 'node:stream'
-import { AdapterError, generateKey } from '@formbuilder/adapter-sdk/protocol'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { exitCode, UsageError } from './exit-code.ts'
-import { readKeyFile, writeKeyFile } from './key-file.ts'
-import { withProgress } from './progress.ts'
-import { RefusalError } from './refusal.ts'
-import { submit, type Target } from './submit.ts'
-import { verifyEndpoint } from './verify.ts'
-
-/** Where the command reads and writes; `process` is one. */
-export interface Streams {
-  readonly stdin: Readable
-  readonly stdout: Writable
-  readonly stderr: Writable
-}
+import { type KeygenOptions, keycheck, keygen, send, type TargetOptions, verify } from './commands.ts'
+import { exitCode } from './exit-code.ts'
+import { type Streams, tell } from './streams.ts'
 
 /** Runs the command with its arguments, and returns its exit code. Never throws. */
 export async function main(args: readonly string[], streams: Streams): Promise<number> {
@@ -75,21 +62,6 @@ function createProgram(streams: Streams): Command {
   return program
 }
 
-interface TargetOptions {
-  readonly endpoint: string
-  readonly keyFile: string
-  readonly timeoutSeconds: number
-  readonly allowLocal?: true
-  readonly caFile?: string
-  readonly json?: true
-}
-
-interface KeygenOptions {
-  readonly length: '16' | '32'
-  readonly out?: string
-  readonly json?: true
-}
-
 function targeted(command: Command): Command {
   return command
     .requiredOption('--endpoint <url>', "the form's address: https, on gov.uk")
@@ -100,80 +72,6 @@ function targeted(command: Command): Command {
     .option('--json', 'print one line of JSON')
 }
 
-async function send(file: string, options: TargetOptions & { retry: number }, streams: Streams): Promise<void> {
-  const target = await readTarget(options, streams)
-  const submission = file === '-' ? await readStdin(streams.stdin) : await use(file, readFile)
-  const receipt = await withProgress(
-    'waiting for the receiver',
-    (line) => note(streams, line),
-    submit({
-      ...target,
-      submission,
-      retries: options.retry,
-      onRetry: (attempt, seconds, { message }) =>
-        note(streams, `attempt ${attempt}: ${message}; trying again in ${Math.ceil(seconds)} s`),
-    }),
-  )
-  const { outcome, status, submissionId, attempts } = receipt
-  const had = outcome === 'duplicate' ? 'the receiver already had it' : 'the receiver has it'
-  const again = attempts > 1 ? `, at attempt ${attempts}` : ''
-  print(streams, options.json, receipt, `${outcome}: ${had} (${status}${again}), submission ${submissionId}`)
-}
-
-async function verify(options: TargetOptions, streams: Streams): Promise<void> {
-  const target = await readTarget(options, streams)
-  const proof = await withProgress('waiting for the receiver', (line) => note(streams, line), verifyEndpoint(target))
-  const relay =
-    proof.origin === null
-      ? '\nThe adapter does not know its own address (HOST), so another host may have passed the challenge on to it.'
-      : ''
-  const human = `proven: form ${proof.form}, adapter ${proof.version}, holds this key${relay}`
-  print(streams, options.json, { outcome: 'proven', ...proof }, human)
-}
-
-async function keygen({ length, out, json }: KeygenOptions, streams: Streams): Promise<void> {
-  const key = generateKey(length === '16' ? 16 : 32)
-  const bits = length === '16' ? 95 : 190
-  if (out !== undefined) await use(out, (path) => writeKeyFile(path, key))
-  const made = { length: Number(length), bits, ...(out === undefined ? { key } : { file: out }) }
-  print(streams, json, made, out === undefined ? key : `${length} characters, ${bits} bits, written to ${out}`)
-  note(streams, KEEPING)
-}
-
-async function keycheck({ keyFile, json }: { keyFile: string; json?: true }, streams: Streams): Promise<void> {
-  const { warnings } = await use(keyFile, readKeyFile)
-  if (warnings.length > 0) throw new AdapterError('ERR_KEY_INVALID', warnings.join('; '))
-  print(streams, json, { outcome: 'sound' }, 'nothing wrong with the key')
-}
-
-async function readTarget(options: TargetOptions, streams: Streams): Promise<Target> {
-  const { endpoint, timeoutSeconds, allowLocal = false, caFile } = options
-  if (allowLocal) note(streams, ALLOW_LOCAL_WARNING)
-  if (caFile !== undefined && !allowLocal) throw new UsageError('--ca-file is for --allow-local only')
-  const { key, warnings } = await use(options.keyFile, readKeyFile)
-  for (const warning of warnings) note(streams, `warning: ${warning}`)
-  const ca = caFile === undefined ? {} : { ca: (await use(caFile, readFile)).toString() }
-  return { endpoint, key, timeoutSeconds, allowLocal, ...ca }
-}
-
-/** Does something with a file that the command line names; if the file system objects, says so. */
-async function use<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
-  try {
-    return await work(path)
-  } catch (error) {
-    if (!(error instanceof Error) || !('syscall' in error)) throw error
-    const { code } = error as NodeJS.ErrnoException
-    const why = code === 'EEXIST' ? 'exists already and is not replaced' : `cannot be used (${code})`
-    throw new UsageError(`the file ${path} ${why}`)
-  }
-}
-
-async function readStdin(stdin: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stdin) chunks.push(Buffer.from(chunk))
-  return Buffer.concat(chunks)
-}
-
 function whole(least: number, most: number): (text: string) => number {
   return (text) => {
     const number = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN
@@ -182,32 +80,6 @@ function whole(least: number, most: number): (text: string) => number {
   }
 }
 
-function print(streams: Streams, json: true | undefined, result: object, human: string): void {
-  streams.stdout.write(`${json === true ? JSON.stringify(result) : human}\n`)
-}
-
-function note(streams: Streams, line: string): void {
-  streams.stderr.write(`${line}\n`)
-}
-
-function tell(error: unknown, json: boolean, streams: Streams): void {
-  const code = error instanceof AdapterError ? error.code : error instanceof UsageError ? 'usage' : 'internal'
-  // An unexpected error may quote what it was given: only its name is told.
-  const message =
-    code === 'internal'
-      ? `unexpected ${error instanceof Error ? error.name : 'error'}`
-      : String((error as Error).message)
-  const status = error instanceof RefusalError ? { status: error.status } : {}
-  if (json) streams.stdout.write(`${JSON.stringify({ outcome: 'failed', code, message, ...status })}\n`)
-  else note(streams, `${code}: ${message}`)
-}
-
-const ALLOW_LOCAL_WARNING = `
-*** WARNING: --allow-local is for development only. ***
-*** The submission may go to this machine instead of a gov.uk host. Never use it with what citizens wrote. ***
-`
-const KEEPING =
-  'Keep the key in a secret store. Give it to Form Builder (SERVICE_OUTPUT_JSON_KEY) and to the adapter (JWE_SHARED_KEY), and to nobody else.'
 const EXIT_HELP = `
 Exit codes:
   0  done

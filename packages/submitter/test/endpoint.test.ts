@@ -36,6 +36,8 @@ describe('an endpoint', () => {
     ['https://x.evil-gov.uk/', NOT_GOV_UK],
     ['https://gov.uk.com/', NOT_GOV_UK],
     ['https://govuk/', NOT_GOV_UK],
+    ['https://x.gov-uk/', NOT_GOV_UK],
+    ['https://x.govauk/', NOT_GOV_UK],
     ['https://uk/', NOT_GOV_UK],
     ['https://service.gov.ukx/', NOT_GOV_UK],
     ['https://x.gov.uk./', NOT_GOV_UK],

@@ -169,9 +169,9 @@ describe('submitting', () => {
       ['an array', json(400, [1])],
       ['numbers', json(400, { title: 1, detail: {} })],
       [
-        'HTML',
+        'JSON that claims to be HTML',
         (_r: unknown, response: Parameters<Reply>[1]) =>
-          response.writeHead(400, { 'Content-Type': 'text/html' }).end('<h1>'),
+          response.writeHead(400, { 'Content-Type': 'text/html' }).end('{"title":"not told"}'),
       ],
     ] as [string, Reply][])
       it(`and says the status alone when the answer is ${what}`, async () => {

@@ -1,0 +1,112 @@
+/** What the commands do. */
+import { readFile } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { AdapterError, generateKey } from '@formbuilder/adapter-sdk/protocol'
+import { UsageError } from './exit-code.ts'
+import { readKeyFile, writeKeyFile } from './key-file.ts'
+import { withProgress } from './progress.ts'
+import { note, print, type Streams } from './streams.ts'
+import { submit, type Target } from './submit.ts'
+import { verifyEndpoint } from './verify.ts'
+
+/** Options of `send` and `verify`. */
+export interface TargetOptions {
+  readonly endpoint: string
+  readonly keyFile: string
+  readonly timeoutSeconds: number
+  readonly allowLocal?: true
+  readonly caFile?: string
+  readonly json?: true
+}
+
+/** Options of `keygen`. */
+export interface KeygenOptions {
+  readonly length: '16' | '32'
+  readonly out?: string
+  readonly json?: true
+}
+
+/** Sends the submission in a file, or on standard input. */
+export async function send(file: string, options: TargetOptions & { retry: number }, streams: Streams): Promise<void> {
+  const target = await readTarget(options, streams)
+  const submission = file === '-' ? await readStdin(streams.stdin) : await use(file, readFile)
+  const receipt = await withProgress(
+    'waiting for the receiver',
+    (line) => note(streams, line),
+    submit({
+      ...target,
+      submission,
+      retries: options.retry,
+      onRetry: (attempt, seconds, { message }) =>
+        note(streams, `attempt ${attempt}: ${message}; trying again in ${Math.ceil(seconds)} s`),
+    }),
+  )
+  const { outcome, status, submissionId, attempts } = receipt
+  const had = outcome === 'duplicate' ? 'the receiver already had it' : 'the receiver has it'
+  const again = attempts > 1 ? `, at attempt ${attempts}` : ''
+  print(streams, options.json, receipt, `${outcome}: ${had} (${status}${again}), submission ${submissionId}`)
+}
+
+/** Asks an endpoint for its proof. */
+export async function verify(options: TargetOptions, streams: Streams): Promise<void> {
+  const target = await readTarget(options, streams)
+  const proof = await withProgress('waiting for the receiver', (line) => note(streams, line), verifyEndpoint(target))
+  const relay =
+    proof.origin === null
+      ? '\nThe adapter does not know its own address (HOST), so another host may have passed the challenge on to it.'
+      : ''
+  const human = `proven: form ${proof.form}, adapter ${proof.version}, holds this key${relay}`
+  print(streams, options.json, { outcome: 'proven', ...proof }, human)
+}
+
+/** Makes a key, for a file or for stdout. */
+export async function keygen({ length, out, json }: KeygenOptions, streams: Streams): Promise<void> {
+  const key = generateKey(length === '16' ? 16 : 32)
+  const bits = length === '16' ? 95 : 190
+  if (out !== undefined) await use(out, (path) => writeKeyFile(path, key))
+  const made = { length: Number(length), bits, ...(out === undefined ? { key } : { file: out }) }
+  print(streams, json, made, out === undefined ? key : `${length} characters, ${bits} bits, written to ${out}`)
+  note(streams, KEEPING)
+}
+
+/** Looks at a key. Its problems are an error, so that a script can ask. */
+export async function keycheck({ keyFile, json }: { keyFile: string; json?: true }, streams: Streams): Promise<void> {
+  const { warnings } = await use(keyFile, readKeyFile)
+  if (warnings.length > 0) throw new AdapterError('ERR_KEY_INVALID', warnings.join('; '))
+  print(streams, json, { outcome: 'sound' }, 'nothing wrong with the key')
+}
+
+async function readTarget(options: TargetOptions, streams: Streams): Promise<Target> {
+  const { endpoint, timeoutSeconds, allowLocal = false, caFile } = options
+  if (allowLocal) note(streams, ALLOW_LOCAL_WARNING)
+  if (caFile !== undefined && !allowLocal) throw new UsageError('--ca-file is for --allow-local only')
+  const { key, warnings } = await use(options.keyFile, readKeyFile)
+  for (const warning of warnings) note(streams, `warning: ${warning}`)
+  const ca = caFile === undefined ? {} : { ca: (await use(caFile, readFile)).toString() }
+  return { endpoint, key, timeoutSeconds, allowLocal, ...ca }
+}
+
+/** Does something with a file that the command line names; if the file system objects, says so. */
+async function use<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await work(path)
+  } catch (error) {
+    if (!(error instanceof Error) || !('syscall' in error)) throw error
+    const { code } = error as NodeJS.ErrnoException
+    const why = code === 'EEXIST' ? 'exists already and is not replaced' : `cannot be used (${code})`
+    throw new UsageError(`the file ${path} ${why}`)
+  }
+}
+
+async function readStdin(stdin: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stdin) chunks.push(Buffer.from(chunk))
+  return Buffer.concat(chunks)
+}
+
+const ALLOW_LOCAL_WARNING = `
+*** WARNING: --allow-local is for development only. ***
+*** The submission may go to this machine instead of a gov.uk host. Never use it with what citizens wrote. ***
+`
+const KEEPING =
+  'Keep the key in a secret store. Give it to Form Builder (SERVICE_OUTPUT_JSON_KEY) and to the adapter (JWE_SHARED_KEY), and to nobody else.'

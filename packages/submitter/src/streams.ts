@@ -33,4 +33,3 @@ export function tell(error: unknown, json: boolean, streams: Streams): void {
   if (json) streams.stdout.write(`${JSON.stringify({ outcome: 'failed', code, message, ...status })}\n`)
   else note(streams, `${code}: ${message}`)
 }
-

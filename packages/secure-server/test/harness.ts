@@ -41,13 +41,18 @@ export class TestServer implements AsyncDisposable {
       certFile: await folder.write('cert.pem', cert),
       keyFile: await folder.write('key.pem', privateKey),
     }
-    const running = await startServer(listener ?? ((_request, response) => void response.end('hello')), {
-      port: 0,
-      ...(options.trustProxy === undefined && { tls: { ...files, ...tls } }),
-      onEvent: (event) => void events.push(event),
-      ...options,
-    })
-    return new TestServer(running, events, folder, authority, options.trustProxy !== undefined)
+    try {
+      const running = await startServer(listener ?? ((_request, response) => void response.end('hello')), {
+        port: 0,
+        ...(options.trustProxy === undefined && { tls: { ...files, ...tls } }),
+        onEvent: (event) => void events.push(event),
+        ...options,
+      })
+      return new TestServer(running, events, folder, authority, options.trustProxy !== undefined)
+    } catch (error) {
+      await folder[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   private constructor(

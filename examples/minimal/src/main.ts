@@ -1,0 +1,25 @@
+import { createAdapter, PermanentError } from '@formbuilder/adapter-sdk'
+import axios from 'axios'
+import { z } from 'zod'
+
+const casework = axios.create({ baseURL: process.env['CASEWORK_URL'], timeout: 10_000 })
+
+const adapter = createAdapter({
+  forms: {
+    complaint: {
+      path: '/v2/complaint',
+      answers: z.object({ yourname_text_1: z.string(), yourcomplaint_textarea_1: z.string().min(1) }),
+      async handle({ submissionId, submissionAnswers }, { attachments, signal }) {
+        const { data } = await casework.post(
+          '/cases',
+          { ...submissionAnswers, files: attachments.map((file) => file.url) },
+          { headers: { 'Idempotency-Key': submissionId }, signal },
+        )
+        if (typeof data.id !== 'string') throw new PermanentError('the case system named no case')
+        return { reference: data.id }
+      },
+    },
+  },
+})
+
+await adapter.start()

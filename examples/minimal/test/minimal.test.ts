@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { startCaseSystem } from '../../../test/case-system.ts'
+import { startProgram } from '../../../test/started-program.ts'
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+describe('the minimal example', () => {
+  it('makes a case of a complaint, and stops when it is told to', async () => {
+    await using casework = await startCaseSystem()
+    await using program = await startProgram(main, { environment: { CASEWORK_URL: casework.url } })
+    const submissionAnswers = { yourname_text_1: 'Ada', yourcomplaint_textarea_1: 'It was closed.' }
+
+    const { outcome, submissionId } = await program.send('/v2/complaint', { submissionAnswers })
+    await program.line((line) => line['event'] === 'submission.delivered' && line['submissionId'] === submissionId)
+
+    expect(outcome).to.equal('accepted')
+    expect(casework.requests).to.deep.equal([{ key: submissionId, body: { ...submissionAnswers, files: [] } }])
+    expect(await program.stop()).to.equal(0)
+  })
+})

@@ -1,0 +1,29 @@
+import { createAdapter, PermanentError } from '@formbuilder/adapter-sdk'
+import { answers, text } from '@formbuilder/adapter-sdk/answers'
+import Router from '@koa/router'
+
+const handledByForm = new Map<string, number>()
+
+const adapter = createAdapter({
+  forms: {
+    complaint: {
+      path: '/v2/complaint',
+      answers: answers({ yourcomplaint_textarea_1: text }),
+      async handle({ submissionAnswers }) {
+        if (submissionAnswers.yourcomplaint_textarea_1.length < 10)
+          throw new PermanentError('the complaint is too short')
+        handledByForm.set('complaint', (handledByForm.get('complaint') ?? 0) + 1)
+      },
+    },
+  },
+})
+
+const router = new Router({ prefix: '/internal' })
+router.get('/handled', (ctx) => {
+  ctx.body = Object.fromEntries(handledByForm)
+})
+
+// They come after the adapter's own, with the same limits, the same headers and the same errors.
+adapter.app.use(router.routes()).use(router.allowedMethods())
+
+await adapter.start()

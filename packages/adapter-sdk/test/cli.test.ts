@@ -1,0 +1,338 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+import { expect } from 'chai'
+import { createAdapter, type RunningAdapter } from '../src/adapter.ts'
+import { type ExitCode, runCommand } from '../src/cli.ts'
+import { PermanentError, UncertainError } from '../src/errors.ts'
+import type { Entry, Record } from '../src/ledger.ts'
+import { socketPath } from '../src/ledger-socket.ts'
+import { encryptCompact } from '../src/protocol/jwe.ts'
+import { type Key, parseKeyring } from '../src/protocol/keyring.ts'
+import { ask } from '../src/test-sender.ts'
+import { type DevelopmentCertificate, makeDevelopmentCertificate } from '../src/testing.ts'
+import { sharedPostgres } from './stores.ts'
+import { until } from './submissions.ts'
+
+const KEY = 'k7Wq2mZx9LtR4vBn'
+const BIN = resolve(import.meta.dirname, '../bin/adapter.js')
+const CITIZEN = 'Jarndyce'
+
+let certificate: DevelopmentCertificate
+before(async () => {
+  certificate = await makeDevelopmentCertificate(90)
+})
+
+interface Result {
+  readonly code: ExitCode
+  readonly out: string
+  readonly error: string
+}
+
+async function run(
+  argv: readonly string[],
+  environment: { [name: string]: string } = {},
+  width?: number,
+): Promise<Result> {
+  const [out, error]: [string[], string[]] = [[], []]
+  const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text), width }
+  const code = await runCommand(argv, { environment, output })
+  return { code, out: out.join('\n'), error: error.join('\n') }
+}
+
+for (const kind of ['embedded', 'postgres'] as const) {
+  describe(`the command line, on ${kind === 'embedded' ? 'the embedded store' : 'PostgreSQL'}`, () => {
+    let folder: string
+    let place: { [name: string]: string }
+    let running: RunningAdapter
+    let outcome: () => Promise<{ reference: string }>
+
+    const start = () =>
+      createAdapter({
+        forms: { complaint: { path: '/v2/complaint', repeatable: 'until-acting', handle: () => outcome() } },
+      }).start({
+        environment: {
+          ...place,
+          PORT: '0',
+          LISTEN_HOST: '127.0.0.1',
+          TLS_CERT_FILE: join(folder, 'cert.pem'),
+          TLS_KEY_FILE: join(folder, 'key.pem'),
+          JWE_SHARED_KEY: KEY,
+          LOG_LEVEL: 'silent',
+        },
+        ownsProcess: false,
+      })
+    const send = async () => {
+      const submissionId = crypto.randomUUID()
+      const payload = { serviceSlug: 'test-form', submissionId, submissionAnswers: { name: CITIZEN }, attachments: [] }
+      const body = await encryptCompact(JSON.stringify(payload), parseKeyring(KEY).keys[0] as Key)
+      await ask({ port: running.port, ca: certificate.cert }, 'POST', '/v2/complaint', { body })
+      return submissionId
+    }
+    const ended = (id: string) =>
+      until(async () => !['waiting', 'running'].includes((await running.ledger.show(id)).state))
+    const sendAs = async (how: typeof outcome) => {
+      outcome = how
+      const id = await send()
+      await ended(id)
+      return id
+    }
+    const permanent = () => Promise.reject(new PermanentError('there is no team for this court'))
+    const uncertain = () => Promise.reject(new UncertainError('the answer did not come'))
+    const works = () => Promise.resolve({ reference: '492233' })
+
+    before(async () => {
+      // Longer than a socket's path may be.
+      folder = mkdtempSync(join(tmpdir(), 'cli-test-'))
+      const deep = join(folder, 'a-folder-with-a-name'.repeat(3), 'b'.repeat(60))
+      mkdirSync(deep, { recursive: true })
+      writeFileSync(join(folder, 'cert.pem'), certificate.cert)
+      writeFileSync(join(folder, 'key.pem'), certificate.key)
+      place = kind === 'embedded' ? { DATA_DIR: deep } : { DATABASE_URL: await (await sharedPostgres()).database() }
+      running = await start()
+    })
+    after(async () => {
+      await running.stop()
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    it('lists what a running adapter holds, one a line', async () => {
+      const done = await sendAs(works)
+      const dead = await sendAs(permanent)
+
+      const { code, out } = await run(['submissions'], place)
+
+      expect(code).to.equal(0)
+      expect(out.split('\n')[0]).to.match(/^SUBMISSION +FORM +STATE +ATTEMPTS +RECEIVED +REFERENCE +CODE$/)
+      expect(out).to.match(new RegExp(`${done} +complaint +delivered +1 +[-0-9: ]{16} +492233 +-`))
+      expect(out).to.match(new RegExp(`${dead} +complaint +dead +1 +[-0-9: ]{16} +- +ERR_HANDLER_PERMANENT`))
+    })
+
+    it('lists by state, form and code, and as JSON', async () => {
+      const dead = await sendAs(permanent)
+
+      const listed = async (...filter: string[]) =>
+        (JSON.parse((await run(['submissions', '--json', ...filter], place)).out) as Entry[]).map(
+          (entry) => entry.submissionId,
+        )
+
+      expect(await listed('--state', 'dead', '--code', 'ERR_HANDLER_PERMANENT', '--limit', '1')).to.deep.equal([dead])
+      expect(await listed('--state', 'delivered')).to.not.include(dead)
+      expect(await listed('--form', 'comment')).to.deep.equal([])
+    })
+
+    it('shows one with its history and what to do, whether the case may exist or not', async () => {
+      const [plain, doubtful] = [await sendAs(permanent), await sendAs(uncertain)]
+
+      const [first, second] = [await run(['show', plain], place), await run(['show', doubtful], place)]
+
+      expect(first.out).to.match(/^reason +there is no team for this court$/m)
+      expect(first.out).to.match(
+        /^[-0-9]{10} [0-9:]{8} UTC +attempt dead \(1\) +ERR_HANDLER_PERMANENT: there is no team/m,
+      )
+      expect(first.out).to.include(`adapter redrive ${plain}`)
+      expect(second.out).to.match(/^state +dead, uncertain$/m)
+      expect(second.out).to.include('Look for it there first')
+    })
+
+    it('puts one back, on record', async () => {
+      const id = await sendAs(permanent)
+      outcome = works
+
+      const { code, out } = await run(['redrive', id], place)
+      await ended(id)
+      const record = JSON.parse((await run(['show', id, '--json'], place)).out) as Record
+
+      expect([code, out]).to.deep.equal([0, '1 submission redriven'])
+      expect(record).to.include({ state: 'delivered', attempts: 2 })
+      expect(record.timeline.find(({ what }) => what === 'redriven')).to.include({ by: userInfo().username })
+    })
+
+    it('puts all with one code back, or ends them', async () => {
+      const ids = [await sendAs(uncertain), await sendAs(uncertain)]
+      outcome = uncertain
+
+      const redriven = await run(['redrive', '--code', 'ERR_OUTCOME_UNCERTAIN', '--json'], place)
+      await Promise.all(ids.map(ended))
+      const discarded = await run(['discard', '--code', 'ERR_OUTCOME_UNCERTAIN', '--reason', 'all seen to'], place)
+
+      expect(JSON.parse(redriven.out).redriven).to.be.greaterThan(1)
+      expect(discarded.out).to.match(/^\d+ submissions discarded$/)
+      expect((await run(['submissions', '--code', 'ERR_OUTCOME_UNCERTAIN', '--state', 'dead'], place)).out).to.equal(
+        'no submissions',
+      )
+      expect((await run(['show', ids[0] as string], place)).out).to.match(/discarded +\S+ +all seen to/)
+    })
+
+    it('ends with a code of its own for each kind of failure', async () => {
+      const done = await sendAs(works)
+
+      expect((await run(['show', crypto.randomUUID()], place)).code).to.equal(3)
+      expect((await run(['redrive', done], place)).code).to.equal(4)
+      expect((await run(['discard', done, '--reason', 'no'], place)).code).to.equal(4)
+      expect((await run(['submissions'], { DATA_DIR: join(folder, 'nowhere') })).code).to.equal(5)
+      expect((await run(['submissions'], { DATABASE_URL: 'postgresql://localhost:1/none' })).code).to.equal(5)
+    })
+
+    it('shows nothing that a citizen wrote', async () => {
+      const id = await sendAs(permanent)
+
+      const everything = await Promise.all(
+        [['submissions'], ['submissions', '--json'], ['show', id], ['show', id, '--json']].map((argv) =>
+          run(argv, place),
+        ),
+      )
+
+      expect(JSON.stringify(everything)).to.not.include(CITIZEN)
+    })
+
+    it('finds the store of a running adapter in order', async () => {
+      const { out } = await run(['check', '--json'], { ...place, JWE_SHARED_KEY: KEY })
+
+      const store = (JSON.parse(out).findings as { name: string; result: string }[]).find(
+        ({ name }) => name === 'store',
+      )
+      expect(store).to.include({ result: 'ok' })
+    })
+
+    if (kind === 'embedded') {
+      it('is answered to its own user only', () => {
+        expect(statSync(socketPath(place['DATA_DIR'] as string)).mode & 0o777).to.equal(0o600)
+      })
+    }
+
+    it('works after the adapter has ended, whatever socket it left behind', async () => {
+      const id = await sendAs(permanent)
+      await running.stop()
+      if (kind === 'embedded') {
+        const path = JSON.stringify(socketPath(place['DATA_DIR'] as string))
+        const listen = `require('net').createServer().listen(${path}, () => process.kill(process.pid, 'SIGKILL'))`
+        spawnSync(process.execPath, ['-e', listen])
+        expect(statSync(socketPath(place['DATA_DIR'] as string)).isSocket()).to.equal(true)
+      }
+
+      const { out } = await run(['discard', id, '--reason', 'entered by hand'], place)
+      running = await start()
+
+      expect(out).to.equal('1 submission discarded')
+      expect((await running.ledger.show(id)).state).to.equal('discarded')
+    })
+  })
+}
+
+describe('the command line', () => {
+  let folder: string
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'cli-test-'))
+    writeFileSync(join(folder, 'cert.pem'), certificate.cert)
+    writeFileSync(join(folder, 'key.pem'), certificate.key)
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+  const good = () => ({
+    TLS_CERT_FILE: join(folder, 'cert.pem'),
+    TLS_KEY_FILE: join(folder, 'key.pem'),
+    JWE_SHARED_KEY: KEY,
+    DATA_DIR: join(folder, 'data'),
+  })
+
+  it('runs as a program', () => {
+    const key = execFileSync(process.execPath, [BIN, 'keygen', '--length', '32'], { encoding: 'utf8' })
+
+    expect(key).to.match(/^[A-Za-z0-9]{32}\n$/)
+  })
+
+  it("makes keys that differ, of the sender's length unless it is told otherwise", async () => {
+    const [one, other] = [await run(['keygen']), await run(['keygen'])]
+
+    expect(one.out).to.match(/^[A-Za-z0-9]{16}$/)
+    expect(one.out).to.not.equal(other.out)
+  })
+
+  it('tells every exit code in its help', async () => {
+    const { code, out } = await run(['--help'])
+
+    expect(code).to.equal(0)
+    for (const each of [0, 1, 2, 3, 4, 5, 6]) expect(out).to.match(new RegExp(`^  ${each}  \\S`, 'm'))
+  })
+
+  for (const [argv, why] of [
+    [[], 'no command'],
+    [['resubmit'], 'no such command'],
+    [['redrive'], 'nothing chosen'],
+    [['redrive', 'x', '--all'], 'chosen twice'],
+    [['redrive', '--all', '--code', 'X'], 'chosen twice'],
+    [['discard', 'x'], 'no reason'],
+    [['discard', '--reason', 'x'], 'nothing chosen'],
+    [['submissions', '--state', 'lost'], 'no such state'],
+    [['submissions', '--limit', '0'], 'out of range'],
+    [['keygen', '--length', '8'], 'no such length'],
+  ] as const) {
+    it(`ends with 2 and a reason: ${['adapter', ...argv].join(' ')} (${why})`, async () => {
+      const { code, error, out } = await run(argv, good())
+
+      expect([code, out]).to.deep.equal([2, ''])
+      expect(error).to.not.equal('')
+    })
+  }
+
+  it('finds nothing to put right where nothing is wrong', async () => {
+    const { code, out } = await run(['check'], good())
+
+    expect(code, out).to.equal(0)
+    expect(out).to.match(/^ok {7}configuration: /m)
+    expect(out).to.match(/^ok {7}keys: JWE_SHARED_KEY has 16 characters, for A128GCM$/m)
+    expect(out).to.match(/^ok {7}certificate: for DNS:localhost/m)
+    expect(out).to.match(/^ok {7}store: /m)
+  })
+
+  it('warns of a weak key and of a certificate that ends soon, without calling them broken', async () => {
+    const soon = await makeDevelopmentCertificate(5)
+    writeFileSync(join(folder, 'soon.pem'), soon.cert)
+    writeFileSync(join(folder, 'soon-key.pem'), soon.key)
+    const files = { TLS_CERT_FILE: join(folder, 'soon.pem'), TLS_KEY_FILE: join(folder, 'soon-key.pem') }
+
+    const { code, out } = await run(['check'], { ...good(), ...files, JWE_PREVIOUS_KEYS: 'aaaaaaaaaaaaaaaa' })
+
+    expect(code).to.equal(0)
+    expect(out).to.match(/^WARNING {2}keys: JWE_PREVIOUS_KEYS, key 1 /m)
+    expect(out).to.match(/^WARNING {2}certificate: valid until .* days more$/m)
+    expect(out).to.not.include('aaaa')
+  })
+
+  it('names every problem, and ends with 6', async () => {
+    const another = await makeDevelopmentCertificate()
+    writeFileSync(join(folder, 'another.pem'), another.key)
+    const wrong = { ...good(), TLS_KEY_FILE: join(folder, 'another.pem'), JWE_SHARED_KEY: 'short', PORT: 'x' }
+
+    const { code, out } = await run(['check', '--target', 'https://localhost:1'], wrong)
+
+    expect(code).to.equal(6)
+    expect(out).to.match(/^PROBLEM {2}configuration: PORT must be/m)
+    expect(out).to.match(/^PROBLEM {2}keys: JWE_SHARED_KEY is 5 characters long/m)
+    expect(out).to.match(/^PROBLEM {2}certificate: the key .* is not that of the certificate/m)
+    expect(out).to.match(/^PROBLEM {2}https:\/\/localhost:1: .*ECONNREFUSED/m)
+    expect(out).to.not.include('short')
+  })
+
+  it('is content with any answer of a target', async () => {
+    const target = createServer((_request, response) => response.writeHead(403).end()).listen(0, '127.0.0.1')
+    await new Promise((resolve) => target.once('listening', resolve))
+
+    const { out } = await run(
+      ['check', '--target', `http://127.0.0.1:${(target.address() as AddressInfo).port}`],
+      good(),
+    )
+    target.close()
+
+    expect(out).to.match(/^ok {7}http:\/\/127.*: answers \(403\)$/m)
+  })
+
+  it('names a folder that cannot be written to', async () => {
+    const { code } = await run(['check'], { ...good(), DATA_DIR: join(folder, 'cert.pem', 'data') })
+
+    expect(code).to.equal(6)
+  })
+})

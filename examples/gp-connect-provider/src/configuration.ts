@@ -19,12 +19,12 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export function readConfiguration(environment: Environment): Configuration {
   const problems: string[] = []
-  const port = whole('PORT', 8443, 0, 65_535)
+  const port = bounded('PORT', 8443, 0, 65_535)
   const host = environment['HOST'] || undefined
   const limits = {
     ...limit('requestsPerSecondPerAddress', 'RATE_LIMIT_PER_SECOND', 1, 1_000_000),
     ...limit('concurrentRequests', 'MAX_CONCURRENT_REQUESTS', 1, 1_000_000),
-    ...limit('handshakeSeconds', 'HANDSHAKE_TIMEOUT_SECONDS', 1, 120),
+    ...limit('handshakeSeconds', 'HANDSHAKE_TIMEOUT_SECONDS', 0.1, 120),
   }
   const ocspUrl = environment['OCSP_URL']
   const configuration: Configuration = {
@@ -34,7 +34,7 @@ export function readConfiguration(environment: Environment): Configuration {
       audiences: list('JWT_AUDIENCES'),
       rules: { requestedRecord: oneOf('REQUESTED_RECORD', ['reject', 'ignore']) },
       audit: { file: environment['AUDIT_FILE'] || 'audit.jsonl', flush: oneOf('AUDIT_FLUSH', ['interval', 'always']) },
-      maxBodyBytes: whole('MAX_BODY_BYTES', 1_048_576, 1, 1_073_741_824),
+      maxBodyBytes: bounded('MAX_BODY_BYTES', 1_048_576, 1, 1_073_741_824),
     },
     server: {
       port,
@@ -79,14 +79,16 @@ export function readConfiguration(environment: Environment): Configuration {
     return found ?? values[0]
   }
 
-  function whole(name: string, fallback: number, min: number, max: number): number {
+  /** A whole number, unless it is one of seconds. */
+  function bounded(name: string, fallback: number, min: number, max: number): number {
     const value = environment[name] ? Number(environment[name]) : fallback
-    if (!Number.isInteger(value) || value < min || value > max) problems.push(`${name} is not ${min} to ${max}`)
+    const fits = value >= min && value <= max && (name.endsWith('_SECONDS') || Number.isInteger(value))
+    if (!fits) problems.push(`${name} is not ${min} to ${max}`)
     return value
   }
 
   function limit(key: string, name: string, min: number, max: number): Record<string, number> {
-    return environment[name] ? { [key]: whole(name, min, min, max) } : {}
+    return environment[name] ? { [key]: bounded(name, min, min, max) } : {}
   }
 
   function serviceRoots(): ProviderOptions['serviceRoots'] {

@@ -51,7 +51,6 @@ describe('example of a GP Connect provider', () => {
         example = await start({
           CLIENT_CERT_MODE: mode,
           AUDIT_FILE: join(folder, `${mode}.jsonl`),
-          HANDSHAKE_TIMEOUT_SECONDS: '1',
         })
         const kept = new KeptConnection(targetOf(example.port, pki))
         subject = { ...subjectOf(example, mode), kept }
@@ -123,6 +122,24 @@ describe('example of a GP Connect provider', () => {
     expect(await verify(AUDIT_FILE)).to.match(/^intact: 3/)
   })
 
+  it('migrates a whole record only to the practice that the patient is registered with', async () => {
+    await using example = await start({ AUDIT_FILE: join(folder, 'migrated.jsonl') })
+    const [migration] = moreCases().filter(({ id }) => id === 'own: a record migrates')
+    const elsewhere = {
+      '/requesting_organization/identifier/0/value': 'A20047',
+      ...migration?.request.jwtOverrides?.set,
+    }
+    const { expect: _, ...rest } = migration ?? ({} as Case)
+    const foreign: Case = {
+      ...rest,
+      id: 'own: a record migrates elsewhere',
+      request: { ...rest.request, jwtOverrides: { set: elsewhere } },
+      expect: { status: 403, body: 'OperationOutcome', issueCode: 'forbidden', spineErrorCode: 'NO_RELATIONSHIP' },
+    }
+
+    expect(await runCase(foreign, '1.6+', subjectOf(example, 'strict'))).to.deep.equal([])
+  })
+
   it('answers nobody when its trail cannot be written', async () => {
     await using example = await start({ AUDIT_FILE: '/dev/full' })
 
@@ -170,6 +187,12 @@ describe('example of a GP Connect provider', () => {
     expect(readRecords(example.auditFile).map(({ status }) => status)).to.deep.equal([413, 413])
   })
 
+  it('closes a connection that never shakes hands', async () => {
+    await using example = await start({ AUDIT_FILE: join(folder, 'silent.jsonl'), HANDSHAKE_TIMEOUT_SECONDS: '1' })
+
+    expect(await plain(example.port, '')).to.have.length(0)
+  })
+
   it('opens no port for plain HTTP', async () => {
     await using example = await start({ AUDIT_FILE: join(folder, 'plain.jsonl') })
 
@@ -195,6 +218,47 @@ describe('example of a GP Connect provider', () => {
     expect(ended.stderr).to.not.include('9000000009')
   })
 
+  it('is what README.md says: from a new PKI to a refused and an accepted request with curl', async () => {
+    const readme = readFileSync(join(ROOT, 'examples/gp-connect-provider/README.md'), 'utf8')
+    const [, , requests = ''] = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block)
+    const port = await freePort()
+    await run(process.execPath, [join(ROOT, 'examples/gp-connect-provider/src/make-pki.ts'), join(folder, 'pki')])
+    const file = (name: string): string => join(folder, 'pki', name)
+    await using _example = await start({
+      PORT: String(port),
+      PUBLIC_URL: `https://localhost:${port}`,
+      AUDIT_FILE: join(folder, 'readme.jsonl'),
+      TLS_CERT_FILE: file('server.pem'),
+      TLS_KEY_FILE: file('server.key'),
+      CLIENT_CA_FILES: file('ca.pem'),
+      CLIENT_CRL_FILES: `${file('root.crl.pem')},${file('sub.crl.pem')}`,
+      SSP_FQDNS: 'ssp.example.test',
+    })
+
+    const script = requests
+      .replaceAll('8443', String(port))
+      .replaceAll('pki/', `${folder}/pki/`)
+      .replace('node src/', `${process.execPath} ${ROOT}examples/gp-connect-provider/src/`)
+    const { output } = await run('bash', ['-c', script])
+
+    expect(output.match(/^HTTP\/1\.1 \d+/gm)).to.deep.equal(['HTTP/1.1 200', 'HTTP/1.1 400'])
+    await until(() => readRecords(join(folder, 'readme.jsonl')).length === 3)
+    expect(readRecords(join(folder, 'readme.jsonl')).map(({ errorCode }) => errorCode)).to.deep.equal([
+      null,
+      'BAD_REQUEST',
+      'CERT_REVOKED',
+    ])
+  })
+
+  it('has the table of its variables in README.md', () => {
+    const readme = readFileSync(join(ROOT, 'examples/gp-connect-provider/README.md'), 'utf8')
+    const source = readFileSync(join(ROOT, 'examples/gp-connect-provider/src/configuration.ts'), 'utf8')
+
+    const read = new Set([...source.matchAll(/'([A-Z][A-Z_]{3,})'/g)].map(([, name]) => name))
+    const told = new Set([...readme.matchAll(/`([A-Z][A-Z_]{3,})`/g)].map(([, name]) => name))
+    expect([...read].filter((name) => !told.has(name))).to.deep.equal([])
+  })
+
   function subjectOf(example: Example, mode: 'strict' | 'respond'): Subject {
     const paths: Record<string, keyof typeof ROOTS> = {
       '0.x': '/GP0001/DSTU2/0/gpconnect',
@@ -217,7 +281,7 @@ describe('example of a GP Connect provider', () => {
   }
 
   async function start(environment: Record<string, string>): Promise<Example> {
-    const port = await freePort()
+    const port = Number(environment['PORT'] ?? (await freePort()))
     const child = spawn(process.execPath, [COMMAND], { env: { ...variables(), PORT: String(port), ...environment } })
     const example = new Example(child, port, environment['AUDIT_FILE'] ?? '')
     await until(() => example.stdout().includes('"listening"') || child.exitCode !== null)
@@ -283,7 +347,7 @@ class Example implements AsyncDisposable {
 
 /** Cases of the fixture file need nothing but the example; of ours, those that need it started otherwise are left out. */
 function fits({ request: { tls, rawBytes } }: Case): boolean {
-  return tls.serverState === undefined && rawBytes?.endsWith('X: ') !== true
+  return tls.serverState === undefined && tls.noHandshake !== true && rawBytes?.endsWith('X: ') !== true
 }
 
 /** A sample of our own cases: every one of them runs against the package already. */
@@ -312,5 +376,11 @@ function ending(env: Record<string, string>): Promise<{ code: unknown; stderr: s
     execFile(process.execPath, [COMMAND], { env }, (error, _stdout, stderr) =>
       resolve({ code: error?.code ?? 0, stderr }),
     )
+  })
+}
+
+function run(command: string, args: readonly string[]): Promise<{ code: unknown; output: string }> {
+  return new Promise((resolve) => {
+    execFile(command, args, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, output: stdout + stderr }))
   })
 }

@@ -1,7 +1,6 @@
 /** OCSP for client certificates, which Node does not have. Whatever goes wrong refuses the certificate. */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { getCertStatus } from 'easy-ocsp'
 
 /** Which responder is asked, and for how long. */
 export interface OcspOptions {
@@ -28,6 +27,8 @@ export function ocspCheck(caFiles: readonly string[], options: OcspOptions): Cer
     try {
       const issuer = await issuerOf(certificate, caFiles)
       if (issuer === undefined) return 'OCSP_ISSUER_UNKNOWN'
+      // Not at the top: it leaves a global behind, and few need it.
+      const { getCertStatus } = await import('easy-ocsp')
       const { status, thisUpdate, nextUpdate } = await getCertStatus(certificate, {
         ca: issuer,
         // The library would also take an answer signed by any certificate of the same authority, whatever it is for.

@@ -32,6 +32,8 @@ export const NHS_NUMBER_SYSTEMS: readonly string[] = [
   'http://fhir.nhs.net/Id/nhs-number',
 ]
 
+const ODS_SYSTEMS = [...ODS_CODE_SYSTEMS.DSTU2, ...ODS_CODE_SYSTEMS.STU3]
+
 function isRequired({ root }: Exchange): boolean {
   return root?.fhir === 'DSTU2'
 }
@@ -41,7 +43,7 @@ function recordOf(exchange: Exchange): Record<string, unknown> {
   if (record['resourceType'] === 'Patient') {
     const nhsNumber = identifierValue(record, NHS_NUMBER_SYSTEMS)
     if (nhsNumber === undefined || !isNhsNumber(nhsNumber)) throw wrong('requested_record holds no valid NHS number')
-  } else if (identifierValue(record, ODS_CODE_SYSTEMS.DSTU2) === undefined) {
+  } else if (identifierValue(record, ODS_SYSTEMS) === undefined) {
     throw wrong('requested_record holds no ODS code')
   }
   return record

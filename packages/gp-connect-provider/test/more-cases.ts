@@ -751,7 +751,12 @@ function formats(): Case[] {
       'nonsense',
     ].map((type) => one(`own: Accept is ${type}`, accept(type), UNSUPPORTED)),
     ...['?_format=text/plain', '?_format=application/json', '?_format=', '?_format=%', '?_format=xml&_format=json'].map(
-      (query) => one(`own: the query is ${query}`, accept('application/fhir+json', query), UNSUPPORTED),
+      (query) =>
+        one(
+          `own: the query has ${query.split('=').length - 1} _format, ${query.length} characters`,
+          accept('application/fhir+json', query),
+          UNSUPPORTED,
+        ),
     ),
     ...[
       'text/plain',

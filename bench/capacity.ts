@@ -97,7 +97,10 @@ async function reading(): Promise<{ adapter: number; postgres: number; wal: numb
 /** Of a process and of its children that have ended (proc(5)). */
 function cpuOf(pid: number): { pid: number; parent: number; seconds: number } | undefined {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ').map(Number)
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+      .map(Number)
     const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + (fields[at] ?? 0), 0)
     return { pid, parent: fields[1] ?? 0, seconds: ticks / 100 }
   } catch {

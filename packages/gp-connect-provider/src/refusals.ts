@@ -85,8 +85,9 @@ export class Refusals {
     const peer = `${socket.remoteAddress}|${socket.remotePort}`
     const refused = this.#connections.get(peer)
     this.#connections.delete(peer)
-    clearTimeout(refused?.waiting)
-    return refused?.code ?? code
+    if (refused === undefined) return code
+    clearTimeout(refused.waiting)
+    return refused.code
   }
 
   #recordConnection(refused: RefusedConnection): void {

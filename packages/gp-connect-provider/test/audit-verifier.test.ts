@@ -64,6 +64,7 @@ describe('audit verifier', () => {
     ['two records in the other order',      (lines) => lines.with(1, lines[2] ?? '').with(2, lines[1] ?? ''),                                2],
     ['a record that is there twice',        (lines) => lines.toSpliced(3, 0, lines[2] ?? ''),                                                4],
     ['a changed record with its own hash',  (lines) => lines.with(2, sealEntry(entry('Patient/2'), endOf(lines.slice(0, 2))).line),          4],
+    ['a record that skips a number',        (lines) => lines.with(4, sealEntry(entry('Patient/1'), { ...endOf(lines.slice(0, 4)), sequence: 7 }).line), 5],
     ['a removed first record',              (lines) => lines.slice(1),                                                                       1],
     ['a member that moved',                 (lines) => lines.with(2, reordered(lines[2] ?? '')),                                             3],
     ['a member that was added',             (lines) => lines.with(2, (lines[2] ?? '').replace('"hash"', '"more":1,"hash"')),                 3],

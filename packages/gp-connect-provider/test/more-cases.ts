@@ -750,14 +750,15 @@ function formats(): Case[] {
       'application/fhir+json;q=0',
       'nonsense',
     ].map((type) => one(`own: Accept is ${type}`, accept(type), UNSUPPORTED)),
-    ...['?_format=text/plain', '?_format=application/json', '?_format=', '?_format=%', '?_format=xml&_format=json'].map(
-      (query) =>
-        one(
-          `own: the query has ${query.split('=').length - 1} _format, ${query.length} characters`,
-          accept('application/fhir+json', query),
-          UNSUPPORTED,
-        ),
-    ),
+    ...(
+      [
+        ['a text', '?_format=text/plain'],
+        ['JSON that is not of FHIR', '?_format=application/json'],
+        ['nothing', '?_format='],
+        ['half an escape', '?_format=%'],
+        ['two formats', '?_format=xml&_format=json'],
+      ] as const
+    ).map(([what, query]) => one(`own: _format asks for ${what}`, accept('application/fhir+json', query), UNSUPPORTED)),
     ...[
       'text/plain',
       'application/json',

@@ -63,6 +63,18 @@ describe('TLS', () => {
     expect(practice.records()[0]).to.include({ errorCode: 'CERT_REVOKED', status: null })
   })
 
+  it('records a refused certificate once, also a while after it has asked for something', async () => {
+    await using practice = await startPractice(pki, { mode: 'respond' })
+    await ask(practice.port, pki, PATIENT, 'ssp-revoked')
+    const later = open(targetOf(practice.port, pki, 'ssp-expired'), () => {})
+
+    // What the first one could still leave comes before what the second one leaves.
+    await until(() => practice.records().some(({ errorCode }) => errorCode === 'CERT_HAS_EXPIRED'))
+
+    later.destroy()
+    expect(practice.records().map(({ status }) => status)).to.deep.equal([495, null])
+  })
+
   it('records a refused certificate that asks for nothing when the provider stops', async () => {
     await using practice = await startPractice(pki, { mode: 'respond' })
     const socket = open(targetOf(practice.port, pki, 'ssp-revoked'), () => {})

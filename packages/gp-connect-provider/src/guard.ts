@@ -42,7 +42,7 @@ export function guard(parts: GuardParts): Middleware {
     }
     await gzipWhereAsked(ctx, exchange)
     // Last, so that nothing downstream decides otherwise.
-    ctx.set('Cache-Control', 'no-store')
+    ctx.res.setHeader('Cache-Control', 'no-store')
     parts.onEvent(eventOf(exchange, ctx.status, ending))
   }
 }

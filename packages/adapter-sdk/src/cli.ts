@@ -52,23 +52,29 @@ export type ExitCode = keyof typeof EXIT_CODES
 /** Runs one command; returns the exit code. */
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<ExitCode> {
   const output = options.output ?? processOutput()
-  const result: { code: ExitCode } = { code: 0 }
+  const result: Result = { code: 0, isStarting: false }
   try {
     await program(options, output, result).parseAsync([...argv], { from: 'user' })
     return result.code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    // A program that cannot start is looked at by those who wrote it: with the stack.
+    if (result.isStarting && !(error instanceof AdapterError)) throw error
     output.error(error instanceof AdapterError ? `${error.code}: ${error.message}` : `unexpected: ${errorName(error)}`)
-    return error instanceof AdapterError ? (EXITS[error.code] ?? 1) : 1
+    return error instanceof AdapterError && !result.isStarting ? (EXITS[error.code] ?? 1) : 1
   }
 }
 
 const EXITS: Partial<Record<ErrorCode, ExitCode>> = {
-  ERR_CONFIG_INVALID: 2,
   ERR_SUBMISSION_NOT_FOUND: 3,
   ERR_STATE_CONFLICT: 4,
   ERR_INBOX_UNAVAILABLE: 5,
   ERR_INBOX_LOCKED: 5,
+}
+
+interface Result {
+  code: ExitCode
+  isStarting: boolean
 }
 
 interface Selection {
@@ -76,7 +82,7 @@ interface Selection {
   readonly code?: string
 }
 
-function program(options: CommandOptions, output: Output, result: { code: ExitCode }): Command {
+function program(options: CommandOptions, output: Output, result: Result): Command {
   const { name = 'adapter', environment = process.env } = options
   const print = (json: boolean | undefined, value: unknown, text: () => string) =>
     output.out(json ? JSON.stringify(value, null, 2) : text())
@@ -87,7 +93,9 @@ function program(options: CommandOptions, output: Output, result: { code: ExitCo
   }
 
   const root = new Command(name)
-    .description('Operates an adapter: shows what it holds, and puts dead letters back or ends them.')
+    .description(
+      `${options.start === undefined ? '' : 'Without a command: starts the adapter. '}Shows what an adapter holds, and puts dead letters back or ends them.`,
+    )
     .configureOutput({
       writeOut: (text) => output.out(text.trimEnd()),
       writeErr: (text) => output.error(text.trimEnd()),
@@ -96,8 +104,9 @@ function program(options: CommandOptions, output: Output, result: { code: ExitCo
     .showHelpAfterError(`(${name} --help tells how it is called)`)
     .addHelpText('after', epilogue(name))
   root.action(async () => {
-    if (options.start !== undefined) return await options.start()
-    root.help({ error: true })
+    if (options.start === undefined) return root.help({ error: true })
+    result.isStarting = true
+    await options.start()
   })
 
   root

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { expect } from 'chai'
 import { createAdapter, type RunningAdapter } from '../src/adapter.ts'
 import { type ExitCode, runCommand } from '../src/cli.ts'
-import { PermanentError, UncertainError } from '../src/errors.ts'
+import { AdapterError, PermanentError, UncertainError } from '../src/errors.ts'
 import type { Entry, Record } from '../src/ledger.ts'
 import { socketPath } from '../src/ledger-socket.ts'
 import { encryptCompact } from '../src/protocol/jwe.ts'
@@ -249,6 +249,25 @@ describe('the command line', () => {
 
     expect(one.out).to.match(/^[A-Za-z0-9]{16}$/)
     expect(one.out).to.not.equal(other.out)
+  })
+
+  it('starts the program that offers it when there is no command, and passes on why that cannot start', async () => {
+    let starts = 0
+    const output = { out: () => undefined, error: (text: string) => errors.push(text) }
+    const errors: string[] = []
+    const start = async () => {
+      starts += 1
+    }
+
+    const started = await runCommand([], { start, output })
+    const other = await runCommand(['keygen'], { start, output })
+    const refused = await runCommand([], {
+      start: () => Promise.reject(new AdapterError('ERR_INBOX_LOCKED', 'x')),
+      output,
+    })
+
+    expect([started, other, refused, starts]).to.deep.equal([0, 0, 1, 1])
+    expect(errors).to.deep.equal(['ERR_INBOX_LOCKED: x'])
   })
 
   it('tells every exit code in its help', async () => {

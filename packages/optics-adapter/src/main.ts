@@ -1,5 +1,6 @@
-/** The process: configured by the environment, it serves the four forms until it is told to stop. */
-import { AdapterError, createAdapter, loadConfig } from '@formbuilder/adapter-sdk'
+/** The process: configured by the environment, it serves the four forms until it is told to stop; or runs a command of operators. */
+import { createAdapter, loadConfig } from '@formbuilder/adapter-sdk'
+import { type Finding, runCommand } from '@formbuilder/adapter-sdk/cli'
 import { readOpticsConfig } from './config.ts'
 import { comment } from './forms/comment.ts'
 import { complaint } from './forms/complaint.ts'
@@ -7,26 +8,32 @@ import { enquiry } from './forms/enquiry.ts'
 import { feedback } from './forms/feedback.ts'
 import { createOptics } from './optics.ts'
 
-try {
+const FORMS = ['complaint', 'comment', 'feedback', 'enquiry']
+
+process.exitCode = await runCommand(process.argv.slice(2), {
+  name: 'optics-adapter',
+  forms: FORMS,
+  checks: [{ name: 'Optics', run: async () => opticsSettings() }],
+  start,
+})
+
+async function start(): Promise<void> {
   const read = readOpticsConfig(process.env)
   // Problems of both tables are reported in one message.
-  const config = loadConfig(
-    process.env,
-    ['complaint', 'comment', 'feedback', 'enquiry'],
-    'problems' in read ? read.problems : [],
-  )
-  if ('config' in read) {
-    const optics = createOptics(read.config)
-    const forms = {
-      complaint: complaint(optics),
-      comment: comment(optics, read.config.commentType),
-      feedback: feedback(optics),
-      enquiry: enquiry(optics),
-    }
-    await createAdapter({ forms }).start({ config })
+  const config = loadConfig(process.env, FORMS, 'problems' in read ? read.problems : [])
+  if (!('config' in read)) return
+  const optics = createOptics(read.config)
+  const forms = {
+    complaint: complaint(optics),
+    comment: comment(optics, read.config.commentType),
+    feedback: feedback(optics),
+    enquiry: enquiry(optics),
   }
-} catch (error) {
-  if (!(error instanceof AdapterError)) throw error
-  console.error(`${error.code}: ${error.message}`)
-  process.exitCode = 1
+  await createAdapter({ forms }).start({ config })
+}
+
+function opticsSettings(): Omit<Finding, 'name'>[] {
+  const read = readOpticsConfig(process.env)
+  if ('problems' in read) return read.problems.map((detail) => ({ result: 'problem', detail }))
+  return [{ result: 'ok', detail: 'every setting can be used' }]
 }

@@ -49,13 +49,10 @@ export function embeddedStore(folder: string): StoreUnderTest {
       return counts === undefined ? undefined : counts.waiting + counts.running
     },
     failures: [
-      async ([replica]) => {
+      async () => {
         writeFileSync(flag, '')
         await moment()
         rmSync(flag)
-        // PostgreSQL ends itself when its log cannot be written; an orchestrator starts the process again.
-        await replica?.kill()
-        await replica?.start()
       },
     ],
     forgetTheDead: async () => undefined,

@@ -12,6 +12,8 @@ export interface Database extends Queryable {
   transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>
   /** Calls back on every `NOTIFY channel` until closed; may miss some, so poll as well. */
   listen(channel: string, onNotify: (payload: string) => void): Promise<{ close(): Promise<void> }>
+  /** Resolves when the store has ended by itself and cannot be used again in this process. */
+  readonly lost?: Promise<Error>
   close(): Promise<void>
 }
 

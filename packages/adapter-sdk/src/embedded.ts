@@ -1,5 +1,5 @@
 /** PostgreSQL inside this process (PGlite), in a folder: the store that needs nothing else. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -20,15 +20,26 @@ export async function openEmbedded(folder: string | undefined, image: URL = IMAG
   if (folder !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 })
   const lock = folder === undefined ? undefined : lockFolder(folder)
   try {
-    const thread = await Thread.start({
-      folder: folder === undefined ? undefined : join(folder, 'database'),
-      image: existsSync(image) ? fileURLToPath(image) : undefined,
-    })
+    const data = folder === undefined ? undefined : join(folder, 'database')
+    const made = data === undefined ? undefined : begin(data)
+    const thread = await Thread.start({ folder: data, image: existsSync(image) ? fileURLToPath(image) : undefined })
+    made?.()
     return database(thread, () => lock?.release())
   } catch (error) {
     lock?.release()
     throw error
   }
+}
+
+/**
+ * A first start that is cut short leaves half a database, which no later start could use and in which nothing can be yet:
+ * it is marked until it is made, and made again. Returns what takes the mark away.
+ */
+function begin(data: string): () => void {
+  const mark = `${data}.being-made`
+  if (existsSync(mark)) rmSync(data, { recursive: true, force: true })
+  if (!existsSync(data)) writeFileSync(mark, '')
+  return () => rmSync(mark, { force: true })
 }
 
 function database(thread: Thread, onClose: () => void): Database {
@@ -44,6 +55,7 @@ function database(thread: Thread, onClose: () => void): Database {
 
   return {
     kind: 'embedded',
+    lost: thread.lost,
     query: (text, values) =>
       alone(async () => {
         try {
@@ -92,7 +104,9 @@ class Thread {
   readonly listeners = new Set<(reply: { channel: string; payload: string }) => void>()
   readonly #worker: Worker
   readonly #pending = new Map<number, { resolve: (rows: object[]) => void; reject: (error: unknown) => void }>()
+  readonly #lost = Promise.withResolvers<Error>()
   #asked = 0
+  #closing = false
   #gone: Error | undefined
 
   private constructor(start: EmbeddedStart) {
@@ -111,6 +125,11 @@ class Thread {
     return thread
   }
 
+  /** Resolves when the thread has ended, unless it was told to. */
+  get lost(): Promise<Error> {
+    return this.#lost.promise
+  }
+
   async ask(request: Ask): Promise<object[]> {
     if (this.#gone !== undefined) throw this.#gone
     const id = ++this.#asked
@@ -123,6 +142,7 @@ class Thread {
   }
 
   async close(): Promise<void> {
+    this.#closing = true
     if (this.#gone === undefined) await this.ask({ close: true })
     await this.#worker.terminate()
   }
@@ -147,5 +167,6 @@ class Thread {
     )
     for (const { reject } of this.#pending.values()) reject(this.#gone)
     this.#pending.clear()
+    if (!this.#closing) this.#lost.resolve(this.#gone)
   }
 }

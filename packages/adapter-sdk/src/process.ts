@@ -3,9 +3,19 @@ import type { RunningAdapter } from './adapter.ts'
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
 
+export interface OwnedProcess {
+  readonly emit: Emit
+  /** How long stopping may take, all in all; then the process ends with 1. */
+  readonly stopSeconds: number
+  /** Resolves when the store is lost for this process: only a new one can go on. */
+  readonly lost?: Promise<Error> | undefined
+}
+
 /** SIGTERM and SIGINT stop the adapter and exit 0; an error that nobody caught exits 1, told by its name only. */
-export function ownProcess(adapter: Pick<RunningAdapter, 'stop'>, emit: Emit): void {
+export function ownProcess(adapter: Pick<RunningAdapter, 'stop'>, { emit, stopSeconds, lost }: OwnedProcess): void {
   const stop = () => {
+    // A database that does not answer must not keep the process from ending.
+    setTimeout(() => process.exit(1), stopSeconds * 1000).unref()
     void adapter.stop().then(
       () => process.exit(0),
       () => process.exit(1),
@@ -20,6 +30,7 @@ export function ownProcess(adapter: Pick<RunningAdapter, 'stop'>, emit: Emit): v
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
+  void lost?.then(crash)
 }
 
 /**

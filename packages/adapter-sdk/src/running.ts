@@ -166,7 +166,8 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     },
     [Symbol.asyncDispose]: () => running.stop(),
   }
-  if (options.ownsProcess ?? true) ownProcess(running, emit)
+  const stopSeconds = config.DRAIN_SECONDS + config.STOP_GRACE_SECONDS + STOP_MARGIN_SECONDS
+  if (options.ownsProcess ?? true) ownProcess(running, { emit, stopSeconds, lost: database.lost })
   return running
 
   async function stop(): Promise<void> {
@@ -191,6 +192,8 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
 }
 
 const SWEEP_MILLISECONDS = 3_600_000
+/** For attempts to heed their signal, and for the store to close. */
+const STOP_MARGIN_SECONDS = 15
 
 function longestKeyring(config: Config): number {
   return Math.max(0, ...Object.values(config.keyrings).map(({ keys }) => keys.length))

@@ -15,7 +15,7 @@ import { type Key, parseKeyring } from '../src/protocol/keyring.ts'
 import { ask } from '../src/test-sender.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from '../src/testing.ts'
 import { sharedPostgres } from './stores.ts'
-import { until } from './submissions.ts'
+import { until } from './until.ts'
 
 const KEY = 'k7Wq2mZx9LtR4vBn'
 const BIN = resolve(import.meta.dirname, '../bin/adapter.js')

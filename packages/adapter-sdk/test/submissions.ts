@@ -52,8 +52,3 @@ export function claimed(over: Partial<Claim> = {}): Claim {
     ...over,
   }
 }
-
-/** Waits for a condition. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
-}

@@ -2,6 +2,7 @@
 import { bossDatabase, SCHEMA } from './database.ts'
 import { AdapterError } from './errors.ts'
 import type { Emit } from './events.ts'
+import { inboxId } from './inbox.ts'
 import { queueEntry, type Store, WAITING_CHANNEL } from './store.ts'
 
 export type State = 'waiting' | 'running' | 'delivered' | 'dead' | 'discarded'
@@ -80,7 +81,7 @@ export class Ledger {
   }
 
   async list(filter: Filter = {}): Promise<Entry[]> {
-    const { conditions, values } = where(filter)
+    const { conditions, values } = where(await this.#byIds(filter))
     const limit = Math.min(Math.max(filter.limit ?? 50, 1), 1000)
     return await this.#store.database.query<Entry>(
       `SELECT ${ENTRY} FROM ${SCHEMA}.submission s WHERE ${conditions}
@@ -148,6 +149,19 @@ export class Ledger {
     )
   }
 
+  /**
+   * Turns a `submissionId` into the inbox ids that it has, one for each form that there ever was: they are the key of the
+   * table, which may have millions of rows.
+   */
+  async #byIds({ id, ...filter }: Filter): Promise<Omit<Filter, 'id'>> {
+    if (id === undefined) return filter
+    const forms = await this.#store.database.query<{ name: string }>('SELECT name FROM formbuilder_queue.queue')
+    const candidates = [...forms.map(({ name }) => inboxId(name, id)), id.toLowerCase()].filter((each) =>
+      UUID.test(each),
+    )
+    return { ...filter, ids: filter.ids?.filter((each) => candidates.includes(each)) ?? candidates }
+  }
+
   async #act(
     filter: Filter,
     action: 'redriven' | 'discarded',
@@ -158,7 +172,8 @@ export class Ledger {
       transaction: Parameters<Parameters<Store['database']['transaction']>[0]>[0],
     ) => Promise<Moved[]>,
   ): Promise<number> {
-    const { conditions, values } = where({ ...filter, state: filter.id === undefined ? 'dead' : filter.state })
+    const asked = { ...filter, state: filter.id === undefined ? 'dead' : filter.state } as const
+    const { conditions, values } = where(await this.#byIds(asked))
     const moved = await this.#store.database.transaction(async (transaction) => {
       const found = await transaction.query<{ id: string; state: string }>(
         `SELECT id, state FROM ${SCHEMA}.submission s WHERE ${conditions} ORDER BY id FOR UPDATE`,
@@ -223,15 +238,20 @@ const COUNTS = `
     (SELECT COALESCE(sum(count), 0)::float8 FROM ${SCHEMA}.tally WHERE outcome = 'delivered') AS delivered
   FROM (SELECT retries, code, received_at, ${RUNNING} AS running FROM ${SCHEMA}.submission s WHERE state = 'waiting') s`
 
-function where(filter: Filter): { conditions: string; values: unknown[] } {
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+function where(filter: Omit<Filter, 'id'>): { conditions: string; values: unknown[] } {
   const conditions = ['true']
   const values: unknown[] = []
   const add = (condition: (position: string) => string, value: unknown) => {
     values.push(value)
     conditions.push(condition(`$${values.length}`))
   }
-  if (filter.id !== undefined) add((p) => `(s.submission_id = ${p} OR s.id::text = ${p})`, filter.id)
-  if (filter.ids !== undefined) add((p) => `s.id::text = ANY(${p})`, filter.ids)
+  if (filter.ids !== undefined)
+    add(
+      (p) => `s.id = ANY(${p}::uuid[])`,
+      filter.ids.filter((id) => UUID.test(id)),
+    )
   if (filter.receivedAfter !== undefined)
     add((p) => `s.received_at >= ${p}::timestamptz`, filter.receivedAfter.toISOString())
   if (filter.form !== undefined) add((p) => `s.form = ${p}`, filter.form)

@@ -1,41 +1,19 @@
 /** The operator's page as a Koa application: what is asked for, who asks, and what is shown. */
 import Router from '@koa/router'
 import type Koa from 'koa'
-import type { Context, Middleware } from 'koa'
-import type { Database } from '../database.ts'
+import type { Middleware } from 'koa'
 import { AdapterError, ERRORS } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
-import type { Ledger } from '../ledger.ts'
 import { createApp } from '../receiver.ts'
 import { showActions } from './actions.ts'
-import type { Advise } from './advice.ts'
 import { assets } from './assets.ts'
-import type { Csrf } from './csrf.ts'
 import { showDeadLetters } from './dead-letters.ts'
 import { askDecision, takeDecision } from './decisions.ts'
-import { type IdentityOptions, identity, userOf } from './identity.ts'
+import { identity, userOf } from './identity.ts'
 import { showOverview } from './overview.ts'
+import { type OperatorParts, type Show, showProblem } from './parts.ts'
 import { showSubmission, showSubmissions } from './submissions.ts'
-import { createRender, type Render } from './views.ts'
-
-/** What the pages are made of. */
-export interface OperatorParts {
-  readonly ledger: Ledger
-  readonly database: Database
-  readonly forms: readonly string[]
-  /** Name of the adapter, in the heading. */
-  readonly name: string
-  readonly advise: Advise
-  readonly csrf: Csrf
-  readonly identity: IdentityOptions
-  readonly emit: Emit
-}
-
-/** Shows a view, with what all of them have. */
-export type Show = (ctx: Context, view: string, values: Readonly<Record<string, unknown>>) => void
-
-/** Every page by its path: a closed list, so that a server can be told which paths there are. */
-export const PAGES = ['/', '/submissions', '/submission', '/dead-letters', '/decide', '/actions'] as const
+import { createRender } from './views.ts'
 
 export function createOperatorApp(parts: OperatorParts): Koa {
   const app = createApp()
@@ -65,8 +43,6 @@ export function createOperatorApp(parts: OperatorParts): Koa {
   app.use(router.routes() as unknown as Middleware) // the router's own context type extends Koa's
   return app
 }
-
-export type { Render }
 
 const headers: Middleware = async (ctx, next) => {
   ctx.set('Content-Security-Policy', POLICY)
@@ -100,17 +76,4 @@ function problems(emit: Emit, show: Show): Middleware {
       showProblem(ctx, show, entry !== undefined && 'status' in entry ? entry.status : 500, known?.message)
     }
   }
-}
-
-/** A page that says what did not happen, and why. */
-export function showProblem(ctx: Context, show: Show, status: number, detail: string | undefined): void {
-  ctx.status = status
-  show(ctx, 'problem', { heading: HEADINGS[status] ?? 'Something went wrong', detail })
-}
-
-const HEADINGS: Readonly<Record<number, string>> = {
-  403: 'This was not done',
-  404: 'Not found',
-  409: 'This is not possible now',
-  422: 'This was not done',
 }

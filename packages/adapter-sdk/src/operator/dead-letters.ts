@@ -1,7 +1,7 @@
 /** Dead letters by form and code, with what to do about each. */
 import type { Middleware } from 'koa'
 import { deadGroups } from '../reports.ts'
-import type { OperatorParts, Show } from './app.ts'
+import type { OperatorParts, Show } from './parts.ts'
 import { query } from './submissions.ts'
 
 export function showDeadLetters({ database, advise }: OperatorParts, show: Show): Middleware {

@@ -2,8 +2,8 @@
 import type { Context, Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
 import type { Entry, Filter } from '../ledger.ts'
-import { type OperatorParts, type Show, showProblem } from './app.ts'
 import { userOf } from './identity.ts'
+import { type OperatorParts, type Show, showProblem } from './parts.ts'
 
 /** Shows which dead letters it is about, and asks for the reason. */
 export function askDecision({ ledger, csrf }: OperatorParts, show: Show): Middleware {

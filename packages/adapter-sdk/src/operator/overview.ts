@@ -1,8 +1,8 @@
 /** The first page: whether all is well, and the last day. */
 import type { Middleware } from 'koa'
 import { lastHours } from '../hours.ts'
-import type { OperatorParts, Show } from './app.ts'
 import { chartOf } from './chart.ts'
+import type { OperatorParts, Show } from './parts.ts'
 
 export function showOverview({ ledger, database }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {

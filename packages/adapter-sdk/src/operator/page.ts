@@ -8,9 +8,10 @@ import type { Form } from '../form.ts'
 import type { Ledger } from '../ledger.ts'
 import { isLoopback, networks } from '../networks.ts'
 import { advisor } from './advice.ts'
-import { createOperatorApp, PAGES } from './app.ts'
+import { createOperatorApp } from './app.ts'
 import { assetFiles } from './assets.ts'
 import { Csrf } from './csrf.ts'
+import { PAGES } from './parts.ts'
 
 export interface OperatorOptions {
   readonly config: Config

@@ -1,7 +1,7 @@
 /** Submissions by state and id, and one of them with all that happened to it. */
 import type { Context, Middleware } from 'koa'
 import type { Filter, Moment, State } from '../ledger.ts'
-import type { OperatorParts, Show } from './app.ts'
+import type { OperatorParts, Show } from './parts.ts'
 
 export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { createAdapter } from '@formbuilder/adapter-sdk'
+import { createAdapter, ERRORS } from '@formbuilder/adapter-sdk'
 import { startTestAdapter } from '@formbuilder/adapter-sdk/testing'
 import { expect } from 'chai'
+import { OPTICS_ERRORS } from '../../src/errors.ts'
 import { find, renderChart } from './chart.ts'
 import { parseExpression } from './promql.ts'
+import { KNOWN_SETTINGS } from './settings.ts'
 
 interface Rule {
   readonly alert: string
@@ -101,6 +103,22 @@ describe('the dashboard and the alerts', () => {
       'AdapterRefusals',
       'AdapterSubmissionsFailed',
     ])
+  })
+
+  it('are described by a runbook that speaks only of metrics and settings that exist', () => {
+    const words = [...runbook.matchAll(/`([^`\n]+)`/g)].flatMap(
+      ([, code = '']) => code.match(/\b[A-Za-z]\w*_\w+\b/g) ?? [],
+    )
+    const codes = new Set(Object.keys({ ...ERRORS, ...OPTICS_ERRORS }))
+
+    const settings = words.filter((word) => /^(?!ERR_)[A-Z][A-Z_]+$/.test(word.replace(/__COMPLAINT$/, '')))
+    const unknown = [
+      ...settings.map((word) => word.replace(/__COMPLAINT$/, '')).filter((word) => !KNOWN_SETTINGS.has(word)),
+      ...words.filter((word) => /^ERR_\w+[A-Z]$/.test(word) && !codes.has(word)),
+      ...words.filter((word) => /^(formbuilder|delayed_jobs)_[a-z_]+$/.test(word) && !existing.has(word)),
+    ]
+    expect(unknown.filter((word) => word !== 'formbuilder_files' && word !== 'formbuilder_queue')).to.deep.equal([])
+    expect(settings.length).to.be.greaterThan(15)
   })
 
   it('keep the rule of the live deployment', () => {

@@ -1,33 +1,162 @@
-/** From an empty folder to an adapter that was sent a submission: what a newcomer types, against the packages as published. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+/** The guide "Build an adapter", followed command by command, against the packages as they would be published. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { expect } from 'chai'
+import { readBlocks } from './guide.ts'
 import { type LocalRegistry, startLocalRegistry } from './local-registry.ts'
 
-describe('a new adapter', () => {
+const GUIDE = resolve(import.meta.dirname, '../docs/build-an-adapter.md')
+
+describe('a new adapter, as the guide builds it', () => {
+  const told = new Map<string, string>()
+  const lines: { readonly [name: string]: unknown }[] = []
   let registry: LocalRegistry
   let project: string
+  let background: ChildProcess | undefined
 
-  before(async () => {
+  before(async function () {
+    this.timeout(180_000)
     registry = await startLocalRegistry()
-    project = join(registry.folder, 'my-adapter')
-    await registry.run('npm create @formbuilder/adapter my-adapter')
-  })
-  after(() => registry[Symbol.asyncDispose]())
+    const environment = { PORT: String(await freePort()) }
+    let cwd = registry.folder
 
-  it('holds exactly the packages that were published with it', () => {
+    for (const { language, note, text } of readBlocks(GUIDE)) {
+      if (language === 'ts' && note !== '') writeFileSync(join(cwd, note), text)
+      if (language !== 'sh' || note === 'elsewhere') continue
+      for (const command of text.trim().split('\n')) {
+        if (command.startsWith('cd ')) {
+          cwd = project = join(cwd, command.slice(3))
+          usePort(project, environment.PORT)
+        } else if (note === 'background') {
+          background = await startInBackground(command, cwd, { ...registry.environment, ...environment }, lines)
+        } else {
+          told.set(command, (told.get(command) ?? '') + (await registry.run(command, { cwd, environment })))
+        }
+      }
+    }
+  })
+  after(async () => {
+    if (background !== undefined) {
+      background.kill()
+      await once(background, 'exit')
+    }
+    await registry[Symbol.asyncDispose]()
+  })
+
+  it('is written and installed by one command, which says what comes next', () => {
+    expect(told.get('npm create @formbuilder/adapter my-adapter')).to.match(/^Wrote \d+ files to .*my-adapter$/m)
+    expect(told.get('npm create @formbuilder/adapter my-adapter')).to.include('npm run dev')
+  })
+
+  it('holds the packages that were published with it', () => {
+    const { version } = JSON.parse(readFileSync(resolve(GUIDE, '../../packages/create-adapter/package.json'), 'utf8'))
     const manifest = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
     const lock = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8'))
 
-    expect(manifest).to.deep.include({ name: 'my-adapter', dependencies: { '@formbuilder/adapter-sdk': '0.1.0' } })
-    expect(lock.packages['node_modules/@formbuilder/adapter-sdk']).to.include({ version: '0.1.0' })
+    expect(manifest).to.deep.include({ name: 'my-adapter', dependencies: { '@formbuilder/adapter-sdk': version } })
+    expect(lock.packages['node_modules/@formbuilder/adapter-sdk']).to.include({ version })
   })
 
-  it('passes its own test, which sends encrypted submissions through its handler', async () => {
-    expect(await registry.run('npm test', { cwd: project })).to.match(/pass 2\n.*fail 0\n/s)
+  it('passes its tests: two as it is written, three when it was made its own', () => {
+    expect(
+      told
+        .get('npm test')
+        ?.match(/^.*(pass|fail) \d+$/gm)
+        ?.map((line) => line.replace(/^\W+/, '')),
+    ).to.deep.equal(['pass 2', 'fail 0', 'pass 3', 'fail 0'])
   })
 
-  it('satisfies the compiler', async () => {
-    await registry.run('npm run typecheck', { cwd: project })
+  it('receives a real encrypted submission and hands it over, four commands after the empty folder', async () => {
+    expect(told.get('npm run send')).to.match(/^accepted: /m)
+    const accepted = lines.find(({ event }) => event === 'submission.accepted')
+    await until(() => lines.some(({ event }) => event === 'submission.delivered'))
+    expect(lines.find(({ event }) => event === 'submission.delivered')).to.include({
+      submissionId: accepted?.['submissionId'],
+      form: 'complaint',
+    })
+  })
+
+  it('takes fewer than five commands to get there', () => {
+    const commands = readBlocks(GUIDE)
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => text.trim().split('\n'))
+      .filter((command) => !command.startsWith('cd '))
+
+    expect(commands.indexOf('npm run send') + 1).to.be.within(1, 4)
+  })
+
+  it('leaves out of its log what was answered', () => {
+    expect(JSON.stringify(lines)).not.to.include('Lovelace')
+  })
+
+  it('refuses to be written into a folder that holds something', async () => {
+    const again = 'npm create @formbuilder/adapter my-adapter 2>&1; echo "exit code $?"'
+
+    const output = await registry.run(again)
+
+    expect(output).to.match(/my-adapter is not empty \(\d+ entries\): name a folder that is not there yet\./)
+    expect(output).to.match(/exit code 1\n$/)
+  })
+
+  it('keeps the dot of files whose names npm would change, and a repository that was there before', async () => {
+    mkdirSync(join(registry.folder, 'existing/.git'), { recursive: true })
+
+    const output = await registry.run('npm create @formbuilder/adapter existing -- --no-install && ls -A existing')
+
+    expect(output).to.include('npm install\n')
+    for (const name of ['.git', '.gitignore', '.dockerignore', '.env.example', '.github', 'Dockerfile', 'README.md'])
+      expect(output.split('\n')).to.include(name)
+  })
+
+  it('says how it is called', async () => {
+    const help = await registry.run('npm create @formbuilder/adapter -- --help')
+    const wrong = await registry.run('npm create @formbuilder/adapter -- --nonsense 2>&1; echo "exit code $?"')
+
+    expect(help).to.match(/^Writes a small adapter project.*^Usage: npm create @formbuilder\/adapter/ms)
+    expect(wrong).to.match(/Unknown option '--nonsense'.*exit code 2\n$/s)
   })
 })
+
+/** Another port than 3000, which may be taken where the tests run. */
+function usePort(project: string, port: string): void {
+  const manifest = join(project, 'package.json')
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('localhost:3000', `localhost:${port}`))
+}
+
+async function startInBackground(
+  command: string,
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  lines: { readonly [name: string]: unknown }[],
+): Promise<ChildProcess> {
+  // `exec`: so that what is ended later is the program, and not the shell around it.
+  const [script] = /(?<=npm run )\S+/.exec(command) ?? []
+  const manifest = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'))
+  const child = spawn('sh', ['-c', `exec ${manifest.scripts[String(script)]}`], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const output = createInterface(child.stdout as NonNullable<typeof child.stdout>)
+  output.on('line', (line) => lines.push(JSON.parse(line)))
+  await until(() => lines.some(({ event }) => event === 'adapter.started') || child.exitCode !== null)
+  return child
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -7,6 +7,8 @@ import { AdapterError, type ErrorCode } from './errors.ts'
 import { errorName } from './events.ts'
 import type { Filter, State } from './ledger.ts'
 import type { Operations } from './ledger-socket.ts'
+import { adapterOf } from './module.ts'
+import { openapi } from './openapi.ts'
 import { openOperations } from './operations.ts'
 import { countText, findingsText, listText, recordText } from './operator-text.ts'
 import { generateKey } from './protocol/keyring.ts'
@@ -183,6 +185,12 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
       if (!ok) result.code = 6
       print(json, { ok, findings }, () => findingsText(findings))
     })
+
+  root
+    .command('openapi')
+    .description('describe the routes of an adapter, as an OpenAPI 3.1 document in JSON')
+    .argument('<module>', 'file that exports the adapter and does not start it')
+    .action(async (module: string) => print(true, openapi(await adapterOf(module)), () => ''))
 
   return root
 }

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect } from 'chai'
 import { createAdapter } from '../src/adapter.ts'
+import { runCommand } from '../src/cli.ts'
 import { ERRORS } from '../src/errors.ts'
 import { type OpenApiDocument, openapi } from '../src/openapi.ts'
 import { startTestAdapter, type TestAdapter, type TestAnswer } from '../src/testing.ts'
@@ -99,3 +103,55 @@ function responses(document: OpenApiDocument, path: string, method: string): Rea
   >
   return operations[method]?.responses ?? {}
 }
+
+describe('adapter openapi', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'openapi-'))
+  const sdk = new URL('../src/index.ts', import.meta.url).href
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  async function run(file: string) {
+    const told = { out: '', error: '' }
+    const output = {
+      out(line: string) {
+        told.out += line
+      },
+      error(line: string) {
+        told.error += line
+      },
+    }
+    const code = await runCommand(['openapi', file], { output })
+    return { code, ...told }
+  }
+
+  it('prints the document of the adapter that a module exports', async () => {
+    const file = join(folder, 'adapter.ts')
+    writeFileSync(
+      file,
+      `import { createAdapter } from '${sdk}'
+       export const other = 1
+       export const mine = createAdapter({ forms: { complaint: { path: '/v2/complaint', async handle() {} } } })`,
+    )
+
+    const { code, out } = await run(file)
+
+    expect([code, Object.keys(JSON.parse(out).paths)[0]]).to.deep.equal([0, '/v2/complaint'])
+  })
+
+  it('says that there is no such file', async () => {
+    const file = join(folder, 'nowhere.ts')
+
+    expect(await run(file)).to.deep.equal({ code: 2, out: '', error: `ERR_CONFIG_INVALID: there is no file ${file}` })
+  })
+
+  it('says that no adapter is in it', async () => {
+    const file = join(folder, 'empty.ts')
+    writeFileSync(file, 'export const other = new Map()')
+
+    const { code, error } = await run(file)
+
+    expect([code, error]).to.deep.equal([
+      2,
+      `ERR_CONFIG_INVALID: ${file} exports no adapter: export what createAdapter returns`,
+    ])
+  })
+})

@@ -1,0 +1,30 @@
+/** An adapter found in a file of somebody's project. */
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Adapter } from './adapter.ts'
+import { AdapterError } from './errors.ts'
+
+/**
+ * The adapter that a module exports, under whatever name. The module is run, but the adapter is not started.
+ * @throws {AdapterError} ERR_CONFIG_INVALID: there is no such file, or no adapter in it. What the module throws.
+ */
+export async function adapterOf(file: string): Promise<Adapter> {
+  const url = pathToFileURL(resolve(file)).href
+  const exported = (await import(url).catch((error: unknown) => {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
+    if (isMissing && 'url' in error && error.url === url)
+      throw new AdapterError('ERR_CONFIG_INVALID', `there is no file ${file}`)
+    throw error
+  })) as Readonly<Record<string, unknown>>
+  const adapter = Object.values(exported).find(isAdapter)
+  if (adapter === undefined) {
+    throw new AdapterError('ERR_CONFIG_INVALID', `${file} exports no adapter: export what createAdapter returns`)
+  }
+  return adapter
+}
+
+function isAdapter(value: unknown): value is Adapter {
+  return (
+    typeof value === 'object' && value !== null && 'paths' in value && value.paths instanceof Map && 'start' in value
+  )
+}

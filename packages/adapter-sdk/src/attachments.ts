@@ -142,13 +142,11 @@ export function createCapture(options: CaptureOptions): Capture {
  * A captured file in clear, decrypted while it is read. The last block of the store is given out only after the SHA-256
  * of the whole was found equal: a file that is not what was captured breaks off and never ends, and one of up to a
  * block (256 KiB) gives no byte at all.
- * Fails with ERR_ATTACHMENT_NOT_FOUND or ERR_ATTACHMENT_CORRUPT.
+ * Fails with ERR_ATTACHMENT_NOT_FOUND or ERR_ATTACHMENT_CORRUPT, and ends no process when nobody listens.
  * @throws {AdapterError} ERR_ATTACHMENT_KEY_INVALID
  */
 export function openAttachment(store: AttachmentStore, file: CapturedFile, secret: AttachmentSecret): Readable {
   const decipher = createAttachmentDecipher(secret)
-  // Who reads hears of the error; that nobody reads any more must not end the process.
-  decipher.on('error', () => {})
   pipeline(checked(store, file), decipher, () => {})
   return decipher
 }

@@ -450,13 +450,13 @@ describe('a capture', () => {
     })
 
     it('does not count a file that failed', async () => {
-      answer = (request, response) => response.end(request.url === '/0' ? EXACT_BLOCK.slice(1) : HELLO)
+      answer = (request, response) => response.end(request.url === '/0' ? '00'.repeat(32) : HELLO)
       const { capture } = capturing({ totalLimitBytes: 32, concurrency: 1 })
 
       const results = await capture([link('/0'), link('/1'), link('/2')])
 
       expect(results.map((file) => ('missing' in file ? file.missing : 'captured'))).to.deep.equal([
-        'ERR_ATTACHMENT_NOT_HEX',
+        'ERR_ATTACHMENT_CORRUPT',
         'captured',
         'captured',
       ])
@@ -595,12 +595,14 @@ describe('a capture', () => {
       await until(() => waiting.length === 1)
       const second = capture([link('/1')], AbortSignal.timeout(100))
       const reason = await second.catch((error: unknown) => error)
+      const never = await capture([link('/never')], AbortSignal.abort('stopped')).catch((error: unknown) => error)
       waiting.shift()?.()
       const third = capture([link('/2')])
       await until(() => waiting.length === 1)
       waiting.shift()?.()
 
       expect(reason).to.have.property('name', 'TimeoutError')
+      expect(never).to.equal('stopped')
       expect([...(await first), ...(await third)].every(isCaptured)).to.equal(true)
       expect(host.requests.map(({ path }) => path)).to.deep.equal(['/0', '/2'])
     })
@@ -630,6 +632,18 @@ describe('a capture', () => {
       expect(readdirSync(folder)).to.deep.equal([])
       expect(host.requests).to.have.lengthOf(3)
     })
+
+    it('does not wait for the other files', async () => {
+      answer = (request, response) => void (request.url === '/1' && response.end(HELLO))
+      const store = directoryStore(folder)
+      const failing: AttachmentStore = { ...store, write: () => Promise.reject(new Error('the disk')) }
+
+      const error = await capturing({ store: failing })
+        .capture([link('/0'), link('/1')])
+        .catch((error: unknown) => error)
+
+      expect(error).to.have.property('code', 'ERR_INBOX_UNAVAILABLE')
+    }).timeout(5_000)
 
     it('ends in time when the store hangs, and removes what the store ends later', async () => {
       const store = directoryStore(folder)

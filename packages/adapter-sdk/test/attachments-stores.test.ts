@@ -284,6 +284,7 @@ describe('a table of files, in the database', () => {
     await first.end()
 
     const second = new pg.Pool({ connectionString: server.url() })
+    second.on('error', () => {})
     expect((await contentOf(tableStore(second, 'files').read(id))).equals(content)).to.equal(true)
     await second.end()
   })

@@ -86,7 +86,10 @@ export const ERRORS = {
   ERR_ATTACHMENT_NOT_HEX: { status: 503, meaning: 'A file is not the hexadecimal text of whole AES blocks' },
   ERR_ATTACHMENT_TOO_LARGE: { status: 503, meaning: 'A file, or all files together, are larger than allowed' },
   ERR_ATTACHMENT_KEY_INVALID: { status: 503, meaning: 'A file key is not 32 bytes, or its IV not 16' },
-  ERR_ATTACHMENT_CORRUPT: { meaning: 'A stored file is not what was captured, or does not decrypt' },
+  ERR_ATTACHMENT_CORRUPT: {
+    status: 503,
+    meaning: 'A file does not decrypt with its key, or a stored one is not what was captured',
+  },
   ERR_ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'No such file, or it was swept' },
   ERR_ATTACHMENT_MISSING: { meaning: 'A file could not be captured in three deliveries; a person has to decide' },
 

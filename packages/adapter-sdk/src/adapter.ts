@@ -62,7 +62,7 @@ export interface Adapter {
   readonly version: string
   /**
    * Opens the store, listens, and hands over what waits.
-   * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_INBOX_LOCKED
+   * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_INBOX_LOCKED, ERR_PORT_UNAVAILABLE
    */
   start(options?: StartOptions): Promise<RunningAdapter>
 }

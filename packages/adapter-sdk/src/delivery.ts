@@ -241,11 +241,22 @@ async function validate(
   }
   // The message of an issue may quote the answer; its path cannot.
   const fields = result.issues.map(({ path }) =>
-    (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
+    (path ?? []).map((part) => fieldName(typeof part === 'object' ? part.key : part)).join('.'),
   )
   const named = [...new Set(fields)].map((field) => field || '(the answers as a whole)')
   return { problem: `the answers do not fit the schema at: ${named.slice(0, 20).join(', ')}` }
 }
+
+/** Names come with the answers: in a log and on a page they are one short piece of a line. */
+function fieldName(key: PropertyKey): string {
+  return String(key)
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
+    .slice(0, FIELD_NAME_CHARACTERS)
+    .toWellFormed()
+}
+
+const FIELD_NAME_CHARACTERS = 100
 
 /** An error's own code, where it has one that cannot hold what a citizen wrote. */
 function errorCode(error: unknown): string {

@@ -35,9 +35,7 @@ async function serve(ctx: Context, id: string, { find, emit }: Parameters<typeof
   if (!UUID.test(id)) throw new AdapterError('ERR_ATTACHMENT_NOT_FOUND', 'no such file')
   const started = performance.now()
   const file = await find(id.toLowerCase())
-  // A lone surrogate or a control character has no place in a header (RFC 6266, RFC 8187); the library encodes the rest.
-  const filename = (file.filename ?? 'attachment').toWellFormed().replace(/\p{Cc}/gu, '')
-  ctx.set('Content-Disposition', contentDisposition(filename || 'attachment'))
+  ctx.set('Content-Disposition', contentDisposition(safeName(file.filename)))
   ctx.set('Content-Type', MEDIA_TYPE.test(file.mimetype ?? '') ? (file.mimetype as string) : 'application/octet-stream')
   // It is a stranger's file: no browser is to run what is in it.
   ctx.set('Content-Security-Policy', "default-src 'none'; sandbox")
@@ -52,6 +50,16 @@ async function serve(ctx: Context, id: string, { find, emit }: Parameters<typeof
   })
   ctx.body = content
   ctx.length = file.bytes
+}
+
+/**
+ * The last part of a name, as one that can be saved anywhere. Control characters and lone surrogates have no place in a
+ * header (RFC 6266, RFC 8187); marks that turn the direction of writing make one ending look like another.
+ */
+function safeName(filename: string | null): string {
+  const last = (filename ?? '').split(/[/\\]/).at(-1) ?? ''
+  const name = last.toWellFormed().replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, '')
+  return /^[\s.]*$/.test(name) ? 'attachment' : name
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

@@ -57,6 +57,7 @@ export const ERRORS = {
   ERR_KEY_INVALID: { meaning: 'A shared key is not 16 or 32 ASCII characters' },
   ERR_FORM_INVALID: { meaning: 'A form is declared wrongly: its path, name, schema or handler' },
   ERR_INBOX_LOCKED: { meaning: 'Another process uses the same data folder' },
+  ERR_PORT_UNAVAILABLE: { meaning: 'A port cannot be listened on: another process has it, or this one may not' },
 
   ERR_NOT_FOUND: { status: 404, meaning: 'No such path' },
   ERR_METHOD_NOT_ALLOWED: { status: 405, meaning: 'The path exists, the method does not; `Allow` names those that do' },

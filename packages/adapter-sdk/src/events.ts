@@ -87,6 +87,8 @@ export type AdapterEvent =
   | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf' }
   /** What the HTTPS server under the adapter tells: certificates, refused connections and requests. */
   | { readonly event: 'server'; readonly server: ServerEvent }
+  /** Node or a library warned of something. */
+  | { readonly event: 'process.warned'; readonly code: string }
   | { readonly event: 'internal.failed'; readonly during: string; readonly code: string }
 
 /** Takes one event. Must not throw. */

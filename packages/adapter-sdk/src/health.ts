@@ -18,7 +18,9 @@ export interface HealthOptions {
 }
 
 /** Koa middleware: `/health` 200 while the process lives, `/readiness` 200 while it can take submissions, else 503. */
-export function health(options: HealthOptions): Middleware {
+export function health(given: HealthOptions): Middleware {
+  // However many ask, the store is looked at once at a time: asking must not keep it from storing.
+  const options = { ...given, check: shared(given.check) }
   return async (ctx: Context, next: Next) => {
     if (ctx.path === '/health') {
       ctx.body = 'healthy'
@@ -33,6 +35,17 @@ export function health(options: HealthOptions): Middleware {
     } else {
       await next()
     }
+  }
+}
+
+/** Whoever comes while one look is under way shares it. */
+function shared(check: () => Promise<void>): () => Promise<void> {
+  let looking: Promise<void> | undefined
+  return () => {
+    looking ??= check().finally(() => {
+      looking = undefined
+    })
+    return looking
   }
 }
 

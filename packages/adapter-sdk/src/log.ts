@@ -2,16 +2,40 @@
 
 import type { ServerEvent } from '@formbuilder/secure-server'
 import pino, { type Logger } from 'pino'
-import type { AdapterEvent, Emit } from './events.ts'
+import { type AdapterEvent, type Emit, errorName } from './events.ts'
 
-/** A log to standard output, in JSON lines with `time` in ISO 8601. */
+/**
+ * A log to standard output, in JSON lines with `time` in ISO 8601. A line is one line in every terminal and viewer, and
+ * an error in it is its name and code: handlers log with it too.
+ */
 export function createLog(level: string): Logger {
   return pino({
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: named, error: named, cause: named },
+    hooks: {
+      // An error without a message beside it would lend its own to the line, and that may quote the citizen.
+      logMethod(args, method) {
+        const [error, message = errorName(error)] = args as unknown as [unknown, string | undefined]
+        if (error instanceof Error) method.call(this, error, message)
+        else method.apply(this, args)
+      },
+      streamWrite: (line) => line.replace(UNPRINTABLE, escaped),
+    },
   })
+}
+
+// What JSON.stringify leaves as it is: a terminal takes the first for commands, a viewer the last for line ends.
+const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029]/g
+
+function named(value: unknown): unknown {
+  return value instanceof Error ? errorName(value) : value
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Writes each event as one line. */
@@ -57,5 +81,6 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'inbox.failed': 'error',
   'inbox.swept': 'info',
   'operator.refused': 'warn',
+  'process.warned': 'warn',
   'internal.failed': 'error',
 }

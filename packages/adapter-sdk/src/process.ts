@@ -31,6 +31,18 @@ export function ownProcess(adapter: Pick<RunningAdapter, 'stop'>, { emit, stopSe
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   void lost?.then(crash)
+  silenceNode(emit)
+}
+
+/** What Node itself would print may quote what the process works on; what it would write down holds every secret. */
+function silenceNode(emit: Emit): void {
+  // Node prints the text of a warning by a listener of this name; DEP0170, for one, quotes a URL.
+  for (const printing of process.listeners('warning')) {
+    if (printing.name === 'onWarning') process.off('warning', printing)
+  }
+  process.on('warning', (warning) => emit({ event: 'process.warned', code: errorName(warning) }))
+  // A diagnostic report, as NODE_OPTIONS may ask for, lists the environment and with it every key.
+  process.report.excludeEnv = true
 }
 
 /**

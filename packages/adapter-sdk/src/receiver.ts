@@ -49,12 +49,13 @@ export function receiver(options: ReceiverOptions): Middleware {
 async function unmatched(ctx: Context, next: Next, { forms, emit }: ReceiverOptions): Promise<void> {
   await next()
   if (ctx.method !== 'POST' || ctx.status !== 404 || ctx.body !== undefined) return
-  const path = ctx.path.slice(0, PATH_SHOWN_CHARACTERS)
+  // Anybody may send anything as a path. Shown is what a form could have; the rest might be somebody's name, or a token.
+  const path = FORM_PATH.test(ctx.path) ? ctx.path : '(no path that a form could have)'
   const detail = 'no form has this path: change the endpoint in Form Builder, or the path of the form'
   emit({ event: 'submission.unmatched', path, forms: forms.map((form) => form.path), detail })
 }
 
-const PATH_SHOWN_CHARACTERS = 100
+const FORM_PATH = /^(?=.{1,64}$)(\/[\w.~-]{1,32}){1,4}\/?$/
 
 async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptions): Promise<void> {
   const started = performance.now()

@@ -19,6 +19,7 @@ import { labelSets } from './metric-labels.ts'
 import { createMetrics, type ListenerState } from './metrics.ts'
 import { startOperatorPage } from './operator/page.ts'
 import { periodically } from './periodically.ts'
+import { listening } from './ports.ts'
 import { ownProcess } from './process.ts'
 import { reportErrors } from './sentry.ts'
 import { openStorage } from './storage.ts'
@@ -129,11 +130,14 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
         }
       : undefined,
   )
-  const server = await startServer(http.callback(), serverOptions(config, emit))
+  const server = await listening('PORT', config.PORT, () => startServer(http.callback(), serverOptions(config, emit)))
   listeners.set('web', server)
   opened.push(() => server.stop({ graceSeconds: 0 }))
   if (config.ADMIN_PORT !== undefined) {
-    const page = await startOperatorPage({ config, port: config.ADMIN_PORT, forms, ledger, database, emit })
+    const { ADMIN_PORT: port } = config
+    const page = await listening('ADMIN_PORT', port, () =>
+      startOperatorPage({ config, port, forms, ledger, database, emit }),
+    )
     listeners.set('operator', page)
     opened.push(() => page.stop({ graceSeconds: 0 }))
   }

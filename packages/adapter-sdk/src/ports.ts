@@ -1,0 +1,35 @@
+/** What hinders listening on a port, said as an error of ours: which setting it is, and what to put right. */
+import { SecureServerError } from '@formbuilder/secure-server'
+import { AdapterError } from './errors.ts'
+
+/**
+ * Starts what listens on the port of a setting.
+ * @throws {AdapterError} ERR_PORT_UNAVAILABLE: the port cannot be had. ERR_CONFIG_INVALID: the server refuses a file or an option.
+ */
+export async function listening<Server>(setting: string, port: number, start: () => Promise<Server>): Promise<Server> {
+  try {
+    return await start()
+  } catch (cause) {
+    if (cause instanceof SecureServerError) throw new AdapterError('ERR_CONFIG_INVALID', cause.message, { cause })
+    const code = systemCode(cause)
+    if (code === undefined) throw cause
+    const why = REASONS[code] ?? 'the system refuses it'
+    throw new AdapterError('ERR_PORT_UNAVAILABLE', `${setting} ${port} cannot be listened on: ${why} (${code})`, {
+      cause,
+    })
+  }
+}
+
+/** The code of an error that came of listening, and of nothing else. */
+function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined
+  const isOfListening = error.syscall === 'listen' || error.syscall === 'getaddrinfo'
+  return isOfListening && typeof error.code === 'string' ? error.code : undefined
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process has it',
+  EACCES: 'this process may not',
+  EADDRNOTAVAIL: 'the address to listen on is not one of this machine',
+  ENOTFOUND: 'the address to listen on does not resolve',
+}

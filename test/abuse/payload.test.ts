@@ -117,23 +117,29 @@ describe('payload abuse of an adapter', () => {
     }
   })
 
-  const NAMES: readonly (readonly [sent: string | null, saved: string])[] = [
-    ['report.pdf', 'attachment; filename="report.pdf"'],
-    [null, 'attachment; filename="attachment"'],
-    ['../../../etc/passwd', 'attachment; filename="passwd"'],
-    ['..\\..\\Windows\\evil.exe', 'attachment; filename="evil.exe"'],
-    ['C:\\autorun.inf', 'attachment; filename="autorun.inf"'],
-    ['..', 'attachment; filename="attachment"'],
-    ['/', 'attachment; filename="attachment"'],
-    ['a\r\nSet-Cookie: b=c.pdf', 'attachment; filename="aSet-Cookie: b=c.pdf"'],
-    ['a\u0000.pdf\u0000.exe', 'attachment; filename="a.pdf.exe"'],
-    ['a"; filename="evil.exe', 'attachment; filename="a\\"; filename=\\"evil.exe"'],
-    ['invoice\u202efdp.exe', 'attachment; filename="invoicefdp.exe"'],
-    ['a\u0085\u009b31m\u2028b.pdf', 'attachment; filename="a31mb.pdf"'],
-    ['<script>alert(1)</script>', 'attachment; filename="script>"'],
+  const NAMES: readonly (readonly [what: string, sent: string | null, saved: string])[] = [
+    ['as most are', 'report.pdf', 'report.pdf'],
+    ['not at all', null, 'attachment'],
+    ['as a path upwards', '../../../etc/passwd', 'passwd'],
+    ['as a path of Windows', '..\\..\\Windows\\evil.exe', 'evil.exe'],
+    ['with a drive', 'C:\\autorun.inf', 'autorun.inf'],
+    ['as the folder above', '..', 'attachment'],
+    ['as a slash', '/', 'attachment'],
+    ['as a header of its own', 'a\r\nSet-Cookie: b=c.pdf', '"aSet-Cookie: b=c.pdf"'],
+    ['with NULs', 'a\0.pdf\0.exe', 'a.pdf.exe'],
+    ['as a second name', 'a"; filename="evil.exe', '"a\\"; filename=\\"evil.exe"'],
+    ['from right to left', 'invoice\u202efdp.exe', 'invoicefdp.exe'],
+    ['with C1 controls and a line separator', 'a\u0085\u009b31m\u2028b.pdf', 'a31mb.pdf'],
+
+    ['as markup', '<script>alert(1)</script>', '"script>"'],
+    [
+      'in Persian, joined as Persian is',
+      '\u0645\u06cc\u200c\u0634\u0648\u062f.pdf',
+      '"??????.pdf"; filename*=UTF-8\'\'%D9%85%DB%8C%E2%80%8C%D8%B4%D9%88%D8%AF.pdf',
+    ],
   ]
-  for (const [filename, disposition] of NAMES) {
-    it(`serves a file named ${JSON.stringify(filename)} as one that can be saved anywhere`, async () => {
+  for (const [what, filename, saved] of NAMES) {
+    it(`serves a file that is named ${what} under a name that can be saved anywhere`, async () => {
       const upload = { filename, mimetype: 'text/html\r\nX-Mark: b', content: Buffer.from('<script>') }
       const { submissionId } = await adapter.send('/v2/complaint', { uploads: [upload] })
       await adapter.ended(submissionId)
@@ -143,7 +149,7 @@ describe('payload abuse of an adapter', () => {
       const { status, headers } = await adapter.request('GET', new URL(attachments?.[0]?.url ?? '').pathname)
 
       expect(status).to.equal(200)
-      expect(headers['content-disposition']).to.equal(disposition)
+      expect(headers['content-disposition']).to.equal(`attachment; filename=${saved}`)
       expect(headers).to.include({
         'content-type': 'application/octet-stream',
         'content-security-policy': "default-src 'none'; sandbox",

@@ -10,16 +10,13 @@ export interface WireAnswer {
   readonly body: string
 }
 
-/** A connection on which nothing was said. */
-export async function wire(adapter: TestAdapter): Promise<TLSSocket> {
-  const socket = connect({
-    host: '127.0.0.1',
-    port: adapter.running.port,
-    servername: 'localhost',
-    ca: adapter.certificate.cert,
-  })
+/** A connection on which nothing was said. `localAddress`: who it comes from. */
+export async function wire(adapter: TestAdapter, localAddress = '127.0.0.1'): Promise<TLSSocket> {
+  const to = { host: '127.0.0.1', port: adapter.running.port, localAddress }
+  const socket = connect({ ...to, servername: 'localhost', ca: adapter.certificate.cert })
   socket.on('error', () => undefined) // a reset is a way of closing
-  await once(socket, 'secureConnect')
+  // Closed before: refused, as a flood may be.
+  await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')])
   return socket
 }
 

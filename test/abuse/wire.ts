@@ -21,8 +21,17 @@ export async function wire(adapter: TestAdapter, localAddress = '127.0.0.1'): Pr
 }
 
 /** Writes bytes as they are; returns all that came back until the adapter closed, as bytes in latin1. */
-export async function exchange(adapter: TestAdapter, ...parts: readonly string[]): Promise<string> {
-  const socket = await wire(adapter)
+export function exchange(adapter: TestAdapter, ...parts: readonly string[]): Promise<string> {
+  return exchangeFrom('127.0.0.1', adapter, ...parts)
+}
+
+/** The same from another address of this machine. */
+export async function exchangeFrom(
+  localAddress: string,
+  adapter: TestAdapter,
+  ...parts: readonly string[]
+): Promise<string> {
+  const socket = await wire(adapter, localAddress)
   let received = ''
   socket.on('data', (chunk: Buffer) => {
     received += chunk.toString('latin1')

@@ -31,10 +31,14 @@ describe('documentation', () => {
     }
     writeFileSync(join(FOLDER, 'tsconfig.json'), JSON.stringify(TSCONFIG))
 
-    const { status, stdout } = spawnSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', FOLDER], {
-      cwd: FOLDER,
-      encoding: 'utf8',
-    })
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', FOLDER],
+      {
+        cwd: FOLDER,
+        encoding: 'utf8',
+      },
+    )
 
     expect([status, stdout]).to.deep.equal([0, ''])
     expect(count).to.be.above(3)

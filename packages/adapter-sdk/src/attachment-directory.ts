@@ -56,10 +56,11 @@ export function directoryStore(folder: string): AttachmentStore {
 }
 
 const PART = '.part'
+const WRITE_BYTES = 262_144
 
 async function writeFile(path: string, source: AsyncIterable<Uint8Array>): Promise<void> {
   await using file = await open(path, 'wx', 0o600)
-  for await (const block of inBlocks(source, BLOCK_BYTES)) await writeBlock(file, block)
+  for await (const block of inBlocks(source, WRITE_BYTES)) await writeBlock(file, block)
   await file.sync()
 }
 

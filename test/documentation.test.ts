@@ -2,6 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { SETTINGS } from '@formbuilder/adapter-sdk'
+import { OPTICS_SETTINGS } from '@formbuilder/optics-adapter'
 import { expect } from 'chai'
 import { readBlocks } from './guide.ts'
 
@@ -57,6 +59,25 @@ describe('documentation', () => {
     expect(program).not.to.match(/\bas\b|\bany\b|<\w|\w\??: (string|number|unknown|[A-Z])/)
   })
 
+  it('names settings in the migration guide that there are', () => {
+    const known = [...Object.keys(SETTINGS), ...Object.keys(OPTICS_SETTINGS)]
+
+    expect(settingsHere()).to.include.members(['JWE_SHARED_KEY', 'OPTICS_API_KEY', 'TRUST_PROXY'])
+    expect(settingsHere().filter((name) => !known.includes(name))).to.deep.equal([])
+  })
+
+  it('has a reference of every public name, without a warning', function () {
+    this.timeout(180_000)
+    const typedoc = join(ROOT, 'docs/reference/node_modules/typedoc/bin/typedoc')
+
+    const { status, stdout, stderr } = spawnSync(process.execPath, [typedoc, '--emit', 'none', '--logLevel', 'Warn'], {
+      cwd: join(ROOT, 'docs/reference'),
+      encoding: 'utf8',
+    })
+
+    expect([status, stdout + stderr]).to.deep.equal([0, ''])
+  })
+
   for (const file of files) {
     it(`${file} links to pages and headings that are there`, () => {
       const text = readFileSync(join(ROOT, file), 'utf8').replaceAll(/^```.*?^```$/gms, '')
@@ -67,6 +88,18 @@ describe('documentation', () => {
     })
   }
 })
+
+/** What the table of the migration guide says is here. */
+function settingsHere(): string[] {
+  const text = readFileSync(join(ROOT, 'docs/migrate-from-ruby.md'), 'utf8')
+  const [, table = ''] = text.split('Settings:\n')
+  const rows = table.trim().split('\n\n')[0]?.split('\n').slice(2) ?? []
+  return rows.flatMap((row) => {
+    const [, there = '', here = ''] = row.split('|')
+    const named = here.includes('the same') ? there : here
+    return [...named.matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => String(name))
+  })
+}
 
 function leadsSomewhere(from: string, link: string): boolean {
   const [path = '', heading] = link.split('#')

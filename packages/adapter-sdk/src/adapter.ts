@@ -26,6 +26,7 @@ export type Forms<AnswersByForm extends Record<string, unknown> = Record<string,
 /** Nothing is inferred for a form without a schema: its answers are as sent. */
 type Given<Inferred> = unknown extends Inferred ? Answers<AsSent> : Inferred
 
+/** What an adapter is made of. */
 export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {
   readonly forms: Forms<AnswersByForm>
   /** Of your adapter; told to a sender that proves the endpoint with the key. Default: the name and version of this package. */
@@ -34,6 +35,7 @@ export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = 
   readonly onEvent?: (event: AdapterEvent) => void
 }
 
+/** What may be said when an adapter is started. */
 export interface StartOptions {
   /** Settings; default `process.env`. */
   readonly environment?: Environment
@@ -80,6 +82,7 @@ export interface RunningAdapter {
   readonly adminPort: number | undefined
   /** Stops accepting, finishes what runs within `STOP_GRACE_SECONDS`, closes the store. Once is enough. */
   stop(): Promise<void>
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

@@ -16,6 +16,7 @@ import { readSettings } from './settings.ts'
 
 export type { Check, Finding } from './diagnosis.ts'
 
+/** What a program says of itself when it offers the commands. */
 export interface CommandOptions {
   /** How the program is called. Default `adapter`. */
   readonly name?: string
@@ -31,8 +32,11 @@ export interface CommandOptions {
   readonly output?: Output
 }
 
+/** Where a command writes, a line at a time. */
 export interface Output {
+  /** To standard output: results. */
   out(text: string): void
+  /** To standard error: everything else. */
   error(text: string): void
   /** Columns of the terminal; absent: output goes to a program or a file. */
   readonly width?: number | undefined
@@ -49,6 +53,7 @@ export const EXIT_CODES = {
   6: '`check` found a problem',
 } as const
 
+/** One of the exit codes. */
 export type ExitCode = keyof typeof EXIT_CODES
 
 /** Runs one command; returns the exit code. */

@@ -158,12 +158,14 @@ function unitOf(limit: string): { unit?: string } {
   return unit === undefined ? {} : { unit: unit.toLowerCase() }
 }
 
+/** Every setting of an adapter, read. */
 export type Config = Values<typeof SETTINGS> & {
   readonly serverLimits: Partial<Limits>
   /** Keys by form. */
   readonly keyrings: Readonly<Record<string, Keyring>>
 }
 
+/** Settings as texts, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**

@@ -26,6 +26,7 @@ export interface Finding {
 /** One thing to look at. What it throws is a problem. */
 export interface Check {
   readonly name: string
+  /** Looks, and says what was found. */
   run(): Promise<Omit<Finding, 'name'>[]>
 }
 

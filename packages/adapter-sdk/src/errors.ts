@@ -111,6 +111,7 @@ export const ERRORS = {
   ERR_RECEIVER_UNREACHABLE: { meaning: 'Submitter: no answer from the receiver' },
 } as const satisfies Record<string, { status?: number; meaning: string }>
 
+/** One of the codes in `ERRORS`. */
 export type ErrorCode = keyof typeof ERRORS
 
 /** A code that may become a label or a column: short, upper case, no user text. */

@@ -8,6 +8,7 @@ export interface About {
   readonly submissionId: string
 }
 
+/** Something that happened. */
 export type AdapterEvent =
   | {
       readonly event: 'adapter.started'

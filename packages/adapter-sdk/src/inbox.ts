@@ -34,6 +34,7 @@ export function inboxId(form: string, submissionId: string): string {
   return hash.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
+/** Takes submissions in, durably. */
 export class Inbox {
   readonly #store: Store
   readonly #emit: Emit

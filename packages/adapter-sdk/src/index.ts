@@ -10,8 +10,9 @@ export {
 } from './adapter.ts'
 export { type Config, type Environment, loadConfig, SETTINGS } from './config.ts'
 export { AdapterError, ERRORS, type ErrorCode, PermanentError, UncertainError } from './errors.ts'
-export type { AdapterEvent } from './events.ts'
+export type { About, AdapterEvent, Emit } from './events.ts'
 export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } from './form.ts'
+export type { Inbox } from './inbox.ts'
 export type { Counts, Entry, Filter, Ledger, Moment, Record as LedgerRecord, State } from './ledger.ts'
 export { type OpenApiDocument, openapi } from './openapi.ts'
 export {
@@ -19,6 +20,7 @@ export {
   flag,
   integer,
   list,
+  type Parsed,
   readSettings,
   required,
   type Setting,
@@ -26,3 +28,4 @@ export {
   text,
   type Values,
 } from './settings.ts'
+export type { Storage } from './storage.ts'

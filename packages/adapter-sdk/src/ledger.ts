@@ -5,6 +5,7 @@ import type { Emit } from './events.ts'
 import { inboxId } from './inbox.ts'
 import { queueEntry, type Store, WAITING_CHANNEL } from './store.ts'
 
+/** Where a submission is on its way. */
 export type State = 'waiting' | 'running' | 'delivered' | 'dead' | 'discarded'
 
 /** One submission in a list. Times are ISO 8601. */
@@ -71,6 +72,7 @@ export interface Counts {
   readonly deadByCode: Readonly<globalThis.Record<string, number>>
 }
 
+/** What operators see of the inbox, and do with it. */
 export class Ledger {
   readonly #store: Store
   readonly #emit: Emit
@@ -80,6 +82,7 @@ export class Ledger {
     this.#emit = emit
   }
 
+  /** Newest first. */
   async list(filter: Filter = {}): Promise<Entry[]> {
     const { conditions, values } = where(await this.#byIds(filter))
     const limit = Math.min(Math.max(filter.limit ?? 50, 1), 1000)
@@ -98,6 +101,7 @@ export class Ledger {
     return { ...entry, timeline }
   }
 
+  /** How many are in which state, now. */
   async counts(): Promise<Counts> {
     const { database } = this.#store
     const [row] = await database.query<Omit<Counts, 'deadByCode'>>(COUNTS)

@@ -9,13 +9,17 @@ export interface Setting<T> {
   readonly default: string
   /** Never shown, and only its length may be spoken of. */
   readonly secret: boolean
+  /** Reads the text; `undefined` when it is not set. */
   read(text: string | undefined): Parsed<T>
 }
 
+/** A setting that was read, or what is wrong with its text. */
 export type Parsed<T> = { readonly value: T } | { readonly problem: string }
 
+/** Settings by name. */
 export type Settings = Readonly<Record<string, Setting<unknown>>>
 
+/** What settings are read as. */
 export type Values<S extends Settings> = { readonly [Name in keyof S]: S[Name] extends Setting<infer T> ? T : never }
 
 /** Reads every setting; problems name the setting and what to do, in the order of the table. Empty text counts as unset. */

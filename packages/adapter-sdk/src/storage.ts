@@ -9,6 +9,7 @@ import { openEmbedded } from './embedded.ts'
 import type { Emit } from './events.ts'
 import { openPostgres } from './postgres.ts'
 
+/** An open store: submissions, and their files. */
 export interface Storage {
   readonly database: Database
   readonly files: AttachmentStore

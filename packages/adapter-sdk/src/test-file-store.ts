@@ -60,6 +60,7 @@ export class TestFileStore {
     return { url, encryption_key, encryption_iv, mimetype: upload.mimetype, filename: upload.filename }
   }
 
+  /** Ends all connections. */
   async stop(): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))

@@ -27,6 +27,7 @@ export { type DevelopmentCertificate, makeDevelopmentCertificate } from './devel
 export { TestFileStore, type Upload } from './test-file-store.ts'
 export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './test-sender.ts'
 
+/** What may be said about an adapter under test. */
 export interface TestAdapterOptions {
   /** Settings over the kit's own. With `DATABASE_URL` the store is PostgreSQL, and `advance` moves the links only. */
   readonly environment?: Readonly<{ [name: string]: string | undefined }>
@@ -80,6 +81,7 @@ export interface TestAdapter extends AsyncDisposable {
   attempted(submissionId: string, attempts?: number): Promise<Record>
   /** Lets time pass at once: retries fall due, links expire, and what is old enough is swept. */
   advance(duration: Duration): Promise<void>
+  /** Stops the adapter and the file store, and removes what they left. */
   stop(): Promise<void>
 }
 

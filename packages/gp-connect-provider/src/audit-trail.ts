@@ -7,6 +7,7 @@ export interface AuditSink {
   open(): Promise<FoundTrail>
   /** Keeps whole lines, each ending in a line break: all of them or, when it rejects, none. Never called twice at once. */
   append(lines: string): Promise<void>
+  /** Nothing is appended any more. */
   close(): Promise<void>
 }
 

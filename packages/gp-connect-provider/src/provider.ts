@@ -52,6 +52,7 @@ export interface RunningProvider {
   reload(): Promise<void>
   /** Finishes what was begun, closes the server, then the audit trail. */
   stop(options?: { readonly graceSeconds?: number }): Promise<void>
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

@@ -7,6 +7,7 @@ export const ERRORS = {
   ERR_TRUST_INVALID: 'A CA or CRL file cannot be read, does not parse, or a CRL is not signed by the CA it names',
 } as const
 
+/** One of the codes in `ERRORS`. */
 export type ErrorCode = keyof typeof ERRORS
 
 /** `code` says what happened; `message` names options and files, never their contents. */

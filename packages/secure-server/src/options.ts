@@ -42,5 +42,6 @@ export interface RunningServer {
   load(): { readonly connections: number; readonly requests: number }
   /** Stops accepting, lets what was begun finish for up to `graceSeconds` (default 10), then cuts the rest. Twice is once. */
   stop(options?: { readonly graceSeconds?: number }): Promise<void>
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -18,6 +18,7 @@ export interface RenderedRefusal {
   readonly body: string
 }
 
+/** Says a refusal in a format of one's own. */
 export type RenderRefusal = (refusal: RefusalDescription) => RenderedRefusal
 
 /** RFC 9457, with nothing but the status: which rule it was stays with us. */

@@ -40,6 +40,7 @@ export interface FailureOptions {
 
 /** The routes of Optics that can be made to fail. */
 export const ROUTES = ['token', 'createcase', 'getcaseattribute', 'getcasedetails', 'getcasedocuments'] as const
+/** One of them. */
 export type Route = (typeof ROUTES)[number]
 
 /** A failure that waits for its requests. */

@@ -43,7 +43,9 @@ export interface OpticsStandIn {
   expireTokens(): void
   /** Forgets cases, requests and failures to come, and listens again if it had stopped. */
   clear(): Promise<void>
+  /** Breaks off what is under way, and stops listening. */
   stop(): Promise<void>
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

@@ -65,8 +65,12 @@ export function createIntake(options: IntakeOptions) {
   return async (form: string, envelope: SubmissionEnvelope, jwe: string, traceparent?: string): Promise<Accepted> => {
     if (envelope.attachments.length === 0) return await take(form, envelope, jwe, traceparent)
     const id = inboxId(form, envelope.submissionId)
-    // A copy waits for the one before it, and then finds it held, or tries itself.
-    while (capturing.has(id)) await capturing.get(id)?.catch(() => undefined)
+    // A copy that arrives meanwhile shares the end of the one before it: nobody waits for the same files twice.
+    const before = capturing.get(id)
+    if (before !== undefined) {
+      await before
+      return 'duplicate'
+    }
     const taking = take(form, envelope, jwe, traceparent)
     capturing.set(id, taking)
     try {

@@ -1,6 +1,6 @@
 /** A real PostgreSQL of a test's own, on a free port of this machine. */
 import { randomUUID } from 'node:crypto'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -20,8 +20,14 @@ export class PostgresServer implements AsyncDisposable {
     this.#logged = logged
   }
 
-  /** Makes a cluster and starts it. `settings`: as on the server's command line, `log_statement=all`. */
-  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
+  /**
+   * Makes a cluster and starts it. `settings`: as on the server's command line, `log_statement=all`. `files`: texts for
+   * its data folder, readable by the server alone.
+   */
+  static async start(
+    settings: readonly string[] = [],
+    files: Readonly<Record<string, string>> = {},
+  ): Promise<PostgresServer> {
     const parent = mkdtempSync(join(tmpdir(), 'postgres-test-'))
     const folder = join(parent, 'data')
     const port = await freePort()
@@ -41,6 +47,11 @@ export class PostgresServer implements AsyncDisposable {
     // initdb runs as another user when the tests run as root, and has to get into the folder.
     chmodSync(parent, 0o755)
     await server.initialise()
+    const owner = statSync(folder)
+    for (const [name, text] of Object.entries(files)) {
+      writeFileSync(join(folder, name), text, { mode: 0o600 })
+      chownSync(join(folder, name), owner.uid, owner.gid)
+    }
     await server.start()
     return new PostgresServer(port, folder, server, logged)
   }

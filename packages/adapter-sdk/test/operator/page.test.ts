@@ -113,11 +113,19 @@ describe("the operator's page", () => {
     expect(text).not.to.match(/Jane|Citizen/)
   })
 
-  it('escapes what it shows', async () => {
-    const answer = await ask(adapter, `/submissions?id=${encodeURIComponent('"><img src=x>')}`)
+  it('escapes what it shows, whoever wrote it', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('reason', '<img src=x>')
+    await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
 
-    expect(answer.text).to.contain('value="&quot;&gt;&lt;img src=x&gt;"')
-    expect(answer.text).not.to.contain('<img')
+    const pages = await Promise.all(
+      ['/actions', `/submission?id=${submissionId}`, `/submissions?id=${encodeURIComponent('<img src=x>')}`].map(
+        (path) => ask(adapter, path),
+      ),
+    )
+
+    for (const { text } of pages) expect(text).to.contain('&lt;img src=x&gt;').and.not.contain('<img')
   })
 
   it('finds by id, state, form and code, and says when there is nothing', async () => {

@@ -41,7 +41,7 @@ export interface Sent {
   readonly answer: number | string
 }
 
-export class Ingress {
+export class Ingress implements AsyncDisposable {
   readonly sent: Sent[] = []
   readonly #agent = new Agent({ keepAlive: true })
   readonly #ready = new Set<number>()
@@ -68,6 +68,10 @@ export class Ingress {
     this.#stopped = true
     await this.#work
     this.#agent.destroy()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
   }
 
   async #probe({ port }: Replica): Promise<void> {
@@ -105,5 +109,6 @@ export class Ingress {
   }
 }
 
-const PROBE_MILLISECONDS = 50
+// As slow as a real one, compared with its load: what a stopping replica does not take meanwhile would be lost.
+const PROBE_MILLISECONDS = 300
 const PROGRAM = fileURLToPath(new URL('./replica.ts', import.meta.url))

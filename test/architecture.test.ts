@@ -10,6 +10,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'secure-server': [],
   'adapter-sdk': ['@formbuilder/secure-server'],
   submitter: ['@formbuilder/adapter-sdk/protocol'],
+  'create-adapter': [],
   'optics-adapter': ['@formbuilder/adapter-sdk', '@formbuilder/submitter'],
   'gp-connect-provider': ['@formbuilder/secure-server'],
 }

@@ -11,7 +11,7 @@ const ROOT = resolve(import.meta.dirname, '..')
 const BUDGET: Readonly<Record<string, { readonly holds: RegExp; readonly kilobytes: number }>> = {
   // Most of it is the prepared database, without which a first start takes four seconds longer.
   '@formbuilder/adapter-sdk': { holds: /^(dist\/embedded-image\.tgz|bin\/|views\/)/, kilobytes: 7500 },
-  '@formbuilder/create-adapter': { holds: /^template\//, kilobytes: 40 },
+  '@formbuilder/create-adapter': { holds: /^(bin|template)\//, kilobytes: 40 },
   '@formbuilder/gp-connect-provider': { holds: /^bin\//, kilobytes: 300 },
   '@formbuilder/optics-adapter': { holds: /^(bin|charts?|deploy)\//, kilobytes: 250 },
   '@formbuilder/secure-server': { holds: /^$/, kilobytes: 250 },

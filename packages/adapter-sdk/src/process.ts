@@ -41,7 +41,9 @@ function silenceNode(emit: Emit): void {
     if (printing.name === 'onWarning') process.off('warning', printing)
   }
   process.on('warning', (warning) => emit({ event: 'process.warned', code: errorName(warning) }))
-  // A diagnostic report, as NODE_OPTIONS may ask for, lists the environment and with it every key.
+  // A diagnostic report, as NODE_OPTIONS may ask for, lists the environment and with it every key. Without memory Node
+  // heeds --report-exclude-env only, not what is set here: then there is no report.
+  if (!process.report.excludeEnv) process.report.reportOnFatalError = false
   process.report.excludeEnv = true
 }
 

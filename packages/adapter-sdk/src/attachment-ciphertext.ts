@@ -75,8 +75,9 @@ async function* decoded(text: Readable, signal: AbortSignal): AsyncGenerator<Buf
   const abort = () => decoder.destroy(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
-  // In blocks, because the decoder's work is by the call more than by the byte and TLS brings 16 KiB at a time. The decoder
-  // has read a block when it asks for the next. Whichever of the two fails, the pipeline ends the other; the loop hears of it from the decoder.
+  // In blocks, because the decoder's work is by the call more than by the byte, and TLS brings 16 KiB at a time. The
+  // decoder has read a block when it asks for the next. Whichever of the two fails, the pipeline ends the other; the loop
+  // hears of it from the decoder.
   pipeline(inBlocks(text, TEXT_BLOCK_BYTES), decoder, () => {})
   try {
     yield* decoder

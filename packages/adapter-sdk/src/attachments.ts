@@ -86,7 +86,7 @@ export function createCapture(options: CaptureOptions): Capture {
 
   async function captureFile(i: number, link: AttachmentLink, budget: Budget, signal: AbortSignal) {
     try {
-      if (i >= limits.limitCount) throw tooLarge(`more than ${limits.limitCount} files`)
+      if (i >= limits.limitCount) throw tooLarge(`only ${limits.limitCount} files are allowed`)
       attachmentKey(link)
       return await readFile(link, budget, signal)
     } catch (error) {
@@ -141,7 +141,7 @@ export function createCapture(options: CaptureOptions): Capture {
 /**
  * A captured file in clear, decrypted while it is read. The last block of the store is given out only after the SHA-256
  * of the whole was found equal: a file that is not what was captured breaks off and never ends, and one of up to a
- * block (256 KiB) gives no byte at all.
+ * block (64 KiB) gives no byte at all.
  * Fails with ERR_ATTACHMENT_NOT_FOUND or ERR_ATTACHMENT_CORRUPT, and ends no process when nobody listens.
  * @throws {AdapterError} ERR_ATTACHMENT_KEY_INVALID
  */

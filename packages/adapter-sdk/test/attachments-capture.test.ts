@@ -468,7 +468,7 @@ describe('a capture', () => {
       expect(captured(results[0]).bytes).to.equal(16)
       expect(missingFile(results[1])).to.deep.equal({
         missing: 'ERR_ATTACHMENT_TOO_LARGE',
-        message: 'attachments[1]: more than 1 files',
+        message: 'attachments[1]: only 1 files are allowed',
       })
       expect(host.requests).to.have.lengthOf(1)
     })

@@ -153,7 +153,7 @@ describe('an outage drill: the case system is down for a day, then back', () => 
 
     // It comes back: what waits is delivered by itself; what gave up waits for a person, and keeps its alerts.
     casework = await startCasework(port)
-    await pass(1)
+    await pass(2)
     expect(await adapter.running.ledger.counts()).to.include({ dead: 1, waiting: 0, delivered: 8 })
     expect(await alerts()).to.deep.equal(['AdapterSubmissionsFailed', 'AdapterDeadLetters'])
     expect((await page('/')).text).to.contain('1 dead letter needs a decision')

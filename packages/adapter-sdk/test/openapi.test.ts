@@ -72,6 +72,7 @@ describe('the OpenAPI document of an adapter', () => {
 
         expect(String(answer.status)).to.equal(status)
         const described = responses(document, path, method)[status]
+        expect(described, `${status} is described`).not.to.equal(undefined)
         const types = Object.keys(described?.content ?? {})
         const type = String(answer.headers['content-type']).split(';')[0] ?? ''
         if (types.length > 0) expect(types).to.include(type)
@@ -140,7 +141,7 @@ describe('adapter openapi', () => {
   it('says that there is no such file', async () => {
     const file = join(folder, 'nowhere.ts')
 
-    expect(await run(file)).to.deep.equal({ code: 2, out: '', error: `ERR_CONFIG_INVALID: there is no file ${file}` })
+    expect(await run(file)).to.deep.equal({ code: 1, out: '', error: `ERR_CONFIG_INVALID: there is no file ${file}` })
   })
 
   it('says that no adapter is in it', async () => {
@@ -150,7 +151,7 @@ describe('adapter openapi', () => {
     const { code, error } = await run(file)
 
     expect([code, error]).to.deep.equal([
-      2,
+      1,
       `ERR_CONFIG_INVALID: ${file} exports no adapter: export what createAdapter returns`,
     ])
   })

@@ -38,6 +38,14 @@ describe('proof of endpoint, at the adapter', () => {
     })
   })
 
+  it('names the form of the path that was posted to', async () => {
+    const { challenge, jwe } = await createChallenge(adapter.key, new URL(endpointText('/v2/comment')))
+
+    const proof = await verifyAnswer((await post(jwe, '/v2/comment')).text, challenge, adapter.key)
+
+    expect(proof).to.include({ form: 'comment' })
+  })
+
   it('stores nothing, runs nothing, and tells it to the operator', async () => {
     const { jwe } = await createChallenge(adapter.key, endpoint)
     const told = adapter.events.length

@@ -61,7 +61,7 @@ describe('the test kit', () => {
 
   it("sends the headers of the sender's HTTP client, in its order, and no other", async () => {
     const certificate = await makeDevelopmentCertificate()
-    const server = createServer(certificate).listen(0, '127.0.0.1')
+    await using server = createServer(certificate).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     const received = new Promise<string>((resolve) => {
@@ -86,7 +86,6 @@ describe('the test kit', () => {
       '',
       'a.b.c.d.e',
     ])
-    server.close()
   })
 
   it('shows what the handler was given, files included, and what came of it', async () => {

@@ -14,7 +14,7 @@ const GUIDE = resolve(import.meta.dirname, '../docs/build-an-adapter.md')
 
 describe('a new adapter, as the guide builds it', () => {
   const told = new Map<string, string>()
-  const lines: { readonly [name: string]: unknown }[] = []
+  const lines: Line[] = []
   let registry: LocalRegistry
   let project: string
   let background: ChildProcess | undefined
@@ -33,7 +33,12 @@ describe('a new adapter, as the guide builds it', () => {
           cwd = project = join(cwd, command.slice(3))
           usePort(project, environment.PORT)
         } else if (note === 'background') {
-          background = await startInBackground(command, cwd, { ...registry.environment, ...environment }, lines)
+          background = await startInBackground(
+            script(command, cwd),
+            cwd,
+            { ...registry.environment, ...environment },
+            lines,
+          )
         } else {
           told.set(command, (told.get(command) ?? '') + (await registry.run(command, { cwd, environment })))
         }
@@ -94,6 +99,23 @@ describe('a new adapter, as the guide builds it', () => {
     expect(JSON.stringify(lines)).not.to.include('Lovelace')
   })
 
+  it('starts with what its image holds: no development dependencies, and settings from the environment', async () => {
+    await registry.run('npm prune --omit=dev --ignore-scripts', { cwd: project })
+    const started: Line[] = []
+
+    const child = await startInBackground(
+      'node src/main.ts',
+      project,
+      { ...registry.environment, ...DEPLOYED },
+      started,
+    )
+    child.kill()
+    const [exitCode] = await once(child, 'exit')
+
+    expect(started.map(({ event }) => event)).to.include('adapter.started')
+    expect(exitCode).to.equal(0)
+  })
+
   it('refuses to be written into a folder that holds something', async () => {
     const again = 'npm create @formbuilder/adapter my-adapter 2>&1; echo "exit code $?"'
 
@@ -122,6 +144,17 @@ describe('a new adapter, as the guide builds it', () => {
   })
 })
 
+/** A line of the log. */
+type Line = Readonly<Record<string, unknown>>
+
+const DEPLOYED = { PORT: '0', TRUST_PROXY: '127.0.0.1', JWE_SHARED_KEY: 'Xk2fQ9wLs7TgBzR4', DATA_DIR: 'data' }
+
+/** What `npm run` would start. */
+function script(command: string, cwd: string): string {
+  const { scripts } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+  return scripts[command.replace('npm run ', '')] ?? command
+}
+
 /** Another port than 3000, which may be taken where the tests run. */
 function usePort(project: string, port: string): void {
   const manifest = join(project, 'package.json')
@@ -132,16 +165,10 @@ async function startInBackground(
   command: string,
   cwd: string,
   env: NodeJS.ProcessEnv,
-  lines: { readonly [name: string]: unknown }[],
+  lines: Line[],
 ): Promise<ChildProcess> {
   // `exec`: so that what is ended later is the program, and not the shell around it.
-  const [script] = /(?<=npm run )\S+/.exec(command) ?? []
-  const manifest = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'))
-  const child = spawn('sh', ['-c', `exec ${manifest.scripts[String(script)]}`], {
-    cwd,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn('sh', ['-c', `exec ${command}`], { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
   const output = createInterface(child.stdout as NonNullable<typeof child.stdout>)
   output.on('line', (line) => lines.push(JSON.parse(line)))
   await until(() => lines.some(({ event }) => event === 'adapter.started') || child.exitCode !== null)

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import type { Adapter, RunningAdapter } from './adapter.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from './development-certificate.ts'
 import type { AdapterEvent } from './events.ts'
-import type { Attachment, Context, Form, Outcome, Submission } from './form.ts'
 import type { Record } from './ledger.ts'
 import { generateKey, type Key, parseKeyring } from './protocol/keyring.ts'
 import { TestFileStore } from './test-file-store.ts'
+import { type Handled, watched } from './test-handled.ts'
 import {
   ask,
   compose,
@@ -25,25 +25,13 @@ import { age, memoryFiles, openMemoryDatabase, TestClock } from './test-store.ts
 export { developmentEnvironment } from './development.ts'
 export { type DevelopmentCertificate, makeDevelopmentCertificate } from './development-certificate.ts'
 export { TestFileStore, type Upload } from './test-file-store.ts'
+export type { Handled } from './test-handled.ts'
 export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './test-sender.ts'
 
 /** What may be said about an adapter under test. */
 export interface TestAdapterOptions {
   /** Settings over the kit's own. With `DATABASE_URL` the store is PostgreSQL, and `advance` moves the links only. */
   readonly environment?: Readonly<{ [name: string]: string | undefined }>
-}
-
-/** One run of a handler, as it was given and as it ended. */
-export interface Handled {
-  readonly form: string
-  readonly submission: Submission
-  readonly attempt: number
-  readonly attachments: readonly Attachment[]
-  readonly missingAttachments: Context['missingAttachments']
-  /** What it returned; absent when it threw, or runs still. */
-  readonly outcome?: Outcome
-  /** What it threw. */
-  readonly error?: unknown
 }
 
 /** A stretch of time; its parts add up. */
@@ -194,26 +182,6 @@ function hasEnded({ state }: Record): boolean {
 
 function isSuccess(answer: TestAnswer | undefined): boolean {
   return answer !== undefined && answer.status >= 200 && answer.status < 300
-}
-
-/** A form that remembers what its handler was given. */
-function watched(form: Form, name: string, handled: Handled[]): Form {
-  return {
-    ...form,
-    async handle(submission, context) {
-      const { attempt, attachments, missingAttachments } = context
-      const index = handled.push({ form: name, submission, attempt, attachments, missingAttachments }) - 1
-      const seen = handled[index] as Handled
-      try {
-        const outcome = await form.handle(submission, context)
-        if (outcome) handled[index] = { ...seen, outcome }
-        return outcome ?? undefined
-      } catch (error) {
-        handled[index] = { ...seen, error }
-        throw error
-      }
-    },
-  }
 }
 
 /** Something that happens again and again; `next` resolves when it does, or a moment later. */

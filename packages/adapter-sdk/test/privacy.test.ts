@@ -34,6 +34,14 @@ const DEEDS = [
   'warned',
 ]
 
+const PAGES = [
+  '/',
+  '/submissions',
+  '/dead-letters',
+  '/actions',
+  '/decide?action=redrive&form=complaint&code=ERR_HANDLER_PERMANENT',
+]
+
 interface Told {
   readonly stdout: string
   readonly stderr: string
@@ -139,18 +147,15 @@ describe('the words of a citizen', function () {
 
       const scraped = await ask(target, 'GET', '/metrics', { headers: { Authorization: basic('prometheus') } })
       metrics = scraped.text
-      for (const page of [
-        '/',
-        '/submissions',
-        '/dead-letters',
-        '/actions',
-        '/decide?action=redrive&form=complaint&code=ERR_HANDLER_PERMANENT',
-      ]) {
+      const all = [...PAGES]
+      for (const page of all) {
         const headers = { Authorization: basic('operator') }
         const shown = await ask({ ...target, port: adminPort }, 'GET', page, { headers })
         expect(shown.status, page).to.equal(200)
         pages += shown.text
+        if (page === '/submissions') all.push(...(shown.text.match(/\/submission\?id=[\w-]+/g) ?? []))
       }
+      expect(all).to.have.length.above(PAGES.length + DEEDS.length)
       await post(await composed({ submissionAnswers: answers('crash') }))
       processes.push(await first.told)
       // The attempt that was lost with its process is made again by the next, which it ends too.

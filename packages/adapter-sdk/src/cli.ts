@@ -46,7 +46,7 @@ export interface Output {
 export const EXIT_CODES = {
   0: 'Done',
   1: 'An unexpected failure',
-  2: 'The command, or a setting, was not understood',
+  2: 'The command was not understood',
   3: 'No submission has this id',
   4: 'The submission is not a dead letter',
   5: 'The store cannot be reached, or another process holds it',
@@ -73,7 +73,6 @@ export async function runCommand(argv: readonly string[], options: CommandOption
 }
 
 const EXITS: Partial<Record<ErrorCode, ExitCode>> = {
-  ERR_CONFIG_INVALID: 2,
   ERR_SUBMISSION_NOT_FOUND: 3,
   ERR_STATE_CONFLICT: 4,
   ERR_INBOX_UNAVAILABLE: 5,

@@ -8,8 +8,13 @@ import { type Letter, letter } from './sender.ts'
 import type { Row } from './store.ts'
 import { makeWorld, type World } from './world.ts'
 
-const LETTERS = 120
+const LETTERS = 200
 const SENT_AT_ONCE = 20
+// What the log says when the store has failed as it was made to.
+const FAILURE_OF = {
+  embedded: /"during":"run","code":"Error ENOSPC"/,
+  postgres: /"event":"inbox.failed".*"code":"error 53100"/, // disk_full
+}
 const ANSWERS_OF_ANOTHER_FORM = { feedback_textarea_1: 'not what a complaint has' }
 
 for (const store of ['embedded', 'postgres'] as const) {
@@ -47,6 +52,7 @@ for (const store of ['embedded', 'postgres'] as const) {
           // These two end the connection before there is a request.
           ways().filter((kind) => kind !== 'refuse' && kind !== 'close'),
         )
+        expect(world.replicas.map(({ output }) => output).join('')).to.match(FAILURE_OF[store])
       })
 
       it('ended by itself, with nothing waiting', () => {
@@ -163,17 +169,17 @@ function troublesOf(world: World): (() => Promise<void>)[] {
 }
 
 /** Kills a replica while submissions come in and are handed over. */
-async function crash({ replicas, store, sender }: World, index: number): Promise<void> {
+async function crash({ replicas, store, sender, over }: World, index: number): Promise<void> {
   const before = sender.acknowledged.size
-  while (sender.acknowledged.size < before + 3) await elapsed(1)
+  while (sender.acknowledged.size < before + 3) await elapsed(1, undefined, { signal: over })
   await replicas[index]?.kill()
   await store.forgetTheDead()
   await replicas[index]?.start()
 }
 
 /** Waits until nothing waits. */
-async function settled({ store }: World): Promise<void> {
-  while ((await store.unsettled()) !== 0) await elapsed(100)
+async function settled({ store, over }: World): Promise<void> {
+  while ((await store.unsettled()) !== 0) await elapsed(100, undefined, { signal: over })
 }
 
 /** Ids of the cases that hold a letter's words. */

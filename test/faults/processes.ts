@@ -16,6 +16,7 @@ export class Replica {
   readonly #authority: string
   readonly #output: string[] = []
   #child: ChildProcess | undefined
+  #over = false
 
   constructor(port: number, environment: Environment, authority: string) {
     this.port = port
@@ -30,6 +31,7 @@ export class Replica {
 
   /** Starts a process and waits until it is ready. `also`: settings and Node options for this process only. */
   async start(also: Environment = {}): Promise<void> {
+    if (this.#over) throw new Error('the test is over')
     const { PATH = '' } = process.env
     const child = spawn(process.execPath, [COMMAND], {
       env: { PATH, ...this.#environment, PORT: String(this.port), ...also },
@@ -53,6 +55,12 @@ export class Replica {
     return await this.#end('SIGTERM')
   }
 
+  /** Kills it for good: whatever a test that failed still does, starts it no more. */
+  async end(): Promise<void> {
+    this.#over = true
+    await this.kill()
+  }
+
   /** The process stands still for a while: nothing is answered, no sign of life is given. */
   async stall(milliseconds: number): Promise<void> {
     this.#child?.kill('SIGSTOP')
@@ -60,8 +68,9 @@ export class Replica {
     this.#child?.kill('SIGCONT')
   }
 
-  get isRunning(): boolean {
-    return this.#child !== undefined && !isGone(this.#child)
+  /** Resolves when its process has ended by itself. */
+  async hasEnded(): Promise<void> {
+    if (this.#child !== undefined && !isGone(this.#child)) await once(this.#child, 'close')
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {

@@ -45,6 +45,8 @@ export interface SenderOptions {
   readonly sharedKey: string
   /** Ports of all replicas. */
   readonly ports: readonly number[]
+  /** Ends every wait for an answer that does not come. */
+  readonly over: AbortSignal
 }
 
 export class Sender {
@@ -66,7 +68,9 @@ export class Sender {
 
   /** Delivers until it is acknowledged. */
   async sendUntilAcknowledged(sent: Letter): Promise<void> {
-    while (!isAcknowledged(await this.send(sent))) await elapsed(100 + Math.random() * 200)
+    while (!isAcknowledged(await this.send(sent))) {
+      await elapsed(100 + Math.random() * 200, undefined, { signal: this.#options.over })
+    }
   }
 
   /** Delivers so many copies at the same moment, and then until one is acknowledged. */

@@ -49,10 +49,12 @@ export function embeddedStore(folder: string): StoreUnderTest {
       return counts === undefined ? undefined : counts.waiting + counts.running
     },
     failures: [
-      async () => {
+      async (replicas) => {
+        // Without a log there is no database: the process ends, and whoever runs it starts it again.
         writeFileSync(flag, '')
-        await moment()
+        await Promise.all(replicas.map((replica) => replica.hasEnded()))
         rmSync(flag)
+        await Promise.all(replicas.map((replica) => replica.start()))
       },
     ],
     forgetTheDead: async () => undefined,

@@ -18,13 +18,18 @@ export interface World {
   readonly sender: Sender
   readonly fileStore: TestFileStore
   readonly sharedKey: string
+  /** Aborted by `close`: what still waits then ends, or a test that failed would keep its process alive for ever. */
+  readonly over: AbortSignal
   close(): Promise<void>
 }
 
 export async function makeWorld(kind: StoreUnderTest['kind'], settings: Environment): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'faults-'))
   const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
+  const end = new AbortController()
+  const over = end.signal
   const close = async () => {
+    end.abort(new Error('the test is over'))
     for (const each of closers.splice(0).reverse()) await each()
   }
   try {
@@ -66,14 +71,14 @@ export async function makeWorld(kind: StoreUnderTest['kind'], settings: Environm
         ...settings,
       }
       const replica = new Replica(port, environment, certificate.cert)
-      closers.push(() => replica.kill())
+      closers.push(() => replica.end())
       replicas.push(replica)
     }
     const ports = replicas.map(({ port }) => port)
-    const sender = new Sender({ authority: certificate.cert, fileStore, sharedKey, ports })
+    const sender = new Sender({ authority: certificate.cert, fileStore, sharedKey, ports, over })
     closers.push(() => sender.close())
     await Promise.all(replicas.map((replica) => replica.start()))
-    return { optics, store, replicas, sender, fileStore, sharedKey, close }
+    return { optics, store, replicas, sender, fileStore, sharedKey, over, close }
   } catch (error) {
     await close()
     throw error

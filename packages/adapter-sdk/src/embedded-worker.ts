@@ -27,6 +27,8 @@ export type EmbeddedReply =
       readonly error: { readonly name: string; readonly message: string; readonly code: string | undefined }
     }
   | { readonly channel: string; readonly payload: string }
+  /** The last word: the thread ends. A code of the file system (`ENOSPC`), or `PANIC`. */
+  | { readonly panic: string }
 
 // PGlite starts PostgreSQL with -F (no fsync), and its file system ignores fsync(2) (electric-sql/pglite, nodefs.ts), so
 // that a commit survives the process but not the machine. Both are turned on: one fdatasync per commit. fdatasync is
@@ -51,8 +53,28 @@ class DurableFS extends NodeFS {
     // The published type leaves NODEFS out; a test counts the calls.
     const preRun = result.emscriptenOpts.preRun as unknown as ((module: never) => void)[]
     preRun.push(sync as (module: never) => void)
+    Object.assign(result.emscriptenOpts, { printErr: endOnPanic })
     return result
   }
+}
+
+/**
+ * A log that cannot be written (a full disk) is a PANIC: PostgreSQL ends, and what was committed is found at the next
+ * start. PGlite goes on, and its next commit waits for ever for a lock that is held by nobody (seen with 0.5.16).
+ */
+function endOnPanic(line: string): void {
+  if (!/ PANIC: /.test(line)) return
+  const [code = 'PANIC'] = Object.entries(CAUSES).find(([, text]) => line.includes(text)) ?? []
+  reply({ panic: code })
+  process.exit(1) // ends the thread only
+}
+
+// As PostgreSQL says them (strerror); the rest of its line is not for a log.
+const CAUSES = {
+  ENOSPC: 'No space left on device',
+  EDQUOT: 'Quota exceeded',
+  EROFS: 'Read-only file system',
+  EIO: 'I/O error',
 }
 
 const { folder, image } = workerData as EmbeddedStart

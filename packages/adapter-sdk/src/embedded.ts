@@ -152,6 +152,10 @@ class Thread {
       for (const listener of this.listeners) listener(reply)
       return
     }
+    if ('panic' in reply) {
+      this.#lose(Object.assign(new Error('the database cannot write its log'), { code: reply.panic }))
+      return
+    }
     const asked = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     if (this.#pending.size === 0) this.#worker.unref()

@@ -37,7 +37,7 @@ export const OTHER = 'other'
 
 const ATTEMPT_OUTCOMES = ['delivered', 'confirmed', 'failed']
 const TARGET_OUTCOMES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'failed']
-const STORE_WORK = ['look up', 'count', 'check', 'accept', 'claim', 'settle', 'heartbeat', 'supervision', 'idle']
+const STORE_WORK = ['look up', 'count', 'check', 'accept', 'claim', 'settle', 'heartbeat', 'supervision', 'idle', 'run']
 const REQUEST_REFUSALS = [
   ...['malformed', 'framing', 'host', 'target', 'duplicate-header', 'method', 'timeout', 'headers-too-large'],
   ...['body-too-large', 'expectation', 'rate', 'busy', 'proxy', 'certificate-missing', 'certificate-refused'],

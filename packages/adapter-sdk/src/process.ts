@@ -30,7 +30,10 @@ export function ownProcess(adapter: Pick<RunningAdapter, 'stop'>, { emit, stopSe
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  void lost?.then(crash)
+  void lost?.then((error) => {
+    emit({ event: 'inbox.failed', during: 'run', code: errorName(error.cause ?? error) })
+    crash(error)
+  })
   silenceNode(emit)
 }
 

@@ -50,7 +50,10 @@ describe('the embedded store', () => {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     children.push(child)
-    let errors = ''
+    let [errors, output] = ['', '']
+    child.stdout.on('data', (chunk) => {
+      output += chunk
+    })
     child.stderr.on('data', (chunk) => {
       errors += chunk
     })
@@ -62,7 +65,7 @@ describe('the embedded store', () => {
       child.once('close', () => reject(new Error(`it ended: ${errors}`)))
     })
     port.catch(() => undefined)
-    return { child, port, errors: () => errors }
+    return { child, port, errors: () => errors, output: () => output }
   }
   async function send(port: number, submissionId: string) {
     const payload = { serviceSlug: 'test-form', submissionId, submissionAnswers: {}, attachments: [] }
@@ -160,6 +163,26 @@ describe('the embedded store', () => {
 
     expect(answer?.status ?? 503).to.equal(503)
     expect(code).to.equal(1)
+  })
+
+  it('ends the process when the disk is full, and says so; what was acknowledged is found again', async () => {
+    const also = { DISK_FULL_WHILE: file('full'), HANDLER: 'hangs', LOG_LEVEL: 'error' }
+    const { child, port, output } = start(also, 'traced-disk.ts')
+    const number = await port
+    const kept = await send(number, 'kept')
+    const ended = once(child, 'close')
+    writeFileSync(file('full'), '')
+
+    const refused = await send(number, 'refused').catch(() => undefined)
+    const [code] = await ended
+    rmSync(file('full'))
+    const again = start({ HANDLER: 'hangs' })
+    const repeated = await send(await again.port, 'kept')
+    const taken = await send(await again.port, 'refused')
+
+    expect([kept.status, refused?.status ?? 503, code]).to.deep.equal([201, 503, 1])
+    expect(output()).to.match(/"during":"run","code":"Error ENOSPC"/)
+    expect([repeated.status, taken.status]).to.deep.equal([200, 201])
   })
 
   it('keeps its folder from other users', async () => {

@@ -1,4 +1,4 @@
-/** Preloaded into an adapter process: notes every sync of the database's log, with the submissions that it held by then. */
+/** Preloaded into an adapter process: notes every sync of the database's log, with the submissions that it held by then; fails as told. */
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
@@ -7,6 +7,7 @@ const { fdatasyncSync, openSync, closeSync, writeSync, existsSync } = fs
 const paths = new Map<number, string>()
 const trace = process.env['DISK_TRACE']
 const dieWhile = process.env['DATABASE_DIES_WHILE']
+const fullWhile = process.env['DISK_FULL_WHILE']
 
 fs.openSync = ((path: string, ...rest: never[]) => {
   const descriptor = (openSync as (path: string, ...rest: never[]) => number)(path, ...rest)
@@ -33,6 +34,9 @@ fs.fdatasyncSync = (descriptor) => {
 
 fs.writeSync = ((descriptor: number, ...rest: never[]) => {
   if (!isMainThread && dieWhile !== undefined && existsSync(dieWhile)) process.exit(1) // ends the thread only
+  if (!isMainThread && fullWhile !== undefined && existsSync(fullWhile)) {
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', errno: -28 })
+  }
   return (writeSync as (descriptor: number, ...rest: never[]) => number)(descriptor, ...rest)
 }) as typeof fs.writeSync
 syncBuiltinESMExports()

@@ -109,6 +109,10 @@ export async function startOpticsStandIn(options: StandInOptions): Promise<Optic
     },
   }
   const app = new Koa().use(control(standIn)).use(optics(answer, failures, requests))
+  // Adapters that give up, or are killed, are what this is for.
+  app.on('error', ({ name, code }: NodeJS.ErrnoException) => {
+    if (code !== 'ECONNRESET' && code !== 'EPIPE') console.error(`the stand-in failed: ${name} ${code ?? ''}`)
+  })
   server.on('request', app.callback())
   return { ...standIn, stop, [Symbol.asyncDispose]: stop }
 }

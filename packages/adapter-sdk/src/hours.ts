@@ -37,8 +37,14 @@ export function countArrivals(inserted: string, slot: string): string {
     WHERE outcome = 'accepted' OR state = 'dead' GROUP BY outcome ORDER BY outcome ${ADD})`
 }
 
-/** Counts endings: `$1` the slot, `$2` delivered, `$3` parked. */
-export const COUNT_ENDINGS = `
-  INSERT INTO ${SCHEMA}.hourly (hour, outcome, slot, count)
-  SELECT date_trunc('hour', now()), outcome, $1::int, count
-  FROM (VALUES ('delivered', $2::bigint), ('parked', $3::bigint)) o (outcome, count) WHERE count > 0 ORDER BY outcome ${ADD}`
+/** Counts endings: the numbers, and the slot, as they are called in the statement. */
+export function countEndings(names: {
+  readonly slot: string
+  readonly delivered: string
+  readonly parked: string
+}): string {
+  return `INSERT INTO ${SCHEMA}.hourly (hour, outcome, slot, count)
+    SELECT date_trunc('hour', now()), outcome, ${names.slot}, number
+    FROM (VALUES ('delivered', ${names.delivered}), ('parked', ${names.parked})) o (outcome, number) WHERE number > 0
+    ORDER BY outcome ${ADD}`
+}

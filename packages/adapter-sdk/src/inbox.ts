@@ -1,11 +1,12 @@
 /** The durable store of accepted submissions. What it has acknowledged, it holds until it is delivered or a person ends it. */
 import { createHash } from 'node:crypto'
-import { bossDatabase, type Queryable, SCHEMA } from './database.ts'
+import { SCHEMA } from './database.ts'
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
+import { REPLACEABLE } from './functions.ts'
 import { groupCommit } from './group-commit.ts'
-import { countArrivals, SLOT } from './hours.ts'
-import { queueEntry, type Store, WAITING_CHANNEL } from './store.ts'
+import { SLOT } from './hours.ts'
+import type { Store } from './store.ts'
 
 /** A submission as it is taken in. */
 export interface Incoming {
@@ -103,9 +104,7 @@ export class Inbox {
       const id = ids[index] as string
       if (!rows.has(id)) rows.set(id, row(id, item))
     }
-    const results = await this.#guard('accept', () =>
-      this.#store.database.transaction((transaction) => this.#insert(transaction, [...rows.values()])),
-    )
+    const results = await this.#guard('accept', () => this.#insert([...rows.values()]))
     this.#emit({ event: 'inbox.committed', submissions: items.length, milliseconds: performance.now() - started })
     return ids.map((id) => {
       const result = results.get(id) ?? 'duplicate'
@@ -114,60 +113,14 @@ export class Inbox {
     })
   }
 
-  async #insert(transaction: Queryable, rows: readonly Row[]): Promise<Map<string, Accepted>> {
+  async #insert(rows: readonly Row[]): Promise<Map<string, Accepted>> {
     const results = new Map<string, Accepted>()
-    const input = JSON.stringify(rows)
-    const inserted = await transaction.query<{ id: string }>(
-      `WITH inserted AS (
-         INSERT INTO ${SCHEMA}.submission (${COLUMNS}, state)
-         SELECT ${COLUMNS}, CASE WHEN code IS NULL THEN 'waiting' ELSE 'dead' END FROM ${RECORDSET}
-         ORDER BY id -- replicas that take in the same submissions at once must lock them in one order
-         ON CONFLICT (id) DO NOTHING RETURNING id, state
-       ), ${countArrivals('inserted', '$2')}
-       SELECT id FROM inserted`,
-      [input, SLOT],
-    )
-    for (const { id } of inserted) results.set(id, 'accepted')
-    if (inserted.length < rows.length) {
-      const replaced = await transaction.query<{ id: string }>(
-        `UPDATE ${SCHEMA}.submission SET jwe = r.jwe, files = r.files, service_slug = r.service_slug,
-           state = CASE WHEN r.code IS NULL THEN 'waiting' ELSE 'dead' END, code = r.code, reason = r.reason,
-           retries = 0, due_at = NULL, changed_at = now(), traceparent = r.traceparent
-         FROM ${RECORDSET} WHERE submission.id = r.id AND NOT (submission.id = ANY($2::uuid[])) AND ${REPLACEABLE}
-         RETURNING submission.id`,
-        [input, inserted.map(({ id }) => id)],
+    for (const [form, each] of Map.groupBy(rows, (row) => row.form)) {
+      const written = await this.#store.database.query<{ id: string; outcome: Accepted }>(
+        `SELECT id, outcome FROM ${this.#store.functions(form).accept}($1, $2, $3)`,
+        [JSON.stringify(each), each.length, SLOT],
       )
-      for (const { id } of replaced) results.set(id, 'replaced')
-      if (replaced.length > 0) {
-        // The files of the old copy belong to nobody now; the sweep takes them.
-        await transaction.query(`DELETE FROM ${SCHEMA}.attachment WHERE submission = ANY($1::uuid[])`, [
-          replaced.map(({ id }) => id),
-        ])
-      }
-    }
-    const written = rows.filter(({ id }) => results.has(id))
-    const files = written.flatMap((each) =>
-      each.files.flatMap((file) => ('id' in file ? [{ id: file.id, submission: each.id }] : [])),
-    )
-    if (files.length > 0) {
-      await transaction.query(
-        `INSERT INTO ${SCHEMA}.attachment (id, submission)
-         SELECT id, submission FROM json_to_recordset($1::text::json) AS f (id uuid, submission uuid)`,
-        [JSON.stringify(files)],
-      )
-    }
-    const queued = Map.groupBy(
-      written.filter(({ code }) => code === null),
-      ({ form }) => form,
-    )
-    for (const [form, entries] of queued) {
-      const db = bossDatabase(transaction)
-      await this.#store.boss.insert(
-        form,
-        entries.map(({ id }) => queueEntry(id)),
-        { db },
-      )
-      await transaction.query('SELECT pg_notify($1, $2)', [WAITING_CHANNEL, form])
+      for (const { id, outcome } of written) results.set(id, outcome)
     }
     return results
   }
@@ -185,9 +138,6 @@ export class Inbox {
 // Our own namespace for UUIDv5 (RFC 9562 section 5.5), made once.
 const NAMESPACE = Buffer.from('8d1f6cc0a5d54f4f9a4be6b1d2a9f3c7', 'hex')
 
-// A dead letter whose outcome is known may be replaced by a new copy; everything else is acknowledged and left alone.
-const REPLACEABLE = "submission.state = 'dead' AND NOT submission.uncertain"
-
 interface Row {
   readonly id: string
   readonly form: string
@@ -199,10 +149,6 @@ interface Row {
   readonly code: string | null
   readonly reason: string | null
 }
-
-const COLUMNS = 'id, form, submission_id, service_slug, jwe, files, traceparent, code, reason'
-const RECORDSET = `json_to_recordset($1::text::json) AS r (id uuid, form text, submission_id text, service_slug text,
-  jwe text, files jsonb, traceparent text, code text, reason text)`
 
 // W3C Trace Context, section 3.2. A header that is anything else might hold anything.
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/

@@ -1,13 +1,17 @@
 /** Database and queue together, opened and closed as one. */
 import { type JobInsert, PgBoss } from 'pg-boss'
 import { bossDatabase, type Database } from './database.ts'
+import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
+import { defineFunctions, type FormFunctions } from './functions.ts'
 import { migrate, oneAtATime } from './schema.ts'
 
 /** An open store, with one queue a form. */
 export interface Store {
   readonly database: Database
   readonly boss: PgBoss
+  /** Of a form that the store was opened with. */
+  functions(form: string): FormFunctions
   close(): Promise<void>
 }
 
@@ -30,13 +34,17 @@ export async function openStore(
     schedule: false,
     monitorVacuum: false,
   })
+  const functions = new Map<string, FormFunctions>()
   boss.on('error', (error) => options.emit({ event: 'inbox.failed', during: 'supervision', code: errorName(error) }))
   try {
     // pg-boss too: two of it that create their tables at once end one of the processes.
     await oneAtATime(database, async () => {
       await boss.start()
       await migrate(database)
-      for (const form of forms) await openQueue(boss, form)
+      for (const form of forms) {
+        await openQueue(boss, form)
+        functions.set(form, await defineFunctions(database, boss, form, WAITING_CHANNEL))
+      }
     })
   } catch (error) {
     await boss.stop({ graceful: false, close: false })
@@ -45,6 +53,11 @@ export async function openStore(
   return {
     database,
     boss,
+    functions(form) {
+      const found = functions.get(form)
+      if (found === undefined) throw new AdapterError('ERR_INTERNAL', 'the store was not opened with this form')
+      return found
+    },
     async close() {
       await boss.stop({ graceful: false, close: false })
       await database.close()

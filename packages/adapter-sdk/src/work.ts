@@ -1,10 +1,10 @@
 /** Waiting submissions handed out for one attempt each, and how those attempts ended. */
-import { bossDatabase, type Queryable, SCHEMA } from './database.ts'
+import { SCHEMA } from './database.ts'
 import { AdapterError } from './errors.ts'
 import { groupCommit } from './group-commit.ts'
-import { COUNT_ENDINGS, SLOT as HOUR_SLOT } from './hours.ts'
+import { SLOT as HOUR_SLOT } from './hours.ts'
 import type { StoredFile } from './inbox.ts'
-import { queueEntry, type Store } from './store.ts'
+import type { Store } from './store.ts'
 
 /** A submission handed out for one attempt. */
 export interface Claim {
@@ -64,23 +64,10 @@ export class Work {
 
   /** Hands out up to `most` waiting submissions of a form, each to one caller only. Recorded durably before it resolves. */
   async claim(form: string, most: number, lossIs: LossIs): Promise<Claim[]> {
-    return await this.#store.database.transaction(async (transaction) => {
-      const db = bossDatabase(transaction)
-      const entries = await this.#store.boss.fetch(form, { batchSize: most, db })
-      if (entries.length === 0) return []
-      const ids = entries.map(({ id }) => id)
-      const claims = await transaction.query<Claim>(CLAIM, [ids, lossIs])
-      if (claims.length < ids.length) {
-        // Delivered or ended meanwhile (a late attempt of a process that was thought dead): nothing is left to do.
-        const held = new Set(claims.map(({ id }) => id))
-        await this.#store.boss.deleteJob(
-          form,
-          ids.filter((id) => !held.has(id)),
-          { db },
-        )
-      }
-      return claims
-    })
+    return await this.#store.database.query<Claim>(`SELECT * FROM ${this.#store.functions(form).claim}($1, $2)`, [
+      most,
+      lossIs,
+    ])
   }
 
   /**
@@ -156,34 +143,14 @@ export class Work {
   }
 
   async #end(items: readonly Settled[]): Promise<undefined[]> {
-    await this.#store.database.transaction(async (transaction) => {
-      const open = await transaction.query<Attempt>(END_ATTEMPTS, [JSON.stringify(items.map(settledRow))])
-      const counted = thatCount(items, new Set(open.map(keyOf)))
-      const changed = await transaction.query<{ id: string; state: string }>(END_SUBMISSIONS, [
-        JSON.stringify(counted.map(settledRow)),
+    for (const [form, each] of Map.groupBy(items, ({ claim }) => claim.form)) {
+      await this.#store.database.query(`SELECT ${this.#store.functions(form).settle}($1, $2, $3)`, [
+        JSON.stringify(each.map(settledRow)),
+        SLOT,
+        HOUR_SLOT,
       ])
-      const delivered = changed.filter(({ state }) => state === 'delivered').length
-      const parked = changed.filter(({ state }) => state === 'dead').length
-      if (delivered > 0) await transaction.query(TALLY, [SLOT, delivered])
-      if (delivered + parked > 0) await transaction.query(COUNT_ENDINGS, [HOUR_SLOT, delivered, parked])
-      await this.#requeue(transaction, counted, new Set(changed.map(({ id }) => id)))
-    })
-    return items.map(() => undefined)
-  }
-
-  async #requeue(transaction: Queryable, ended: readonly Settled[], changed: ReadonlySet<string>): Promise<void> {
-    const db = bossDatabase(transaction)
-    for (const [form, each] of Map.groupBy(ended, ({ claim }) => claim.form)) {
-      await this.#store.boss.deleteJob(
-        form,
-        each.map(({ claim }) => claim.id),
-        { db },
-      )
-      const again = each.flatMap(({ claim, ending }) =>
-        ending.outcome === 'retry' && changed.has(claim.id) ? [queueEntry(claim.id, ending.delaySeconds)] : [],
-      )
-      if (again.length > 0) await this.#store.boss.insert(form, again, { db })
     }
+    return items.map(() => undefined)
   }
 }
 
@@ -201,16 +168,6 @@ const ATTEMPTS = 'json_to_recordset($1::text::json) AS c (id uuid, attempt int)'
 
 function attempts(claims: readonly Attempt[]): string {
   return JSON.stringify(claims.map(({ id, attempt }) => ({ id, attempt })))
-}
-
-/** One ending for each submission: a success, from whichever attempt it comes, or that of the attempt that is open. */
-function thatCount(items: readonly Settled[], open: ReadonlySet<string>): Settled[] {
-  const counted = new Map<string, Settled>()
-  for (const item of items) {
-    const succeeded = item.ending.outcome === 'delivered'
-    if (succeeded || (open.has(keyOf(item.claim)) && !counted.has(item.claim.id))) counted.set(item.claim.id, item)
-  }
-  return [...counted.values()]
 }
 
 function settledRow({ claim, ending }: Settled): object {
@@ -236,47 +193,4 @@ function storable(text: string | null | undefined): string | null {
 
 const MOST_CHARACTERS = 2000
 
-const ENDINGS = `json_to_recordset($1::text::json) AS e (id uuid, number int, outcome text, state text, uncertain boolean,
-  code text, reason text, reference text, delay_seconds float8)`
-
-const END_ATTEMPTS = `
-  UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = e.outcome, code = e.code, reason = e.reason FROM ${ENDINGS}
-  WHERE submission = e.id AND attempt.number = e.number AND ended_at IS NULL
-  RETURNING e.id, e.number AS attempt`
-
-// A success counts even when it comes late, from an attempt that was given up: the case exists.
-const END_SUBMISSIONS = `
-  UPDATE ${SCHEMA}.submission SET state = e.state, uncertain = e.uncertain, code = e.code, reason = e.reason,
-    reference = COALESCE(e.reference, submission.reference), changed_at = now(),
-    due_at = now() + e.delay_seconds * interval '1 second'
-  FROM ${ENDINGS}
-  WHERE submission.id = e.id
-    AND (submission.state = 'waiting' OR (submission.state = 'dead' AND e.state = 'delivered'))
-  RETURNING e.id, e.state`
-
 const SLOT = Math.floor(Math.random() * 16)
-
-const TALLY = `
-  INSERT INTO ${SCHEMA}.tally (outcome, slot, count) VALUES ('delivered', $1, $2)
-  ON CONFLICT (outcome, slot) DO UPDATE SET count = tally.count + excluded.count`
-
-// An attempt that never ended was lost with its process. What that means is written down in the same statement, so that a
-// second crash does not forget it.
-const CLAIM = `
-  WITH before AS (
-    SELECT id, approved FROM ${SCHEMA}.submission WHERE id = ANY($1::uuid[]) AND state = 'waiting' ORDER BY id FOR UPDATE
-  ), lost AS (
-    UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = 'lost', code = 'ERR_ATTEMPT_LOST'
-    WHERE submission IN (SELECT id FROM before) AND ended_at IS NULL
-    RETURNING submission, CASE $2 WHEN 'uncertain' THEN true WHEN 'uncertain-if-acting' THEN acting_at IS NOT NULL ELSE false END AS uncertain
-  ), claimed AS (
-    UPDATE ${SCHEMA}.submission SET attempts = attempts + 1, retries = retries + 1, due_at = NULL, approved = false,
-      uncertain = submission.uncertain OR EXISTS (SELECT 1 FROM lost WHERE lost.submission = submission.id AND lost.uncertain)
-    FROM before WHERE submission.id = before.id
-    RETURNING submission.*, before.approved AS was_approved
-  ), started AS (
-    INSERT INTO ${SCHEMA}.attempt (submission, number) SELECT id, attempts FROM claimed
-  )
-  SELECT id, form, submission_id AS "submissionId", jwe, files, attempts AS attempt, retries, uncertain,
-    was_approved AS approved, received_at AS "receivedAt", reference AS "previousReference", traceparent
-  FROM claimed`

@@ -18,9 +18,9 @@ export function groupCommit<Item, Result>(
   let writing: Promise<void> | undefined
 
   async function drain(): Promise<void> {
-    // Everything that arrived in the same turn of the event loop joins the first batch.
-    await new Promise((resolve) => setImmediate(resolve))
     while (queue.length > 0) {
+      // Whatever arrives in the same turn of the event loop joins the batch: one commit of many costs little more than one of few.
+      await new Promise((resolve) => setImmediate(resolve))
       const batch = queue.slice(0, mostItems)
       queue = queue.slice(mostItems)
       try {

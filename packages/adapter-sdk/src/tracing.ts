@@ -104,6 +104,8 @@ async function spanned<T>(
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
   const span = tracer().startSpan(name, options, parent)
+  // Nobody traces: there is nothing to carry along.
+  if (!trace.isSpanContextValid(span.spanContext())) return await work(span)
   const inside = trace.setSpan(parent, span)
   try {
     return await running.run(inside, () => context.with(inside, () => work(span)))

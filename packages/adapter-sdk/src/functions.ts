@@ -50,8 +50,10 @@ export async function defineFunctions(
   }
 }
 
-// A plan may be made when the tables are empty and used when they have a million rows: it has to use the indexes.
-const PLANS = ['seqscan', 'hashjoin', 'mergejoin'].map((method) => `SET enable_${method} TO off`).join(' ')
+// A plan may be made when the tables are empty, and used when they have a million rows. So rows are looked up by their
+// primary key alone: no scan is allowed, no join of two tables is left to the planner, and a state that is compared with
+// a variable keeps it from the partial indexes, whose rows are few only at the beginning.
+const PLANS = ['seqscan', 'sort', 'hashjoin', 'mergejoin'].map((method) => `SET enable_${method} TO off`).join(' ')
 
 /** pg-boss's own statements for a queue, with the places where values go. */
 interface QueueStatements {
@@ -97,9 +99,6 @@ const COLUMNS = 'id, form, submission_id, service_slug, jwe, files, traceparent,
 const RECORDSET = `json_to_recordset($1::json) AS r (id uuid, form text, submission_id text, service_slug text,
   jwe text, files jsonb, traceparent text, code text, reason text)`
 
-/** A dead letter whose outcome is known may be replaced by a new copy; everything else is acknowledged and left alone. */
-export const REPLACEABLE = "submission.state = 'dead' AND NOT submission.uncertain"
-
 const ACCEPT_SIGNATURE = '(rows text, count int, slot int) RETURNS TABLE (id uuid, outcome text)'
 
 /** Files go with their submission; what waits goes into the queue. */
@@ -112,11 +111,14 @@ function holding(written: string, statements: QueueStatements): string {
     )`
 }
 
+// A dead letter whose outcome is known may be replaced by a new copy; everything else is acknowledged and left alone.
 function accept(statements: QueueStatements, form: string, notify: string): string {
   return `
   DECLARE
     taken uuid[];
-    replaced int := 0;
+    replaced uuid[] := '{}';
+    copy record;
+    dead CONSTANT text := 'dead';
   BEGIN
     WITH inserted AS (
       INSERT INTO ${SCHEMA}.submission (${COLUMNS}, state)
@@ -128,19 +130,21 @@ function accept(statements: QueueStatements, form: string, notify: string): stri
     RETURN QUERY SELECT unnest(taken), 'accepted';
 
     IF cardinality(taken) < $2 THEN
+      FOR copy IN SELECT * FROM ${RECORDSET} WHERE NOT (id = ANY(taken)) ORDER BY id LOOP
+        UPDATE ${SCHEMA}.submission SET jwe = copy.jwe, files = copy.files, service_slug = copy.service_slug,
+          state = CASE WHEN copy.code IS NULL THEN 'waiting' ELSE 'dead' END, code = copy.code, reason = copy.reason,
+          retries = 0, due_at = NULL, changed_at = now(), traceparent = copy.traceparent
+        WHERE submission.id = copy.id AND state = dead AND NOT submission.uncertain;
+        IF FOUND THEN replaced := replaced || copy.id; END IF;
+      END LOOP;
+      -- The files of the old copy belong to nobody now; the sweep takes them.
+      DELETE FROM ${SCHEMA}.attachment WHERE submission = ANY(replaced);
       RETURN QUERY WITH changed AS (
-        UPDATE ${SCHEMA}.submission SET jwe = r.jwe, files = r.files, service_slug = r.service_slug,
-          state = CASE WHEN r.code IS NULL THEN 'waiting' ELSE 'dead' END, code = r.code, reason = r.reason,
-          retries = 0, due_at = NULL, changed_at = now(), traceparent = r.traceparent
-        FROM ${RECORDSET} WHERE submission.id = r.id AND NOT (submission.id = ANY(taken)) AND ${REPLACEABLE}
-        RETURNING submission.id, submission.state, submission.files
-      ), forgotten AS ( -- the files of the old copy belong to nobody now; the sweep takes them
-        DELETE FROM ${SCHEMA}.attachment WHERE submission IN (SELECT id FROM changed)
+        SELECT id, state, files FROM ${SCHEMA}.submission WHERE id = ANY(replaced)
       ), ${holding('changed', statements)}
       SELECT id, 'replaced' FROM changed;
-      GET DIAGNOSTICS replaced = ROW_COUNT;
     END IF;
-    IF cardinality(taken) + replaced > 0 THEN PERFORM pg_notify('${notify}', '${form}'); END IF;
+    IF cardinality(taken) + cardinality(replaced) > 0 THEN PERFORM pg_notify('${notify}', '${form}'); END IF;
   END`
 }
 
@@ -156,15 +160,16 @@ function claim(statements: QueueStatements): string {
     entries uuid[];
     claimed int;
     removed record;
+    waiting CONSTANT text := 'waiting';
   BEGIN
     WITH fetched AS (${statements.fetch('$1')}) SELECT array_agg(id) INTO entries FROM fetched;
     IF entries IS NULL THEN RETURN; END IF;
 
     RETURN QUERY WITH before AS (
-      SELECT id, approved FROM ${SCHEMA}.submission WHERE id = ANY(entries) AND state = 'waiting' ORDER BY id FOR UPDATE
+      SELECT id, approved FROM ${SCHEMA}.submission WHERE id = ANY(entries) AND state = waiting ORDER BY id FOR UPDATE
     ), lost AS (
       UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = 'lost', code = 'ERR_ATTEMPT_LOST'
-      WHERE submission IN (SELECT id FROM before) AND ended_at IS NULL
+      WHERE submission = ANY(ARRAY(SELECT id FROM before)) AND ended_at IS NULL
       RETURNING submission, CASE $2 WHEN 'uncertain' THEN true WHEN 'uncertain-if-acting' THEN acting_at IS NOT NULL ELSE false END AS uncertain
     ), claimed AS (
       UPDATE ${SCHEMA}.submission SET attempts = attempts + 1, retries = retries + 1, due_at = NULL, approved = false,
@@ -181,8 +186,7 @@ function claim(statements: QueueStatements): string {
     IF claimed < cardinality(entries) THEN
       -- Delivered or ended meanwhile (a late attempt of a process that was thought dead): nothing is left to do.
       entries := ARRAY(
-        SELECT entry FROM unnest(entries) entry
-        WHERE NOT EXISTS (SELECT 1 FROM ${SCHEMA}.submission WHERE submission.id = entry AND state = 'waiting')
+        SELECT unnest(entries) EXCEPT SELECT id FROM ${SCHEMA}.submission WHERE id = ANY(entries) AND state = waiting
       );
       ${statements.remove('entries')} INTO removed;
     END IF;
@@ -193,42 +197,39 @@ const SETTLE_SIGNATURE = '(endings text, tally_slot int, hour_slot int) RETURNS 
 const ENDINGS = `json_to_recordset($1::json) AS e (id uuid, number int, outcome text, state text, uncertain boolean,
   code text, reason text, reference text, delay_seconds float8)`
 
+// One ending counts for each submission: that of the attempt that is open, or a success from whichever attempt it comes,
+// even a late one of a dead letter, because the case exists. An attempt that was given to another process meanwhile is
+// not open any more.
 function settle(statements: QueueStatements): string {
   return `
   DECLARE
-    ours text[];
-    ended uuid[];
-    delivered int;
-    parked int;
-    again json;
+    ending record;
+    ended uuid[] := '{}';
+    delivered int := 0;
+    parked int := 0;
+    again jsonb := '[]';
     removed record;
+    waiting CONSTANT text := 'waiting';
+    dead CONSTANT text := 'dead';
   BEGIN
-    -- An attempt that was given to another process meanwhile is not open any more.
-    WITH closed AS (
-      UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = e.outcome, code = e.code, reason = e.reason FROM ${ENDINGS}
-      WHERE submission = e.id AND attempt.number = e.number AND ended_at IS NULL
-      RETURNING e.id, e.number
-    )
-    SELECT array_agg(id || '/' || number) INTO ours FROM closed;
+    FOR ending IN SELECT * FROM ${ENDINGS} ORDER BY outcome = 'delivered' DESC LOOP
+      UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = ending.outcome, code = ending.code, reason = ending.reason
+      WHERE submission = ending.id AND attempt.number = ending.number AND ended_at IS NULL;
+      CONTINUE WHEN NOT FOUND AND ending.outcome <> 'delivered';
 
-    -- One ending for each submission: that of the attempt that was open, or a success from whichever attempt it comes,
-    -- even a late one of a dead letter: the case exists.
-    WITH counted AS (
-      SELECT DISTINCT ON (id) * FROM ${ENDINGS}
-      WHERE outcome = 'delivered' OR id || '/' || number = ANY(ours) ORDER BY id, outcome = 'delivered' DESC
-    ), changed AS (
-      UPDATE ${SCHEMA}.submission SET state = e.state, uncertain = e.uncertain, code = e.code, reason = e.reason,
-        reference = COALESCE(e.reference, submission.reference), changed_at = now(),
-        due_at = now() + e.delay_seconds * interval '1 second'
-      FROM counted e
-      WHERE submission.id = e.id
-        AND (submission.state = 'waiting' OR (submission.state = 'dead' AND e.state = 'delivered'))
-      RETURNING e.id, e.state, e.outcome, e.delay_seconds
-    )
-    SELECT (SELECT array_agg(id) FROM counted), count(*) FILTER (WHERE state = 'delivered'),
-      count(*) FILTER (WHERE state = 'dead'),
-      json_agg(json_build_object('id', id, 'startAfter', delay_seconds)) FILTER (WHERE outcome = 'retry')
-    INTO ended, delivered, parked, again FROM changed;
+      ended := ended || ending.id;
+      UPDATE ${SCHEMA}.submission SET state = ending.state, uncertain = ending.uncertain, code = ending.code,
+        reason = ending.reason, reference = COALESCE(ending.reference, submission.reference), changed_at = now(),
+        due_at = now() + ending.delay_seconds * interval '1 second'
+      WHERE id = ending.id AND (submission.state = waiting OR (submission.state = dead AND ending.outcome = 'delivered'));
+      CONTINUE WHEN NOT FOUND;
+
+      CASE ending.outcome
+        WHEN 'delivered' THEN delivered := delivered + 1;
+        WHEN 'dead' THEN parked := parked + 1;
+        WHEN 'retry' THEN again := again || jsonb_build_object('id', ending.id, 'startAfter', ending.delay_seconds);
+      END CASE;
+    END LOOP;
 
     IF delivered > 0 THEN
       INSERT INTO ${SCHEMA}.tally (outcome, slot, count) VALUES ('delivered', $2, delivered)
@@ -237,11 +238,11 @@ function settle(statements: QueueStatements): string {
     IF delivered + parked > 0 THEN
       ${countEndings({ slot: '$3', delivered: 'delivered', parked: 'parked' })};
     END IF;
-    IF ended IS NOT NULL THEN
+    IF ended <> '{}' THEN
       ${statements.remove('ended')} INTO removed;
     END IF;
-    IF again IS NOT NULL THEN
-      ${statements.insert('again')};
+    IF again <> '[]' THEN
+      ${statements.insert('again::text::json')};
     END IF;
   END`
 }

@@ -8,7 +8,7 @@
 export function groupCommit<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
   mostItems: number,
-): { readonly waiting: number; add(item: Item): Promise<Result>; idle(): Promise<void> } {
+): { readonly waiting: number; add(item: Item): Promise<Result>; batch(): Promise<void>; idle(): Promise<void> } {
   interface Waiting {
     readonly item: Item
     readonly resolve: (result: Result) => void
@@ -16,6 +16,7 @@ export function groupCommit<Item, Result>(
   }
   let queue: Waiting[] = []
   let writing: Promise<void> | undefined
+  let batchEnded: Promise<unknown> = Promise.resolve()
 
   async function drain(): Promise<void> {
     while (queue.length > 0) {
@@ -24,7 +25,9 @@ export function groupCommit<Item, Result>(
       const batch = queue.slice(0, mostItems)
       queue = queue.slice(mostItems)
       try {
-        const results = await write(batch.map(({ item }) => item))
+        const written = write(batch.map(({ item }) => item))
+        batchEnded = written.catch(() => undefined)
+        const results = await written
         for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result) // one result an item
       } catch (error) {
         for (const { reject } of batch) reject(error)
@@ -42,6 +45,9 @@ export function groupCommit<Item, Result>(
         queue.push({ item, resolve, reject })
         writing ??= drain()
       })
+    },
+    async batch() {
+      await batchEnded
     },
     async idle() {
       while (writing !== undefined) await writing

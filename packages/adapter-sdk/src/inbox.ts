@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { SCHEMA } from './database.ts'
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
-import { REPLACEABLE } from './functions.ts'
 import { groupCommit } from './group-commit.ts'
 import { SLOT } from './hours.ts'
 import type { Store } from './store.ts'
@@ -134,6 +133,8 @@ export class Inbox {
     }
   }
 }
+
+const REPLACEABLE = "state = 'dead' AND NOT uncertain"
 
 // Our own namespace for UUIDv5 (RFC 9562 section 5.5), made once.
 const NAMESPACE = Buffer.from('8d1f6cc0a5d54f4f9a4be6b1d2a9f3c7', 'hex')

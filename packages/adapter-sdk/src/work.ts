@@ -126,6 +126,11 @@ export class Work {
     }
   }
 
+  /** Resolves when the endings that are being recorded now are. */
+  async settled(): Promise<void> {
+    await this.#settle.batch()
+  }
+
   async idle(): Promise<void> {
     await this.#settle.idle()
   }

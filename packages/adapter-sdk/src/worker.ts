@@ -24,6 +24,8 @@ interface Running {
 export class Worker {
   readonly #options: WorkerOptions
   readonly #running = new Set<Running>()
+  /** Of those, in their handler: the others only wait until what happened is on record. */
+  #handling = 0
   #stopping = false
   /** Whether a claim failed, which may have been written all the same. */
   #unsure = false
@@ -81,11 +83,14 @@ export class Worker {
       // Another form comes first each turn, so that one with a long queue does not starve the others.
       for (const index of forms.keys()) {
         const [form, lossIs] = forms[(turn + index) % forms.length] as [string, LossIs]
-        const free = this.#options.concurrency - this.#running.size
+        // Attempts that end in the same turn of the event loop make room together: one claim of many costs little more.
+        await new Promise((resolve) => setImmediate(resolve))
+        await this.#options.work.settled()
+        const free = this.#options.concurrency - this.#handling
         if (free <= 0 || this.#stopping) break
         found += await this.#take(form, free, lossIs)
       }
-      if (found === 0 || this.#running.size >= this.#options.concurrency) await this.#pause()
+      if (found === 0 || this.#handling >= this.#options.concurrency) await this.#pause()
     }
   }
 
@@ -109,10 +114,7 @@ export class Worker {
     const abort = new AbortController()
     const running: Running = { claim, abort, done: this.#attempt(claim, abort.signal) }
     this.#running.add(running)
-    void running.done.finally(() => {
-      this.#running.delete(running)
-      this.wake()
-    })
+    void running.done.finally(() => this.#running.delete(running))
   }
 
   #claims(): Claim[] {
@@ -124,7 +126,11 @@ export class Worker {
     const { emit, deliver } = this.#options
     emit({ event: 'attempt.started', form, submissionId, attempt })
     const started = performance.now()
-    const ending = await deliver(claim, signal)
+    this.#handling += 1
+    const ending = await deliver(claim, signal).finally(() => {
+      this.#handling -= 1
+      this.wake()
+    })
     const milliseconds = Math.round(performance.now() - started)
     await this.#settle(claim, ending)
     const about = { form, submissionId, attempt }

@@ -60,7 +60,8 @@ interface QueueStatements {
   /** `entries`: JSON. */
   insert(entries: string): string
   fetch(most: string): string
-  remove(ids: string): string
+  /** One entry: of several, a plan that was made on an empty table may look through all there are. */
+  remove(id: string): string
 }
 
 /** Asks pg-boss for its statements instead of repeating them: they change with its tables. */
@@ -88,7 +89,7 @@ async function queueStatements(boss: PgBoss, form: string): Promise<QueueStateme
   return {
     insert: (entries) => insert({ '$1::text::json': `(${entries})` }),
     fetch: (most) => fetch({ [`LIMIT ${SAMPLE_SIZE}`]: `LIMIT ${most}` }),
-    remove: (ids) => remove({ '$2::uuid[]': `(${ids})::uuid[]`, $1: `'${form}'` }),
+    remove: (id) => remove({ '= ANY($2::uuid[])': `= ${id}`, $1: `'${form}'` }),
   }
 }
 
@@ -158,6 +159,7 @@ function claim(statements: QueueStatements): string {
   return `
   DECLARE
     entries uuid[];
+    entry uuid;
     claimed int;
     removed record;
     waiting CONSTANT text := 'waiting';
@@ -185,10 +187,11 @@ function claim(statements: QueueStatements): string {
 
     IF claimed < cardinality(entries) THEN
       -- Delivered or ended meanwhile (a late attempt of a process that was thought dead): nothing is left to do.
-      entries := ARRAY(
+      FOR entry IN
         SELECT unnest(entries) EXCEPT SELECT id FROM ${SCHEMA}.submission WHERE id = ANY(entries) AND state = waiting
-      );
-      ${statements.remove('entries')} INTO removed;
+      LOOP
+        ${statements.remove('entry')} INTO removed;
+      END LOOP;
     END IF;
   END`
 }
@@ -204,7 +207,6 @@ function settle(statements: QueueStatements): string {
   return `
   DECLARE
     ending record;
-    ended uuid[] := '{}';
     delivered int := 0;
     parked int := 0;
     again jsonb := '[]';
@@ -217,7 +219,7 @@ function settle(statements: QueueStatements): string {
       WHERE submission = ending.id AND attempt.number = ending.number AND ended_at IS NULL;
       CONTINUE WHEN NOT FOUND AND ending.outcome <> 'delivered';
 
-      ended := ended || ending.id;
+      ${statements.remove('ending.id')} INTO removed;
       UPDATE ${SCHEMA}.submission SET state = ending.state, uncertain = ending.uncertain, code = ending.code,
         reason = ending.reason, reference = COALESCE(ending.reference, submission.reference), changed_at = now(),
         due_at = now() + ending.delay_seconds * interval '1 second'
@@ -237,9 +239,6 @@ function settle(statements: QueueStatements): string {
     END IF;
     IF delivered + parked > 0 THEN
       ${countEndings({ slot: '$3', delivered: 'delivered', parked: 'parked' })};
-    END IF;
-    IF ended <> '{}' THEN
-      ${statements.remove('ended')} INTO removed;
     END IF;
     IF again <> '[]' THEN
       ${statements.insert('again::text::json')};

@@ -164,7 +164,9 @@ function claim(statements: QueueStatements): string {
     removed record;
     waiting CONSTANT text := 'waiting';
   BEGIN
-    WITH fetched AS (${statements.fetch('$1')}) SELECT array_agg(id) INTO entries FROM fetched;
+    -- It joins two tables: planned every time, for what is in them then.
+    EXECUTE $fetch$ WITH fetched AS (${statements.fetch('$1')}) SELECT array_agg(id) FROM fetched $fetch$
+      INTO entries USING $1;
     IF entries IS NULL THEN RETURN; END IF;
 
     RETURN QUERY WITH before AS (

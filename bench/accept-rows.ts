@@ -5,7 +5,7 @@ import type { Database } from '../packages/adapter-sdk/src/database.ts'
 import { openEmbedded } from '../packages/adapter-sdk/src/embedded.ts'
 import { openPostgres } from '../packages/adapter-sdk/src/postgres.ts'
 import { openStore } from '../packages/adapter-sdk/src/store.ts'
-import { checked } from './accept.ts'
+import { measured } from './accept.ts'
 import type { Lab } from './lab.ts'
 import type { Measure } from './report.ts'
 
@@ -28,7 +28,7 @@ export async function acceptRows(lab: Lab): Promise<Measure[]> {
     for (let round = 0; round < ROUNDS; round++) {
       const bodies = await lab.requests(`rows-${kind}-${round}`, 8_000)
       for (const { rows, subject, rates } of subjects) {
-        rates.push(checked(`${rows} rows`, await lab.load(subject, { bodies, seconds: 1.2 })).perSecond)
+        rates.push((await measured(lab, `${rows} rows`, subject, { bodies, seconds: 1.2 })).perSecond)
       }
     }
     const name = (rows: number) => `${kind}, ${rows.toLocaleString('en-GB')} rows kept`

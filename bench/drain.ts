@@ -1,86 +1,103 @@
 /** How fast a backlog is handed over to a target that takes its time. Ideal: concurrency divided by latency. */
-
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { join } from 'node:path'
-import { encryptCompact } from '@formbuilder/adapter-sdk/protocol'
-import { openEmbedded } from '../packages/adapter-sdk/src/embedded.ts'
-import { Inbox } from '../packages/adapter-sdk/src/inbox.ts'
-import { openPostgres } from '../packages/adapter-sdk/src/postgres.ts'
-import { openStore } from '../packages/adapter-sdk/src/store.ts'
-import { complaint, type Lab } from './lab.ts'
+import { setTimeout as elapsed } from 'node:timers/promises'
+import type { Lab } from './lab.ts'
 import type { Measure } from './report.ts'
 
 const ROUNDS = 5
 const WAITING = 2_000
 const CONCURRENCY = 16
-const MARKS: Readonly<Record<number, number>> = { 50: 0.85, 5: 0.4 }
+const MARKS = [
+  { milliseconds: 5, ratio: 0.4 },
+  { milliseconds: 50, ratio: 0.85 },
+]
 
 export async function drain(lab: Lab): Promise<Measure[]> {
+  await using target = await SlowTarget.start()
+  const settings = {
+    CONCURRENCY: String(CONCURRENCY),
+    BENCH_TARGET: target.url,
+    SERVER_REQUESTS_PER_SECOND_PER_ADDRESS: '1000000',
+  }
+  const stores = { embedded: {}, PostgreSQL: { DATABASE_URL: await lab.database('drain') } }
   const measures: Measure[] = []
-  for (const milliseconds of [5, 50]) {
-    const ideal = (CONCURRENCY * 1000) / milliseconds
-    const floor = `ideal for ${milliseconds} ms`
-    measures.push({ subject: floor, unit: 'a second', rounds: Array.from({ length: ROUNDS }, () => ideal) })
-    const waiting = milliseconds === 50 ? WAITING / 2 : WAITING
-    for (const kind of ['embedded', 'PostgreSQL'] as const) {
-      const rounds: number[] = []
-      for (let round = 0; round < ROUNDS; round++) rounds.push(await once_(lab, kind, milliseconds, waiting, round))
-      measures.push({
-        subject: `${kind}, target of ${milliseconds} ms`,
-        unit: 'a second',
-        rounds,
-        against: floor,
-        mark: { ratio: MARKS[milliseconds] ?? 0 },
-        note: `${waiting} waiting`,
-      })
+  const rounds = new Map<string, number[]>()
+  const title = (kind: string, milliseconds: number) => `${kind}, target of ${milliseconds} ms`
+  for (const [kind, where] of Object.entries(stores)) {
+    const subject = await lab.start('adapter.ts', { ...settings, ...where })
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { milliseconds } of MARKS) {
+        // The target holds the first back until all others wait as well.
+        target.hold()
+        const bodies = await lab.requests('backlog', WAITING)
+        await lab.load(subject, { bodies, count: WAITING })
+        const name = title(kind, milliseconds)
+        rounds.set(name, [...(rounds.get(name) ?? []), await target.answer(WAITING, milliseconds)])
+      }
+    }
+    await subject.stop()
+  }
+  for (const { milliseconds, ratio } of MARKS) {
+    const ideal = `ideal for ${milliseconds} ms`
+    measures.push({
+      subject: ideal,
+      unit: 'a second',
+      rounds: Array.from({ length: ROUNDS }, () => (CONCURRENCY * 1000) / milliseconds),
+    })
+    for (const kind of Object.keys(stores)) {
+      const subject = title(kind, milliseconds)
+      const each = rounds.get(subject) ?? []
+      measures.push({ subject, unit: 'a second', rounds: each, against: ideal, mark: { ratio } })
     }
   }
   return measures
 }
 
-async function once_(
-  lab: Lab,
-  kind: 'embedded' | 'PostgreSQL',
-  milliseconds: number,
-  waiting: number,
-  round: number,
-): Promise<number> {
-  const folder = join(lab.folder, `drain-${kind}-${milliseconds}-${round}`)
-  const url = kind === 'embedded' ? undefined : await lab.database(`drain_${milliseconds}_${round}`)
-  const database = url === undefined ? await openEmbedded(folder) : await openPostgres(url, () => undefined)
-  const store = await openStore(database, ['complaint'], { supervise: false, emit: () => undefined })
-  const inbox = new Inbox(store, () => undefined, waiting + 1)
-  await Promise.all(
-    Array.from({ length: waiting }, async () => {
-      const submissionId = crypto.randomUUID()
-      const jwe = await encryptCompact(JSON.stringify(complaint(submissionId)), lab.key)
-      await inbox.accept({ form: 'complaint', submissionId, serviceSlug: 'x', jwe, files: [] })
-    }),
-  )
-  await store.close()
+/** A case system that answers after a time, and holds everybody back until it is told to begin. */
+class SlowTarget implements AsyncDisposable {
+  readonly url: string
+  readonly #server
+  #begun = Promise.withResolvers<void>()
+  #milliseconds = 0
+  #answered = 0
 
-  let handled = 0
-  let first = 0
-  let last = 0
-  const target = createServer((request, response) => {
-    request.resume()
-    setTimeout(() => {
-      first ||= performance.now()
-      handled += 1
-      last = performance.now()
-      response.end()
-    }, milliseconds)
-  }).listen(0, '127.0.0.1')
-  await once(target, 'listening')
-  const { port } = target.address() as { port: number }
-  const subject = await lab.start('adapter.ts', {
-    CONCURRENCY: String(CONCURRENCY),
-    BENCH_TARGET: `http://127.0.0.1:${port}/`,
-    ...(url === undefined ? { DATA_DIR: folder } : { DATABASE_URL: url }),
-  })
-  while (handled < waiting) await new Promise((resolve) => setTimeout(resolve, 20))
-  await subject.stop()
-  target.close()
-  return (handled - 1) / ((last - first) / 1000)
+  private constructor(server: ReturnType<typeof createServer>) {
+    this.#server = server
+    this.url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`
+    server.on('request', (request, response) => {
+      request.resume()
+      void this.#begun.promise
+        .then(() => elapsed(this.#milliseconds))
+        .then(() => {
+          this.#answered += 1
+          response.end()
+        })
+    })
+  }
+
+  static async start(): Promise<SlowTarget> {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new SlowTarget(server)
+  }
+
+  hold(): void {
+    this.#begun = Promise.withResolvers<void>()
+  }
+
+  /** Answers so many, each after so many milliseconds; returns how many there were in a second. */
+  async answer(count: number, milliseconds: number): Promise<number> {
+    this.#answered = 0
+    this.#milliseconds = milliseconds
+    const began = performance.now()
+    this.#begun.resolve()
+    while (this.#answered < count) await elapsed(1)
+    return count / ((performance.now() - began) / 1000)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections()
+    this.#server.close()
+  }
 }

@@ -12,6 +12,8 @@ export interface LoadOrder {
   readonly from: number
   readonly connections: number
   readonly seconds: number
+  /** Ends after so many requests, whatever the time. */
+  readonly count?: number
   /** Requests a second in all, evenly spaced; absent: each connection sends as soon as it has its answer. */
   readonly rate?: number
   /** A new connection for each request. `resume`: with the session of the one before. */
@@ -57,14 +59,18 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   let bytes = 0
   const ca = readFileSync(order.ca)
   const client = order.client && { cert: readFileSync(order.client.cert), key: readFileSync(order.client.key) }
+  const connections = await Promise.all(
+    Array.from({ length: order.connections }, () => Connection.open(order.port, { ca, ...client })),
+  )
   const cpu = process.cpuUsage()
   const started = performance.now()
-  const end = started + order.seconds * 1000
+  const { count = Number.POSITIVE_INFINITY } = order
+  const end = order.count === undefined ? started + order.seconds * 1000 : Number.POSITIVE_INFINITY
   let due = started
 
-  async function sender(): Promise<void> {
-    let connection = await Connection.open(order.port, { ca, ...client })
-    while (performance.now() < end) {
+  async function sender(first: Connection): Promise<void> {
+    let connection = first
+    while (performance.now() < end && next - order.from < count) {
       let begin = performance.now()
       if (order.rate !== undefined) {
         // A request that could not be sent in time was still due then: its wait counts.
@@ -87,7 +93,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     connection.close()
   }
 
-  await Promise.all(Array.from({ length: order.connections }, sender))
+  await Promise.all(connections.map(sender))
   const seconds = (performance.now() - started) / 1000
   const used = process.cpuUsage(cpu)
   latencies.sort((a, b) => a - b)

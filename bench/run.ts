@@ -10,6 +10,7 @@ import { crypto } from './crypto.ts'
 import { drain } from './drain.ts'
 import { guard } from './guard.ts'
 import { Lab } from './lab.ts'
+import { latency } from './latency.ts'
 import { type Measure, printTable, toRows } from './report.ts'
 import { start } from './start.ts'
 
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, (lab: Lab) => Promise<Measure[]>>> = {
   start,
   connect,
   accept,
+  latency,
   'accept-rows': acceptRows,
   drain,
   attachment,

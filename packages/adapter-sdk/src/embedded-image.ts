@@ -40,7 +40,7 @@ function fingerprint(): string {
   const require = createRequire(import.meta.url)
   const hash = createHash('sha256')
   for (const name of ['pg-boss', '@electric-sql/pglite']) hash.update(readFileSync(require.resolve(name)))
-  for (const file of ['schema.js', 'store.js']) hash.update(readFileSync(new URL(file, IMAGE)))
+  for (const file of ['schema.js', 'store.js', 'embedded-image.js']) hash.update(readFileSync(new URL(file, IMAGE)))
   return hash.digest('hex')
 }
 

@@ -7,7 +7,7 @@ import { acceptRows } from './accept-rows.ts'
 import { attachment } from './attachment.ts'
 import { connect } from './connect.ts'
 import { crypto } from './crypto.ts'
-import { drain } from './drain.ts'
+import { drain, drainFast } from './drain.ts'
 import { guard } from './guard.ts'
 import { Lab } from './lab.ts'
 import { latency } from './latency.ts'
@@ -22,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, (lab: Lab) => Promise<Measure[]>>> = {
   latency,
   'accept-rows': acceptRows,
   drain,
+  'drain-fast': drainFast,
   attachment,
   guard,
 }

@@ -47,7 +47,7 @@ for (const [name, benchmark] of Object.entries(BENCHMARKS)) {
 const folder = join(import.meta.dirname, 'results/local')
 mkdirSync(folder, { recursive: true })
 const file = join(folder, `${new Date().toISOString().replaceAll(':', '-')}.json`)
-writeFileSync(file, `${JSON.stringify({ machine: machine(), results }, null, 1)}\n`)
+writeFileSync(file, `${JSON.stringify({ machine: machine(), results }, null, 2)}\n`)
 console.log(`\nwritten to ${file}`)
 
 function machine(): object {

@@ -124,7 +124,7 @@ function accept(statements: QueueStatements, form: string, notify: string): stri
     WITH inserted AS (
       INSERT INTO ${SCHEMA}.submission (${COLUMNS}, state)
       SELECT ${COLUMNS}, CASE WHEN code IS NULL THEN 'waiting' ELSE 'dead' END FROM ${RECORDSET}
-      ORDER BY id -- replicas that take in the same submissions at once must lock them in one order
+      ORDER BY id -- replicas that write the same submissions at once must lock them in one order
       ON CONFLICT (id) DO NOTHING RETURNING submission.id, state, files
     ), ${countArrivals('inserted', '$3')}, ${holding('inserted', statements)}
     SELECT COALESCE(array_agg(id), '{}') INTO taken FROM inserted;
@@ -216,7 +216,7 @@ function settle(statements: QueueStatements): string {
     waiting CONSTANT text := 'waiting';
     dead CONSTANT text := 'dead';
   BEGIN
-    FOR ending IN SELECT * FROM ${ENDINGS} ORDER BY outcome = 'delivered' DESC LOOP
+    FOR ending IN SELECT * FROM ${ENDINGS} ORDER BY outcome = 'delivered' DESC, id LOOP
       UPDATE ${SCHEMA}.attempt SET ended_at = now(), outcome = ending.outcome, code = ending.code, reason = ending.reason
       WHERE submission = ending.id AND attempt.number = ending.number AND ended_at IS NULL;
       CONTINUE WHEN NOT FOUND AND ending.outcome <> 'delivered';

@@ -45,6 +45,16 @@ export class Worker {
     return this.#running.size
   }
 
+  /** How many more may begin. What a crash would leave unknown is bounded too: no more begin while no ending can be recorded. */
+  get #free(): number {
+    const { concurrency } = this.#options
+    return Math.min(concurrency - this.#handling, this.#mostRunning - this.#running.size)
+  }
+
+  get #mostRunning(): number {
+    return 2 * this.#options.concurrency
+  }
+
   async start(): Promise<void> {
     this.#listening = await this.#options.database.listen(WAITING_CHANNEL, () => this.wake())
     this.#heartbeat = setInterval(() => void this.#beat(), (HEARTBEAT_SECONDS / 3) * 1000)
@@ -86,11 +96,10 @@ export class Worker {
         // Attempts that end in the same turn of the event loop make room together: one claim of many costs little more.
         await new Promise((resolve) => setImmediate(resolve))
         await this.#options.work.settled()
-        const free = this.#options.concurrency - this.#handling
-        if (free <= 0 || this.#stopping) break
-        found += await this.#take(form, free, lossIs)
+        if (this.#free <= 0 || this.#stopping) break
+        found += await this.#take(form, this.#free, lossIs)
       }
-      if (found === 0 || this.#handling >= this.#options.concurrency) await this.#pause()
+      if (found === 0 || this.#free <= 0) await this.#pause()
     }
   }
 
@@ -114,7 +123,10 @@ export class Worker {
     const abort = new AbortController()
     const running: Running = { claim, abort, done: this.#attempt(claim, abort.signal) }
     this.#running.add(running)
-    void running.done.finally(() => this.#running.delete(running))
+    void running.done.finally(() => {
+      if (this.#running.size >= this.#mostRunning) this.wake()
+      this.#running.delete(running)
+    })
   }
 
   #claims(): Claim[] {

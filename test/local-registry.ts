@@ -1,14 +1,18 @@
-/** A registry on this machine that has our packages as they would be published, and nothing else: the rest comes from where it always does. */
+/**
+ * A registry on this machine that has our packages as they would be published, and tells of every package that the
+ * lockfile names. Only what is neither is asked for elsewhere; tarballs that were installed once are in npm's cache.
+ */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join, resolve } from 'node:path'
+import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
 const ROOT = resolve(import.meta.dirname, '..')
+const ELSEWHERE = 'https://registry.npmjs.org'
 
 export interface Packed {
   readonly name: string
@@ -40,13 +44,15 @@ export interface RunOptions {
 export async function startLocalRegistry(): Promise<LocalRegistry> {
   const folder = mkdtempSync(join(tmpdir(), 'registry-'))
   const packages = await pack(folder)
+  const locked = readLocked()
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? '')
     const tarball = packages.find(({ file }) => path === `/${file}`)
     const named = packages.find(({ name }) => path === `/${name}`)
     if (tarball !== undefined) response.end(readFileSync(join(folder, tarball.file)))
     else if (named !== undefined) response.end(JSON.stringify(document(named, folder, request.headers.host ?? '')))
-    else response.writeHead(404).end()
+    else if (locked.has(path.slice(1))) response.end(JSON.stringify(locked.get(path.slice(1))))
+    else response.writeHead(302, { Location: `${ELSEWHERE}${request.url}` }).end()
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
 
@@ -54,11 +60,11 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
   const { port } = server.address() as AddressInfo
   writeFileSync(
     settings,
-    `@formbuilder:registry=http://127.0.0.1:${port}/\nprefer-offline=true\nupdate-notifier=false\n`,
+    `registry=http://127.0.0.1:${port}/\nprefer-offline=true\naudit=false\nfund=false\nupdate-notifier=false\n`,
   )
   const work = join(folder, 'work')
   const environment = {
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|node_|mocha)/i.test(name))),
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name))),
     NPM_CONFIG_USERCONFIG: settings,
     // Where a colleague's npm would ask before it runs a package that it has not seen.
     NPM_CONFIG_YES: 'true',
@@ -73,7 +79,7 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
       const { stdout } = await promisify(execFile)('sh', ['-c', command], {
         cwd: options.cwd ?? work,
         env: { ...environment, ...options.environment },
-        timeout: 120_000,
+        timeout: PATIENCE_MILLISECONDS,
         maxBuffer: 16 * 1024 * 1024,
       })
       return stdout
@@ -85,6 +91,12 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
     },
   }
 }
+
+/** Settings of this repository's own run. A trust root that the machine needs to reach a registry is not one of them. */
+const OURS = /^(npm_|node_(?!extra_ca_certs$)|mocha)/i
+
+/** For a registry far away on a bad day: nobody waits that long who has what the lockfile names. */
+const PATIENCE_MILLISECONDS = 300_000
 
 async function pack(folder: string): Promise<Packed[]> {
   mkdirSync(join(folder, 'work'))
@@ -109,4 +121,26 @@ function document(packed: Packed, folder: string, host: string): object {
     'dist-tags': { latest: packed.version },
     versions: { [packed.version]: { ...manifest, dist } },
   }
+}
+
+/** What a registry would say of the packages that this repository has installed, or would on another platform. */
+function readLocked(): Map<string, object> {
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, Locked> }
+  const documents = new Map<string, { name: string; 'dist-tags': object; versions: Record<string, object> }>()
+  for (const [path, { integrity, ...manifest }] of Object.entries(lock.packages)) {
+    const [, name] = /^(?:.*\/)?node_modules\/(.+)$/.exec(path) ?? []
+    if (name === undefined || integrity === undefined) continue
+    const { version } = manifest
+    const found = documents.get(name) ?? { name, 'dist-tags': {}, versions: {} }
+    const tarball = `${ELSEWHERE}/${name}/-/${basename(name)}-${version}.tgz`
+    found.versions[version] = { ...manifest, name, dist: { tarball, integrity } }
+    found['dist-tags'] = { latest: version }
+    documents.set(name, found)
+  }
+  return documents
+}
+
+interface Locked {
+  readonly version: string
+  readonly integrity?: string
 }

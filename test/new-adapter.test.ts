@@ -20,7 +20,7 @@ describe('a new adapter, as the guide builds it', () => {
   let background: ChildProcess | undefined
 
   before(async function () {
-    this.timeout(180_000)
+    this.timeout(600_000)
     registry = await startLocalRegistry()
     const environment = { PORT: String(await freePort()) }
     let cwd = registry.folder

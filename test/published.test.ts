@@ -25,7 +25,8 @@ describe('what is published', () => {
   let registry: LocalRegistry
   let project: string
 
-  before(async () => {
+  before(async function () {
+    this.timeout(600_000)
     registry = await startLocalRegistry()
     project = join(registry.folder, 'empty')
     mkdirSync(project)
@@ -60,7 +61,9 @@ describe('what is published', () => {
   })
 
   for (const version of NODE_VERSIONS) {
-    it(`receives, keeps and hands over an encrypted submission with a file on Node ${version}`, async () => {
+    it(`receives, keeps and hands over an encrypted submission with a file on Node ${version}`, async function () {
+      // It may have to be fetched first.
+      this.timeout(600_000)
       const PATH = [await nodeFolder(version), registry.environment['PATH']].join(delimiter)
 
       const told = await registry.run('node --no-warnings program.mjs', { cwd: project, environment: { PATH } })

@@ -119,10 +119,11 @@ function code(file: string): string {
 
 function imports(file: string): Import[] {
   const statements = code(file).matchAll(/^(?:import|export)\s+(type\s)?(?:[^'"();]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)
-  return [...statements].map(([, typeOnly, specifier]) => ({
+  const later = code(file).matchAll(/\bimport(\()'([^']+)'\)/g)
+  return [...statements, ...later].map(([, kind, specifier]) => ({
     file: relative(ROOT, file),
     specifier: specifier as string,
-    typeOnly: typeOnly !== undefined,
+    typeOnly: kind?.startsWith('type') ?? false,
   }))
 }
 

@@ -11,8 +11,7 @@ import type { Inbox } from './inbox.ts'
 import type { Ledger } from './ledger.ts'
 import { tellPlainly } from './process.ts'
 import { createApp } from './receiver.ts'
-import { run } from './running.ts'
-import type { Storage } from './storage.ts'
+import { beginToOpen, type Storage } from './storage.ts'
 
 /**
  * Forms by name, each with the type of its own answers: a name is lower-case letters, digits and hyphens.
@@ -108,7 +107,9 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
       try {
         const config = start.config ?? loadConfig(start.environment, names)
         const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
-        return await run({ ...start, forms, app, config, sinks, version })
+        const storage = start.storage ?? beginToOpen(config)
+        const { run } = await import('./running.ts')
+        return await run({ ...start, storage, forms, app, config, sinks, version })
       } catch (error) {
         if (start.ownsProcess ?? true) tellPlainly(error)
         throw error

@@ -21,8 +21,16 @@ export interface FormFunctions {
   readonly settle: string
 }
 
+/** The functions that there are. */
+export async function madeFunctions(database: Database): Promise<ReadonlySet<string>> {
+  const found = await database.query<{ name: string }>(
+    `SELECT proname AS name FROM pg_proc WHERE pronamespace = '${SCHEMA}'::regnamespace`,
+  )
+  return new Set(found.map(({ name }) => `${SCHEMA}.${name}`))
+}
+
 /**
- * Makes the functions of a form, or finds them made. Their names say what is in them, so that processes of two versions
+ * Makes the functions of a form, unless they are among those that are `made`. Their names say what is in them, so that processes of two versions
  * can work side by side, each with its own. `notify`: the channel that is told when something waits.
  */
 export async function defineFunctions(
@@ -30,17 +38,17 @@ export async function defineFunctions(
   boss: PgBoss,
   form: string,
   notify: string,
+  made: ReadonlySet<string>,
 ): Promise<FormFunctions> {
   const statements = await queueStatements(boss, form)
   const define = async (name: string, signature: string, body: string) => {
-    const version = createHash('sha256').update(`${form}\0${signature}\0${body}`).digest('hex').slice(0, 16)
-    const named = `${SCHEMA}.${name}_${version}`
-    await database.query(
-      `CREATE OR REPLACE FUNCTION ${named}${signature} LANGUAGE plpgsql ${PLANS} AS $function$
+    const definition = `${signature} LANGUAGE plpgsql ${PLANS} AS $function$
        #variable_conflict use_column
        ${body}
-       $function$`,
-    )
+       $function$`
+    const version = createHash('sha256').update(`${form}\0${definition}`).digest('hex').slice(0, 16)
+    const named = `${SCHEMA}.${name}_${version}`
+    if (!made.has(named)) await database.query(`CREATE OR REPLACE FUNCTION ${named}${definition}`)
     return named
   }
   return {

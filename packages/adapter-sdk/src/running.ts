@@ -17,12 +17,11 @@ import { serveLedger } from './ledger-socket.ts'
 import { createLog, logEvents } from './log.ts'
 import { labelSets } from './metric-labels.ts'
 import { createMetrics, type ListenerState } from './metrics.ts'
-import { startOperatorPage } from './operator/page.ts'
 import { periodically } from './periodically.ts'
 import { listening } from './ports.ts'
 import { ownProcess } from './process.ts'
 import { reportErrors } from './sentry.ts'
-import { openStorage } from './storage.ts'
+import type { Storage } from './storage.ts'
 import { openStore } from './store.ts'
 import { sweep } from './sweep.ts'
 import { TargetCalls } from './target-calls.ts'
@@ -32,6 +31,7 @@ import { Work } from './work.ts'
 import { Worker } from './worker.ts'
 
 export interface RunOptions extends StartOptions {
+  readonly storage: (config: Config, emit: Emit) => Promise<Storage>
   readonly forms: ReadonlyMap<string, Form>
   readonly app: Koa
   readonly config: Config
@@ -63,9 +63,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     attemptsRunning: () => worker.running,
     listeners: () => new Map([...listeners].map(([name, each]) => [name, stateOf(each)])),
   })
-  const reports = config.SENTRY_DSN === undefined ? undefined : await reportErrors(config.SENTRY_DSN)
   const sinks: Emit[] = [logEvents(log), metrics.record, traceEvents(), ...options.sinks]
-  if (reports !== undefined) sinks.push(reports.record)
   const emit: Emit = (event) => {
     for (const sink of sinks) {
       try {
@@ -79,8 +77,11 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
-  const { database, files, folder } = await (options.storage ?? openStorage)(config, emit)
-  opened.push(() => database.close())
+  const opening = options.storage(config, emit)
+  opened.push(async () => (await opening).database.close())
+  const reports = config.SENTRY_DSN === undefined ? undefined : await reportErrors(config.SENTRY_DSN)
+  if (reports !== undefined) sinks.push(reports.record)
+  const { database, files, folder } = await opening
   // The embedded store has one process: its work is lost with it, and found again at the next start.
   const supervise = isWorker && database.kind === 'postgres'
   const store = await openStore(database, [...forms.keys()], { supervise, emit })
@@ -135,6 +136,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   opened.push(() => server.stop({ graceSeconds: 0 }))
   if (config.ADMIN_PORT !== undefined) {
     const { ADMIN_PORT: port } = config
+    const { startOperatorPage } = await import('./operator/page.ts')
     const page = await listening('ADMIN_PORT', port, () =>
       startOperatorPage({ config, port, forms, ledger, database, emit }),
     )

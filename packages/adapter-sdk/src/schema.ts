@@ -18,13 +18,19 @@ export async function oneAtATime<T>(database: Database, work: () => Promise<T>):
 /** Brings the tables to the newest version. A migration is never changed once released; a new one is added. */
 export async function migrate(database: Database): Promise<void> {
   await database.transaction(async (transaction) => {
-    await transaction.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`)
-    await transaction.query(`CREATE TABLE IF NOT EXISTS ${SCHEMA}.version (version int NOT NULL)`)
+    const [found] = await transaction.query<{ table: string | null }>(
+      `SELECT to_regclass('${SCHEMA}.version') AS table`,
+    )
+    if (found?.table === null) {
+      await transaction.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`)
+      await transaction.query(`CREATE TABLE IF NOT EXISTS ${SCHEMA}.version (version int NOT NULL)`)
+      await transaction.query(`INSERT INTO ${SCHEMA}.version VALUES (0)`)
+    }
     const [row] = await transaction.query<{ version: number }>(`SELECT version FROM ${SCHEMA}.version`)
-    for (const migration of MIGRATIONS.slice(row?.version ?? 0)) await transaction.query(migration)
-    if (row === undefined) await transaction.query(`INSERT INTO ${SCHEMA}.version VALUES ($1)`, [MIGRATIONS.length])
     // While a new version is rolled out, processes of the old one start on its tables: they must not turn the number back.
-    else await transaction.query(`UPDATE ${SCHEMA}.version SET version = $1 WHERE version < $1`, [MIGRATIONS.length])
+    const missing = MIGRATIONS.slice(row?.version)
+    for (const migration of missing) await transaction.query(migration)
+    if (missing.length > 0) await transaction.query(`UPDATE ${SCHEMA}.version SET version = $1`, [MIGRATIONS.length])
   })
 }
 

@@ -2,12 +2,10 @@
 import { join } from 'node:path'
 import { directoryStore } from './attachment-directory.ts'
 import type { AttachmentStore } from './attachment-store.ts'
-import { attachmentTables, tableStore } from './attachment-table.ts'
 import type { Config } from './config.ts'
 import { type Database, FILE_SCHEMA } from './database.ts'
 import { openEmbedded } from './embedded.ts'
 import type { Emit } from './events.ts'
-import { openPostgres } from './postgres.ts'
 
 /** An open store: submissions, and their files. */
 export interface Storage {
@@ -18,18 +16,29 @@ export interface Storage {
 }
 
 /**
- * PostgreSQL when there is a `DATABASE_URL`, with the files in it; else the embedded store and a folder of files.
- * @throws {AdapterError} ERR_INBOX_LOCKED: another process uses `DATA_DIR`.
+ * Opens PostgreSQL when there is a `DATABASE_URL`, with the files in it; else the embedded store and a folder of files,
+ * which takes longer than everything around it to load: it begins at once, and whoever needs it waits for the rest.
+ * The promise rejects with an AdapterError, ERR_INBOX_LOCKED: another process uses `DATA_DIR`; ERR_INBOX_UNAVAILABLE.
  */
-export async function openStorage(
-  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_CONNECTIONS' | 'DATA_DIR'>,
-  emit: Emit,
-): Promise<Storage> {
-  if (config.DATABASE_URL === undefined) {
-    const folder = config.DATA_DIR ?? './data'
-    return { database: await openEmbedded(folder), files: directoryStore(join(folder, 'attachments')), folder }
-  }
-  const database = await openPostgres(config.DATABASE_URL, emit, config.DATABASE_CONNECTIONS)
+export function beginToOpen(config: StorageConfig): (config: StorageConfig, emit: Emit) => Promise<Storage> {
+  if (config.DATABASE_URL !== undefined) return openShared
+  const opening = openFolder(config.DATA_DIR ?? './data')
+  opening.catch(() => undefined) // who waits for it hears of it
+  return () => opening
+}
+
+type StorageConfig = Pick<Config, 'DATABASE_URL' | 'DATABASE_CONNECTIONS' | 'DATA_DIR'>
+
+async function openFolder(folder: string): Promise<Storage> {
+  return { database: await openEmbedded(folder), files: directoryStore(join(folder, 'attachments')), folder }
+}
+
+async function openShared({ DATABASE_URL = '', DATABASE_CONNECTIONS }: StorageConfig, emit: Emit): Promise<Storage> {
+  const [{ openPostgres }, { attachmentTables, tableStore }] = await Promise.all([
+    import('./postgres.ts'),
+    import('./attachment-table.ts'),
+  ])
+  const database = await openPostgres(DATABASE_URL, emit, DATABASE_CONNECTIONS)
   await database.query(attachmentTables(FILE_SCHEMA))
   return { database, files: tableStore(database.pool, FILE_SCHEMA) }
 }

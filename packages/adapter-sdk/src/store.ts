@@ -1,9 +1,9 @@
 /** Database and queue together, opened and closed as one. */
-import { type JobInsert, PgBoss } from 'pg-boss'
+import { type JobInsert, PgBoss, type QueueResult } from 'pg-boss'
 import { bossDatabase, type Database } from './database.ts'
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
-import { defineFunctions, type FormFunctions } from './functions.ts'
+import { defineFunctions, type FormFunctions, madeFunctions } from './functions.ts'
 import { migrate, oneAtATime } from './schema.ts'
 
 /** An open store, with one queue a form. */
@@ -41,9 +41,12 @@ export async function openStore(
     await oneAtATime(database, async () => {
       await boss.start()
       await migrate(database)
+      const made = await madeFunctions(database)
+      // Most starts find everything as it should be: two questions instead of seven statements a form.
+      const queues = new Map((await boss.getQueues()).map((queue) => [queue.name, queue]))
       for (const form of forms) {
-        await openQueue(boss, form)
-        functions.set(form, await defineFunctions(database, boss, form, WAITING_CHANNEL))
+        if (!isAsWanted(queues.get(form))) await openQueue(boss, form)
+        functions.set(form, await defineFunctions(database, boss, form, WAITING_CHANNEL, made))
       }
     })
   } catch (error) {
@@ -65,13 +68,15 @@ export async function openStore(
   }
 }
 
+function isAsWanted(queue: QueueResult | undefined): boolean {
+  const options = Object.keys(QUEUE) as (keyof typeof QUEUE)[]
+  return queue !== undefined && options.every((option) => queue[option] === QUEUE[option])
+}
+
 async function openQueue(boss: PgBoss, form: string): Promise<void> {
   await boss.createQueue(form, QUEUE)
   // createQueue leaves an existing queue's options alone; updateQueue makes new settings take hold.
   await boss.updateQueue(form, QUEUE)
-  // A queue that pg-boss does not know yet is looked up outside of the transaction that needs it: with the one
-  // connection of the embedded store that would wait for itself.
-  await boss.findJobs(form, { id: NOBODY })
 }
 
 /** One entry in a queue. The submission itself is not in it: pg-boss copies an entry on every failure. */
@@ -80,7 +85,6 @@ export function queueEntry(id: string, delaySeconds = 0): JobInsert {
 }
 
 const QUEUE_SCHEMA = 'formbuilder_queue'
-const NOBODY = '00000000-0000-0000-0000-000000000000'
 const SUPERVISE_SECONDS = 10
 
 /** How long work may go without a sign of life before it is given to another process, in seconds. */

@@ -128,6 +128,30 @@ describe('PostgreSQL as the store', () => {
     expect(await databases[0]?.query('SELECT version FROM formbuilder.version')).to.have.length(1)
   })
 
+  it('is started on again without a statement that changes a table, a queue or a function', async () => {
+    const database = await open(await (await sharedPostgres()).database())
+    const statements: string[] = []
+    const watched = {
+      ...database,
+      query: <Row extends object>(text: string, values?: readonly unknown[]) => {
+        statements.push(text)
+        return database.query<Row>(text, values)
+      },
+    }
+    const start = async () => {
+      const { boss } = await openStore(watched, ['complaint', 'comment'], { supervise: false, emit: nobody })
+      await boss.stop({ graceful: false, close: false })
+    }
+    await start()
+    const changes = () => statements.splice(0).filter((text) => /\b(CREATE|ALTER|UPDATE \S+\.queue)\b/.test(text))
+    const first = changes()
+
+    await start()
+
+    expect(first).to.have.length.above(6)
+    expect(changes()).to.deep.equal([])
+  })
+
   it('is started on again without a change, and by an older version too', async () => {
     const url = await (await sharedPostgres()).database()
     const database = await open(url)
@@ -180,6 +204,7 @@ describe('PostgreSQL as the store', () => {
     await Promise.all(some.map((each) => inbox.accept(each)))
     await handOver(delivered())
     const after = await read()
+    await opened.boss.stop({ graceful: false, close: false })
 
     expect(after - before).to.be.within(1, 300)
   })

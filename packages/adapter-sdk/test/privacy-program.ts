@@ -7,7 +7,7 @@ import { createAdapter } from '../src/adapter.ts'
 import type { Database, Queryable } from '../src/database.ts'
 import { PermanentError, UncertainError } from '../src/errors.ts'
 import type { Context } from '../src/form.ts'
-import { openStorage } from '../src/storage.ts'
+import { beginToOpen } from '../src/storage.ts'
 
 /** What a handler does, by what a submission asks for. `said`: what the citizen wrote. */
 const DEEDS: Readonly<Record<string, (said: string, context: Context) => Promise<void>>> = {
@@ -106,7 +106,7 @@ function failing(database: Database): Database {
 const running = await adapter.start({
   attachmentAuthorities: [readFileSync(process.env['TLS_CERT_FILE'] ?? '', 'utf8')],
   async storage(config, emit) {
-    const { database, files } = await openStorage(config, emit)
+    const { database, files } = await beginToOpen(config)(config, emit)
     return { database: failing(database), files }
   },
 })

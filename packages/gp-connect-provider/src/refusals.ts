@@ -12,8 +12,12 @@ import { operationOutcome, spineCode } from './operation-outcome.ts'
 import { DEFAULT_RULES } from './rules.ts'
 import type { ServiceRoots } from './service-root.ts'
 
-/** How long the record of a refused connection waits for the request that it may belong to. */
-const WAIT_MILLISECONDS = 1000
+/**
+ * How long the record of a refused connection waits for the request that it may belong to. In turns: a process that stood
+ * still for longer than that still reads first what came meanwhile.
+ */
+const WAIT_TURNS = 10
+const TURN_MILLISECONDS = 100
 const REMEMBERED_MAX = 1000
 
 interface RefusedConnection {
@@ -43,7 +47,7 @@ export class Refusals {
       return
     }
     if (this.#connections.size >= REMEMBERED_MAX) this.flush()
-    refused.waiting = setTimeout(() => this.#recordConnection(refused), WAIT_MILLISECONDS)
+    this.#wait(refused, WAIT_TURNS)
     this.#connections.set(event.peer, refused)
   }
 
@@ -88,6 +92,13 @@ export class Refusals {
     if (refused === undefined) return code
     clearTimeout(refused.waiting)
     return refused.code
+  }
+
+  #wait(refused: RefusedConnection, turns: number): void {
+    refused.waiting = setTimeout(
+      () => (turns > 1 ? this.#wait(refused, turns - 1) : this.#recordConnection(refused)),
+      TURN_MILLISECONDS,
+    )
   }
 
   #recordConnection(refused: RefusedConnection): void {

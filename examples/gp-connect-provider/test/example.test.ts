@@ -150,12 +150,12 @@ describe('example of a GP Connect provider', () => {
   })
 
   it('answers 429 or 503 with Retry-After beyond its rate', async () => {
-    await using example = await start({ AUDIT_FILE: join(folder, 'rate.jsonl'), RATE_LIMIT_PER_SECOND: '2' })
+    await using example = await start({ AUDIT_FILE: join(folder, 'rate.jsonl'), RATE_LIMIT_PER_SECOND: '1' })
 
     const replies = await Promise.all([...Array(6).keys()].map(() => ask(example.port, pki)))
 
     const refused = replies.filter(({ status }) => status === 429)
-    expect(replies.filter(({ status }) => status === 200)).to.have.length.at.least(2)
+    expect(replies.filter(({ status }) => status === 200)).to.have.length.at.least(1)
     expect(refused).to.have.length.at.least(1)
     for (const { headers, body } of refused) {
       expect(headers['retry-after']).to.equal('1')
@@ -281,16 +281,16 @@ describe('example of a GP Connect provider', () => {
   }
 
   async function start(environment: Record<string, string>): Promise<Example> {
-    const port = Number(environment['PORT'] ?? (await freePort()))
-    const child = spawn(process.execPath, [COMMAND], { env: { ...variables(), PORT: String(port), ...environment } })
-    const example = new Example(child, port, environment['AUDIT_FILE'] ?? '')
-    await until(() => example.stdout().includes('"listening"') || child.exitCode !== null)
+    const child = spawn(process.execPath, [COMMAND], { env: { ...variables(), ...environment } })
+    const example = new Example(child, environment['AUDIT_FILE'] ?? '')
+    await until(() => example.port !== 0 || child.exitCode !== null)
     expect(child.exitCode, example.stdout() + example.stderr()).to.equal(null)
     return example
   }
 
   function variables(): Record<string, string> {
     return {
+      PORT: '0',
       HOST: '127.0.0.1',
       TLS_CERT_FILE: pki.path('server.pem'),
       TLS_KEY_FILE: pki.path('server.key'),
@@ -306,16 +306,14 @@ describe('example of a GP Connect provider', () => {
 
 /** A process of the example. */
 class Example implements AsyncDisposable {
-  readonly port: number
   readonly auditFile: string
   readonly #child: ChildProcess
   readonly #ended: Promise<void>
   #stdout = ''
   #stderr = ''
 
-  constructor(child: ChildProcess, port: number, auditFile: string) {
+  constructor(child: ChildProcess, auditFile: string) {
     this.#child = child
-    this.port = port
     this.auditFile = auditFile
     this.#ended = new Promise((resolve) => child.once('close', () => resolve()))
     child.stdout?.on('data', (chunk) => {
@@ -324,6 +322,11 @@ class Example implements AsyncDisposable {
     child.stderr?.on('data', (chunk) => {
       this.#stderr += chunk
     })
+  }
+
+  /** Where it listens; 0 as long as it does not. */
+  get port(): number {
+    return Number(/"listening","port":(\d+),/.exec(this.#stdout)?.[1] ?? 0)
   }
 
   stdout = (): string => this.#stdout

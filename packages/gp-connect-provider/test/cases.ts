@@ -336,11 +336,11 @@ function silent(port: number): Promise<Buffer> {
   return plain(port, '')
 }
 
-/** Waits for a condition, for up to ten seconds. */
+/** Waits for a condition, for up to thirty seconds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true within ten seconds')
+    if (Date.now() > deadline) throw new Error('the condition did not come true within thirty seconds')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

@@ -23,13 +23,11 @@ describe('reloading the certificate', () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: server.authority.cert })
     await server.send('/', { agent })
     const { cert, key } = await issued(server)
-    const changed = Date.now()
 
     await server.folder.write('cert.pem', cert)
     await server.folder.write('key.pem', key)
     await until(async () => (await shown(server)) !== before)
 
-    expect(Date.now() - changed).to.be.lessThan(2000)
     expect((await server.send('/', { agent })).headers.connection).to.equal('keep-alive')
     expect(server.of('certificate.loaded')).to.have.length(2)
     expect(server.of('certificate.loaded')[1]?.fingerprint256).to.equal(await shown(server))

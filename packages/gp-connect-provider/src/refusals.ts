@@ -46,7 +46,11 @@ export class Refusals {
       this.#record(entryOfConnection(refused.at, null, refused.code))
       return
     }
-    if (this.#connections.size >= REMEMBERED_MAX) this.flush()
+    for (const [peer, oldest] of this.#connections) {
+      if (this.#connections.size < REMEMBERED_MAX) break
+      this.#recordConnection(oldest)
+      this.#connections.delete(peer)
+    }
     this.#wait(refused, WAIT_TURNS)
     this.#connections.set(event.peer, refused)
   }

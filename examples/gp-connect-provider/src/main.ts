@@ -23,7 +23,7 @@ async function run(): Promise<void> {
       serviceRoots: Object.fromEntries(
         Object.entries(serviceRoots).map(([path, root]) => [
           path,
-          { ...root, add: [...(root?.add ?? []), ...TEST_INTERACTIONS] },
+          { ...root, add: [root?.add ?? [], TEST_INTERACTIONS].flat() },
         ]),
       ),
       handlers: HANDLERS,

@@ -1,4 +1,7 @@
 /** Where the specification contradicts itself, or leaves a choice, a rule decides; each has the documented default. */
+import { isObject } from './strict-json.ts'
+
+/** The rules of a service root. */
 export interface Rules {
   /** Ssp-TraceID has to be a UUID (`uuid`), or any text that is not blank. */
   readonly traceId: 'uuid' | 'any'
@@ -58,4 +61,46 @@ export const DEFAULT_RULES: Rules = {
   unexpectedIssue: 'processing',
   accessDenied: 'ACCESS_DENIED',
   certificateIssue: 'forbidden',
+}
+
+/** What is wrong with rules that may have been read from JSON: names that do not exist, values that cannot be. */
+export function ruleProblems(rules: unknown, of: string): string[] {
+  if (!isObject(rules)) return [`the rules of ${of} are not an object`]
+  return Object.entries(rules).flatMap(([name, value]) => {
+    if (!Object.hasOwn(ACCEPTS, name)) return [`the rule ${name} of ${of} does not exist`]
+    return ACCEPTS[name as keyof Rules](value) ? [] : [`the rule ${name} of ${of} cannot have this value`]
+  })
+}
+
+type Accepts = (value: unknown) => boolean
+
+const oneOf =
+  (...values: readonly unknown[]): Accepts =>
+  (value) =>
+    values.includes(value)
+const isBoolean = oneOf(true, false)
+const between =
+  (min: number, max: number): Accepts =>
+  (value) =>
+    typeof value === 'number' && value >= min && value <= max
+
+const ACCEPTS: Readonly<Record<keyof Rules, Accepts>> = {
+  traceId: oneOf('uuid', 'any'),
+  asid: oneOf('digits', 'any'),
+  unknownPath: oneOf(400, 404),
+  bearerErrors: oneOf('gp-connect', 'rfc6750'),
+  legacyAudience: isBoolean,
+  claimResourceCode: oneOf('INVALID_RESOURCE', 'BAD_REQUEST'),
+  unknownResourceType: oneOf(400, 422),
+  requestedRecord: oneOf('ignore', 'reject'),
+  reasons: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  confidentiality: isBoolean,
+  scopeEndpoints: isBoolean,
+  expiryLeewaySeconds: between(0, 600),
+  futureIatSeconds: (value) => value === undefined || between(0, Number.MAX_SAFE_INTEGER)(value),
+  maxTokenLength: between(1, Number.MAX_SAFE_INTEGER),
+  codingSystem: oneOf('ValueSet', 'CodeSystem'),
+  unexpectedIssue: oneOf('processing', 'exception'),
+  accessDenied: oneOf('ACCESS_DENIED', 'ACCESS DENIED'),
+  certificateIssue: oneOf('forbidden', 'invalid'),
 }

@@ -2,7 +2,9 @@
 import { ConfigError } from './config-error.ts'
 import { type FhirRelease, type Interaction, PRESETS, type PresetName } from './interactions.ts'
 import { type PathTemplate, pathTemplate } from './path-template.ts'
-import type { Rules } from './rules.ts'
+import { parseScope } from './requested-scope.ts'
+import { type Rules, ruleProblems } from './rules.ts'
+import { isObject } from './strict-json.ts'
 
 /** What is served below one path. */
 export interface ServiceRootOptions {
@@ -58,6 +60,7 @@ export function serviceRoots(
 ): ServiceRoots {
   const entries = Object.entries(options)
   const problems = entries.length === 0 ? ['serviceRoots is empty'] : entries.flatMap(problemsOf)
+  problems.push(...ruleProblems(rules, 'the provider'))
   if (problems.length > 0) throw new ConfigError(problems)
 
   const roots = new Map(entries.map(([path, root]) => [path, serviceRoot(path, root, origin, audiences, rules)]))
@@ -100,13 +103,46 @@ function serviceRoot(
   }
 }
 
+/** Options may have been read from JSON: what would be overlooked here would leave a root more open than it was meant to be. */
 function problemsOf([path, options]: [string, ServiceRootOptions], index: number): string[] {
   const name = `service root ${index + 1}`
+  const {
+    asid,
+    preset,
+    add = [],
+    remove = [],
+    disabled = false,
+    rules = {},
+  }: Partial<ServiceRootOptions> = options ?? {}
+  const knownPreset = Object.hasOwn(PRESETS, String(preset))
+  const addsInteractions = Array.isArray(add) && add.every(isInteraction)
+  const known = new Set(
+    preset && knownPreset && addsInteractions ? [...PRESETS[preset].interactions, ...add].map(({ id }) => id) : [],
+  )
+  const areKnown = (ids: unknown): boolean =>
+    Array.isArray(ids) && (known.size === 0 || ids.every((id) => known.has(id)))
   return [
     ...(/^(\/[A-Za-z0-9\-._~]+)+$/.test(path) ? [] : [`the path of ${name} is not /a/b without a trailing slash`]),
-    ...(/^\d{12}$/.test(String(options?.asid)) ? [] : [`the asid of ${name} is not twelve digits`]),
-    ...(Object.hasOwn(PRESETS, String(options?.preset)) ? [] : [`the preset of ${name} is not one of ${PRESET_NAMES}`]),
+    ...(/^\d{12}$/.test(String(asid)) ? [] : [`the asid of ${name} is not twelve digits`]),
+    ...(knownPreset ? [] : [`the preset of ${name} is not one of ${PRESET_NAMES}`]),
+    ...(addsInteractions ? [] : [`add of ${name} is not a list of interactions`]),
+    ...(areKnown(remove) ? [] : [`remove of ${name} is not a list of interactions that it has`]),
+    ...(typeof disabled === 'boolean' || areKnown(disabled)
+      ? []
+      : [`disabled of ${name} is neither a boolean nor a list of interactions that it has`]),
+    ...ruleProblems(rules, name),
   ]
+}
+
+function isInteraction(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { id, method, path, scope } = value
+  return (
+    typeof id === 'string' &&
+    ['GET', 'POST', 'PUT'].includes(String(method)) &&
+    /^[^/]+(\/[^/]+)*$/.test(String(path)) &&
+    parseScope(scope, false) !== undefined
+  )
 }
 
 const PRESET_NAMES = Object.keys(PRESETS).join(', ')

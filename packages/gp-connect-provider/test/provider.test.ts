@@ -38,6 +38,15 @@ describe('provider', () => {
     ['an ASID that is none',      { serviceRoots: { '/a': { asid: '1', preset: 'v1.2' } } },                         'the asid of service root 1'],
     ['a preset that is none',     { serviceRoots: { '/a': { asid: '918999198993', preset: 'v9' as PresetName } } },  'the preset of service root 1'],
     ['an inherited preset',       { serviceRoots: { '/a': { asid: '918999198993', preset: 'toString' as PresetName } } }, 'the preset of service root 1'],
+    ['an interaction that is none', root({ add: [{ id: 'urn:a', method: 'GET', path: '/a', scope: 'patient/*.read' }] }), 'add of service root 1'],
+    ['a removal of what is not there', root({ remove: ['urn:a'] }),                                                  'remove of service root 1'],
+    ['switching off what is not there', root({ disabled: ['urn:a'] }),                                               'disabled of service root 1'],
+    ['switching off by a text',   root({ disabled: 'true' }),                                                        'disabled of service root 1'],
+    ['a rule that is none',       root({ rules: { unknownPaths: 404 } }),                                            'the rule unknownPaths of service root 1 does not exist'],
+    ['an inherited rule',         root({ rules: { toString: 404 } }),                                                'the rule toString of service root 1 does not exist'],
+    ['rules that are none',       root({ rules: null }),                                                             'the rules of service root 1'],
+    ['a rule with another value', root({ rules: { expiryLeewaySeconds: 601 } }),                                     'the rule expiryLeewaySeconds of service root 1 cannot'],
+    ['a wrong rule for all roots', { rules: { bearerErrors: 'rfc6749' as 'rfc6750' } },                              'the rule bearerErrors of the provider'],
     ['a URL that is none',        { publicUrl: 'provider' },                                                         'publicUrl is not a URL'],
     ['a URL without TLS',         { publicUrl: 'http://provider.example.test' },                                     'publicUrl is not https'],
   ] as const) {
@@ -113,3 +122,8 @@ describe('the operational log', () => {
     expect(lines).to.have.length(1)
   })
 })
+
+/** Options as they may come from JSON, where no type looks. */
+function root(difference: object): Pick<ProviderOptions, 'serviceRoots'> {
+  return { serviceRoots: { '/a': { asid: '918999198993', preset: 'v1.2', ...difference } } }
+}

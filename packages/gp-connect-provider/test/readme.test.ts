@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { expect } from 'chai'
 import { FAILURES } from '../src/failures.ts'
 import { DEFAULT_RULES } from '../src/rules.ts'
@@ -80,20 +79,20 @@ describe('README.md', () => {
     const adapted = Object.entries(files).reduce((text, [from, to]) => text.replace(from, to), program)
     await pki.write('main.mts', adapted.replace('https://localhost:8443', PUBLIC_URL))
     symlinkSync(new URL('../../node_modules', PACKAGE).pathname, pki.path('node_modules'))
-    const port = await freePort()
     const child = spawn(process.execPath, ['main.mts'], {
       cwd: pki.folder,
-      env: { ...process.env, PORT: String(port) },
+      env: { ...process.env, PORT: '0' },
     })
     const closed = once(child, 'close')
     let stdout = ''
     child.stdout.on('data', (chunk) => {
       stdout += chunk
     })
-    await until(() => stdout.includes('"listening"'))
+    const port = (): number => Number(/"listening","port":(\d+),/.exec(stdout)?.[1] ?? 0)
+    await until(() => port() !== 0)
 
-    const found = await ask(port, pki, PATIENT)
-    const absent = await ask(port, pki, { ...PATIENT, path: '/Patient/2' })
+    const found = await ask(port(), pki, PATIENT)
+    const absent = await ask(port(), pki, { ...PATIENT, path: '/Patient/2' })
 
     child.kill('SIGTERM')
     await closed
@@ -129,14 +128,5 @@ function titles(source: string): RegExp[] {
   return [...source.matchAll(/\b(?:it|describe)\((['`])(.*?)\1,/g)].map(([, , title = '']) => {
     const literal = title.split(/\$\{[^}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
     return new RegExp(`^${literal.join('.+')}$`)
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
   })
 }

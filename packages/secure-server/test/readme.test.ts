@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
@@ -52,19 +51,19 @@ describe('README.md', () => {
     await symlink(join(REPOSITORY, 'node_modules'), join(folder.path, 'node_modules'))
     const [, program = ''] = /```ts\n([\s\S]*?)```/.exec(readme) ?? []
     await writeFile(join(folder.path, 'main.mts'), program)
-    const port = await freePort()
     const child: ChildProcess = spawn(process.execPath, ['main.mts'], {
       cwd: folder.path,
-      env: { ...process.env, PORT: String(port) },
+      env: { ...process.env, PORT: '0' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     let output = ''
     child.stdout?.on('data', (chunk: Buffer) => {
       output += chunk.toString()
     })
-    await until(() => output.includes('"listening"') || child.exitCode !== null)
+    const port = (): number => Number(/"listening","port":(\d+),/.exec(output)?.[1] ?? 0)
+    await until(() => port() !== 0 || child.exitCode !== null)
 
-    const sent = request({ host: 'localhost', port, ca: authority.cert, agent: false }).end()
+    const sent = request({ host: 'localhost', port: port(), ca: authority.cert, agent: false }).end()
     const [answer] = await once(sent, 'response')
     const body = await text(answer)
     child.kill('SIGTERM')
@@ -85,12 +84,4 @@ function tableUnder(markdown: string, heading: string): string[] {
   const end = rows.findIndex((line) => !line.startsWith('|'))
   // The formatter pads columns.
   return rows.slice(0, end).map((row) => row.replace(/ +/g, ' '))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0)
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

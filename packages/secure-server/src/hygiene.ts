@@ -12,20 +12,22 @@ export interface Refusal {
 
 /** Why a parsed request is refused, or undefined. llhttp has refused by now what is no HTTP, and most ambiguous framing. */
 export function refusalOf(request: IncomingMessage, rules: HygieneRules): Refusal | undefined {
-  const { rawHeaders, headers, method = '', url = '' } = request
+  const { rawHeaders, headers, httpVersion, method = '', url = '' } = request
+  // llhttp takes a line that names HTTP/0.9 or HTTP/2.0 for one of HTTP/1.1.
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return { status: 400, reason: 'malformed' }
   if (rawHeaders.length > rules.headerCount * 2) return { status: 431, reason: 'headers-too-large' }
   if (!rules.methods.includes(method)) return { status: 405, reason: 'method', headers: { Allow: rules.allow } }
   if (hasDuplicate(rawHeaders)) return { status: 400, reason: 'duplicate-header' }
 
   const { host } = headers
   // HTTP/1.0 has no Host; anything later must name one.
-  if (host === undefined ? request.httpVersion !== '1.0' : !HOST.test(host)) return { status: 400, reason: 'host' }
+  if (host === undefined ? httpVersion !== '1.0' : !HOST.test(host)) return { status: 400, reason: 'host' }
   // Absolute form is for proxies, which this is not.
   if (!(url.startsWith('/') || (url === '*' && method === 'OPTIONS'))) return { status: 400, reason: 'target' }
 
   const coding = headers['transfer-encoding']
   if (coding !== undefined) {
-    if (request.httpVersion === '1.0' || 'content-length' in headers) return { status: 400, reason: 'framing' }
+    if (httpVersion === '1.0' || 'content-length' in headers) return { status: 400, reason: 'framing' }
     if (coding.toLowerCase() !== 'chunked') return { status: 501, reason: 'framing' }
   }
   return undefined

@@ -84,6 +84,8 @@ const REFUSED: readonly [what: string, request: string, status: number][] = [
   ['an invented method', 'BREW / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a lower-case method', 'get / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['HTTP/0.9', 'GET /\r\n\r\n', 400],
+  ['HTTP/0.9 by name', 'GET / HTTP/0.9\r\nHost: a\r\n\r\n', 400],
+  ['HTTP/2.0 by name', 'GET / HTTP/2.0\r\nHost: a\r\n\r\n', 400],
   ['HTTP/2 by prior knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
   ['HTTP/3.0', 'GET / HTTP/3.0\r\nHost: a\r\n\r\n', 400],
   ['an unknown expectation', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: coffee\r\n\r\n', 417],

@@ -37,9 +37,15 @@ export function receiver(options: ReceiverOptions): Middleware {
     enableTypes: ['text'],
     extendTypes: { text: TEXT_TYPES },
     textLimit: `${options.bodyLimitBytes}b`,
+    ...BYTE_FOR_BYTE,
   })
   for (const form of options.forms) {
-    router.post([form.path, ...(form.aliases ?? [])], requireTextType, read, (ctx) => receive(ctx, form, options))
+    const ofForm: Middleware = (ctx, next) => {
+      ctx.state['form'] = form.name
+      return next()
+    }
+    const paths = [form.path, ...(form.aliases ?? [])]
+    router.post(paths, ofForm, requireTextType, read, (ctx) => receive(ctx, form, options))
   }
   const routes = router.routes() as unknown as Middleware // the router's own context type extends Koa's
   return (ctx, next) => routes(ctx, () => unmatched(ctx, next, options))
@@ -59,7 +65,6 @@ const FORM_PATH = /^(?=.{1,64}$)(\/[\w.~-]{1,32}){1,4}\/?$/
 
 async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptions): Promise<void> {
   const started = performance.now()
-  ctx.state['form'] = form.name
   const jwe = String(ctx.request.rawBody ?? '')
   const keyring = options.keyring(form.name)
   const { plaintext, keyPosition } = await decryptCompact(jwe, keyring)
@@ -128,8 +133,10 @@ export function createApp(): Koa {
 // The sender claims a form and sends a bare token (libcurl's default); the others are what the field would write.
 const TEXT_TYPES = ['application/x-www-form-urlencoded', 'application/jose', 'text/plain']
 
+// A compact JWE is ASCII. Read as UTF-8, a body would lose its byte order mark. The parser's types leave this option out.
+const BYTE_FOR_BYTE = { encoding: 'binary' }
+
 async function requireTextType(ctx: Context, next: Next): Promise<void> {
-  ctx.state['form'] ??= ''
   const claimed = ctx.get('Content-Type').split(';')[0]?.trim().toLowerCase() ?? ''
   if (claimed !== '' && !TEXT_TYPES.includes(claimed)) {
     throw new AdapterError('ERR_MEDIA_TYPE_UNSUPPORTED', 'send the compact JWE as application/jose or text/plain')
@@ -138,6 +145,8 @@ async function requireTextType(ctx: Context, next: Next): Promise<void> {
   if (encoding !== '' && encoding !== 'identity') {
     throw new AdapterError('ERR_MEDIA_TYPE_UNSUPPORTED', 'a content encoding is not accepted')
   }
+  // The parser knows no other spelling of `identity`.
+  delete ctx.request.headers['content-encoding']
   ctx.request.headers['content-type'] = 'text/plain' // the parser reads by type, and would leave a body without one
   await next()
 }

@@ -66,6 +66,24 @@ describe('the receiver', () => {
     })
   }
 
+  for (const encoding of ['identity', 'Identity', 'IDENTITY']) {
+    it(`takes a body that says ${encoding}, which is no encoding`, async () => {
+      const answer = await post(await encrypted(submission()), 'text/plain', { 'Content-Encoding': encoding })
+
+      expect(answer.status).to.equal(201)
+    })
+  }
+
+  it('says of which form a submission was refused, also before it was read', async () => {
+    const before = adapter.events.length
+
+    await post('{}', 'application/json')
+
+    expect(adapter.events.slice(before).filter(({ event }) => event === 'submission.refused')).to.deep.equal([
+      { event: 'submission.refused', form: 'complaint', code: 'ERR_MEDIA_TYPE_UNSUPPORTED', status: 415 },
+    ])
+  })
+
   for (const path of ['/v2/complaint/', '/v2/complaint.json']) {
     it(`takes a submission at ${path}`, async () => {
       const answer = await adapter.request('POST', path, { body: await encrypted(submission()) })
@@ -84,6 +102,7 @@ describe('the receiver', () => {
       'not a token',
       JSON.stringify(submission()),
       `${good}\n`,
+      `\uFEFF${good}`,
       `${good}.`,
       `${header}.AAAA.${iv}.${ciphertext}.${tag}`,
       `${header}..${iv}.${ciphertext}.${tag.slice(0, 11)}`,

@@ -52,6 +52,8 @@ export class Requests {
     const connection = this.#connectionOf(request.socket)
     // After the last answer, whatever else arrives is thrown away: it must not be acted on without being answered.
     if (connection === undefined || connection.over) return
+    // Its last one is begun, and its answer will say that nothing behind it was looked at.
+    if (connection.requests >= this.#rules.limits.requestsPerConnection) return
     const now = Date.now()
     const refusal = this.#admission.refusalOf(connection, request, now, this.#begun)
     if (refusal !== undefined) {

@@ -317,6 +317,26 @@ describe('limits', () => {
       expect(answers.match(/HTTP\/1\.1 200 /g)).to.have.length(3)
       expect(answers).to.include('Connection: close')
     })
+
+    it('serves no more of them to a client that does not wait for answers', async () => {
+      const responses: ServerResponse[] = []
+      await using server = await TestServer.start({
+        limits: { requestsPerConnection: 3 },
+        listener: (_request, response) => void responses.push(response),
+      })
+      const answers = server.exchange(GET.repeat(5))
+      await until(() => responses.length >= 3)
+
+      for (const response of responses) response.end('hello')
+
+      expect((await answers).match(/HTTP\/1\.1 \d+|Connection: close/g)).to.deep.equal([
+        'HTTP/1.1 200',
+        'HTTP/1.1 200',
+        'HTTP/1.1 200',
+        'Connection: close',
+      ])
+      expect(responses).to.have.length(3)
+    })
   })
 
   describe('of work', () => {

@@ -187,6 +187,20 @@ describe('HTTP abuse of an adapter', () => {
     })
   }
 
+  it('counts no token as refused where a body was cut off as too long', async () => {
+    const refused = () => adapter.events.filter(({ event }) => event === 'submission.refused')
+    const before = refused().length
+    const [size, body] = [(3_000_000).toString(16), 'a'.repeat(3_000_000)]
+
+    const received = await exchange(
+      adapter,
+      post(FORM, ['Host: a', 'Transfer-Encoding: chunked'], `${size}\r\n${body}\r\n0\r\n\r\n`),
+    )
+
+    expect(answersIn(received).map(({ status }) => status)).to.deep.equal([413])
+    expect(refused().slice(before)).to.deep.equal([])
+  })
+
   it('tells one who posts to no form nothing but that, and the log no path that could hold a name or a token', async () => {
     for (const path of [
       '/v2/complaint/Ada%20Lovelace',

@@ -99,6 +99,8 @@ export function problems(emit: Emit): Middleware {
       if (ctx.status === 404 && ctx.body === undefined)
         throw new AdapterError('ERR_NOT_FOUND', 'no such path: a form receives at exactly the path that it declares')
     } catch (error) {
+      // The body broke off: the sender is gone, or was answered by the server, which tells why. It was no token yet.
+      if (ctx.req.aborted) return
       const known = asAdapterError(error)
       if (known.code === 'ERR_INTERNAL') {
         emit({ event: 'internal.failed', during: 'request', code: errorName(error) })

@@ -180,7 +180,7 @@ export function loadConfig(
   const { values, problems } = readSettings(SETTINGS, environment)
   const server = readSettings(SERVER_SETTINGS, environment)
   const keyrings: Record<string, Keyring> = {}
-  const all = [...also, ...problems, ...server.problems, ...together(values)]
+  const all = [...also, ...problems, ...server.problems, ...together(values), ...serverTimes(server.values)]
   for (const form of forms) {
     const keyring = readKeyring(environment, form)
     if ('problem' in keyring) all.push(keyring.problem)
@@ -247,6 +247,7 @@ function together(values: Partial<Values<typeof SETTINGS>>): string[] {
   }
   if (certificate.length === 1) problems.push('TLS_CERT_FILE and TLS_KEY_FILE go together')
   if (certificate.length === 2 && behindProxy) problems.push('TRUST_PROXY and TLS_CERT_FILE exclude each other')
+  problems.push(...unreadableNetworks('TRUST_PROXY', values.TRUST_PROXY))
   if ((values.METRICS_AUTH_USERNAME === undefined) !== (values.METRICS_AUTH_PASSWORD === undefined)) {
     problems.push('METRICS_AUTH_USERNAME and METRICS_AUTH_PASSWORD go together')
   }
@@ -285,13 +286,26 @@ function operatorPage(values: Partial<Values<typeof SETTINGS>>): string[] {
   if (!isLoopback(values.ADMIN_HOST ?? '') && values.TLS_CERT_FILE === undefined && proxies.length === 0) {
     problems.push('ADMIN_HOST beyond loopback needs TLS_CERT_FILE and TLS_KEY_FILE, or ADMIN_TRUSTED_PROXIES')
   }
-  try {
-    networks(proxies)
-  } catch {
-    problems.push('ADMIN_TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8')
-  }
+  problems.push(...unreadableNetworks('ADMIN_TRUSTED_PROXIES', proxies))
   if (values.ADMIN_PORT !== 0 && values.ADMIN_PORT === values.PORT) {
     problems.push('ADMIN_PORT and PORT must differ')
   }
   return problems
+}
+
+function unreadableNetworks(name: string, texts: readonly string[] = []): string[] {
+  try {
+    networks(texts)
+    return []
+  } catch {
+    return [`${name} must be addresses or networks such as 10.0.0.0/8`]
+  }
+}
+
+/** The server asks this of its own limits too, but by their names there and only once the store is open. */
+function serverTimes(values: Readonly<Partial<Record<string, number>>>): string[] {
+  const [headers, request] = [serverSetting('headersSeconds'), serverSetting('requestSeconds')]
+  return (values[headers] ?? 0) > (values[request] ?? Number.POSITIVE_INFINITY)
+    ? [`${headers} must not be more than ${request}`]
+    : []
 }

@@ -29,6 +29,21 @@ describe("a newcomer's mistakes", () => {
     expect([status, stdout]).to.deep.equal([1, ''])
   })
 
+  it('settings that the server could not use: one message names all of them', () => {
+    const { status, stderr } = run(START, {
+      JWE_SHARED_KEY: 'k7Wq2mZx9LtR4vBn',
+      TRUST_PROXY: '10.0.0.0/99',
+      SERVER_HEADERS_SECONDS: '40',
+    })
+
+    expect(stderr).to.equal(
+      'ERR_CONFIG_INVALID: 2 settings to put right:\n' +
+        '- TRUST_PROXY must be addresses or networks such as 10.0.0.0/8\n' +
+        '- SERVER_HEADERS_SECONDS must not be more than SERVER_REQUEST_SECONDS\n',
+    )
+    expect(status).to.equal(1)
+  })
+
   it('a path that no form could have: one message says which form, and what to change', () => {
     const { status, stdout, stderr } = run(`createAdapter({ forms: { complaint: { path: 'v2/complaint/', handle } } })`)
 

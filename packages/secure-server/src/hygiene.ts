@@ -22,8 +22,9 @@ export function refusalOf(request: IncomingMessage, rules: HygieneRules): Refusa
   const { host } = headers
   // HTTP/1.0 has no Host; anything later must name one.
   if (host === undefined ? httpVersion !== '1.0' : !HOST.test(host)) return { status: 400, reason: 'host' }
-  // Absolute form is for proxies, which this is not.
-  if (!(url.startsWith('/') || (url === '*' && method === 'OPTIONS'))) return { status: 400, reason: 'target' }
+  // Absolute form is for proxies, which this is not. A fragment is never sent: one reader would cut it off, another not.
+  if (!(url.startsWith('/') || (url === '*' && method === 'OPTIONS')) || url.includes('#'))
+    return { status: 400, reason: 'target' }
 
   const coding = headers['transfer-encoding']
   if (coding !== undefined) {

@@ -77,6 +77,7 @@ const REFUSED: readonly [what: string, request: string, status: number][] = [
   ],
   ['an absolute target', 'GET http://evil.example/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a star for GET', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['a fragment in its target', 'GET /health#/../x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a relative target', 'GET x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['TRACE', 'TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 405],
   ['CONNECT', 'CONNECT evil.example:443 HTTP/1.1\r\nHost: a\r\n\r\n', 405],

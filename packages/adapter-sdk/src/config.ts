@@ -1,5 +1,7 @@
 /** The environment, read once. Nothing else in the package reads `process.env`. */
+import { accessSync, constants } from 'node:fs'
 import { LIMITS, type Limits } from '@formbuilder/secure-server'
+import { DEFAULT_ATTACHMENT_HOSTS, parseAttachmentHosts } from './attachment-hosts.ts'
 import { AdapterError } from './errors.ts'
 import { isLoopback, networks } from './networks.ts'
 import { type Keyring, keyFormProblem, parseKeyring } from './protocol/keyring.ts'
@@ -180,7 +182,14 @@ export function loadConfig(
   const { values, problems } = readSettings(SETTINGS, environment)
   const server = readSettings(SERVER_SETTINGS, environment)
   const keyrings: Record<string, Keyring> = {}
-  const all = [...also, ...problems, ...server.problems, ...together(values), ...serverTimes(server.values)]
+  const all = [
+    ...also,
+    ...problems,
+    ...server.problems,
+    ...unusable(values),
+    ...together(values),
+    ...serverTimes(server.values),
+  ]
   for (const form of forms) {
     const keyring = readKeyring(environment, form)
     if ('problem' in keyring) all.push(keyring.problem)
@@ -235,6 +244,30 @@ function strayKeys(environment: Environment, forms: readonly string[]): string[]
     const own = `JWE_SHARED_KEY__${suffix}`
     return kind === 'PREVIOUS_KEYS' && !environment[own] ? [`${name} needs ${own} beside it`] : []
   })
+}
+
+/** What would be found wrong with a text or a file only when it is put to use: by then one after another. */
+function unusable(values: Partial<Values<typeof SETTINGS>>): string[] {
+  const problems = (['TLS_CERT_FILE', 'TLS_KEY_FILE'] as const).flatMap((name) => unreadable(name, values[name]))
+  if (values.DATABASE_URL !== undefined && !/^postgres(ql)?:\/\//.test(values.DATABASE_URL)) {
+    problems.push('DATABASE_URL must begin with postgresql:// or postgres://')
+  }
+  try {
+    parseAttachmentHosts((values.ATTACHMENT_HOSTS ?? []).join(',') || DEFAULT_ATTACHMENT_HOSTS)
+  } catch (error) {
+    if (!(error instanceof AdapterError)) throw error
+    problems.push(error.message)
+  }
+  return problems
+}
+
+function unreadable(name: string, file: string | undefined): string[] {
+  try {
+    if (file !== undefined) accessSync(file, constants.R_OK)
+    return []
+  } catch (error) {
+    return [`${name} names a file that cannot be read (${(error as NodeJS.ErrnoException).code})`]
+  }
 }
 
 /** What can only be seen of several settings at once. */

@@ -42,7 +42,8 @@ export function createOptics(
     const accessToken = await unlessAborted(tokens.get(), signal)
     await acting?.()
     const answer = await send(accessToken)
-    if (!isUnauthorised(answer)) return answer
+    const isRefused = isUnauthorised(answer) || (request.method === 'GET' && isInvalidGrant(answer))
+    if (!isRefused) return answer
     answer.discard()
     tokens.discard(accessToken)
     return send(await unlessAborted(tokens.get(), signal))
@@ -79,7 +80,7 @@ export function createOptics(
       const answer = await authorised({ method: 'GET', url: `${endpoint}/getcaseattribute?${query}` }, step)
       if (answer.status === 200) return found(await answer.text(), answer, failed)
       answer.discard()
-      if (answer.status === 400) return undefined
+      if (answer.status === 400 && !isInvalidGrant(answer)) return undefined
       throw failed(`was answered with ${answer.status}${applicationError(answer)}`)
     } catch (error) {
       throw error instanceof ExchangeFailed ? failed(`had no answer: ${error.how}, ${error.message}`) : error
@@ -93,6 +94,14 @@ export function createOptics(
 
 function isUnauthorised({ status }: OpticsAnswer): boolean {
   return status === 401 || status === 403
+}
+
+/**
+ * Optics refuses credentials with 400 and `invalid_grant`. To a lookup 400 also says that there is no case, and the two
+ * must not be mistaken; to createcase any 400 stays uncertain.
+ */
+function isInvalidGrant({ status, header }: OpticsAnswer): boolean {
+  return status === 400 && header('x-application-error-code') === '19002'
 }
 
 /** What a status other than 2xx means. Only refusals that come before any work are known to have made nothing. */

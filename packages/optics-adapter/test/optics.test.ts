@@ -1,4 +1,4 @@
-import { createServer, Agent as HttpAgent, type Server } from 'node:http'
+import { createServer, Agent as HttpAgent, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Agent } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import axios from 'axios'
@@ -391,13 +391,46 @@ describe('looking a case up', () => {
     })
 })
 
+describe('a lookup that is answered 400 because of its token', () => {
+  const refusal = { status: 400, headers: { 'X-Application-Error-Code': '19002' }, body: '' }
+
+  it('is repeated with a new token', async () => {
+    const [tokens, lookups]: [string[], string[]] = [[], []]
+    await using server = await listening((request, response) => {
+      if (request.url?.startsWith('/token')) {
+        tokens.push(`token-${tokens.length + 1}`)
+        return response.end(JSON.stringify({ access_token: tokens.at(-1), expires_in: 3600 }))
+      }
+      lookups.push(String(request.headers.authorization))
+      if (lookups.length === 1) return response.writeHead(refusal.status, refusal.headers).end()
+      return response.end('{"CaseId":7}')
+    })
+
+    expect(await client(server.url).findCase?.(SUBMISSION_ID, going)).to.deep.equal({ reference: '7' })
+    expect(lookups).to.deep.equal(['Bearer token-1', 'Bearer token-2'])
+  })
+
+  it('is never taken for a case that is not there', async () => {
+    await using server = await answering(refusal)
+
+    expect(await ending(client(server.url).findCase?.(SUBMISSION_ID, going) ?? Promise.resolve())).to.equal(
+      'retry ERR_OPTICS_LOOKUP_FAILED',
+    )
+  })
+})
+
 /** Answers each request for a token, and any other as told. */
 async function answering(answer: { status: number; headers?: Record<string, string>; body: string }) {
+  return listening((request, response) => {
+    if (request.url?.startsWith('/token')) return response.end('{"access_token":"token","expires_in":3600}')
+    return response.writeHead(answer.status, answer.headers).end(answer.body)
+  })
+}
+
+async function listening(answer: (request: IncomingMessage, response: ServerResponse) => unknown) {
   const server: Server = createServer((request, response) => {
     request.resume()
-    if (request.url?.startsWith('/token')) return response.end('{"access_token":"token","expires_in":3600}')
-    response.writeHead(answer.status, answer.headers)
-    response.end(answer.body)
+    answer(request, response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {

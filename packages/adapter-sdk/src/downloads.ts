@@ -19,7 +19,7 @@ export interface OpenFile {
 /** Koa middleware that serves files. `find` throws ERR_ATTACHMENT_NOT_FOUND. */
 export function downloads(options: { find(id: string): Promise<OpenFile>; readonly emit: Emit }): Middleware {
   const router = new Router()
-  router.get('/v1/attachments/:id', async (ctx) => {
+  router.get(PATH, async (ctx) => {
     const id = String(ctx.params['id'])
     try {
       await serve(ctx, id, options)
@@ -28,8 +28,14 @@ export function downloads(options: { find(id: string): Promise<OpenFile>; readon
       throw error
     }
   })
+  router.all(PATH, (ctx) => {
+    ctx.set('Allow', 'GET, HEAD')
+    throw new AdapterError('ERR_METHOD_NOT_ALLOWED', 'the method is not allowed here')
+  })
   return router.routes() as unknown as Middleware // the router's own context type extends Koa's
 }
+
+const PATH = '/v1/attachments/:id'
 
 async function serve(ctx: Context, id: string, { find, emit }: Parameters<typeof downloads>[0]): Promise<void> {
   if (!UUID.test(id)) throw new AdapterError('ERR_ATTACHMENT_NOT_FOUND', 'no such file')

@@ -163,6 +163,8 @@ describe('the receiver', () => {
     ['POST', '/v2/complaint/more', 404],
     ['GET', '/v1/attachments/abc', 404],
     ['GET', `/v1/attachments/${crypto.randomUUID()}`, 404],
+    ['POST', `/v1/attachments/${crypto.randomUUID()}`, 405],
+    ['DELETE', `/v1/attachments/${crypto.randomUUID()}`, 405],
     ['GET', '/v2/complaint%2f', 404],
   ] as const) {
     it(`answers ${status} to ${method} ${path}, and echoes nothing`, async () => {

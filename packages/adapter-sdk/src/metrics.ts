@@ -70,6 +70,8 @@ function counters(registry: Registry, sets: LabelSets): Emit {
   const duplicate = counter('submissions_duplicate', 'Deliveries of a submission that is held already', 'form')
   const replaced = counter('submissions_replaced', 'Dead letters that a new copy took the place of', 'form')
   const refused = counter('submissions_refused', 'Deliveries refused, by error code', 'form', 'code')
+  const unmatched = counter('submissions_unmatched', 'Requests posted to a path that is no form')
+  const proven = counter('endpoints_proven', 'Challenges answered for a sender that holds the key', 'form')
   const acceptSeconds = histogram('accept_seconds', 'Time to take a submission in', ACCEPT_SECONDS, 'form')
   const captured = counter('files_captured', 'Files captured', 'form')
   const capturedBytes = counter('files_captured_bytes', 'Bytes of ciphertext captured', 'form')
@@ -117,7 +119,7 @@ function counters(registry: Registry, sets: LabelSets): Emit {
 
   // A counter that is not there before its first event has no increase when it comes.
   for (const form of sets.form) {
-    for (const each of [accepted, duplicate, replaced, captured, capturedBytes, attempts, delivered, redriven])
+    for (const each of [accepted, duplicate, replaced, captured, capturedBytes, attempts, delivered, redriven, proven])
       each.inc({ form }, 0)
     for (const code of sets.refusal) refused.inc({ form, code }, 0)
   }
@@ -136,6 +138,10 @@ function counters(registry: Registry, sets: LabelSets): Emit {
         return useKey(event.form, event.keyPosition, 'received')
       case 'submission.refused':
         return refused.inc({ ...label('form', event.form), ...label('code', event.code) })
+      case 'submission.unmatched':
+        return unmatched.inc()
+      case 'endpoint.proven':
+        return proven.inc(label('form', event.form))
       case 'attachment.captured':
         captured.inc(label('form', event.form))
         return capturedBytes.inc(label('form', event.form), event.bytes)

@@ -127,6 +127,16 @@ describe('metrics of an adapter', () => {
     expect(end).to.match(/^process_resident_memory_bytes /m)
   })
 
+  it('counts what is posted to a path of no form, whatever the path', async () => {
+    await adapter.send('/v2/complaints')
+    await adapter.send('/v2/another')
+
+    const text = await scrape()
+
+    expect(value(text, 'formbuilder_submissions_unmatched_total')).to.equal(2)
+    expect(text).not.to.contain('another')
+  })
+
   it('counts a code that the form does not declare as other', async () => {
     const { submissionId } = await deliver({ code: 'ERR_MADE_UP_BY_A_HANDLER' })
     await until(() =>
@@ -199,11 +209,11 @@ function strange(): AdapterEvent[] {
   const words = { form: 'Jane', submissionId: 'Jane', code: 'Jane', reason: 'Jane', during: 'Jane', outcome: 'Jane' }
   const numbers = { bytes: 1, files: 1, milliseconds: 1, keyPosition: 9, position: 9, attempt: 1, submissions: 1 }
   const names = [
-    ...['accepted', 'duplicate', 'replaced', 'refused', 'delivered', 'dead', 'redriven', 'discarded'].map(
+    ...['accepted', 'duplicate', 'replaced', 'refused', 'unmatched', 'delivered', 'dead', 'redriven', 'discarded'].map(
       (what) => `submission.${what}`,
     ),
     ...['captured', 'failed', 'served', 'refused'].map((what) => `attachment.${what}`),
-    ...['attempt.started', 'attempt.decrypted', 'attempt.failed', 'target.called'],
+    ...['endpoint.proven', 'attempt.started', 'attempt.decrypted', 'attempt.failed', 'target.called'],
     ...['inbox.committed', 'inbox.failed', 'inbox.swept', 'internal.failed', 'operator.refused'],
   ]
   const server = ['request.refused', 'connection.refused'].map((type) => ({

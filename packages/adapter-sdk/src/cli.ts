@@ -110,7 +110,8 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
     .exitOverride()
     .showHelpAfterError(`(${name} --help tells how it is called)`)
     .addHelpText('after', epilogue(name))
-  root.action(async () => {
+  root.allowExcessArguments().action(async (_options, { args: [unknown] }: Command) => {
+    if (unknown !== undefined) root.error(`error: unknown command '${unknown}'`)
     if (options.start === undefined) return root.help({ error: true })
     result.isStarting = true
     await options.start()

@@ -277,6 +277,12 @@ describe('the command line', () => {
     for (const each of [0, 1, 2, 3, 4, 5, 6]) expect(out).to.match(new RegExp(`^  ${each}  \\S`, 'm'))
   })
 
+  it('says that it does not know a command, not that there are too many arguments', async () => {
+    const { error } = await run(['resubmit', 'x'], good())
+
+    expect(error).to.match(/^error: unknown command 'resubmit'/)
+  })
+
   for (const [argv, why] of [
     [[], 'no command'],
     [['resubmit'], 'no such command'],

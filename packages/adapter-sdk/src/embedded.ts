@@ -1,11 +1,12 @@
 /** PostgreSQL inside this process (PGlite), in a folder: the store that needs nothing else. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Database, Queryable } from './database.ts'
 import type { EmbeddedReply, EmbeddedRequest, EmbeddedStart } from './embedded-worker.ts'
 import { AdapterError } from './errors.ts'
+import { errorName } from './events.ts'
 import { lockFolder } from './lock.ts'
 
 /** Prepared by the build (`embedded-image.ts`): an initialised database, so that a first start takes a second, not five. */
@@ -14,10 +15,10 @@ export const IMAGE = new URL('../dist/embedded-image.tgz', import.meta.url)
 /**
  * Opens the store in `folder`, which is made if it is missing, or in memory when no folder is given.
  * A commit is on the disk when it resolves. `image`: a data folder to begin with.
- * @throws {AdapterError} ERR_INBOX_LOCKED: another process has the folder.
+ * @throws {AdapterError} ERR_INBOX_LOCKED: another process has the folder. ERR_CONFIG_INVALID: it cannot be written to.
  */
 export async function openEmbedded(folder: string | undefined, image: URL = IMAGE): Promise<Database> {
-  if (folder !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (folder !== undefined) makeFolder(folder)
   const lock = folder === undefined ? undefined : lockFolder(folder)
   try {
     const data = folder === undefined ? undefined : join(folder, 'database')
@@ -28,6 +29,18 @@ export async function openEmbedded(folder: string | undefined, image: URL = IMAG
   } catch (error) {
     lock?.release()
     throw error
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    const why = `the data folder ${folder} cannot be used (${errorName(cause)})`
+    throw new AdapterError('ERR_CONFIG_INVALID', `${why}: DATA_DIR must be a folder that this process may write to`, {
+      cause,
+    })
   }
 }
 

@@ -53,6 +53,20 @@ describe("a newcomer's mistakes", () => {
     expect([status, stdout]).to.deep.equal([1, ''])
   })
 
+  it('a data folder that is none: one message says which, and what is needed', () => {
+    const { status, stderr } = run(START, {
+      JWE_SHARED_KEY: '5d6dc7fc083ea4f0',
+      PORT: '0',
+      DATA_DIR: import.meta.filename,
+    })
+
+    expect(stderr).to.equal(
+      `ERR_CONFIG_INVALID: the data folder ${import.meta.filename} cannot be used (Error EEXIST): ` +
+        'DATA_DIR must be a folder that this process may write to\n',
+    )
+    expect(status).to.equal(1)
+  })
+
   it('can still be caught', () => {
     const { status, stdout } = run(`await ${START.slice(6)}.catch((error) => console.log(error.code))`)
 

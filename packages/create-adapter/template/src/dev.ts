@@ -2,5 +2,4 @@
 import { developmentEnvironment } from '@formbuilder/adapter-sdk/testing'
 import { adapter } from './adapter.ts'
 
-const environment = await developmentEnvironment('.development')
-await adapter.start({ environment: { ...environment, ...process.env } })
+await adapter.start({ environment: await developmentEnvironment('.development', process.env) })

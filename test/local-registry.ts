@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -66,6 +66,7 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
   const environment = {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name))),
     NPM_CONFIG_USERCONFIG: settings,
+    NPM_CONFIG_CACHE: await makeCache(join(folder, 'cache')),
     // Where a colleague's npm would ask before it runs a package that it has not seen.
     NPM_CONFIG_YES: 'true',
     PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
@@ -97,6 +98,19 @@ const OURS = /^(npm_|node_(?!extra_ca_certs$)|mocha)/i
 
 /** For a registry far away on a bad day: nobody waits that long who has what the lockfile names. */
 const PATIENCE_MILLISECONDS = 300_000
+
+/**
+ * The downloads of this machine's cache, and none of the packages that npx has installed in it: among those may be one
+ * of ours, of the same version and made before the last change.
+ */
+async function makeCache(cache: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('npm', ['config', 'get', 'cache'], { cwd: ROOT })
+  const downloads = join(stdout.trim(), '_cacache')
+  mkdirSync(downloads, { recursive: true })
+  mkdirSync(cache)
+  symlinkSync(downloads, join(cache, '_cacache'), 'junction')
+  return cache
+}
 
 async function pack(folder: string): Promise<Packed[]> {
   mkdirSync(join(folder, 'work'))

@@ -125,6 +125,15 @@ describe('a new adapter, as the guide builds it', () => {
     expect(output).to.match(/exit code 1\n$/)
   })
 
+  it('says which folder it cannot write to', async () => {
+    const output = await registry.run(
+      'npm create @formbuilder/adapter my-adapter/package.json/new 2>&1; echo "exit code $?"',
+    )
+
+    expect(output).to.match(/new cannot be written to \(ENOTDIR\): name a folder of yours\.\n/)
+    expect(output).to.match(/exit code 1\n$/)
+  })
+
   it('keeps the dot of files whose names npm would change, and a repository that was there before', async () => {
     mkdirSync(join(registry.folder, 'existing/.git'), { recursive: true })
 

@@ -1,5 +1,15 @@
 /** Writes a project from the template. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 
 export interface Project {
@@ -29,7 +39,8 @@ export function createProject(where: string): Project | Problem {
       return { problem: `${folder} is not empty (${found.length} entries): name a folder that is not there yet.` }
     }
   }
-  mkdirSync(folder, { recursive: true })
+  const problem = makeFolder(folder)
+  if (problem !== undefined) return { problem }
   const files = readdirSync(TEMPLATE, { recursive: true, encoding: 'utf8' }).filter((file) =>
     statSync(join(TEMPLATE, file)).isFile(),
   )
@@ -37,6 +48,17 @@ export function createProject(where: string): Project | Problem {
   const manifest = join(folder, 'package.json')
   writeFileSync(manifest, filledIn(readFileSync(manifest, 'utf8'), name))
   return { folder, files: files.length }
+}
+
+function makeFolder(folder: string): Problem['problem'] | undefined {
+  try {
+    mkdirSync(folder, { recursive: true })
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    return undefined
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : 'unknown'
+    return `${folder} cannot be written to (${code}): name a folder of yours.`
+  }
 }
 
 const TEMPLATE = join(import.meta.dirname, '../template')

@@ -87,20 +87,57 @@ describe('the health check of the image', () => {
 })
 
 describe('the compose file', () => {
-  it('sets nothing that the adapter does not read, and writes nowhere', () => {
-    const { services } = parse(readFileSync(new URL('compose.yaml', DEPLOY), 'utf8'), { merge: true }) as {
-      services: Record<
-        string,
-        { environment: Record<string, string>; read_only?: boolean; build?: { dockerfile: string } }
-      >
-    }
+  interface Service {
+    readonly environment: Record<string, string>
+    readonly entrypoint: readonly string[]
+    readonly network_mode?: string
+    readonly read_only?: boolean
+    readonly build?: { dockerfile: string }
+  }
+  const { services } = parse(readFileSync(new URL('compose.yaml', DEPLOY), 'utf8'), { merge: true }) as {
+    services: Readonly<Record<string, Service>>
+  }
 
+  it('sets nothing that the adapter does not read, and writes nowhere', () => {
     for (const name of ['web', 'worker']) {
       const service = services[name]
       expect(Object.keys(service?.environment ?? {}).filter((each) => !KNOWN_SETTINGS.has(each))).to.deep.equal([])
       expect(service?.read_only).to.equal(true)
       expect(existsSync(new URL(service?.build?.dockerfile ?? 'none', ROOT))).to.equal(true)
     }
-    expect(services['worker']?.environment).to.include({ ADAPTER_ROLE: 'worker', ADMIN_PORT: '3001' })
+    expect(services['worker']?.environment).to.include({ ADAPTER_ROLE: 'worker' })
+  })
+
+  it('has the stand-in where the worker looks for Optics, with the same keys', () => {
+    const [optics, worker] = [services['optics'], services['worker']]
+    const { OPTICS_API_KEY, OPTICS_SECRET_KEY } = worker?.environment ?? {}
+
+    expect(worker?.environment).to.include({ OPTICS_ENDPOINT: 'http://127.0.0.1:8600' })
+    expect(optics).to.deep.include({
+      network_mode: 'service:worker',
+      environment: { OPTICS_API_KEY, OPTICS_SECRET_KEY },
+      entrypoint: ['node', 'packages/optics-adapter/dist/stand-in/main.js'],
+    })
+  })
+
+  it("leads from its published port to the operator's page", async () => {
+    const page = createServer((_asked, response) => response.end('the page')).listen(0, '127.0.0.1')
+    await once(page, 'listening')
+    const source = services['operator-page']?.entrypoint[2] ?? ''
+    const port = services['worker']?.environment['ADMIN_PORT'] ?? 'none'
+    const moved = source
+      .replace(port, String((page.address() as AddressInfo).port))
+      .replace('.listen(3001)', ".listen(0, '127.0.0.1', function () { console.log(this.address().port) })")
+    const leading = spawn(process.execPath, ['-e', moved], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [listening] = (await once(leading.stdout, 'data')) as [Buffer]
+
+    const answer = await fetch(`http://127.0.0.1:${Number(listening)}/`)
+    const text = await answer.text()
+    leading.kill()
+    await once(leading, 'exit')
+    page.closeAllConnections()
+    page.close()
+
+    expect(text).to.equal('the page')
   })
 })

@@ -56,6 +56,20 @@ describe('the chart', () => {
     expect(ingress.rules[0].host).to.equal(`${NAME}-production.apps.live.cloud-platform.service.justice.gov.uk`)
   })
 
+  it('can be installed beside the live deployment: no name in common, and no route', async () => {
+    const beside = await renderChart('production', [
+      'name=formbuilder-adapter',
+      'hasIngress=false',
+      'worker.replicas=0',
+    ])
+
+    const names = (manifests: readonly Manifest[]) => manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+    expect(names(beside).filter((name) => names(production).includes(name))).to.deep.equal([])
+    expect(JSON.stringify(beside)).not.to.match(/"(app|app.kubernetes.io\/part-of)":"hmcts-/)
+    expect(beside.map(({ kind }) => kind)).not.to.include('Ingress')
+    expect(find(beside, 'Deployment', 'formbuilder-adapter-worker').spec['replicas']).to.equal(0)
+  })
+
   for (const role of ['api', 'worker']) {
     it(`gives ${role} no rights that it does not need`, () => {
       const { pod, container } = podOf(find(production, 'Deployment', `${NAME}-${role}`))

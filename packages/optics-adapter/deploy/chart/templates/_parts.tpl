@@ -1,5 +1,5 @@
 {{- define "adapter.name" -}}
-hmcts-complaints-formbuilder-adapter
+{{ required "name is required" .Values.name }}
 {{- end -}}
 
 {{- define "adapter.labels" -}}

@@ -33,11 +33,14 @@ export interface Action {
 }
 
 /** The latest actions, newest first. */
-export async function latestActions(database: Queryable, most = 100): Promise<Action[]> {
+export async function latestActions(
+  database: Queryable,
+  { limit, offset }: { readonly limit: number; readonly offset: number },
+): Promise<Action[]> {
   return await database.query<Action>(
     `SELECT ${iso('a.at')} AS at, a.action, a.by, a.reason, s.id::text AS id, s.submission_id AS "submissionId", s.form
-     FROM ${SCHEMA}.action a JOIN ${SCHEMA}.submission s ON s.id = a.submission ORDER BY a.at DESC, s.id LIMIT $1`,
-    [most],
+     FROM ${SCHEMA}.action a JOIN ${SCHEMA}.submission s ON s.id = a.submission ORDER BY a.at DESC, s.id LIMIT $1 OFFSET $2`,
+    [limit, offset],
   )
 }
 

@@ -3,7 +3,7 @@ import type { Context, Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
 import type { Entry, Filter } from '../ledger.ts'
 import { userOf } from './identity.ts'
-import { type OperatorParts, type Show, showProblem } from './parts.ts'
+import { field, type OperatorParts, type Show, showProblem } from './parts.ts'
 
 /** Shows which dead letters it is about, and asks for the reason. */
 export function askDecision({ ledger, csrf }: OperatorParts, show: Show): Middleware {
@@ -37,7 +37,7 @@ export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show):
     }
     const action = actionOf(body)
     const filter = { ids: body.getAll('id').slice(0, MOST), state: 'dead' } as const
-    const reason = (body.get('reason') ?? '').trim()
+    const reason = field(body, 'reason')
     const problem = problemOf(reason)
     if (action === undefined) {
       showProblem(ctx, show, 422, 'the action is neither redrive nor discard')
@@ -78,8 +78,8 @@ function actionOf(fields: URLSearchParams): 'redrive' | 'discard' | undefined {
 
 /** Single ones, or a group by form and code; without either, none. */
 function filterOf(fields: URLSearchParams): Filter {
-  const [form, code] = [fields.get('form'), fields.get('code')]
-  return form !== null && code !== null ? { form, code } : { ids: fields.getAll('id') }
+  const isGroup = fields.has('form') && fields.has('code')
+  return isGroup ? { form: field(fields, 'form'), code: field(fields, 'code') } : { ids: fields.getAll('id') }
 }
 
 function problemOf(reason: string): string | undefined {

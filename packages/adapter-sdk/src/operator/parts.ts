@@ -26,6 +26,20 @@ export type Show = (ctx: Context, view: string, values: Readonly<Record<string, 
 /** Every page by its path: a closed list, so that a server can be told which paths there are. */
 export const PAGES = ['/', '/submissions', '/submission', '/dead-letters', '/decide', '/actions'] as const
 
+/** The first value of a name in a query or a form, blank when it is not there. */
+export function field(fields: URLSearchParams, name: string): string {
+  // PostgreSQL's text cannot hold a NUL, and would call it a failure of ours.
+  return (fields.get(name) ?? '').replaceAll('\0', '').trim()
+}
+
+/** Which page of a list is asked for, from 1. */
+export function pageNumber(ctx: Context): number {
+  return Math.max(1, Math.min(MOST_PAGES, Math.trunc(Number(field(ctx.URL.searchParams, 'page'))) || 1))
+}
+
+/** More than anybody turns over. */
+export const MOST_PAGES = 200
+
 /** A page that says what did not happen, and why. */
 export function showProblem(ctx: Context, show: Show, status: number, detail: string | undefined): void {
   ctx.status = status

@@ -1,12 +1,12 @@
 /** Submissions by state and id, and one of them with all that happened to it. */
 import type { Context, Middleware } from 'koa'
 import type { Filter, Moment, State } from '../ledger.ts'
-import type { OperatorParts, Show } from './parts.ts'
+import { field, MOST_PAGES, type OperatorParts, pageNumber, type Show } from './parts.ts'
 
 export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
     const filter = filterOf(ctx)
-    const page = Math.max(1, Math.min(MOST_PAGES, Math.trunc(Number(query(ctx, 'page'))) || 1))
+    const page = pageNumber(ctx)
     const found = await ledger.list({ ...filter.ledger, limit: PAGE_SIZE + 1, offset: (page - 1) * PAGE_SIZE })
     const link = (to: number) => `/submissions?${new URLSearchParams({ ...filter.shown, page: String(to) })}`
     show(ctx, 'submissions', {
@@ -36,11 +36,10 @@ export function showSubmission({ ledger, advise }: OperatorParts, show: Show): M
 
 /** The first value of a query's name; blank when it is not there. */
 export function query(ctx: Context, name: string): string {
-  return (ctx.URL.searchParams.get(name) ?? '').trim().slice(0, 200)
+  return field(ctx.URL.searchParams, name).slice(0, 200)
 }
 
 const PAGE_SIZE = 50
-const MOST_PAGES = 200
 const STATES: readonly State[] = ['waiting', 'running', 'delivered', 'dead', 'discarded']
 
 interface Shown {

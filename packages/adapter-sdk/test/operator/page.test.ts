@@ -148,6 +148,7 @@ describe("the operator's page", () => {
     ['/submission?id=none', 404],
     ['/decide?action=redrive', 404],
     ['/decide?action=erase&id=1', 404],
+    ['/decide?action=redrive&form=%00&code=X', 404],
   ] as const) {
     it(`answers ${status} with a page to ${path}`, async () => {
       const answer = await ask(adapter, path)
@@ -170,6 +171,48 @@ describe("the operator's page", () => {
     expect(record.state).to.equal('discarded')
     expect(record.timeline.at(-1)).to.include({ what: 'discarded', by: 'operator', reason: 'made by hand: CASE-9' })
     expect(actions.text).to.contain(submissionId).and.contain('made by hand: CASE-9').and.contain('operator')
+  })
+
+  it('says so when another person was faster', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('reason', 'made by hand')
+    await adapter.running.ledger.discard({ id: submissionId }, 'sam', 'made by hand')
+
+    const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const { text } = await ask(adapter, String(headers['location']))
+
+    expect(text).to.contain('Nothing was discarded: what was chosen is no dead letter any more')
+    expect(text).not.to.contain('Success')
+  })
+
+  it('takes a NUL out of what it is given, which the store could not hold', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('reason', 'made\0 by hand')
+
+    const searched = await ask(adapter, '/submissions?form=%00complaint')
+    const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const { timeline } = await adapter.running.ledger.show(submissionId)
+
+    expect([searched.status, answer.status]).to.deep.equal([200, 303])
+    expect(searched.text).to.contain(submissionId)
+    expect(timeline.at(-1)).to.include({ reason: 'made by hand' })
+  })
+
+  it('shows every action that was ever taken, page by page', async () => {
+    const chosen = Array.from({ length: 101 }, () => crypto.randomUUID())
+    for (const submissionId of chosen)
+      await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { fails: 'reject' } })
+    await Promise.all(chosen.map((each) => adapter.ended(each)))
+    await adapter.running.ledger.discard({ ids: await Promise.all(chosen.map(idOf)) }, 'sam', 'all of them')
+
+    const pages = [await ask(adapter, '/actions'), await ask(adapter, '/actions?page=2')]
+
+    const found = pages.map(({ text }) => chosen.filter((each) => text.includes(each)).length)
+    expect(found).to.deep.equal([100, 1])
+    expect(pages[0]?.text).to.contain('href="/actions?page=2"')
+    expect(pages[1]?.text).to.contain('href="/actions?page=1"')
   })
 
   it('redrives many at once, and no more than were shown', async () => {

@@ -119,7 +119,18 @@ function counters(registry: Registry, sets: LabelSets): Emit {
 
   // A counter that is not there before its first event has no increase when it comes.
   for (const form of sets.form) {
-    for (const each of [accepted, duplicate, replaced, captured, capturedBytes, attempts, delivered, redriven, proven])
+    for (const each of [
+      accepted,
+      duplicate,
+      replaced,
+      captured,
+      capturedBytes,
+      attempts,
+      delivered,
+      redriven,
+      discarded,
+      proven,
+    ])
       each.inc({ form }, 0)
     for (const code of sets.refusal) refused.inc({ form, code }, 0)
   }

@@ -127,6 +127,18 @@ describe('metrics of an adapter', () => {
     expect(end).to.match(/^process_resident_memory_bytes /m)
   })
 
+  it('has its counters at 0 before anything happens, so that a first event is seen to raise them', async () => {
+    const metrics = createMetrics(labelSets(new Map([['complaint', {}]]), 1), NOTHING)
+
+    const text = await metrics.expose()
+
+    const ofForms = ['accepted', 'duplicate', 'replaced', 'delivered', 'redriven', 'discarded'].map(
+      (what) => `formbuilder_submissions_${what}_total{form="complaint"}`,
+    )
+    for (const series of [...ofForms, 'formbuilder_submissions_unmatched_total'])
+      expect([series, value(text, series)]).to.deep.equal([series, 0])
+  })
+
   it('counts what is posted to a path of no form, whatever the path', async () => {
     await adapter.send('/v2/complaints')
     await adapter.send('/v2/another')

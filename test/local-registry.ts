@@ -58,10 +58,9 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
 
   const settings = join(folder, '.npmrc')
   const { port } = server.address() as AddressInfo
-  writeFileSync(
-    settings,
-    `registry=http://127.0.0.1:${port}/\nprefer-offline=true\naudit=false\nfund=false\nupdate-notifier=false\n`,
-  )
+  // A fetch that hangs is repeated long before the command is given up: npm alone waits for five minutes.
+  const fetching = 'prefer-offline=true\nfetch-timeout=20000\naudit=false\nfund=false\nupdate-notifier=false\n'
+  writeFileSync(settings, `registry=http://127.0.0.1:${port}/\n${fetching}`)
   const work = join(folder, 'work')
   const environment = {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name))),

@@ -1,7 +1,7 @@
 /** Operational log: the typed events and nothing else, as JSON lines. */
 
 import type { ServerEvent } from '@formbuilder/secure-server'
-import pino, { type Logger } from 'pino'
+import pino, { type Logger, type LoggerOptions } from 'pino'
 import { type AdapterEvent, type Emit, errorName } from './events.ts'
 
 /**
@@ -9,7 +9,7 @@ import { type AdapterEvent, type Emit, errorName } from './events.ts'
  * an error in it is its name and code: handlers log with it too.
  */
 export function createLog(level: string): Logger {
-  return pino({
+  const options: LoggerOptions = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -24,7 +24,9 @@ export function createLog(level: string): Logger {
       },
       streamWrite: (line) => line.replace(UNPRINTABLE, escaped),
     },
-  })
+  }
+  // At once: a line that is still on its way when the process ends is lost, and with it why the process ended.
+  return pino(options, pino.destination({ dest: 1, sync: true }))
 }
 
 // What JSON.stringify leaves as it is: a terminal takes the first for commands, a viewer the last for line ends.

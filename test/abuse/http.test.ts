@@ -113,7 +113,7 @@ describe('HTTP abuse of an adapter', () => {
     ['HEAD', '/metrics', 401, undefined],
     ['DELETE', '/metrics', 405, 'GET, HEAD'],
     ['HEAD', '/v1/attachments/00000000-0000-4000-8000-000000000000', 404, undefined],
-    ['OPTIONS', '/v1/attachments/00000000-0000-4000-8000-000000000000', 404, undefined],
+    ['OPTIONS', '/v1/attachments/00000000-0000-4000-8000-000000000000', 405, 'GET, HEAD'],
     ['TRACE', FORM, 405, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
     ['TRACE', '/health', 405, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
     ['CONNECT', 'evil.example:443', 405, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],

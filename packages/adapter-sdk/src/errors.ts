@@ -98,7 +98,7 @@ export const ERRORS = {
   ERR_HANDLER_FAILED: { meaning: 'The handler threw; retried' },
   ERR_HANDLER_PERMANENT: { meaning: 'The handler threw `PermanentError`' },
   ERR_ATTEMPT_TIMEOUT: { meaning: 'The handler did not end in the time allowed' },
-  ERR_ATTEMPT_LOST: { meaning: 'The process died during an attempt' },
+  ERR_ATTEMPT_LOST: { meaning: 'The process died during an attempt, or stopped before it began' },
   ERR_OUTCOME_UNCERTAIN: { meaning: 'The case system may or may not have acted; a person has to decide' },
   ERR_RETRIES_EXHAUSTED: { meaning: 'Every retry failed; the last reason stands beside it' },
 

@@ -24,8 +24,13 @@ interface Running {
 export class Worker {
   readonly #options: WorkerOptions
   readonly #running = new Set<Running>()
-  /** Of those, in their handler: the others only wait until what happened is on record. */
+  /** Of those, in their handler: others wait for their turn, or until what happened is on record. */
   #handling = 0
+  /** Claimed before there is room for them, in their order. */
+  readonly #ahead: (() => void)[] = []
+  /** Milliseconds, of late: from the wish for more work until it is there, and in a handler. */
+  #claimTakes = 0
+  #handlerTakes = Number.POSITIVE_INFINITY
   #stopping = false
   /** Whether a claim failed, which may have been written all the same. */
   #unsure = false
@@ -45,10 +50,17 @@ export class Worker {
     return this.#running.size
   }
 
-  /** How many more may begin. What a crash would leave unknown is bounded too: no more begin while no ending can be recorded. */
-  get #free(): number {
+  /**
+   * How many to claim: as many as may begin, and as many again where handlers are so quick that their places would stay
+   * empty while the store is asked. None ahead where a process that dies leaves unknown what it had claimed, and none from
+   * slow handlers, which another process may begin sooner.
+   * What a crash would leave unknown is bounded too: no more begin while no ending can be recorded.
+   */
+  #room(lossIs: LossIs): number {
     const { concurrency } = this.#options
-    return Math.min(concurrency - this.#handling, this.#mostRunning - this.#running.size)
+    const isQuick = this.#handlerTakes <= this.#claimTakes * concurrency
+    const most = isQuick && lossIs !== 'uncertain' ? 2 * concurrency : concurrency
+    return Math.min(most - this.#handling - this.#ahead.length, this.#mostRunning - this.#running.size)
   }
 
   get #mostRunning(): number {
@@ -71,6 +83,11 @@ export class Worker {
   async stop(graceSeconds: number): Promise<void> {
     this.#stopping = true
     this.wake()
+    // What has not begun goes back to the queue.
+    for (const begin of this.#ahead.splice(0)) {
+      this.#handling += 1
+      begin()
+    }
     await this.#listening?.close().catch(() => undefined)
     const giveUp = setTimeout(() => {
       this.#givenUp = true
@@ -94,12 +111,16 @@ export class Worker {
       for (const index of forms.keys()) {
         const [form, lossIs] = forms[(turn + index) % forms.length] as [string, LossIs]
         // Attempts that end in the same turn of the event loop make room together: one claim of many costs little more.
+        const wished = performance.now()
         await new Promise((resolve) => setImmediate(resolve))
         await this.#options.work.settled()
-        if (this.#free <= 0 || this.#stopping) break
-        found += await this.#take(form, this.#free, lossIs)
+        const room = this.#room(lossIs)
+        if (room <= 0) continue
+        if (this.#stopping) break
+        found += await this.#take(form, room, lossIs)
+        this.#claimTakes = smoothed(this.#claimTakes, performance.now() - wished)
       }
-      if (found === 0 || this.#free <= 0) await this.#pause()
+      if (found === 0) await this.#pause()
     }
   }
 
@@ -136,13 +157,16 @@ export class Worker {
   async #attempt(claim: Claim, signal: AbortSignal): Promise<void> {
     const { form, submissionId, attempt } = claim
     const { emit, deliver } = this.#options
+    await this.#turn()
+    // What a person has approved is not approved again by going back.
+    if (signal.aborted || (this.#stopping && !claim.approved)) {
+      this.#next()
+      return await this.#settle(claim, notBegun(claim))
+    }
     emit({ event: 'attempt.started', form, submissionId, attempt })
     const started = performance.now()
-    this.#handling += 1
-    const ending = await deliver(claim, signal).finally(() => {
-      this.#handling -= 1
-      this.wake()
-    })
+    const ending = await deliver(claim, signal).finally(() => this.#next())
+    this.#handlerTakes = smoothed(this.#handlerTakes, performance.now() - started)
     const milliseconds = Math.round(performance.now() - started)
     await this.#settle(claim, ending)
     const about = { form, submissionId, attempt }
@@ -156,6 +180,20 @@ export class Worker {
         emit({ event: 'submission.dead', ...about, code: ending.code, uncertain: ending.uncertain })
       }
     }
+  }
+
+  /** Resolves when there is room for one more handler. */
+  async #turn(): Promise<void> {
+    if (this.#handling < this.#options.concurrency) this.#handling += 1
+    else await new Promise<void>((resolve) => this.#ahead.push(resolve))
+  }
+
+  /** A handler has ended: what was claimed ahead takes its room. */
+  #next(): void {
+    const begin = this.#ahead.shift()
+    if (begin === undefined) this.#handling -= 1
+    else begin()
+    this.wake()
   }
 
   /** What happened is known now and nowhere else: it is written down, however long the store is away. */
@@ -195,6 +233,16 @@ export class Worker {
     })
     this.#wake = () => undefined
   }
+}
+
+/** Of an attempt whose process stopped, or lost it, before its handler was called. */
+function notBegun({ uncertain }: Claim): Ending {
+  const reason = 'the attempt was given up before it began'
+  return { outcome: 'retry', code: 'ERR_ATTEMPT_LOST', reason, ours: true, delaySeconds: 0, uncertain }
+}
+
+function smoothed(before: number, now: number): number {
+  return Number.isFinite(before) ? before + (now - before) / 8 : now
 }
 
 const POLL_MILLISECONDS = 1000

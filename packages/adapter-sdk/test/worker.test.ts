@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Database } from '../src/database.ts'
-import type { Work } from '../src/work.ts'
+import type { LossIs, Work } from '../src/work.ts'
 import { Worker } from '../src/worker.ts'
 import { claimed, delivered } from './submissions.ts'
 
@@ -41,4 +41,97 @@ describe('a worker', () => {
     expect(before).to.equal(8)
     expect(after).to.be.greaterThan(8)
   })
+
+  for (const [lossIs, mostAhead] of [
+    ['repeatable', 4],
+    ['uncertain-if-acting', 4],
+    ['uncertain', 0],
+  ] as const) {
+    it(`claims ${mostAhead || 'none'} ahead of four quick handlers when a lost process is ${lossIs}`, async () => {
+      const lab = laboratory(lossIs)
+      const { worker, turns } = lab
+      await worker.start()
+      // Handlers that take no time beside a claim, until it is known that they do.
+      await turns()
+      lab.hold()
+      await turns()
+      const [claimed, begun] = [lab.claimed, lab.begun]
+      lab.letGo()
+      await worker.stop(1)
+
+      expect(lab.mostAtOnce).to.equal(4)
+      expect(claimed - begun).to.equal(mostAhead)
+    })
+  }
+
+  it('gives back what has not begun when it stops, and finishes what has', async () => {
+    const lab = laboratory('repeatable')
+    const { worker, turns } = lab
+    await worker.start()
+    await turns()
+    lab.hold()
+    await turns()
+    const [claimed, begun] = [lab.claimed, lab.begun]
+    const before = lab.ended.length
+
+    const stopped = worker.stop(60)
+    await turns()
+    const returned = lab.ended.slice(before).map(({ outcome, code, delaySeconds }) => [outcome, code, delaySeconds])
+    lab.letGo()
+    await stopped
+
+    expect(returned).to.deep.equal(Array.from({ length: claimed - begun }, () => ['retry', 'ERR_ATTEMPT_LOST', 0]))
+    expect(returned).to.have.length(4)
+    expect(lab.begun).to.equal(begun)
+    expect(lab.ended.slice(before + 4).map(({ outcome }) => outcome)).to.deep.equal(Array(4).fill('delivered'))
+  })
 })
+
+/** A worker of four handlers on a queue without end, whose claims take a few turns of the event loop. */
+function laboratory(lossIs: LossIs) {
+  let held: PromiseWithResolvers<void> | undefined
+  let atOnce = 0
+  const turns = async (count = 200) => {
+    for (let turned = 0; turned < count; turned++) await turn()
+  }
+  const lab = {
+    claimed: 0,
+    begun: 0,
+    mostAtOnce: 0,
+    ended: [] as { outcome: string; code?: string; delaySeconds?: number }[],
+    turns,
+    hold: () => {
+      held = Promise.withResolvers<void>()
+    },
+    letGo: () => held?.resolve(),
+    worker: undefined as unknown as Worker,
+  }
+  const work = {
+    async claim(_form: string, most: number) {
+      await turns(20)
+      lab.claimed += most
+      return Array.from({ length: most }, () => claimed())
+    },
+    settle: async (_claim: unknown, ending: (typeof lab.ended)[number]) => {
+      lab.ended.push(ending)
+    },
+    settled: async () => undefined,
+  } as unknown as Work
+  const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
+  lab.worker = new Worker({
+    database,
+    work,
+    forms: new Map([['complaint', lossIs]]),
+    concurrency: 4,
+    emit: () => undefined,
+    deliver: async () => {
+      lab.begun += 1
+      atOnce += 1
+      lab.mostAtOnce = Math.max(lab.mostAtOnce, atOnce)
+      await held?.promise
+      atOnce -= 1
+      return delivered()
+    },
+  })
+  return lab
+}

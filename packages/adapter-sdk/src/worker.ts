@@ -52,14 +52,14 @@ export class Worker {
 
   /**
    * How many to claim: as many as may begin, and as many again where handlers are so quick that their places would stay
-   * empty while the store is asked. None ahead where a process that dies leaves unknown what it had claimed, and none from
-   * slow handlers, which another process may begin sooner.
+   * empty while the store is asked. None ahead of slow handlers, which another process may begin sooner; and none beside a
+   * form where a process that dies leaves unknown what it had claimed: that form would never find an empty place.
    * What a crash would leave unknown is bounded too: no more begin while no ending can be recorded.
    */
-  #room(lossIs: LossIs): number {
-    const { concurrency } = this.#options
+  get #room(): number {
+    const { concurrency, forms } = this.#options
     const isQuick = this.#handlerTakes <= this.#claimTakes * concurrency
-    const most = isQuick && lossIs !== 'uncertain' ? 2 * concurrency : concurrency
+    const most = isQuick && ![...forms.values()].includes('uncertain') ? 2 * concurrency : concurrency
     return Math.min(most - this.#handling - this.#ahead.length, this.#mostRunning - this.#running.size)
   }
 
@@ -114,10 +114,8 @@ export class Worker {
         const wished = performance.now()
         await new Promise((resolve) => setImmediate(resolve))
         await this.#options.work.settled()
-        const room = this.#room(lossIs)
-        if (room <= 0) continue
-        if (this.#stopping) break
-        found += await this.#take(form, room, lossIs)
+        if (this.#room <= 0 || this.#stopping) break
+        found += await this.#take(form, this.#room, lossIs)
         this.#claimTakes = smoothed(this.#claimTakes, performance.now() - wished)
       }
       if (found === 0) await this.#pause()

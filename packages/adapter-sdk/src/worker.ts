@@ -45,9 +45,9 @@ export class Worker {
     this.#options = options
   }
 
-  /** Attempts that run now. */
+  /** Attempts that run now, until what happened is on record. */
   get running(): number {
-    return this.#running.size
+    return this.#running.size - this.#ahead.length
   }
 
   /**

@@ -50,6 +50,16 @@ export interface Practice extends AsyncDisposable {
 /** Starts a practice in a folder of its own, which disposing removes. */
 export async function startPractice(pki: Pki, options: PracticeOptions = {}): Promise<Practice> {
   const folder = mkdtempSync(join(tmpdir(), 'gp-connect-practice-'))
+  try {
+    return await startIn(folder, pki, options)
+  } catch (error) {
+    // Some are meant not to start.
+    rmSync(folder, { recursive: true })
+    throw error
+  }
+}
+
+async function startIn(folder: string, pki: Pki, options: PracticeOptions): Promise<Practice> {
   const auditFile = join(folder, 'audit.jsonl')
   const events: ProviderEvent[] = []
   const lines: string[] = []

@@ -21,6 +21,11 @@ export interface AttachmentHosts {
 /** Which addresses a link may lead to: public ones, or any, because its origin was named with its port. */
 export type Reach = 'public' | 'any'
 
+/** The hosts of the setting; when it names none, those of the platform. @throws as `parseAttachmentHosts`. */
+export function attachmentHosts(entries: readonly string[] = []): AttachmentHosts {
+  return parseAttachmentHosts(entries.join(',') || DEFAULT_ATTACHMENT_HOSTS)
+}
+
 /**
  * Parses `ATTACHMENT_HOSTS`: comma-separated host names, `*` for exactly one label (never the last); an entry with a
  * port (`localhost:9443`, `[::1]:9443`) is one origin, taken literally, and alone may be a private address.

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { pipeline, type Readable } from 'node:stream'
 import { Ciphertext, type Measures } from './attachment-ciphertext.ts'
-import { type AttachmentHosts, DEFAULT_ATTACHMENT_HOSTS, parseAttachmentHosts } from './attachment-hosts.ts'
+import { type AttachmentHosts, attachmentHosts } from './attachment-hosts.ts'
 import { Budget, type CaptureLimits, DEFAULT_CAPTURE_LIMITS, Slots } from './attachment-limits.ts'
 import { linkAgent, openLink, type Resolve, systemResolve } from './attachment-link.ts'
 import { type AttachmentStore, BLOCK_BYTES } from './attachment-store.ts'
@@ -53,7 +53,7 @@ export function isCaptured(file: CapturedFile | MissingFile): file is CapturedFi
 
 /** Makes the one reader of attachment links of a process: its limits hold for all captures together. */
 export function createCapture(options: CaptureOptions): Capture {
-  const hosts = options.hosts ?? parseAttachmentHosts(DEFAULT_ATTACHMENT_HOSTS)
+  const hosts = options.hosts ?? attachmentHosts()
   const agent = linkAgent(options.authorities)
   const limits = { ...DEFAULT_CAPTURE_LIMITS, resolve: systemResolve, ...options, hosts, agent }
   // Unless it was said, one file may take two thirds of the time of all, so that one that hangs leaves time for the others.

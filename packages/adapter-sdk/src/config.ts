@@ -1,7 +1,7 @@
 /** The environment, read once. Nothing else in the package reads `process.env`. */
 import { accessSync, constants } from 'node:fs'
 import { LIMITS, type Limits } from '@formbuilder/secure-server'
-import { DEFAULT_ATTACHMENT_HOSTS, parseAttachmentHosts } from './attachment-hosts.ts'
+import { attachmentHosts } from './attachment-hosts.ts'
 import { AdapterError } from './errors.ts'
 import { isLoopback, networks } from './networks.ts'
 import { type Keyring, keyFormProblem, parseKeyring } from './protocol/keyring.ts'
@@ -253,7 +253,7 @@ function unusable(values: Partial<Values<typeof SETTINGS>>): string[] {
     problems.push('DATABASE_URL must begin with postgresql:// or postgres://')
   }
   try {
-    parseAttachmentHosts((values.ATTACHMENT_HOSTS ?? []).join(',') || DEFAULT_ATTACHMENT_HOSTS)
+    attachmentHosts(values.ATTACHMENT_HOSTS)
   } catch (error) {
     if (!(error instanceof AdapterError)) throw error
     problems.push(error.message)

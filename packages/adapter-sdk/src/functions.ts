@@ -30,8 +30,8 @@ export async function madeFunctions(database: Database): Promise<ReadonlySet<str
 }
 
 /**
- * Makes the functions of a form, unless they are among those that are `made`. Their names say what is in them, so that processes of two versions
- * can work side by side, each with its own. `notify`: the channel that is told when something waits.
+ * Makes the functions of a form, unless they are among those that are `made`. Their names say what is in them, so that
+ * processes of two versions can work side by side, each with its own. `notify`: the channel that is told when something waits.
  */
 export async function defineFunctions(
   database: Database,

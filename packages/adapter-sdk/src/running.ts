@@ -2,7 +2,7 @@
 import { type RunningServer, startServer } from '@formbuilder/secure-server'
 import type Koa from 'koa'
 import type { RunningAdapter, StartOptions } from './adapter.ts'
-import { DEFAULT_ATTACHMENT_HOSTS, parseAttachmentHosts } from './attachment-hosts.ts'
+import { attachmentHosts } from './attachment-hosts.ts'
 import { createCapture } from './attachments.ts'
 import type { Config } from './config.ts'
 import { lossIs } from './delivery.ts'
@@ -91,7 +91,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const work = new Work(store)
   const capture = createCapture({
     store: files,
-    hosts: parseAttachmentHosts(config.ATTACHMENT_HOSTS.join(',') || DEFAULT_ATTACHMENT_HOSTS),
+    hosts: attachmentHosts(config.ATTACHMENT_HOSTS),
     limitBytes: config.ATTACHMENT_LIMIT_BYTES,
     totalLimitBytes: config.ATTACHMENT_TOTAL_BYTES,
     limitCount: config.ATTACHMENT_LIMIT_COUNT,

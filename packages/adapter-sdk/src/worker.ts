@@ -23,6 +23,7 @@ interface Running {
 
 export class Worker {
   readonly #options: WorkerOptions
+  readonly #mayClaimAhead: boolean
   readonly #running = new Set<Running>()
   /** Of those, in their handler: others wait for their turn, or until what happened is on record. */
   #handling = 0
@@ -43,6 +44,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options
+    this.#mayClaimAhead = ![...options.forms.values()].includes('uncertain')
   }
 
   /** Attempts that run now, until what happened is on record. */
@@ -57,9 +59,9 @@ export class Worker {
    * What a crash would leave unknown is bounded too: no more begin while no ending can be recorded.
    */
   get #room(): number {
-    const { concurrency, forms } = this.#options
+    const { concurrency } = this.#options
     const isQuick = this.#handlerTakes <= this.#claimTakes * concurrency
-    const most = isQuick && ![...forms.values()].includes('uncertain') ? 2 * concurrency : concurrency
+    const most = isQuick && this.#mayClaimAhead ? 2 * concurrency : concurrency
     return Math.min(most - this.#handling - this.#ahead.length, this.#mostRunning - this.#running.size)
   }
 
@@ -114,8 +116,9 @@ export class Worker {
         const wished = performance.now()
         await new Promise((resolve) => setImmediate(resolve))
         await this.#options.work.settled()
-        if (this.#room <= 0 || this.#stopping) break
-        found += await this.#take(form, this.#room, lossIs)
+        const room = this.#room
+        if (room <= 0 || this.#stopping) break
+        found += await this.#take(form, room, lossIs)
         this.#claimTakes = smoothed(this.#claimTakes, performance.now() - wished)
       }
       if (found === 0) await this.#pause()
@@ -164,8 +167,9 @@ export class Worker {
     emit({ event: 'attempt.started', form, submissionId, attempt })
     const started = performance.now()
     const ending = await deliver(claim, signal).finally(() => this.#next())
-    this.#handlerTakes = smoothed(this.#handlerTakes, performance.now() - started)
-    const milliseconds = Math.round(performance.now() - started)
+    const took = performance.now() - started
+    this.#handlerTakes = smoothed(this.#handlerTakes, took)
+    const milliseconds = Math.round(took)
     await this.#settle(claim, ending)
     const about = { form, submissionId, attempt }
     if (ending.outcome === 'delivered') {

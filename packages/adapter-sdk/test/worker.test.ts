@@ -49,16 +49,10 @@ describe('a worker', () => {
     [['repeatable', 'uncertain'], 0],
   ] as const) {
     it(`claims ${mostAhead || 'none'} ahead of four quick handlers when a lost process is ${losses.join(' or ')}`, async () => {
-      const lab = laboratory(losses)
-      const { worker, turns } = lab
-      await worker.start()
-      // Handlers that take no time beside a claim, until it is known that they do.
-      await turns()
-      lab.hold()
-      await turns()
+      const lab = await full(losses)
       const [claimed, begun] = [lab.claimed, lab.begun]
       lab.letGo()
-      await worker.stop(1)
+      await lab.worker.stop(1)
 
       expect(lab.mostAtOnce).to.equal(4)
       expect(claimed - begun).to.equal(mostAhead)
@@ -66,17 +60,12 @@ describe('a worker', () => {
   }
 
   it('gives back what has not begun when it stops, and finishes what has', async () => {
-    const lab = laboratory(['repeatable'])
-    const { worker, turns } = lab
-    await worker.start()
-    await turns()
-    lab.hold()
-    await turns()
+    const lab = await full(['repeatable'])
     const [claimed, begun] = [lab.claimed, lab.begun]
     const before = lab.ended.length
 
-    const stopped = worker.stop(60)
-    await turns()
+    const stopped = lab.worker.stop(60)
+    await lab.turns()
     const returned = lab.ended.slice(before).map(({ outcome, code, delaySeconds }) => [outcome, code, delaySeconds])
     lab.letGo()
     await stopped
@@ -87,6 +76,16 @@ describe('a worker', () => {
     expect(lab.ended.slice(before + 4).map(({ outcome }) => outcome)).to.deep.equal(Array(4).fill('delivered'))
   })
 })
+
+/** A started worker whose handlers took no time beside a claim until that was known, and now are held. */
+async function full(losses: readonly LossIs[]) {
+  const lab = laboratory(losses)
+  await lab.worker.start()
+  await lab.turns()
+  lab.hold()
+  await lab.turns()
+  return lab
+}
 
 /** A worker of four handlers on a queue without end, whose claims take a few turns of the event loop. */
 function laboratory(losses: readonly LossIs[]) {

@@ -1,10 +1,10 @@
 /** Whether a full store takes submissions in as fast as an empty one. */
 
 import { join } from 'node:path'
-import type { Database } from '../packages/adapter-sdk/src/database.ts'
-import { openEmbedded } from '../packages/adapter-sdk/src/embedded.ts'
-import { openPostgres } from '../packages/adapter-sdk/src/postgres.ts'
-import { openStore } from '../packages/adapter-sdk/src/store.ts'
+import type { Database } from '../packages/adapter-sdk/src/store/database.ts'
+import { openEmbedded } from '../packages/adapter-sdk/src/store/embedded.ts'
+import { openPostgres } from '../packages/adapter-sdk/src/store/postgres.ts'
+import { openStore } from '../packages/adapter-sdk/src/store/store.ts'
 import { measured } from './accept.ts'
 import type { Lab } from './lab.ts'
 import type { Measure } from './report.ts'

@@ -6,10 +6,10 @@ import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { AttachmentLink } from '@formbuilder/adapter-sdk/protocol'
 import pg from 'pg'
-import { directoryStore } from '../packages/adapter-sdk/src/attachment-directory.ts'
-import { parseAttachmentHosts } from '../packages/adapter-sdk/src/attachment-hosts.ts'
-import { attachmentTables, tableStore } from '../packages/adapter-sdk/src/attachment-table.ts'
-import { createCapture, isCaptured, openAttachment } from '../packages/adapter-sdk/src/attachments.ts'
+import { createCapture, isCaptured, openAttachment } from '../packages/adapter-sdk/src/files/capture.ts'
+import { directoryStore } from '../packages/adapter-sdk/src/files/folder.ts'
+import { parseAttachmentHosts } from '../packages/adapter-sdk/src/files/hosts.ts'
+import { attachmentTables, tableStore } from '../packages/adapter-sdk/src/files/table.ts'
 
 export interface AttachmentOrder {
   readonly link: AttachmentLink

@@ -7,7 +7,7 @@ import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
-import { attachmentTables, tableStore } from '../packages/adapter-sdk/src/attachment-table.ts'
+import { attachmentTables, tableStore } from '../packages/adapter-sdk/src/files/table.ts'
 import { complaint, Lab } from './lab.ts'
 
 const SUBMISSIONS = Number(process.argv[2] ?? 40_000)

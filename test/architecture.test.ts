@@ -61,14 +61,23 @@ describe('the architecture', () => {
   // Each row: a module, and what it must never reach, directly or through others.
   const UNREACHABLE: readonly (readonly [string, readonly string[]])[] = [
     [
-      'receiver.ts',
-      ['database.ts', 'embedded.ts', 'postgres.ts', 'store.ts', 'attachments.ts', 'config.ts', 'adapter.ts'],
+      'receiver/receiver.ts',
+      ['store/database.ts', 'store/postgres.ts', 'store/store.ts', 'files/capture.ts', 'config.ts', 'adapter.ts'],
     ],
-    ['inbox.ts', ['receiver.ts', 'config.ts', 'delivery.ts', 'attachments.ts', 'adapter.ts']],
-    ['attachments.ts', ['receiver.ts', 'config.ts', 'inbox.ts', 'delivery.ts', 'adapter.ts']],
-    ['config.ts', ['receiver.ts', 'inbox.ts', 'attachments.ts', 'delivery.ts', 'adapter.ts']],
-    ['protocol/index.ts', ['events.ts', 'receiver.ts', 'inbox.ts', 'config.ts']],
-    ['delivery.ts', ['receiver.ts', 'config.ts', 'database.ts', 'adapter.ts']],
+    [
+      'receiver/arrivals.ts',
+      ['receiver/receiver.ts', 'config.ts', 'worker/attempt.ts', 'files/capture.ts', 'adapter.ts'],
+    ],
+    [
+      'files/capture.ts',
+      ['receiver/receiver.ts', 'config.ts', 'receiver/arrivals.ts', 'worker/attempt.ts', 'adapter.ts'],
+    ],
+    [
+      'config.ts',
+      ['receiver/receiver.ts', 'receiver/arrivals.ts', 'files/capture.ts', 'worker/attempt.ts', 'adapter.ts'],
+    ],
+    ['protocol/index.ts', ['events.ts', 'receiver/receiver.ts', 'receiver/arrivals.ts', 'config.ts']],
+    ['worker/attempt.ts', ['receiver/receiver.ts', 'config.ts', 'store/database.ts', 'adapter.ts']],
   ]
   for (const [module, forbidden] of UNREACHABLE) {
     it(`adapter-sdk/${module} reaches none of ${forbidden.join(', ')}`, () => {

@@ -1,8 +1,8 @@
 /** The store under an adapter, as it is made to fail, and as it is read when all is over. */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openEmbedded } from '../../packages/adapter-sdk/src/embedded.ts'
-import { remoteLedger } from '../../packages/adapter-sdk/src/ledger-socket.ts'
+import { openEmbedded } from '../../packages/adapter-sdk/src/store/embedded.ts'
+import { remoteLedger } from '../../packages/adapter-sdk/src/store/ledger-socket.ts'
 import { PostgresServer } from '../../packages/adapter-sdk/test/postgres-server.ts'
 import type { Environment, Replica } from './processes.ts'
 import { filesBelow } from './secrets.ts'

@@ -7,11 +7,11 @@ import { type Config, type Environment, loadConfig } from './config.ts'
 import { AdapterError } from './errors.ts'
 import type { AdapterEvent, Emit } from './events.ts'
 import type { Answers, AsSent, Form } from './form.ts'
-import type { Inbox } from './inbox.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger } from './operator/ledger.ts'
 import { tellPlainly } from './process.ts'
-import { createApp } from './receiver.ts'
-import { beginToOpen, type Storage } from './storage.ts'
+import type { Inbox } from './receiver/arrivals.ts'
+import { createApp } from './receiver/receiver.ts'
+import { beginToOpen, type Storage } from './store/storage.ts'
 
 /**
  * Forms by name, each with the type of its own answers: a name is lower-case letters, digits and hyphens.
@@ -108,7 +108,7 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
         const config = start.config ?? loadConfig(start.environment, names)
         const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
         const storage = start.storage ?? beginToOpen(config)
-        const { run } = await import('./running.ts')
+        const { run } = await import('./start.ts')
         return await run({ ...start, storage, forms, app, config, sinks, version })
       } catch (error) {
         if (start.ownsProcess ?? true) tellPlainly(error)

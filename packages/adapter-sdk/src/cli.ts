@@ -1,20 +1,20 @@
 /** The command line of operators: subpath ./cli, for adapters that offer the same commands under their own name. */
 import { userInfo } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { adapterOf } from './adapter-file.ts'
 import { type Environment, SETTINGS } from './config.ts'
-import { adapterChecks, type Check, diagnose } from './diagnosis.ts'
 import { AdapterError, type ErrorCode } from './errors.ts'
 import { errorName } from './events.ts'
-import type { Filter, State } from './ledger.ts'
-import type { Operations } from './ledger-socket.ts'
-import { adapterOf } from './module.ts'
 import { openapi } from './openapi.ts'
-import { openOperations } from './operations.ts'
-import { countText, findingsText, listText, recordText } from './operator-text.ts'
+import { adapterChecks, type Check, diagnose } from './operator/check.ts'
+import type { Filter, State } from './operator/ledger.ts'
+import { countText, findingsText, listText, recordText } from './operator/text.ts'
 import { generateKey } from './protocol/keyring.ts'
 import { readSettings } from './settings.ts'
+import type { Operations } from './store/ledger-socket.ts'
+import { openOperations } from './store/operations.ts'
 
-export type { Check, Finding } from './diagnosis.ts'
+export type { Check, Finding } from './operator/check.ts'
 
 /** What a program says of itself when it offers the commands. */
 export interface CommandOptions {

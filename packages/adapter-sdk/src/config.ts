@@ -1,8 +1,8 @@
 /** The environment, read once. Nothing else in the package reads `process.env`. */
 import { accessSync, constants } from 'node:fs'
 import { LIMITS, type Limits } from '@formbuilder/secure-server'
-import { attachmentHosts } from './attachment-hosts.ts'
 import { AdapterError } from './errors.ts'
+import { attachmentHosts } from './files/hosts.ts'
 import { isLoopback, networks } from './networks.ts'
 import { type Keyring, keyFormProblem, parseKeyring } from './protocol/keyring.ts'
 import {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { createAdapter } from '../src/adapter.ts'
 import { PermanentError } from '../src/errors.ts'
-import { startTestAdapter, type TestAdapter } from '../src/testing.ts'
+import { startTestAdapter, type TestAdapter } from '../src/testing/index.ts'
 
 describe('an adapter', () => {
   const handled: unknown[] = []

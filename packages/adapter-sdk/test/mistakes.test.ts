@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { expect } from 'chai'
 import { createAdapter } from '../src/adapter.ts'
-import { startTestAdapter } from '../src/testing.ts'
+import { startTestAdapter } from '../src/testing/index.ts'
 
 /** Runs a program that uses the SDK as a newcomer's does, and says what is left on the screen. */
 function run(program: string, environment: { [name: string]: string } = {}) {

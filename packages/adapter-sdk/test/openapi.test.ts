@@ -7,7 +7,7 @@ import { createAdapter } from '../src/adapter.ts'
 import { runCommand } from '../src/cli.ts'
 import { ERRORS } from '../src/errors.ts'
 import { type OpenApiDocument, openapi } from '../src/openapi.ts'
-import { startTestAdapter, type TestAdapter, type TestAnswer } from '../src/testing.ts'
+import { startTestAdapter, type TestAdapter, type TestAnswer } from '../src/testing/index.ts'
 
 describe('the OpenAPI document of an adapter', () => {
   const adapter = createAdapter({

@@ -4,10 +4,10 @@ import { parse } from 'node:url'
 import axios from 'axios'
 import { z } from 'zod'
 import { createAdapter } from '../src/adapter.ts'
-import type { Database, Queryable } from '../src/database.ts'
 import { PermanentError, UncertainError } from '../src/errors.ts'
 import type { Context } from '../src/form.ts'
-import { beginToOpen } from '../src/storage.ts'
+import type { Database, Queryable } from '../src/store/database.ts'
+import { beginToOpen } from '../src/store/storage.ts'
 
 /** What a handler does, by what a submission asks for. `said`: what the citizen wrote. */
 const DEEDS: Readonly<Record<string, (said: string, context: Context) => Promise<void>>> = {

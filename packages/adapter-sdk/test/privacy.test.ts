@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
 import { encryptCompact, generateKey, type Key, parseKeyring } from '../src/protocol/index.ts'
-import { ask, compose, type TestSubmission } from '../src/test-sender.ts'
-import { makeDevelopmentCertificate, TestFileStore } from '../src/testing.ts'
+import { makeDevelopmentCertificate, TestFileStore } from '../src/testing/index.ts'
+import { ask, compose, type TestSubmission } from '../src/testing/sender.ts'
 import { until } from './until.ts'
 
 /** In all that a citizen writes, and in every link; nothing else holds it. */

@@ -1,7 +1,7 @@
 /** Submissions as the inbox and its work see them, made up for a test. */
 import { randomUUID } from 'node:crypto'
-import type { Incoming } from '../src/inbox.ts'
-import type { Claim, Ending } from '../src/work.ts'
+import type { Incoming } from '../src/receiver/arrivals.ts'
+import type { Claim, Ending } from '../src/worker/attempts.ts'
 
 /** A submission to take in. Its text stands for a JWE: neither the inbox nor its work look into it. */
 export function incoming(over: Partial<Incoming> = {}): Incoming {

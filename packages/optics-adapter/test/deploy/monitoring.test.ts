@@ -41,7 +41,7 @@ describe('the dashboard and the alerts', () => {
       existing.add(name)
       if (type === 'histogram') for (const part of ['bucket', 'sum', 'count']) existing.add(`${name}_${part}`)
     }
-    const sources = ['metrics.ts', 'metric-labels.ts'].map((file) =>
+    const sources = ['telemetry/metrics.ts', 'telemetry/metric-labels.ts'].map((file) =>
       readFileSync(new URL(`../../../adapter-sdk/src/${file}`, import.meta.url), 'utf8'),
     )
     for (const [, name = ''] of sources.join().matchAll(/LabelName = (.*)$/gm))

@@ -1,0 +1,169 @@
+/** What `check` looks at: settings, keys, certificate, store and target, each by itself. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { request as plainRequest } from 'node:http'
+import { request } from 'node:https'
+import { dirname, join, resolve } from 'node:path'
+import { type Environment, formSuffix, loadConfig, SETTINGS } from '../config.ts'
+import { AdapterError } from '../errors.ts'
+import { errorName } from '../events.ts'
+import { keyProblem } from '../protocol/keyring.ts'
+import { readSettings } from '../settings.ts'
+import { openEmbedded } from '../store/embedded.ts'
+import { remoteLedger } from '../store/ledger-socket.ts'
+import type { StorePlace } from '../store/operations.ts'
+import { openPostgres } from '../store/postgres.ts'
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly name: string
+  /** `warning`: it works, and should be changed. */
+  readonly result: 'ok' | 'warning' | 'problem'
+  /** Never a secret. */
+  readonly detail: string
+}
+
+/** One thing to look at. What it throws is a problem. */
+export interface Check {
+  readonly name: string
+  /** Looks, and says what was found. */
+  run(): Promise<Omit<Finding, 'name'>[]>
+}
+
+/** The checks of an adapter with these forms; `targets` are URLs that it has to reach. */
+export function adapterChecks(
+  environment: Environment,
+  forms: readonly string[],
+  targets: readonly string[],
+  now = new Date(),
+): Check[] {
+  const { values } = readSettings(SETTINGS, environment)
+  const { TLS_CERT_FILE, TLS_KEY_FILE } = values
+  return [
+    { name: 'configuration', run: async () => configuration(environment, forms) },
+    { name: 'keys', run: async () => keys(environment, forms) },
+    ...(TLS_CERT_FILE !== undefined && TLS_KEY_FILE !== undefined
+      ? [{ name: 'certificate', run: async () => certificate(TLS_CERT_FILE, TLS_KEY_FILE, now) }]
+      : []),
+    { name: 'store', run: () => store(values) },
+    ...targets.map((target) => ({ name: target, run: () => reach(target) })),
+  ]
+}
+
+/** Runs checks one after another. */
+export async function diagnose(checks: readonly Check[]): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const { name, run } of checks) {
+    const found = await run().catch((error: unknown) => [problem(described(error))])
+    findings.push(...found.map((each) => ({ name, ...each })))
+  }
+  return findings
+}
+
+const ok = (detail: string) => ({ result: 'ok', detail }) as const
+const warning = (detail: string) => ({ result: 'warning', detail }) as const
+const problem = (detail: string) => ({ result: 'problem', detail }) as const
+
+function configuration(environment: Environment, forms: readonly string[]) {
+  try {
+    loadConfig(environment, forms)
+    return [ok('every setting can be used')]
+  } catch (error) {
+    if (!(error instanceof AdapterError)) throw error
+    return error.message.split('\n- ').slice(1).map(problem)
+  }
+}
+
+/** Current and previous keys, by the names of their settings. Their lengths are the configuration's business. */
+function keys(environment: Environment, forms: readonly string[]) {
+  const names = ['', ...forms.map((form) => `__${formSuffix(form)}`)]
+  const found = names.flatMap((suffix) => {
+    const current = environment[`JWE_SHARED_KEY${suffix}`]
+    const previous = (environment[`JWE_PREVIOUS_KEYS${suffix}`] ?? '').split(',').map((key) => key.trim())
+    return [
+      ...(current ? [[`JWE_SHARED_KEY${suffix}`, current]] : []),
+      ...previous.filter(Boolean).map((key, i) => [`JWE_PREVIOUS_KEYS${suffix}, key ${i + 1}`, key]),
+    ] as [string, string][]
+  })
+  return found.map(([name, key]) => {
+    const weakness = keyProblem(key)
+    const kind = key.length === 16 ? 'A128GCM' : 'A256GCM or A128CBC-HS256'
+    if (weakness === undefined) return ok(`${name} has ${key.length} characters, for ${kind}`)
+    return key.length === 16 || key.length === 32 ? warning(`${name} ${weakness}`) : problem(`${name} ${weakness}`)
+  })
+}
+
+function certificate(certFile: string, keyFile: string, now: Date) {
+  const leaf = new X509Certificate(readFileSync(certFile))
+  if (!leaf.checkPrivateKey(createPrivateKey(readFileSync(keyFile)))) {
+    return [problem('the key in TLS_KEY_FILE is not that of the certificate in TLS_CERT_FILE')]
+  }
+  const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)]
+  const days = Math.floor((to.getTime() - now.getTime()) / DAY_MILLISECONDS)
+  const until = `until ${to.toISOString().slice(0, 10)}`
+  if (from > now) return [problem(`valid only from ${from.toISOString()} on`)]
+  if (to < now) return [problem(`valid ${until}, which is past`)]
+  const names = leaf.subjectAltName ?? 'no name'
+  return [days < FEW_DAYS ? warning(`valid ${until}: ${days} days more`) : ok(`for ${names}, valid ${until}`)]
+}
+
+async function store({ DATABASE_URL, DATA_DIR: folder = './data' }: Partial<StorePlace>) {
+  if (DATABASE_URL === undefined && existsSync(folder)) {
+    const running = await remoteLedger(folder)
+    if (running !== undefined) {
+      await running.counts()
+      return [ok(`the adapter that runs on ${folder} answers`)]
+    }
+  }
+  if (DATABASE_URL === undefined && !existsSync(join(folder, 'database'))) {
+    return [ok(`none yet; it can be made in ${writableAncestor(folder)}`)]
+  }
+  const database =
+    DATABASE_URL === undefined ? await openEmbedded(folder) : await openPostgres(DATABASE_URL, () => undefined, 2)
+  try {
+    await database.transaction(async (transaction) => {
+      await transaction.query('CREATE SCHEMA formbuilder_check')
+      await transaction.query('CREATE TABLE formbuilder_check.written (at timestamptz)')
+      await transaction.query('INSERT INTO formbuilder_check.written VALUES (now())')
+      await transaction.query('DROP SCHEMA formbuilder_check CASCADE')
+    })
+    const [row] = await database.query<{ version: string }>('SHOW server_version')
+    const where = database.kind === 'embedded' ? `embedded in ${folder}` : `PostgreSQL ${row?.version ?? ''}`
+    return [ok(`${where}, can be written to`)]
+  } finally {
+    await database.close()
+  }
+}
+
+/** The closest folder that is there already. @throws when nothing can be written to it. */
+function writableAncestor(folder: string): string {
+  let ancestor = resolve(folder)
+  while (!existsSync(ancestor)) ancestor = dirname(ancestor)
+  accessSync(ancestor, constants.W_OK | constants.X_OK)
+  return ancestor
+}
+
+/** Any answer will do: what the target says to a stranger is its own matter. */
+async function reach(target: string) {
+  if (!URL.canParse(target)) return [problem('is not a URL')]
+  const url = new URL(target)
+  const status = await new Promise<number>((resolve, reject) => {
+    const ask = url.protocol === 'https:' ? request : plainRequest
+    const asking = ask(url, { method: 'GET', timeout: PATIENCE_MILLISECONDS, agent: false }, (response) => {
+      response.destroy()
+      resolve(response.statusCode ?? 0)
+    })
+    asking.on('timeout', () => asking.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })))
+    asking.on('error', reject)
+    asking.end()
+  })
+  return [ok(`answers (${status})`)]
+}
+
+function described(error: unknown): string {
+  return error instanceof AdapterError ? error.message : errorName(error)
+}
+
+const DAY_MILLISECONDS = 86_400_000
+const FEW_DAYS = 21
+const PATIENCE_MILLISECONDS = 10_000

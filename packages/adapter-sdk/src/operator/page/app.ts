@@ -1,0 +1,79 @@
+/** The operator's page as a Koa application: what is asked for, who asks, and what is shown. */
+import Router from '@koa/router'
+import type Koa from 'koa'
+import type { Middleware } from 'koa'
+import { AdapterError, ERRORS } from '../../errors.ts'
+import { type Emit, errorName } from '../../events.ts'
+import { createApp } from '../../receiver/receiver.ts'
+import { showActions } from './actions.ts'
+import { assets } from './assets.ts'
+import { showDeadLetters } from './dead-letters.ts'
+import { askDecision, takeDecision } from './decisions.ts'
+import { identity, userOf } from './identity.ts'
+import { showOverview } from './overview.ts'
+import { type OperatorParts, type Show, showProblem } from './parts.ts'
+import { showSubmission, showSubmissions } from './submissions.ts'
+import { createRender } from './views.ts'
+
+export function createOperatorApp(parts: OperatorParts): Koa {
+  const app = createApp()
+  const render = createRender()
+  const show: Show = (ctx, view, values) => {
+    ctx.type = 'text/html'
+    ctx.body = render(view, {
+      name: parts.name,
+      user: userOf(ctx),
+      path: ctx.path,
+      now: new Date().toISOString(),
+      ...values,
+    })
+  }
+  const router = new Router()
+  router.get('/', showOverview(parts, show))
+  router.get('/submissions', showSubmissions(parts, show))
+  router.get('/submission', showSubmission(parts, show))
+  router.get('/dead-letters', showDeadLetters(parts, show))
+  router.get('/actions', showActions(parts, show))
+  router.get('/decide', askDecision(parts, show))
+  router.post('/decide', takeDecision(parts, show))
+  app.use(headers)
+  app.use(identity(parts.identity))
+  app.use(problems(parts.emit, show))
+  app.use(assets())
+  app.use(router.routes() as unknown as Middleware) // the router's own context type extends Koa's
+  return app
+}
+
+const headers: Middleware = async (ctx, next) => {
+  ctx.set('Content-Security-Policy', POLICY)
+  ctx.set('Referrer-Policy', 'same-origin')
+  ctx.set('X-Frame-Options', 'DENY')
+  ctx.set('Cross-Origin-Opener-Policy', 'same-origin')
+  ctx.set('Cross-Origin-Resource-Policy', 'same-origin')
+  await next()
+}
+
+// There is no script at all, and no style but that of two files.
+const POLICY = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "font-src 'self'",
+  "img-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+function problems(emit: Emit, show: Show): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+      if (ctx.status === 404 && ctx.body === undefined) throw new AdapterError('ERR_NOT_FOUND', 'no such page')
+    } catch (error) {
+      const known = error instanceof AdapterError ? error : undefined
+      if (known === undefined) emit({ event: 'internal.failed', during: 'operator', code: errorName(error) })
+      const entry = known === undefined ? undefined : ERRORS[known.code]
+      showProblem(ctx, show, entry !== undefined && 'status' in entry ? entry.status : 500, known?.message)
+    }
+  }
+}

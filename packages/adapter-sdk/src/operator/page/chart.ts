@@ -1,0 +1,57 @@
+/** A bar chart of the last hours as geometry: the view draws it as SVG, and the same numbers as a table. */
+import type { Hour } from '../../store/hours.ts'
+
+/** One row of bars for each series, over the same hours and with the same scale, so that heights can be compared. */
+export interface Chart {
+  readonly width: number
+  readonly height: number
+  readonly rows: readonly Row[]
+  /** Hours to write under the bars: each stands at the end of an equal part of the width. */
+  readonly ticks: readonly string[]
+}
+
+export interface Row {
+  readonly name: string
+  /** Names the colour in the style sheet. */
+  readonly series: 'accepted' | 'delivered' | 'parked'
+  readonly total: number
+  /** The hour with the most. */
+  readonly peak: Bar | undefined
+  readonly bars: readonly Bar[]
+}
+
+/** In units of the view box. */
+export interface Bar {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+  readonly hour: string
+  readonly count: number
+}
+
+export function chartOf(hours: readonly Hour[]): Chart {
+  const highest = Math.max(1, ...hours.flatMap(({ accepted, delivered, parked }) => [accepted, delivered, parked]))
+  const rows = SERIES.map(({ name, series }): Row => {
+    const bars = hours.flatMap(({ hour, [series]: count }, position): Bar[] => {
+      if (count === 0) return []
+      // What happened once must be seen, however much happened at other times.
+      const height = Math.max(2, Math.round((count / highest) * HEIGHT))
+      return [{ x: position * STEP + 1, y: HEIGHT - height, width: STEP - 2, height, hour, count }]
+    })
+    const peak = bars.reduce<Bar | undefined>((most, bar) => (bar.count > (most?.count ?? 0) ? bar : most), undefined)
+    return { name, series, total: bars.reduce((sum, { count }) => sum + count, 0), peak, bars }
+  })
+  const ticks = hours.flatMap(({ hour }, position) => ((position + 1) % TICK_HOURS === 0 ? [hour] : []))
+  return { width: hours.length * STEP, height: HEIGHT, rows, ticks }
+}
+
+const SERIES = [
+  { name: 'Accepted', series: 'accepted' },
+  { name: 'Delivered', series: 'delivered' },
+  { name: 'Parked', series: 'parked' },
+] as const
+
+const STEP = 10
+const HEIGHT = 64
+const TICK_HOURS = 6

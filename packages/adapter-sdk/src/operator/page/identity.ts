@@ -1,0 +1,48 @@
+/** Who looks at the operator's page: by user name and password, or as a trusted proxy says. */
+import type { Context, Middleware, Next } from 'koa'
+import { type Credentials, isAuthorised } from '../../basic-auth.ts'
+import type { Emit } from '../../events.ts'
+
+export interface IdentityOptions {
+  readonly credentials?: Credentials | undefined
+  /** The header in which a proxy names who has signed in, and which addresses are believed. */
+  readonly forwarded?: { readonly header: string; readonly isTrusted: (address: string | undefined) => boolean }
+  readonly emit: Emit
+}
+
+/** Koa middleware: lets only people in who are known, and keeps their name for the record (`userOf`). */
+export function identity({ credentials, forwarded, emit }: IdentityOptions): Middleware {
+  return async (ctx: Context, next: Next) => {
+    const user = forwardedUser(ctx) ?? basicUser(ctx)
+    if (user !== undefined) {
+      ctx.state[USER] = user
+      return await next()
+    }
+    // A browser asks once without credentials, to learn that they are needed.
+    if (credentials === undefined || ctx.get('Authorization') !== '')
+      emit({ event: 'operator.refused', why: 'identity' })
+    ctx.status = credentials === undefined ? 403 : 401
+    if (credentials !== undefined) ctx.set('WWW-Authenticate', 'Basic realm="Operator", charset="UTF-8"')
+    ctx.body = 'Access denied.\n'
+  }
+
+  function forwardedUser(ctx: Context): string | undefined {
+    if (forwarded === undefined || !forwarded.isTrusted(ctx.req.socket.remoteAddress)) return undefined
+    const name = ctx.get(forwarded.header)
+    return NAME.test(name) ? name : undefined
+  }
+
+  function basicUser(ctx: Context): string | undefined {
+    if (credentials === undefined || !isAuthorised(ctx.get('Authorization'), credentials)) return undefined
+    return credentials.username
+  }
+}
+
+/** Who asks. */
+export function userOf(ctx: Context): string {
+  return String(ctx.state[USER])
+}
+
+const USER = 'operator'
+// An e-mail address or a login: short, in one line, nothing that could be taken for markup.
+const NAME = /^[\p{L}\p{N}._@+'-][\p{L}\p{N} ._@+'-]{0,99}$/u

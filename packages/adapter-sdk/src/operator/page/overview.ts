@@ -1,0 +1,17 @@
+/** The first page: whether all is well, and the last day. */
+import type { Middleware } from 'koa'
+import { lastHours } from '../../store/hours.ts'
+import { chartOf } from './chart.ts'
+import type { OperatorParts, Show } from './parts.ts'
+
+export function showOverview({ ledger, database }: OperatorParts, show: Show): Middleware {
+  return async (ctx) => {
+    const counts = await ledger.counts()
+    const hours = await lastHours(database)
+    const isLate = counts.oldestWaitingSeconds > LATE_SECONDS
+    show(ctx, 'overview', { counts, hours, chart: chartOf(hours), isLate })
+  }
+}
+
+/** As in the alert on the age of the oldest. */
+const LATE_SECONDS = 3600

@@ -1,0 +1,79 @@
+/** Starts the operator's page on a port of its own. */
+import { hkdfSync } from 'node:crypto'
+import { type RunningServer, type ServerOptions, startServer } from '@formbuilder/secure-server'
+import type { Config } from '../../config.ts'
+import type { Emit } from '../../events.ts'
+import type { Form } from '../../form.ts'
+import { isLoopback, networks } from '../../networks.ts'
+import type { Database } from '../../store/database.ts'
+import type { Ledger } from '../ledger.ts'
+import { advisor } from './advice.ts'
+import { createOperatorApp } from './app.ts'
+import { assetFiles } from './assets.ts'
+import { Csrf } from './csrf.ts'
+import { PAGES } from './parts.ts'
+
+export interface OperatorOptions {
+  readonly config: Config
+  readonly forms: ReadonlyMap<string, Form>
+  readonly ledger: Ledger
+  readonly database: Database
+  readonly emit: Emit
+}
+
+/**
+ * Listens on `ADMIN_PORT`. Over HTTPS where the adapter has a certificate; behind `ADMIN_TRUSTED_PROXIES`; or, on the
+ * loopback address only, in plain HTTP.
+ */
+export async function startOperatorPage(options: OperatorOptions & { readonly port: number }): Promise<RunningServer> {
+  const { config, forms, ledger, database, emit } = options
+  const { ADMIN_AUTH_USERNAME: username, ADMIN_AUTH_PASSWORD: password } = config
+  const { ADMIN_FORWARDED_USER_HEADER: header, ADMIN_TRUSTED_PROXIES: proxies } = config
+  const isTrusted = networks(proxies)
+  const isTls = config.TLS_CERT_FILE !== undefined
+  const app = createOperatorApp({
+    ledger,
+    database,
+    forms: [...forms.keys()],
+    name: config.HOST ?? '',
+    advise: advisor(new Map([...forms].map(([name, { advice }]) => [name, advice ?? {}]))),
+    csrf: new Csrf(
+      csrfSecret(config),
+      (ctx) => isTls || (isTrusted(ctx.req.socket.remoteAddress) && ctx.get('X-Forwarded-Proto') === 'https'),
+    ),
+    identity: {
+      ...(username !== undefined && password !== undefined && { credentials: { username, password } }),
+      ...(header !== undefined && { forwarded: { header, isTrusted } }),
+      emit,
+    },
+    emit,
+  })
+  return await startServer(app.callback(), serverOptions(config, options.port, emit))
+}
+
+function serverOptions(config: Config, port: number, emit: Emit): ServerOptions {
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, ADMIN_TRUSTED_PROXIES: proxies } = config
+  const host = config.ADMIN_HOST ?? '127.0.0.1'
+  const protection =
+    certFile !== undefined && keyFile !== undefined
+      ? { tls: { certFile, keyFile } }
+      : {
+          trustProxy: proxies.length > 0 ? proxies : ['127.0.0.1'],
+          // What comes over the loopback address has not crossed a network.
+          ...(isLoopback(host) && { plainPaths: [...PAGES, ...assetFiles().keys()] }),
+        }
+  return {
+    port,
+    host,
+    ...protection,
+    methods: ['GET', 'HEAD', 'POST'],
+    limits: { bodyBytes: 262_144, requestsPerSecondPerAddress: 100 },
+    onEvent: (server) => emit({ event: 'server', server }),
+  }
+}
+
+/** The same in every replica, without a setting of its own: derived from the key that they share (RFC 5869). */
+function csrfSecret(config: Config): Uint8Array {
+  const key = Object.values(config.keyrings)[0]?.keys[0]?.bytes ?? new Uint8Array()
+  return new Uint8Array(hkdfSync('sha256', key, '', 'formbuilder operator page forms', 32))
+}

@@ -1,0 +1,78 @@
+/** What time takes away: files and answers after a case is made, the memory of a submission later, and what belongs to nobody. */
+
+import type { Emit } from '../events.ts'
+import type { AttachmentStore } from '../files/file-store.ts'
+import { SCHEMA } from '../store/database.ts'
+import { queueEntry, type Store } from '../store/store.ts'
+
+export interface SweepOptions {
+  readonly store: Store
+  readonly files: AttachmentStore
+  /** Files and answers, after the submission was delivered or discarded, in days. */
+  readonly attachmentKeepDays: number
+  /** The submission's id and end, in days, or as long as its files. A dead letter is never removed: it is counted. */
+  readonly keepDays: number
+  readonly emit: Emit
+  readonly now?: () => Date
+}
+
+/** Runs all of it once. May run at the same time in several processes, and be cut short anywhere. */
+export async function sweep(options: SweepOptions): Promise<void> {
+  const now = (options.now ?? (() => new Date()))()
+  const before = (days: number) => new Date(now.getTime() - days * DAY_MILLISECONDS)
+  const { database, boss } = options.store
+  const { files } = options
+
+  // First the bytes, then the rows that say whose they are: a crash between leaves rows, and the next sweep finds them.
+  const old = await database.query<{ id: string }>(
+    `SELECT a.id FROM ${SCHEMA}.attachment a JOIN ${SCHEMA}.submission s ON s.id = a.submission
+     WHERE s.state IN ('delivered', 'discarded') AND s.changed_at < $1`,
+    [before(options.attachmentKeepDays)],
+  )
+  let swept = await remove(old.map(({ id }) => id))
+  await database.query(
+    `UPDATE ${SCHEMA}.submission SET jwe = NULL
+     WHERE state IN ('delivered', 'discarded') AND changed_at < $1 AND jwe IS NOT NULL`,
+    [before(options.attachmentKeepDays)],
+  )
+
+  const orphans: string[] = []
+  for await (const id of files.list(before(ORPHAN_DAYS))) orphans.push(id)
+  const owned = await database.query<{ id: string }>(`SELECT id FROM ${SCHEMA}.attachment WHERE id = ANY($1::uuid[])`, [
+    orphans,
+  ])
+  const kept = new Set(owned.map(({ id }) => id))
+  swept += await remove(orphans.filter((id) => !kept.has(id)))
+
+  const forgotten = await database.query(
+    `DELETE FROM ${SCHEMA}.submission WHERE state IN ('delivered', 'discarded') AND changed_at < $1 RETURNING id`,
+    [before(Math.max(options.keepDays, options.attachmentKeepDays))],
+  )
+  await database.query(`DELETE FROM ${SCHEMA}.delivery WHERE changed_at < $1`, [before(options.keepDays)])
+  await database.query(`DELETE FROM ${SCHEMA}.hourly WHERE hour < $1`, [before(options.keepDays)])
+  const [dead] = await database.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM ${SCHEMA}.submission WHERE state = 'dead' AND changed_at < $1`,
+    [before(options.keepDays)],
+  )
+
+  // A waiting submission always has its entry in the queue, written with it. Should one ever be missing, it is put back.
+  const strays = await database.query<{ id: string; form: string }>(
+    `SELECT id, form FROM ${SCHEMA}.submission s WHERE state = 'waiting' AND changed_at < $1
+     AND NOT EXISTS (SELECT 1 FROM formbuilder_queue.job j WHERE j.name = s.form AND j.id = s.id)`,
+    [before(ORPHAN_DAYS)],
+  )
+  for (const { id, form } of strays) await boss.insert(form, [queueEntry(id)])
+
+  options.emit({ event: 'inbox.swept', submissions: forgotten.length, files: swept, oldDeadLetters: dead?.count ?? 0 })
+
+  async function remove(ids: readonly string[]): Promise<number> {
+    if (ids.length === 0) return 0
+    await files.remove(ids)
+    await database.query(`DELETE FROM ${SCHEMA}.attachment WHERE id = ANY($1::uuid[])`, [ids])
+    return ids.length
+  }
+}
+
+const DAY_MILLISECONDS = 86_400_000
+/** Longer than any capture takes: what nobody owns by then, nobody will. */
+const ORPHAN_DAYS = 1

@@ -1,0 +1,96 @@
+/** What operators read: lists, histories and findings, as text. */
+import type { Finding } from './check.ts'
+import type { Entry, Moment, Record } from './ledger.ts'
+import { printable, textTable } from './text-table.ts'
+
+/** Submissions, one a line. */
+export function listText(entries: readonly Entry[], width?: number): string {
+  if (entries.length === 0) return 'no submissions'
+  return textTable<Entry>(
+    [
+      { title: 'SUBMISSION', text: ({ submissionId }) => submissionId },
+      { title: 'FORM', text: ({ form }) => form },
+      { title: 'STATE', text: stateText },
+      { title: 'ATTEMPTS', text: ({ attempts }) => String(attempts), optional: true },
+      { title: 'RECEIVED', text: ({ receivedAt }) => minute(receivedAt), optional: true },
+      { title: 'REFERENCE', text: ({ reference }) => reference ?? '-', optional: true },
+      { title: 'CODE', text: ({ code }) => code ?? '-' },
+    ],
+    entries,
+    width,
+  )
+}
+
+/** One submission with all that happened to it, and what can be done about it. `program`: how commands are called. */
+export function recordText(record: Record, program: string, width?: number): string {
+  const facts = [
+    ['submission', record.submissionId],
+    ['form', `${record.form} (${record.serviceSlug})`],
+    ['state', stateText(record)],
+    ['code', record.code],
+    ['reason', record.reason],
+    ['reference', record.reference],
+    ['files', filesText(record)],
+    ['received', second(record.receivedAt)],
+    ['changed', second(record.changedAt)],
+    ['due', record.state === 'waiting' && record.dueAt !== null ? second(record.dueAt) : null],
+  ].flatMap(([name, value]) => (value ? [`${name?.padEnd(10)}  ${printable(value)}`] : []))
+  const timeline = textTable<Moment>(
+    [
+      { title: 'TIME', text: ({ at }) => second(at) },
+      { title: 'WHAT', text: ({ what, attempt }) => (attempt === null ? what : `${what} (${attempt})`) },
+      { title: 'BY', text: ({ by }) => by ?? '', optional: true },
+      { title: 'WHY', text: ({ code, reason }) => [code, reason].filter(Boolean).join(': ') },
+    ],
+    record.timeline,
+    width,
+  )
+  return [facts.join('\n'), timeline, ...adviceText(record, program)].join('\n\n')
+}
+
+/** What was looked at, and how it is. */
+export function findingsText(findings: readonly Finding[]): string {
+  const signs = { ok: 'ok', warning: 'WARNING', problem: 'PROBLEM' }
+  return findings
+    .map(({ name, result, detail }) => `${signs[result].padEnd(7)}  ${name}: ${printable(detail)}`)
+    .join('\n')
+}
+
+/** How many submissions, in words. */
+export function countText(count: number, done: string): string {
+  return `${count} ${count === 1 ? 'submission' : 'submissions'} ${done}`
+}
+
+function adviceText(record: Record, program: string): string[] {
+  const { submissionId: id, state, uncertain } = record
+  if (state !== 'dead') return []
+  const redrive = `${program} redrive ${id}`
+  const discard = `${program} discard ${id} --reason "..."`
+  if (uncertain) {
+    return [
+      [
+        'The case system may have made this case. Look for it there first.',
+        `  it is there:      ${discard}`,
+        `  it is not there:  ${redrive}`,
+      ].join('\n'),
+    ]
+  }
+  return [
+    ['No case was made. When the cause is put right:', `  ${redrive}`, 'or end it, on record:', `  ${discard}`].join(
+      '\n',
+    ),
+  ]
+}
+
+function stateText({ state, uncertain }: Pick<Entry, 'state' | 'uncertain'>): string {
+  return state === 'dead' && uncertain ? 'dead, uncertain' : state
+}
+
+function filesText({ files, missingFiles }: Pick<Entry, 'files' | 'missingFiles'>): string | null {
+  if (files + missingFiles === 0) return null
+  return missingFiles === 0 ? String(files) : `${files}, and ${missingFiles} missing`
+}
+
+/** In UTC, as the logs have it. */
+const minute = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 16)}`
+const second = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`

@@ -1,0 +1,171 @@
+/** The durable store of accepted submissions. What it has acknowledged, it holds until it is delivered or a person ends it. */
+import { createHash } from 'node:crypto'
+import { AdapterError } from '../errors.ts'
+import { type Emit, errorName } from '../events.ts'
+import { SCHEMA } from '../store/database.ts'
+import { groupCommit } from '../store/group-commit.ts'
+import { SLOT } from '../store/hours.ts'
+import type { Store } from '../store/store.ts'
+
+/** A submission as it is taken in. */
+export interface Incoming {
+  readonly form: string
+  readonly submissionId: string
+  readonly serviceSlug: string
+  /** The compact JWE as it came. */
+  readonly jwe: string
+  readonly files: readonly StoredFile[]
+  readonly traceparent?: string | undefined
+}
+
+/** A file of a submission, in its order there: captured, or missing for a reason. */
+export type StoredFile =
+  | { readonly id: string; readonly bytes: number; readonly plaintextBytes: number; readonly sha256: string }
+  | { readonly missing: string; readonly message: string }
+
+/** `accepted`: taken in once. `duplicate`: held already, nothing happened. `replaced`: it took the place of a dead letter. */
+export type Accepted = 'accepted' | 'duplicate' | 'replaced'
+
+/** UUIDv5 of form and submissionId: the same submission has the same id wherever it arrives. */
+export function inboxId(form: string, submissionId: string): string {
+  const hash = createHash('sha1').update(NAMESPACE).update(`${form}\0${submissionId}`).digest()
+  hash[6] = ((hash[6] as number) & 0x0f) | 0x50
+  hash[8] = ((hash[8] as number) & 0x3f) | 0x80
+  return hash.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+/** Takes submissions in, durably. */
+export class Inbox {
+  readonly #store: Store
+  readonly #emit: Emit
+  readonly #mostWaiting: number
+  readonly #commit
+
+  /** `mostWaiting`: how many requests may wait for their commit before new ones are refused. */
+  constructor(store: Store, emit: Emit, mostWaiting = 1000) {
+    this.#store = store
+    this.#emit = emit
+    this.#mostWaiting = mostWaiting
+    this.#commit = groupCommit((items: readonly Incoming[]) => this.#write(items), 256)
+  }
+
+  /** Requests that wait for their commit. */
+  get waiting(): number {
+    return this.#commit.waiting
+  }
+
+  /**
+   * Resolves when the submission is held, durably; until then nothing is promised.
+   * @throws {AdapterError} ERR_INBOX_FULL, ERR_INBOX_UNAVAILABLE: not held as far as we know; the sender has to keep it.
+   */
+  async accept(incoming: Incoming): Promise<Accepted> {
+    if (this.#commit.waiting >= this.#mostWaiting) {
+      throw new AdapterError('ERR_INBOX_FULL', `${this.#mostWaiting} submissions are waiting to be stored`, {
+        retryable: true,
+      })
+    }
+    return await this.#commit.add(incoming)
+  }
+
+  /** Whether `accept` would do anything: asked before the files of a repeated submission are fetched again. */
+  async isHeld(form: string, submissionId: string): Promise<boolean> {
+    const rows = await this.#guard('look up', () =>
+      this.#store.database.query(`SELECT 1 FROM ${SCHEMA}.submission WHERE id = $1 AND NOT (${REPLACEABLE})`, [
+        inboxId(form, submissionId),
+      ]),
+    )
+    return rows.length > 0
+  }
+
+  /** Counts a delivery whose files could not be captured; returns how many there were. */
+  async countDelivery(form: string, submissionId: string): Promise<number> {
+    const [row] = await this.#guard('count', () =>
+      this.#store.database.query<{ deliveries: number }>(
+        `INSERT INTO ${SCHEMA}.delivery (id) VALUES ($1)
+         ON CONFLICT (id) DO UPDATE SET deliveries = delivery.deliveries + 1, changed_at = now() RETURNING deliveries`,
+        [inboxId(form, submissionId)],
+      ),
+    )
+    return row?.deliveries ?? 1
+  }
+
+  /** Resolves when the store can be written to. @throws {AdapterError} ERR_INBOX_UNAVAILABLE */
+  async check(): Promise<void> {
+    await this.#guard('check', () => this.#store.database.query(`UPDATE ${SCHEMA}.version SET version = version`))
+  }
+
+  async #write(items: readonly Incoming[]): Promise<Accepted[]> {
+    const started = performance.now()
+    const ids = items.map((item) => inboxId(item.form, item.submissionId))
+    // Copies that meet in one batch: the first is taken in, the others are its duplicates.
+    const rows = new Map<string, Row>()
+    for (const [index, item] of items.entries()) {
+      const id = ids[index] as string
+      if (!rows.has(id)) rows.set(id, row(id, item))
+    }
+    const results = await this.#guard('accept', () => this.#insert([...rows.values()]))
+    this.#emit({ event: 'inbox.committed', submissions: items.length, milliseconds: performance.now() - started })
+    return ids.map((id) => {
+      const result = results.get(id) ?? 'duplicate'
+      results.delete(id)
+      return result
+    })
+  }
+
+  async #insert(rows: readonly Row[]): Promise<Map<string, Accepted>> {
+    const results = new Map<string, Accepted>()
+    for (const [form, each] of Map.groupBy(rows, (row) => row.form)) {
+      const written = await this.#store.database.query<{ id: string; outcome: Accepted }>(
+        `SELECT id, outcome FROM ${this.#store.functions(form).accept}($1, $2, $3)`,
+        [JSON.stringify(each), each.length, SLOT],
+      )
+      for (const { id, outcome } of written) results.set(id, outcome)
+    }
+    return results
+  }
+
+  async #guard<T>(during: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (cause) {
+      this.#emit({ event: 'inbox.failed', during, code: errorName(cause) })
+      throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
+    }
+  }
+}
+
+const REPLACEABLE = "state = 'dead' AND NOT uncertain"
+
+// Our own namespace for UUIDv5 (RFC 9562 section 5.5), made once.
+const NAMESPACE = Buffer.from('8d1f6cc0a5d54f4f9a4be6b1d2a9f3c7', 'hex')
+
+interface Row {
+  readonly id: string
+  readonly form: string
+  readonly submission_id: string
+  readonly service_slug: string
+  readonly jwe: string
+  readonly files: readonly StoredFile[]
+  readonly traceparent: string | null
+  readonly code: string | null
+  readonly reason: string | null
+}
+
+// W3C Trace Context, section 3.2. A header that is anything else might hold anything.
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+function row(id: string, incoming: Incoming): Row {
+  const missing = incoming.files.flatMap((file) => ('missing' in file ? [`${file.message} (${file.missing})`] : []))
+  return {
+    id,
+    form: incoming.form,
+    submission_id: incoming.submissionId,
+    // Half of a surrogate pair is a string in JSON and no text in PostgreSQL: one such name would fail its whole batch.
+    service_slug: incoming.serviceSlug.toWellFormed(),
+    jwe: incoming.jwe,
+    files: incoming.files,
+    traceparent: TRACEPARENT.test(incoming.traceparent ?? '') ? (incoming.traceparent as string) : null,
+    code: missing.length > 0 ? 'ERR_ATTACHMENT_MISSING' : null,
+    reason: missing.length > 0 ? missing.join('; ') : null,
+  }
+}

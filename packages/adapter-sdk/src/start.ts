@@ -1,0 +1,214 @@
+/** Puts the parts together, starts them in order, and stops them in the opposite one. */
+import { type RunningServer, startServer } from '@formbuilder/secure-server'
+import type Koa from 'koa'
+import type { RunningAdapter, StartOptions } from './adapter.ts'
+import type { Config } from './config.ts'
+import { type Emit, errorName } from './events.ts'
+import { createCapture } from './files/capture.ts'
+import { attachmentHosts } from './files/hosts.ts'
+import type { Form } from './form.ts'
+import { listening } from './listen.ts'
+import { Ledger } from './operator/ledger.ts'
+import { periodically } from './operator/periodically.ts'
+import { sweep } from './operator/sweep.ts'
+import { ownProcess } from './process.ts'
+import { Inbox } from './receiver/arrivals.ts'
+import { createIntake } from './receiver/intake.ts'
+import { createHttp, serverOptions } from './receiver/routes.ts'
+import { serveLedger } from './store/ledger-socket.ts'
+import type { Storage } from './store/storage.ts'
+import { openStore } from './store/store.ts'
+import { createLog, logEvents } from './telemetry/log.ts'
+import { labelSets } from './telemetry/metric-labels.ts'
+import { createMetrics, type ListenerState } from './telemetry/metrics.ts'
+import { reportErrors } from './telemetry/sentry.ts'
+import { TargetCalls } from './telemetry/target-calls.ts'
+import { tracedCapture, tracedForms, tracedInbox } from './telemetry/traced.ts'
+import { traceAttempt, traceEvents } from './telemetry/tracing.ts'
+import { lossIs } from './worker/attempt.ts'
+import { Work } from './worker/attempts.ts'
+import { findFile, handOver } from './worker/context.ts'
+import { Worker } from './worker/worker.ts'
+
+export interface RunOptions extends StartOptions {
+  readonly storage: (config: Config, emit: Emit) => Promise<Storage>
+  readonly forms: ReadonlyMap<string, Form>
+  readonly app: Koa
+  readonly config: Config
+  readonly sinks: readonly Emit[]
+  /** Of the adapter. */
+  readonly version: string
+}
+
+export async function run(options: RunOptions): Promise<RunningAdapter> {
+  const opened: (() => Promise<unknown>)[] = []
+  try {
+    return await assemble(options, opened)
+  } catch (error) {
+    // The first failure says why; what cannot be closed any more does not matter beside it.
+    for (const close of opened.reverse()) await close().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Notes in `opened` how to close what it has opened, for a start that does not succeed. */
+async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[]): Promise<RunningAdapter> {
+  const { app, config, wrap = (form: Form) => form } = options
+  const forms = new Map([...options.forms].map(([name, form]) => [name, wrap(form, name)]))
+  const log = createLog(config.LOG_LEVEL)
+  const listeners = new Map<'web' | 'operator', RunningServer>()
+  const metrics = createMetrics(labelSets(forms, longestKeyring(config)), {
+    counts: () => ledger.counts(),
+    waitingForCommit: () => inbox.waiting,
+    attemptsRunning: () => worker.running,
+    listeners: () => new Map([...listeners].map(([name, each]) => [name, stateOf(each)])),
+  })
+  const sinks: Emit[] = [logEvents(log), metrics.record, traceEvents(), ...options.sinks]
+  const emit: Emit = (event) => {
+    for (const sink of sinks) {
+      try {
+        sink(event)
+      } catch (error) {
+        // Who looks on must not change what happens: a submission is stored and handed over whatever a listener does.
+        log.error({ event: 'internal.failed', during: event.event, code: errorName(error) }, 'internal.failed')
+      }
+    }
+  }
+  const isWeb = config.ADAPTER_ROLE !== 'worker'
+  const isWorker = config.ADAPTER_ROLE !== 'web'
+
+  const opening = options.storage(config, emit)
+  opened.push(async () => (await opening).database.close())
+  const reports = config.SENTRY_DSN === undefined ? undefined : await reportErrors(config.SENTRY_DSN)
+  if (reports !== undefined) sinks.push(reports.record)
+  const { database, files, folder } = await opening
+  // The embedded store has one process: its work is lost with it, and found again at the next start.
+  const supervise = isWorker && database.kind === 'postgres'
+  const store = await openStore(database, [...forms.keys()], { supervise, emit })
+  opened[0] = () => store.close()
+  const inbox = new Inbox(store, emit, config.ACCEPT_WAITING_LIMIT)
+  const ledger = new Ledger(store, emit)
+  const work = new Work(store)
+  const capture = createCapture({
+    store: files,
+    hosts: attachmentHosts(config.ATTACHMENT_HOSTS),
+    limitBytes: config.ATTACHMENT_LIMIT_BYTES,
+    totalLimitBytes: config.ATTACHMENT_TOTAL_BYTES,
+    limitCount: config.ATTACHMENT_LIMIT_COUNT,
+    timeoutSeconds: config.ATTACHMENT_TIMEOUT_SECONDS,
+    ...(options.attachmentAuthorities !== undefined && { authorities: options.attachmentAuthorities }),
+  })
+  const calls = new TargetCalls(emit)
+  const deliver = handOver({ forms: tracedForms(forms, calls), config, work, files, log, emit })
+  const worker = new Worker({
+    database,
+    work,
+    forms: new Map([...forms].map(([name, form]) => [name, lossIs(form)])),
+    concurrency: config.CONCURRENCY,
+    emit,
+    deliver: (claim, signal) => traceAttempt(claim, () => deliver(claim, signal)),
+  })
+
+  const state = { stopping: false }
+  const http = createHttp(
+    {
+      config,
+      emit,
+      health: {
+        isStopping: () => state.stopping,
+        check: () => inbox.check(),
+        waiting: () => ({ requests: inbox.waiting, limit: config.ACCEPT_WAITING_LIMIT }),
+      },
+      expose: metrics.expose,
+    },
+    isWeb
+      ? {
+          app,
+          forms,
+          accept: createIntake({ inbox: tracedInbox(inbox), capture: tracedCapture(capture), files, emit }),
+          find: findFile({ database, files, config }),
+          version: options.version,
+        }
+      : undefined,
+  )
+  const server = await listening('PORT', config.PORT, () => startServer(http.callback(), serverOptions(config, emit)))
+  listeners.set('web', server)
+  opened.push(() => server.stop({ graceSeconds: 0 }))
+  if (config.ADMIN_PORT !== undefined) {
+    const { ADMIN_PORT: port } = config
+    const { startOperatorPage } = await import('./operator/page/server.ts')
+    const page = await listening('ADMIN_PORT', port, () =>
+      startOperatorPage({ config, port, forms, ledger, database, emit }),
+    )
+    listeners.set('operator', page)
+    opened.push(() => page.stop({ graceSeconds: 0 }))
+  }
+  if (isWorker) {
+    if (database.kind === 'embedded') await work.releaseLost()
+    await worker.start()
+  }
+  const sweepNow = () => sweep({ ...sweepOptions(config), store, files, emit })
+  const sweeping = isWorker
+    ? periodically(SWEEP_MILLISECONDS, sweepNow, (error) =>
+        emit({ event: 'internal.failed', during: 'sweep', code: errorName(error) }),
+      )
+    : undefined
+  // Operators cannot open the embedded store beside us: they ask us.
+  const socket = folder === undefined ? undefined : await serveLedger(folder, ledger)
+  const { port } = server
+  emit({ event: 'adapter.started', port, store: database.kind, forms: forms.size })
+
+  let stopped: Promise<void> | undefined
+  const running: RunningAdapter = {
+    port,
+    inbox,
+    ledger,
+    server,
+    sweep: sweepNow,
+    adminPort: listeners.get('operator')?.port,
+    stop: () => {
+      stopped ??= stop()
+      return stopped
+    },
+    [Symbol.asyncDispose]: () => running.stop(),
+  }
+  const stopSeconds = config.DRAIN_SECONDS + config.STOP_GRACE_SECONDS + STOP_MARGIN_SECONDS
+  if (options.ownsProcess ?? true) ownProcess(running, { emit, stopSeconds, lost: database.lost })
+  return running
+
+  async function stop(): Promise<void> {
+    state.stopping = true
+    emit({ event: 'adapter.stopping' })
+    // The worker takes nothing new while the last requests are answered: what they bring waits for the next start.
+    await Promise.all([drain(), worker.stop(config.STOP_GRACE_SECONDS)])
+    await sweeping?.stop()
+    await work.idle()
+    await socket?.close()
+    await store.close()
+    calls[Symbol.dispose]()
+    emit({ event: 'adapter.stopped' })
+    await reports?.close()
+  }
+
+  /** Goes on serving until whoever sends has read in `/readiness` that it should not, then ends what was begun. */
+  async function drain(): Promise<void> {
+    if (isWeb) await new Promise((resolve) => setTimeout(resolve, config.DRAIN_SECONDS * 1000))
+    for (const each of listeners.values()) await each.stop({ graceSeconds: config.STOP_GRACE_SECONDS })
+  }
+}
+
+const SWEEP_MILLISECONDS = 3_600_000
+/** For attempts to heed their signal, and for the store to close. */
+const STOP_MARGIN_SECONDS = 15
+
+function longestKeyring(config: Config): number {
+  return Math.max(0, ...Object.values(config.keyrings).map(({ keys }) => keys.length))
+}
+
+function stateOf(server: RunningServer): ListenerState {
+  return { certificateDaysLeft: server.certificate()?.daysLeft, ...server.load() }
+}
+
+function sweepOptions(config: Config) {
+  return { attachmentKeepDays: config.ATTACHMENT_KEEP_DAYS, keepDays: config.KEEP_DAYS }
+}

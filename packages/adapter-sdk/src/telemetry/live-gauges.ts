@@ -1,0 +1,19 @@
+/** The three gauges that the alert rules of the live deployment read, in its exact text. */
+import type { Counts } from '../operator/ledger.ts'
+
+/**
+ * Delivered ever; accepted and not yet failed; failed and not yet put right, be it waiting for a retry or a dead letter.
+ */
+export function liveGauges(counts: Counts): string {
+  const { delivered, waiting, running, retrying, dead } = counts
+  return [
+    gauge('delayed_jobs_successful', 'Number of successful jobs', delivered),
+    gauge('delayed_jobs_pending', 'Number of pending jobs', waiting + running - retrying),
+    gauge('delayed_jobs_failed', 'Number of jobs failed', retrying + dead),
+  ].join('\n')
+}
+
+// TYPE before HELP, and a blank line between: as recorded from the live deployment.
+function gauge(name: string, help: string, value: number): string {
+  return `# TYPE ${name} gauge\n# HELP ${name} ${help}\n${name} ${value}\n`
+}

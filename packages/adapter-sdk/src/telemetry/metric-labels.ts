@@ -1,0 +1,47 @@
+/** The values that each label of a metric may have: a closed set, fixed when the process starts. */
+import { ERRORS } from '../errors.ts'
+import type { Form } from '../form.ts'
+
+/** A label's name, and every value it may have beside `other`. */
+export type LabelSets = Readonly<Record<LabelName, ReadonlySet<string>>> & {
+  /** Codes with which a delivery may be refused: a part of `code`. */
+  readonly refusal: ReadonlySet<string>
+}
+
+export type LabelName = 'form' | 'code' | 'position' | 'use' | 'outcome' | 'during' | 'reason' | 'layer' | 'listener'
+
+/** The label sets of these forms. `keys`: the length of the longest keyring. */
+export function labelSets(forms: ReadonlyMap<string, Pick<Form, 'advice'>>, keys: number): LabelSets {
+  const codes = [...forms.values()].flatMap(({ advice }) => Object.keys(advice ?? {}))
+  return {
+    form: new Set(forms.keys()),
+    code: new Set([...Object.keys(ERRORS), ...codes]),
+    refusal: new Set(Object.entries(ERRORS).flatMap(([code, entry]) => ('status' in entry ? [code] : []))),
+    position: new Set(Array.from({ length: keys }, (_, position) => String(position))),
+    use: new Set(['received', 'delivered']),
+    outcome: new Set([...ATTEMPT_OUTCOMES, ...TARGET_OUTCOMES]),
+    during: new Set(STORE_WORK),
+    reason: new Set([...REQUEST_REFUSALS, ...CONNECTION_REFUSALS, ...PAGE_REFUSALS]),
+    layer: new Set(['request', 'connection', 'page']),
+    listener: new Set(['web', 'operator']),
+  }
+}
+
+/** The value itself when its set has it, else `other`: nothing that is sent to us can make a new time series. */
+export function closed(sets: LabelSets, name: LabelName, value: string): string {
+  return sets[name].has(value) ? value : OTHER
+}
+
+/** Stands for every value that is in no set. */
+export const OTHER = 'other'
+
+const ATTEMPT_OUTCOMES = ['delivered', 'confirmed', 'failed']
+const TARGET_OUTCOMES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'failed']
+const STORE_WORK = ['look up', 'count', 'check', 'accept', 'claim', 'settle', 'heartbeat', 'supervision', 'idle', 'run']
+const REQUEST_REFUSALS = [
+  ...['malformed', 'framing', 'host', 'target', 'duplicate-header', 'method', 'timeout', 'headers-too-large'],
+  ...['body-too-large', 'expectation', 'rate', 'busy', 'proxy', 'certificate-missing', 'certificate-refused'],
+  'listener-failed',
+]
+const CONNECTION_REFUSALS = ['total', 'address', 'evicted', 'handshake', 'stalled', 'accept']
+const PAGE_REFUSALS = ['identity', 'csrf']

@@ -1,0 +1,96 @@
+/** Errors to Sentry: our own typed records and nothing else, so that there is nothing in them to scrub. */
+import type { ErrorEvent, NodeClient } from '@sentry/node'
+import { AdapterError } from '../errors.ts'
+import type { AdapterEvent, Emit } from '../events.ts'
+
+/** A sink that tells of errors. */
+export interface ErrorReports {
+  readonly record: Emit
+  /** Waits for what is on its way, for a few seconds at most. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes a client of our own: no global handlers, no instrumentation, nothing that sees a request or a message of a library.
+ * @throws {AdapterError} ERR_CONFIG_INVALID: `@sentry/node` is not installed.
+ */
+export async function reportErrors(dsn: string): Promise<ErrorReports> {
+  const sentry = await import('@sentry/node').catch((cause: unknown) => {
+    throw new AdapterError(
+      'ERR_CONFIG_INVALID',
+      'SENTRY_DSN needs the package @sentry/node: npm install @sentry/node',
+      {
+        cause,
+      },
+    )
+  })
+  const options: ConstructorParameters<typeof NodeClient>[0] = {
+    dsn,
+    integrations: [],
+    transport: sentry.makeNodeTransport,
+    stackParser: () => [],
+    sendClientReports: false,
+    beforeSend: onlyOurs,
+  }
+  const client = new sentry.NodeClient(options)
+  client.init()
+  const lastSent = new Map<string, number>()
+
+  return {
+    record(event) {
+      const error = errorOf(event)
+      if (error === undefined) return
+      const key = error.fingerprint.join(' ')
+      const now = Date.now()
+      // A store that is away fails many times a second; one report a minute says as much.
+      if (now - (lastSent.get(key) ?? 0) < QUIET_MILLISECONDS) return
+      lastSent.set(key, now)
+      client.captureEvent({ ...error, level: 'error', platform: 'node' }, {}, new sentry.Scope())
+    },
+    async close() {
+      await client.close(FLUSH_MILLISECONDS)
+    },
+  }
+}
+
+const QUIET_MILLISECONDS = 60_000
+const FLUSH_MILLISECONDS = 3_000
+
+interface Report {
+  readonly message: string
+  readonly tags: Record<string, string>
+  readonly extra: Record<string, string | number>
+  readonly fingerprint: string[]
+}
+
+/** The events that somebody has to look at. */
+function errorOf(event: AdapterEvent): Report | undefined {
+  switch (event.event) {
+    case 'submission.dead': {
+      const { form, code, submissionId, attempt } = event
+      return report(event.event, code, { form }, { submissionId, attempt })
+    }
+    case 'inbox.failed':
+    case 'internal.failed':
+      return report(event.event, event.code, { during: event.during })
+    case 'server': {
+      const { type } = event.server
+      const isBroken = type === 'certificate.refused' || type === 'trust.refused' || type === 'listener.failed'
+      return isBroken ? report('server', type) : undefined
+    }
+    default:
+      return undefined
+  }
+}
+
+function report(event: string, code: string, tags: Record<string, string> = {}, extra: Report['extra'] = {}): Report {
+  const fingerprint = [event, code, ...Object.values(tags)]
+  return { message: `${event} ${code}`, tags: { ...tags, event, code }, extra, fingerprint }
+}
+
+/** The last door: whatever the library added to an event of ours stays here. */
+function onlyOurs(event: ErrorEvent): ErrorEvent {
+  const { event_id, timestamp, level, platform, message, tags, extra, fingerprint, environment, type } = event
+  const ours = { event_id, timestamp, level, platform, message, tags, extra, fingerprint, environment, type }
+  return Object.fromEntries(Object.entries(ours).filter(([, value]) => value !== undefined)) as unknown as ErrorEvent
+}

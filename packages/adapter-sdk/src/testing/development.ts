@@ -1,0 +1,42 @@
+/** What it takes to start an adapter on one's own machine: made once, and kept. Never for a deployment. */
+import { X509Certificate } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Environment } from '../config.ts'
+import { generateKey } from '../protocol/keyring.ts'
+import { makeDevelopmentCertificate } from './certificate.ts'
+
+/**
+ * Settings for https://localhost:3000 with a certificate, a shared key and a store that live in `folder`, which is made
+ * if it is missing: `certificate.pem` (for the sender to trust), `shared-key`, `data`. `given`: settings that go over these.
+ */
+export async function developmentEnvironment(folder: string, given: Environment = {}): Promise<Environment> {
+  const at = (name: string) => join(resolve(folder), name)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (!isValidForLong(at('certificate.pem'))) {
+    const certificate = await makeDevelopmentCertificate(CERTIFICATE_DAYS)
+    writeFileSync(at('certificate-key.pem'), certificate.key, { mode: 0o600 })
+    writeFileSync(at('certificate.pem'), certificate.cert)
+  }
+  if (!existsSync(at('shared-key'))) writeFileSync(at('shared-key'), generateKey(16), { mode: 0o600 })
+  const { PORT = '3000' } = given
+  return {
+    PORT,
+    LISTEN_HOST: '127.0.0.1',
+    HOST: `localhost:${PORT}`,
+    TLS_CERT_FILE: at('certificate.pem'),
+    TLS_KEY_FILE: at('certificate-key.pem'),
+    JWE_SHARED_KEY: readFileSync(at('shared-key'), 'utf8'),
+    DATA_DIR: at('data'),
+    ...given,
+  }
+}
+
+const CERTIFICATE_DAYS = 90
+/** With fewer left the server warns. */
+const RENEWAL_DAYS = 31
+
+function isValidForLong(file: string): boolean {
+  if (!existsSync(file)) return false
+  return new X509Certificate(readFileSync(file)).validToDate.getTime() > Date.now() + RENEWAL_DAYS * 86_400_000
+}

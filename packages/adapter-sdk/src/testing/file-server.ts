@@ -1,0 +1,68 @@
+/** A file store that behaves like the platform's: hexadecimal text of the ciphertext, links that expire, GET only. */
+import { randomUUID } from 'node:crypto'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { encryptAttachment } from '../protocol/attachment.ts'
+import type { AttachmentLink } from '../protocol/submission.ts'
+import type { DevelopmentCertificate } from './certificate.ts'
+
+/** A file as a citizen uploads it. */
+export interface Upload {
+  readonly filename: string | null
+  readonly mimetype: string | null
+  readonly content: Uint8Array
+}
+
+/** Answers GET with files, as S3 does. Its certificate is the kit's: the adapter is told to trust it. */
+export class TestFileStore {
+  readonly #server: Server
+  readonly #objects = new Map<string, { readonly hexText: string; readonly expiresAt: number }>()
+  readonly #now: () => number
+  /** Requests answered so far. */
+  served = 0
+  /** While true, every request is answered with 503. */
+  isDown = false
+
+  private constructor(server: Server, now: () => number) {
+    this.#server = server
+    this.#now = now
+  }
+
+  /** `now` is the clock by which links expire. */
+  static async start(certificate: DevelopmentCertificate, now: () => number = Date.now): Promise<TestFileStore> {
+    const server = createServer(certificate)
+    const store = new TestFileStore(server, now)
+    server.on('request', (request, response) => {
+      const object = store.#objects.get(request.url?.split('?')[0] ?? '')
+      // As S3 answers: a link signs one method, and ends; in both cases the answer is 403 with XML.
+      const allowed = object !== undefined && request.method === 'GET' && object.expiresAt > store.#now()
+      store.served += 1
+      if (store.isDown) response.writeHead(503).end()
+      else if (allowed) response.writeHead(200, { 'Content-Type': 'binary/octet-stream' }).end(object.hexText)
+      else
+        response.writeHead(403, { 'Content-Type': 'application/xml' }).end('<Error><Code>AccessDenied</Code></Error>')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return store
+  }
+
+  /** `localhost:<port>`: what `ATTACHMENT_HOSTS` has to name. */
+  get origin(): string {
+    return `localhost:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Encrypts a file anew and gives a fresh link to it, as the platform does for every delivery. Default life: 15 minutes. */
+  link(upload: Upload, lifeSeconds = 900): AttachmentLink {
+    const { hexText, encryption_key, encryption_iv } = encryptAttachment(upload.content)
+    const path = `/${randomUUID()}`
+    this.#objects.set(path, { hexText, expiresAt: this.#now() + lifeSeconds * 1000 })
+    const url = `https://${this.origin}${path}?X-Amz-Expires=${lifeSeconds}&X-Amz-Signature=${randomUUID()}`
+    return { url, encryption_key, encryption_iv, mimetype: upload.mimetype, filename: upload.filename }
+  }
+
+  /** Ends all connections. */
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}

@@ -1,0 +1,204 @@
+/** The test kit: an adapter on a free port with a store in memory, and a sender that behaves like the real one. Subpath ./testing. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Adapter, RunningAdapter } from '../adapter.ts'
+import type { AdapterEvent } from '../events.ts'
+import type { Record } from '../operator/ledger.ts'
+import { generateKey, type Key, parseKeyring } from '../protocol/keyring.ts'
+import { type DevelopmentCertificate, makeDevelopmentCertificate } from './certificate.ts'
+import { age, memoryFiles, openMemoryDatabase, TestClock } from './clock.ts'
+import { TestFileStore } from './file-server.ts'
+import { type Handled, watched } from './handled.ts'
+import {
+  ask,
+  compose,
+  type PlainRequest,
+  postAsSender,
+  SENDER_DELIVERIES,
+  type SentAnswer,
+  senderRetrySeconds,
+  type TestAnswer,
+  type TestSubmission,
+} from './sender.ts'
+
+export { type DevelopmentCertificate, makeDevelopmentCertificate } from './certificate.ts'
+export { developmentEnvironment } from './development.ts'
+export { TestFileStore, type Upload } from './file-server.ts'
+export type { Handled } from './handled.ts'
+export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './sender.ts'
+
+/** What may be said about an adapter under test. */
+export interface TestAdapterOptions {
+  /** Settings over the kit's own. With `DATABASE_URL` the store is PostgreSQL, and `advance` moves the links only. */
+  readonly environment?: Readonly<{ [name: string]: string | undefined }>
+}
+
+/** A stretch of time; its parts add up. */
+export interface Duration {
+  readonly days?: number
+  readonly hours?: number
+  readonly minutes?: number
+  readonly seconds?: number
+}
+
+/** A running adapter under test. Use `await using`, or `stop()` it. */
+export interface TestAdapter extends AsyncDisposable {
+  readonly running: RunningAdapter
+  readonly url: string
+  readonly key: Key
+  readonly certificate: DevelopmentCertificate
+  readonly fileStore: TestFileStore
+  readonly events: readonly AdapterEvent[]
+  /** Every run of a handler so far. */
+  readonly handled: readonly Handled[]
+  /** Delivers a submission to a form, byte-true as Form Builder does; each call is a delivery of its own with fresh links. */
+  send(path: string, submission?: TestSubmission): Promise<SentAnswer>
+  /**
+   * Delivers a submission as the sender's queue does: again after 6 s, 21 s, 86 s and so on, each time with fresh links,
+   * until the answer is 2xx or it gives up. Nobody waits: the clock is put forward. Returns all answers.
+   */
+  sendUntilAccepted(path: string, submission?: TestSubmission, deliveries?: number): Promise<SentAnswer[]>
+  /** The body of a delivery, to be sent more than once, or changed. */
+  compose(submission?: TestSubmission): Promise<{ readonly submissionId: string; readonly jwe: string }>
+  /** Any request. */
+  request(method: string, path: string, options?: PlainRequest): Promise<TestAnswer>
+  /** Waits until the submission is delivered, dead or discarded, and returns its record. Gives up after 30 seconds. */
+  ended(submissionId: string): Promise<Record>
+  /** Waits until so many attempts have ended, or the submission has, and returns its record. Gives up after 30 seconds. */
+  attempted(submissionId: string, attempts?: number): Promise<Record>
+  /** Lets time pass at once: retries fall due, links expire, and what is old enough is swept. */
+  advance(duration: Duration): Promise<void>
+  /** Stops the adapter and the file store, and removes what they left. */
+  stop(): Promise<void>
+}
+
+/** Starts an adapter on a free port, with HTTPS, a fresh key and a store in memory. */
+export async function startTestAdapter(adapter: Adapter, options: TestAdapterOptions = {}): Promise<TestAdapter> {
+  const folder = mkdtempSync(join(tmpdir(), 'adapter-test-'))
+  const certificate = await makeDevelopmentCertificate()
+  const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  writeFileSync(certFile, certificate.cert)
+  writeFileSync(keyFile, certificate.key, { mode: 0o600 })
+  const clock = new TestClock()
+  const fileStore = await TestFileStore.start(certificate, () => clock.now())
+  const sharedKey = options.environment?.['JWE_SHARED_KEY'] ?? generateKey(16)
+  const key = parseKeyring(sharedKey).keys[0] as Key
+  const inMemory = options.environment?.['DATABASE_URL'] === undefined
+  const database = inMemory ? await openMemoryDatabase() : undefined
+  const events: AdapterEvent[] = []
+  const handled: Handled[] = []
+  const changed = signal()
+
+  const running = await adapter.start({
+    environment: {
+      PORT: '0',
+      LISTEN_HOST: '127.0.0.1',
+      TLS_CERT_FILE: certFile,
+      TLS_KEY_FILE: keyFile,
+      JWE_SHARED_KEY: sharedKey,
+      DATA_DIR: folder,
+      ATTACHMENT_HOSTS: fileStore.origin,
+      LOG_LEVEL: 'silent',
+      RETRY_DELAY_SECONDS: '1',
+      RETRY_DELAY_MAX_SECONDS: '1',
+      STOP_GRACE_SECONDS: '2',
+      ...options.environment,
+    },
+    ownsProcess: false,
+    onEvent(event) {
+      events.push(event)
+      changed.fire()
+    },
+    wrap: (form, name) => watched(form, name, handled),
+    attachmentAuthorities: [certificate.cert],
+    ...(database !== undefined && { storage: async () => ({ database, files: memoryFiles(clock) }) }),
+  })
+  const target = { port: running.port, ca: certificate.cert }
+
+  /** Looks again whenever something happens, and now and then: what another process did is no event here. */
+  async function until(submissionId: string, done: (record: Record) => boolean): Promise<Record> {
+    const latest = Date.now() + PATIENCE_MILLISECONDS
+    for (;;) {
+      const next = changed.next()
+      const record = await running.ledger.show(submissionId)
+      if (done(record) || hasEnded(record)) return record
+      if (Date.now() > latest) {
+        const why = record.code === null ? '' : `, last ${record.code}: ${record.reason}`
+        throw new Error(`after 30 seconds the submission is ${record.state}, ${record.attempts} attempts${why}`)
+      }
+      await next
+    }
+  }
+
+  const test: TestAdapter = {
+    running,
+    url: `https://localhost:${running.port}`,
+    key,
+    certificate,
+    fileStore,
+    events,
+    handled,
+    request: (method, path, plain) => ask(target, method, path, plain),
+    compose: (submission = {}) => compose(submission, key, fileStore),
+    async send(path, submission = {}) {
+      const { submissionId, jwe } = await test.compose(submission)
+      return { ...(await postAsSender(target, path, jwe)), submissionId }
+    },
+    async sendUntilAccepted(path, submission = {}, deliveries = SENDER_DELIVERIES) {
+      const answers = [await test.send(path, submission)]
+      const repeated = { ...submission, submissionId: (answers[0] as SentAnswer).submissionId }
+      while (answers.length < deliveries && !isSuccess(answers.at(-1))) {
+        await test.advance({ seconds: senderRetrySeconds(answers.length) })
+        answers.push(await test.send(path, repeated))
+      }
+      return answers
+    },
+    ended: (submissionId) => until(submissionId, hasEnded),
+    attempted: (submissionId, attempts = 1) =>
+      until(submissionId, (record) => record.state !== 'running' && record.attempts >= attempts),
+    async advance({ days = 0, hours = 0, minutes = 0, seconds = 0 }) {
+      const total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+      clock.advance(total)
+      if (database !== undefined) await age(database, total, adapter.forms)
+      await running.sweep()
+    },
+    async stop() {
+      await running.stop()
+      await fileStore.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+    [Symbol.asyncDispose]: () => test.stop(),
+  }
+  return test
+}
+
+const PATIENCE_MILLISECONDS = 30_000
+const LOOK_AGAIN_MILLISECONDS = 250
+
+function hasEnded({ state }: Record): boolean {
+  return state !== 'waiting' && state !== 'running'
+}
+
+function isSuccess(answer: TestAnswer | undefined): boolean {
+  return answer !== undefined && answer.status >= 200 && answer.status < 300
+}
+
+/** Something that happens again and again; `next` resolves when it does, or a moment later. */
+function signal(): { fire(): void; next(): Promise<void> } {
+  const waiting = new Set<() => void>()
+  return {
+    fire() {
+      for (const resolve of waiting) resolve()
+      waiting.clear()
+    },
+    next: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, LOOK_AGAIN_MILLISECONDS)
+        waiting.add(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      }),
+  }
+}

@@ -1,0 +1,202 @@
+/** Waiting submissions handed out for one attempt each, and how those attempts ended. */
+
+import { AdapterError } from '../errors.ts'
+import type { StoredFile } from '../receiver/arrivals.ts'
+import { SCHEMA } from '../store/database.ts'
+import { groupCommit } from '../store/group-commit.ts'
+import { SLOT as HOUR_SLOT } from '../store/hours.ts'
+import type { Store } from '../store/store.ts'
+
+/** A submission handed out for one attempt. */
+export interface Claim {
+  readonly id: string
+  readonly form: string
+  readonly submissionId: string
+  readonly jwe: string
+  readonly files: readonly StoredFile[]
+  readonly attempt: number
+  /** Attempts since it was accepted, replaced or redriven, this one included. */
+  readonly retries: number
+  /** An earlier attempt may have reached the case system: confirm, or ask a person. */
+  readonly uncertain: boolean
+  /** A person has looked and decided that it is to be handled again. */
+  readonly approved: boolean
+  readonly receivedAt: Date
+  readonly previousReference: string | null
+  readonly traceparent: string | null
+}
+
+/** How an attempt ended. `reason` names fields, never values. */
+export type Ending =
+  | { readonly outcome: 'delivered'; readonly reference: string | null; readonly confirmed: boolean }
+  | {
+      readonly outcome: 'retry'
+      readonly code: string
+      readonly reason: string
+      /** Whether `reason` is in our words, and so may be logged. */
+      readonly ours?: boolean
+      readonly delaySeconds: number
+      readonly uncertain: boolean
+      readonly reference?: string | undefined
+    }
+  | {
+      readonly outcome: 'dead'
+      readonly code: string
+      readonly reason: string
+      /** Whether `reason` is in our words, and so may be logged. */
+      readonly ours?: boolean
+      readonly uncertain: boolean
+      readonly reference?: string | undefined
+    }
+
+/** When a process that dies leaves the outcome unknown: never, from `context.acting()` on, or as soon as the attempt began. */
+export type LossIs = 'repeatable' | 'uncertain-if-acting' | 'uncertain'
+
+export class Work {
+  readonly #store: Store
+  readonly #settle
+  readonly #acting
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#settle = groupCommit((items: readonly Settled[]) => this.#end(items), 256)
+    this.#acting = groupCommit((items: readonly Claim[]) => this.#mark(items), 256)
+  }
+
+  /** Hands out up to `most` waiting submissions of a form, each to one caller only. Recorded durably before it resolves. */
+  async claim(form: string, most: number, lossIs: LossIs): Promise<Claim[]> {
+    return await this.#store.database.query<Claim>(`SELECT * FROM ${this.#store.functions(form).claim}($1, $2)`, [
+      most,
+      lossIs,
+    ])
+  }
+
+  /**
+   * Records, durably, that the case system may act from here on.
+   * @throws {AdapterError} ERR_ATTEMPT_LOST: the attempt was given to another process meanwhile; nothing may be sent.
+   * ERR_INBOX_UNAVAILABLE: it cannot be recorded; nothing may be sent either.
+   */
+  async acting(claim: Claim): Promise<void> {
+    const isOurs = await this.#acting.add(claim).catch((cause: unknown) => {
+      throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
+    })
+    if (!isOurs) throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
+  }
+
+  /** Ends an attempt. An attempt that was given to another process meanwhile changes nothing, unless it succeeded. */
+  async settle(claim: Claim, ending: Ending): Promise<void> {
+    await this.#settle.add({ claim, ending })
+  }
+
+  /** Tells that these are still being worked on; returns those that were given to another process meanwhile. */
+  async heartbeat(claims: readonly Claim[]): Promise<Claim[]> {
+    const open = await this.#store.database.query<Attempt>(
+      `SELECT a.submission AS id, number AS attempt FROM ${SCHEMA}.attempt a JOIN ${SCHEMA}.submission s ON s.id = a.submission
+         JOIN ${ATTEMPTS} ON a.submission = c.id AND number = c.attempt
+       WHERE ended_at IS NULL AND state = 'waiting'`,
+      [attempts(claims)],
+    )
+    const ours = new Set(open.map(keyOf))
+    // An entry is touched by its holder only: another's sign of life would hide that the holder is dead.
+    const held = claims.filter((claim) => ours.has(keyOf(claim)))
+    for (const [form, each] of Map.groupBy(held, (claim) => claim.form)) {
+      await this.#store.boss.touch(
+        form,
+        each.map(({ id }) => id),
+      )
+    }
+    return claims.filter((claim) => !ours.has(keyOf(claim)))
+  }
+
+  /**
+   * Embedded store, which has one process: what is marked as running there, and does not run here (`running`), was left
+   * by a process that is gone, or by a claim that failed after its commit.
+   */
+  async releaseLost(running: readonly Claim[] = []): Promise<void> {
+    const marked = await this.#store.database.query<Attempt & { form: string }>(
+      `SELECT s.id, s.form, a.number AS attempt FROM ${SCHEMA}.submission s JOIN ${SCHEMA}.attempt a ON a.submission = s.id
+       WHERE s.state = 'waiting' AND a.ended_at IS NULL`,
+    )
+    const ours = new Set(running.map(keyOf))
+    const open = marked.filter((attempt) => !ours.has(keyOf(attempt)))
+    for (const [form, each] of Map.groupBy(open, (row) => row.form)) {
+      await this.#store.boss.fail(
+        form,
+        each.map(({ id }) => id),
+      )
+    }
+  }
+
+  /** Resolves when the endings that are being recorded now are. */
+  async settled(): Promise<void> {
+    await this.#settle.batch()
+  }
+
+  async idle(): Promise<void> {
+    await this.#settle.idle()
+  }
+
+  async #mark(claims: readonly Claim[]): Promise<boolean[]> {
+    // The submission is looked at too: a late success of an earlier attempt may have ended it meanwhile.
+    const rows = await this.#store.database.query<Attempt>(
+      `UPDATE ${SCHEMA}.attempt SET acting_at = now() FROM ${ATTEMPTS} JOIN ${SCHEMA}.submission s ON s.id = c.id
+       WHERE submission = c.id AND number = c.attempt AND ended_at IS NULL AND s.state = 'waiting'
+       RETURNING submission AS id, number AS attempt`,
+      [attempts(claims)],
+    )
+    const marked = new Set(rows.map(keyOf))
+    return claims.map((claim) => marked.has(keyOf(claim)))
+  }
+
+  async #end(items: readonly Settled[]): Promise<undefined[]> {
+    for (const [form, each] of Map.groupBy(items, ({ claim }) => claim.form)) {
+      await this.#store.database.query(`SELECT ${this.#store.functions(form).settle}($1, $2, $3)`, [
+        JSON.stringify(each.map(settledRow)),
+        SLOT,
+        HOUR_SLOT,
+      ])
+    }
+    return items.map(() => undefined)
+  }
+}
+
+interface Settled {
+  readonly claim: Claim
+  readonly ending: Ending
+}
+
+/** One attempt of one submission: there may be several at once, when one was given up and goes on all the same. */
+type Attempt = Pick<Claim, 'id' | 'attempt'>
+
+const keyOf = ({ id, attempt }: Attempt) => `${id}/${attempt}`
+
+const ATTEMPTS = 'json_to_recordset($1::text::json) AS c (id uuid, attempt int)'
+
+function attempts(claims: readonly Attempt[]): string {
+  return JSON.stringify(claims.map(({ id, attempt }) => ({ id, attempt })))
+}
+
+function settledRow({ claim, ending }: Settled): object {
+  const failed = ending.outcome === 'delivered' ? undefined : ending
+  return {
+    id: claim.id,
+    number: claim.attempt,
+    outcome: ending.outcome,
+    state: ending.outcome === 'retry' ? 'waiting' : ending.outcome,
+    uncertain: failed?.uncertain ?? false,
+    code: failed?.code ?? null,
+    reason: storable(failed?.reason),
+    reference: storable(ending.reference),
+    delay_seconds: ending.outcome === 'retry' ? ending.delaySeconds : null,
+  }
+}
+
+/** As text of PostgreSQL, which knows no NUL and no half of a pair: what cannot be written down would be tried for ever. */
+function storable(text: string | null | undefined): string | null {
+  if (text === null || text === undefined) return null
+  return String(text).toWellFormed().replaceAll('\0', '').slice(0, MOST_CHARACTERS).toWellFormed()
+}
+
+const MOST_CHARACTERS = 2000
+
+const SLOT = Math.floor(Math.random() * 16)

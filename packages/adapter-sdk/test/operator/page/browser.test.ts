@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { expect } from 'chai'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { TestAdapter } from '../../../src/testing/index.ts'
+import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
+import { keepPicture, startBrowser } from './browser.ts'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const WIDTHS = [320, 768, 1280] as const
+
+describe("the operator's page in a browser", () => {
+  let adapter: TestAdapter
+  let browser: Browser
+  let dead: string
+  const problems: string[] = []
+
+  before(async () => {
+    ;[adapter, browser] = await Promise.all([startOperatedAdapter(), startBrowser()])
+    for (const fails of ['reject', 'unknown', 'uncertain', 'later', undefined]) await submit(adapter, fails)
+    dead = await submit(adapter, 'reject')
+  })
+  after(async () => {
+    await browser.close()
+    await adapter.stop()
+  })
+
+  async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext({ httpCredentials: OPERATOR, ignoreHTTPSErrors: true, ...options })
+    const page = await context.newPage()
+    page.on('console', (message) => {
+      // That a form is sent back is part of a test.
+      if (!message.text().includes('status of 422')) problems.push(`${path}: ${message.text()}`)
+    })
+    await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
+    return page
+  }
+
+  const pages = () =>
+    ({
+      overview: '/',
+      submissions: '/submissions',
+      'submissions-nothing': '/submissions?id=none',
+      submission: `/submission?id=${dead}`,
+      'dead-letters': '/dead-letters?done=redriven&count=2',
+      decide: '/decide?action=discard&form=complaint&code=ERR_CASEWORK_TEAM',
+      actions: '/actions',
+    }) as const
+
+  for (const width of WIDTHS) {
+    it(`has no violation that axe knows of, nor a sideways scroll, at ${width} pixels`, async () => {
+      const page = await open('/', { viewport: { width, height: 900 }, bypassCSP: true })
+
+      const found: string[] = []
+      for (const [name, path] of Object.entries(pages())) {
+        await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
+        if (name === 'overview') await page.locator('summary').click()
+        await page.evaluate(AXE)
+        // The default rules are those of WCAG 2.0 to 2.2, levels A and AA, and good practice.
+        const violations = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(
+          'axe.run(document).then(({ violations }) => violations)',
+        )
+        found.push(...violations.map(({ id, nodes }) => `${name}: ${id} ${nodes.map(({ html }) => html).join()}`))
+        const isWide = await page.evaluate(
+          'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+        )
+        if (isWide) found.push(`${name} is wider than the window`)
+        await keepPicture(page, `operator-${name}-${width}`)
+      }
+      await page.context().close()
+
+      expect(found).to.deep.equal([])
+    })
+  }
+
+  it('tells the state of the last day in words, and in a table', async () => {
+    const page = await open('/')
+
+    const chart = await page.getByRole('img', { name: /Accepted by hour/ }).getAttribute('role')
+    const name = await page.locator('#chart-accepted-text').textContent()
+    await page.locator('summary').click()
+    // Of the current hour and the one before: they may have come at the end of that one.
+    const accepted = await page.locator('details tbody tr td:nth-of-type(1)').allTextContents()
+    await page.context().close()
+
+    expect(chart).to.equal('img')
+    expect(name).to.match(/^Accepted by hour: 6 in 24 hours, most of them, [3-6], in the hour from \d\d:00$/)
+    expect(Number(accepted[0]) + Number(accepted[1])).to.equal(6)
+  })
+
+  for (const [how, options] of [
+    ['with JavaScript', {}],
+    ['with JavaScript off', { javaScriptEnabled: false }],
+  ] as const) {
+    it(`redrives with the keyboard alone, ${how}`, async () => {
+      const submissionId = await submit(adapter, 'unknown')
+      const page = await open(`/submissions?id=${submissionId}`, options)
+
+      await press(page, `Choose ${submissionId}`, 'Space')
+      await press(page, 'Redrive chosen', 'Enter')
+      await page.waitForURL(/\/decide/)
+      await focus(page, 'Reason')
+      await page.keyboard.type('the cause is gone')
+      await press(page, 'Redrive 1 submission', 'Enter')
+      await page.waitForURL(/\/dead-letters/)
+      const banner = await page.getByRole('alert').textContent()
+      await page.context().close()
+      const record = await adapter.ended(submissionId)
+
+      expect(banner).to.contain('1 submission was redriven')
+      expect(record.state).to.equal('delivered')
+    })
+  }
+
+  it('says what is missing in a form, where the reader is', async () => {
+    const page = await open('/dead-letters', { javaScriptEnabled: false })
+
+    await page.getByRole('button', { name: 'Discard all with ERR_CASEWORK_TEAM in complaint' }).click()
+    await page.getByRole('button', { name: /^Discard \d submissions?$/ }).click()
+    const title = await page.title()
+    await page.getByRole('link', { name: 'Enter a reason' }).click()
+    const described = await page.getByLabel('Reason').getAttribute('aria-describedby')
+    await keepPicture(page, 'operator-decide-problem')
+    await page.context().close()
+
+    expect(title).to.match(/^Error: Discard \d submissions?/)
+    expect(described).to.contain('reason-error')
+  })
+
+  it('makes the browser complain of nothing: no style or script of its own is blocked', () => {
+    expect(problems).to.deep.equal([])
+  })
+})
+
+/** Goes forward with Tab until the element with this name has the focus, as a person without a mouse does. */
+async function focus(page: Page, name: string): Promise<void> {
+  const wanted = page
+    .getByLabel(name, { exact: true })
+    .or(page.getByRole('button', { name, exact: true }))
+    .first()
+  await wanted.waitFor()
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press('Tab')
+    if (await page.locator(':focus').and(wanted).count()) return
+  }
+  throw new Error(`${name} cannot be reached with the keyboard`)
+}
+
+async function press(page: Page, name: string, key: string): Promise<void> {
+  await focus(page, name)
+  await page.keyboard.press(key)
+}

@@ -1,0 +1,360 @@
+import { request } from 'node:https'
+import { expect } from 'chai'
+import { loadConfig } from '../../../src/config.ts'
+import { AdapterError } from '../../../src/errors.ts'
+import type { TestAdapter } from '../../../src/testing/index.ts'
+import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
+
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+}
+
+const basic = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+const SIGNED_IN = basic(`${OPERATOR.username}:${OPERATOR.password}`)
+
+async function ask(
+  adapter: TestAdapter,
+  path: string,
+  headers: Record<string, string> = SIGNED_IN,
+  body?: URLSearchParams,
+): Promise<Answer> {
+  return await new Promise((resolve, reject) => {
+    const sending = request(
+      {
+        host: '127.0.0.1',
+        servername: 'localhost',
+        port: adapter.running.adminPort,
+        ca: adapter.certificate.cert,
+        path,
+        method: body === undefined ? 'GET' : 'POST',
+        headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/x-www-form-urlencoded' },
+        agent: false,
+      },
+      (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => {
+          text += chunk
+        })
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }))
+      },
+    )
+    sending.on('error', reject)
+    sending.end(body?.toString())
+  })
+}
+
+/** The form of a decision as a browser holds it: its hidden fields, and the cookie. */
+async function formOf(adapter: TestAdapter, id: string, headers = SIGNED_IN) {
+  const { text, headers: given } = await ask(adapter, `/decide?action=discard&id=${id}`, headers)
+  const fields = [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)]
+  const cookie = String(given['set-cookie']).split(';')[0] ?? ''
+  return {
+    body: new URLSearchParams(fields.map(([, name = '', value = '']): [string, string] => [name, value])),
+    cookie,
+  }
+}
+
+describe("the operator's page", () => {
+  let adapter: TestAdapter
+  before(async () => {
+    adapter = await startOperatedAdapter()
+  })
+  after(() => adapter.stop())
+
+  const idOf = async (submissionId: string) => (await adapter.running.ledger.show(submissionId)).id
+
+  for (const [who, headers] of [
+    ['nobody', {}],
+    ['a wrong password', basic('operator:wrong')],
+    ['another user', basic(`admin:${OPERATOR.password}`)],
+    ['a forwarded name, where no proxy is trusted', { 'X-Forwarded-Email': 'jane@justice.gov.uk' }],
+  ] as const) {
+    it(`shows nothing to ${who}`, async () => {
+      for (const path of ['/', '/submissions', '/assets/operator.css', '/nothing']) {
+        const answer = await ask(adapter, path, headers)
+
+        expect([path, answer.status, answer.text]).to.deep.equal([path, 401, 'Access denied.\n'])
+        expect(answer.headers['www-authenticate']).to.contain('Basic realm="Operator"')
+      }
+    })
+  }
+
+  it('forbids script, framing and every other origin', async () => {
+    const { headers, text } = await ask(adapter, '/')
+
+    expect(headers['content-security-policy']).to.equal(
+      "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    )
+    expect(headers['x-frame-options']).to.equal('DENY')
+    expect(headers['cache-control']).to.equal('no-store')
+    expect(text).not.to.match(/<script|style=|onclick/i)
+  })
+
+  it('shows ids, states, codes and references, and never an answer', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const delivered = await submit(adapter)
+
+    const pages = await Promise.all(
+      ['/', '/submissions', `/submission?id=${submissionId}`, `/submission?id=${delivered}`, '/dead-letters'].map(
+        (path) => ask(adapter, path),
+      ),
+    )
+
+    const text = pages.map((page) => page.text).join()
+    expect(pages.map(({ status }) => status)).to.deep.equal([200, 200, 200, 200, 200])
+    expect(text)
+      .to.contain(submissionId)
+      .and.contain('ERR_CASEWORK_TEAM')
+      .and.contain(`CASE-${delivered.slice(0, 4)}`)
+    expect(text).to.contain('Add the team to the case system, then redrive.')
+    expect(text).not.to.match(/Jane|Citizen/)
+  })
+
+  it('escapes what it shows, whoever wrote it', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('reason', '<img src=x>')
+    await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+
+    const pages = await Promise.all(
+      ['/actions', `/submission?id=${submissionId}`, `/submissions?id=${encodeURIComponent('<img src=x>')}`].map(
+        (path) => ask(adapter, path),
+      ),
+    )
+
+    for (const { text } of pages) expect(text).to.contain('&lt;img src=x&gt;').and.not.contain('<img')
+  })
+
+  it('finds by id, state, form and code, and says when there is nothing', async () => {
+    const submissionId = await submit(adapter, 'unknown')
+    const other = await submit(adapter, undefined, '/v2/enquiry')
+
+    const byCode = await ask(adapter, '/submissions?code=ERR_NOBODY_DESCRIBED&state=dead')
+    const byForm = await ask(adapter, '/submissions?form=enquiry')
+    const byId = await ask(adapter, `/submissions?id=${other}`)
+    const nothing = await ask(adapter, '/submissions?state=discarded&form=enquiry')
+
+    expect(byCode.text).to.contain(submissionId).and.not.contain(other)
+    expect(byForm.text).to.contain(other).and.not.contain(submissionId)
+    expect(byId.text).to.contain(other).and.not.contain(submissionId)
+    expect(nothing.text).to.contain('No submission was found')
+  })
+
+  for (const [path, status] of [
+    ['/nothing', 404],
+    ['/submission?id=none', 404],
+    ['/decide?action=redrive', 404],
+    ['/decide?action=erase&id=1', 404],
+    ['/decide?action=redrive&form=%00&code=X', 404],
+  ] as const) {
+    it(`answers ${status} with a page to ${path}`, async () => {
+      const answer = await ask(adapter, path)
+
+      expect(answer.status).to.equal(status)
+      expect(answer.text).to.contain('Go to the overview')
+    })
+  }
+
+  it('discards with a reason, and keeps who, when and why', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('reason', 'made by hand: CASE-9')
+
+    const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const record = await adapter.running.ledger.show(submissionId)
+    const actions = await ask(adapter, '/actions')
+
+    expect([answer.status, answer.headers['location']]).to.deep.equal([303, '/dead-letters?done=discarded&count=1'])
+    expect(record.state).to.equal('discarded')
+    expect(record.timeline.at(-1)).to.include({ what: 'discarded', by: 'operator', reason: 'made by hand: CASE-9' })
+    expect(actions.text).to.contain(submissionId).and.contain('made by hand: CASE-9').and.contain('operator')
+  })
+
+  it('says so when another person was faster', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('reason', 'made by hand')
+    await adapter.running.ledger.discard({ id: submissionId }, 'sam', 'made by hand')
+
+    const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const { text } = await ask(adapter, String(headers['location']))
+
+    expect(text).to.contain('Nothing was discarded: what was chosen is no dead letter any more')
+    expect(text).not.to.contain('Success')
+  })
+
+  it('takes a NUL out of what it is given, which the store could not hold', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('reason', 'made\0 by hand')
+
+    const searched = await ask(adapter, '/submissions?form=%00complaint')
+    const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const { timeline } = await adapter.running.ledger.show(submissionId)
+
+    expect([searched.status, answer.status]).to.deep.equal([200, 303])
+    expect(searched.text).to.contain(submissionId)
+    expect(timeline.at(-1)).to.include({ reason: 'made by hand' })
+  })
+
+  it('shows every action that was ever taken, page by page', async () => {
+    const chosen = Array.from({ length: 101 }, () => crypto.randomUUID())
+    for (const submissionId of chosen)
+      await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { fails: 'reject' } })
+    await Promise.all(chosen.map((each) => adapter.ended(each)))
+    await adapter.running.ledger.discard({ ids: await Promise.all(chosen.map(idOf)) }, 'sam', 'all of them')
+
+    const pages = [await ask(adapter, '/actions'), await ask(adapter, '/actions?page=2')]
+
+    const found = pages.map(({ text }) => chosen.filter((each) => text.includes(each)).length)
+    expect(found).to.deep.equal([100, 1])
+    expect(pages[0]?.text).to.contain('href="/actions?page=2"')
+    expect(pages[1]?.text).to.contain('href="/actions?page=1"')
+  })
+
+  it('redrives many at once, and no more than were shown', async () => {
+    const chosen = [await submit(adapter, 'unknown'), await submit(adapter, 'unknown')]
+    const ids = await Promise.all(chosen.map(idOf))
+    const { body, cookie } = await formOf(adapter, ids.join('&id='))
+    const later = await submit(adapter, 'unknown')
+    body.set('action', 'redrive')
+    body.set('reason', 'the cause is gone')
+
+    const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const records = await Promise.all(chosen.map((id) => adapter.ended(id)))
+
+    expect(answer.headers['location']).to.equal('/dead-letters?done=redriven&count=2')
+    expect(records.map(({ state }) => state)).to.deep.equal(['delivered', 'delivered'])
+    expect((await adapter.running.ledger.show(later)).state).to.equal('dead')
+  })
+
+  it('asks again when there is no reason, and does nothing meanwhile', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('reason', '   ')
+
+    const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+
+    expect(answer.status).to.equal(422)
+    expect(answer.text).to.contain('There is a problem').and.contain('Enter a reason')
+    expect((await adapter.running.ledger.show(submissionId)).state).to.equal('dead')
+  })
+
+  for (const [why, forge] of [
+    ['without a token', (form: Form) => form.body.delete('token')],
+    ['with a made-up token', (form: Form) => form.body.set('token', 'A'.repeat(43))],
+    ['without the cookie', (form: Form) => form.headers.delete('Cookie')],
+    ['with the cookie of another', (form: Form) => form.headers.set('Cookie', `__Host-form=${'B'.repeat(43)}`)],
+    ['from another site', (form: Form) => form.headers.set('Sec-Fetch-Site', 'cross-site')],
+    ['from a sister site', (form: Form) => form.headers.set('Sec-Fetch-Site', 'same-site')],
+  ] as const) {
+    it(`refuses a form that was sent ${why}`, async () => {
+      const submissionId = await submit(adapter, 'reject')
+      const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+      body.set('reason', 'forged')
+      const headers = new Map(Object.entries({ ...SIGNED_IN, Cookie: cookie }))
+      forge({ body, headers })
+
+      const answer = await ask(adapter, '/decide', Object.fromEntries(headers), body)
+
+      expect(answer.status).to.equal(403)
+      expect((await adapter.running.ledger.show(submissionId)).state).to.equal('dead')
+      expect(adapter.events.at(-1)).to.deep.equal({ event: 'operator.refused', why: 'csrf' })
+    })
+  }
+
+  it('gives the cookie to this host only, over HTTPS, and to no script', async () => {
+    const id = await idOf(await submit(adapter, 'reject'))
+
+    const { headers } = await ask(adapter, `/decide?action=redrive&id=${id}`)
+
+    expect(String(headers['set-cookie'])).to.match(
+      /^__Host-form=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
+    )
+  })
+})
+
+interface Form {
+  readonly body: URLSearchParams
+  readonly headers: Map<string, string>
+}
+
+describe("the operator's page behind a proxy that signs people in", () => {
+  const HEADER = { ADMIN_FORWARDED_USER_HEADER: 'X-Forwarded-Email', ADMIN_AUTH_USERNAME: '', ADMIN_AUTH_PASSWORD: '' }
+
+  it('believes the name from a trusted address, and puts it on record', async () => {
+    await using adapter = await startOperatedAdapter({ ...HEADER, ADMIN_TRUSTED_PROXIES: '127.0.0.0/8' })
+    const submissionId = await submit(adapter, 'reject')
+    const signedIn = { 'X-Forwarded-Email': 'sam@justice.gov.uk' }
+    const { id } = await adapter.running.ledger.show(submissionId)
+    const { body, cookie } = await formOf(adapter, id, signedIn as never)
+    body.set('reason', 'test')
+
+    const stranger = await ask(adapter, '/', {})
+    const markup = await ask(adapter, '/', { 'X-Forwarded-Email': '<b>sam</b>' })
+    const another = await ask(adapter, '/decide', { 'X-Forwarded-Email': 'kim@justice.gov.uk', Cookie: cookie }, body)
+    const own = await ask(adapter, '/decide', { ...signedIn, Cookie: cookie }, body)
+    const { timeline } = await adapter.running.ledger.show(submissionId)
+
+    expect([stranger.status, markup.status]).to.deep.equal([403, 403])
+    expect(another.status, 'a form of somebody else').to.equal(403)
+    expect(own.status).to.equal(303)
+    expect(timeline.at(-1)?.by).to.equal('sam@justice.gov.uk')
+  })
+
+  it('does not believe it from any other address', async () => {
+    await using adapter = await startOperatedAdapter({ ...HEADER, ADMIN_TRUSTED_PROXIES: '10.0.0.0/8' })
+
+    const answer = await ask(adapter, '/', { 'X-Forwarded-Email': 'sam@justice.gov.uk' })
+
+    expect(answer.status).to.equal(403)
+  })
+})
+
+describe("the operator's page on the loopback address", () => {
+  it('speaks plain HTTP where the adapter has no certificate, for a tunnel', async () => {
+    await using adapter = await startOperatedAdapter({
+      TLS_CERT_FILE: '',
+      TLS_KEY_FILE: '',
+      TRUST_PROXY: '127.0.0.1',
+      DRAIN_SECONDS: '0',
+    })
+    const base = `http://127.0.0.1:${adapter.running.adminPort}`
+
+    const page = await fetch(`${base}/dead-letters`, { headers: SIGNED_IN })
+    const style = await fetch(`${base}/assets/govuk-frontend.css`, { headers: SIGNED_IN })
+    const stranger = await fetch(base)
+
+    expect([page.status, style.status, stranger.status]).to.deep.equal([200, 200, 401])
+  })
+})
+
+describe("settings of the operator's page", () => {
+  const BASE = { JWE_SHARED_KEY: '0123456789abcdef', TRUST_PROXY: '10.0.0.0/8', ADMIN_PORT: '3001' }
+  const SIGN_IN = { ADMIN_AUTH_USERNAME: 'operator', ADMIN_AUTH_PASSWORD: 'correct horse battery' }
+
+  for (const [problem, environment] of [
+    ['ADMIN_PORT needs ADMIN_AUTH_USERNAME', {}],
+    ['ADMIN_AUTH_USERNAME and ADMIN_AUTH_PASSWORD go together', { ADMIN_AUTH_USERNAME: 'operator' }],
+    ['ADMIN_AUTH_PASSWORD must have 12 characters', { ...SIGN_IN, ADMIN_AUTH_PASSWORD: 'short' }],
+    ['ADMIN_FORWARDED_USER_HEADER needs ADMIN_TRUSTED_PROXIES', { ADMIN_FORWARDED_USER_HEADER: 'X-Forwarded-Email' }],
+    [
+      'ADMIN_FORWARDED_USER_HEADER must be the name',
+      { ...SIGN_IN, ADMIN_FORWARDED_USER_HEADER: 'a b', ADMIN_TRUSTED_PROXIES: '::1' },
+    ],
+    ['ADMIN_HOST beyond loopback needs', { ...SIGN_IN, ADMIN_HOST: '0.0.0.0' }],
+    ['ADMIN_TRUSTED_PROXIES must be addresses', { ...SIGN_IN, ADMIN_TRUSTED_PROXIES: 'proxy.local' }],
+    ['ADMIN_PORT and PORT must differ', { ...SIGN_IN, PORT: '3001' }],
+  ] as const) {
+    it(`are refused: ${problem}`, () => {
+      expect(() => loadConfig({ ...BASE, ...environment }, ['complaint'])).to.throw(AdapterError, problem)
+    })
+  }
+
+  it('are not needed without a port', () => {
+    expect(loadConfig({ ...BASE, ADMIN_PORT: '' }, ['complaint']).ADMIN_PORT).to.equal(undefined)
+  })
+})

@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect } from 'chai'
+import { createAdapter } from '../../src/adapter.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createHttp } from '../../src/receiver/routes.ts'
+import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
+
+const forms = { complaint: { path: '/v2/complaint', handle: async () => undefined } }
+const basic = { Authorization: `Basic ${Buffer.from('dhh:secret').toString('base64')}` }
+
+describe('health of an adapter', () => {
+  let adapter: TestAdapter
+  before(async () => {
+    adapter = await startTestAdapter(createAdapter({ forms }))
+  })
+  after(() => adapter.stop())
+
+  it('is healthy and ready, in the words of the live deployment', async () => {
+    const [healthy, ready] = [await adapter.request('GET', '/health'), await adapter.request('GET', '/readiness')]
+
+    expect(healthy).to.include({ status: 200, text: 'healthy' })
+    expect(ready).to.include({ status: 200, text: 'ready' })
+    expect(ready.headers['content-type']).to.equal('text/plain; charset=utf-8')
+  })
+
+  it('says that it stops while it still takes what arrives', async () => {
+    const draining = await startTestAdapter(createAdapter({ forms }), {
+      environment: { DRAIN_SECONDS: '1', METRICS_AUTH_USERNAME: 'dhh', METRICS_AUTH_PASSWORD: 'secret' },
+    })
+
+    const stopping = draining.stop()
+    const readiness = await draining.request('GET', '/readiness', { headers: { ...basic, Accept: 'application/json' } })
+    const sent = await draining.send('/v2/complaint', {})
+    await stopping
+
+    expect(readiness.status).to.equal(503)
+    expect(readiness.body).to.deep.equal({
+      status: 'not ready',
+      reasons: [{ code: 'stopping', detail: 'the process is stopping' }],
+    })
+    expect(sent.status).to.equal(201)
+  })
+})
+
+describe('reasons for not being ready', () => {
+  let server: Server
+  let state = { stopping: false, store: true, requests: 0 }
+  before(async () => {
+    const environment = {
+      JWE_SHARED_KEY: '0123456789abcdef',
+      TRUST_PROXY: '127.0.0.1',
+      METRICS_AUTH_USERNAME: 'dhh',
+      METRICS_AUTH_PASSWORD: 'secret',
+    }
+    const app = createHttp({
+      config: loadConfig(environment, ['complaint']),
+      emit: () => undefined,
+      expose: async () => '',
+      health: {
+        isStopping: () => state.stopping,
+        check: () => (state.store ? Promise.resolve() : Promise.reject(new Error('password of the database'))),
+        waiting: () => ({ requests: state.requests, limit: 10 }),
+      },
+    })
+    server = createServer(app.callback()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+  })
+  after(() => server.close())
+  beforeEach(() => {
+    state = { stopping: false, store: true, requests: 0 }
+  })
+
+  const ask = (headers: Record<string, string>) =>
+    fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/readiness`, { headers })
+
+  it('names every reason to who may scrape, and asks for JSON', async () => {
+    state = { stopping: true, store: false, requests: 10 }
+
+    const answer = await ask({ ...basic, Accept: 'application/json' })
+
+    expect(answer.status).to.equal(503)
+    expect(answer.headers.get('retry-after')).to.equal('5')
+    expect(await answer.json()).to.deep.equal({
+      status: 'not ready',
+      reasons: [
+        { code: 'stopping', detail: 'the process is stopping' },
+        { code: 'full', detail: '10 requests wait to be stored, of 10' },
+        { code: 'store', detail: 'a submission cannot be stored now' },
+      ],
+    })
+  })
+
+  for (const [who, headers] of [
+    ['a probe', {}],
+    ['a stranger who asks for JSON', { Accept: 'application/json' }],
+    ['somebody with wrong credentials', { Accept: 'application/json', Authorization: 'Basic YTpi' }],
+    ['a scraper that does not ask for JSON', basic],
+  ] as const) {
+    it(`tells no reason to ${who}`, async () => {
+      state = { ...state, requests: 11 }
+
+      const answer = await ask(headers)
+
+      expect([answer.status, await answer.text()]).to.deep.equal([503, 'not ready'])
+    })
+  }
+
+  it('is ready while fewer requests wait than may', async () => {
+    state = { ...state, requests: 9 }
+
+    const answer = await ask({ ...basic, Accept: 'application/json' })
+
+    expect([answer.status, await answer.json()]).to.deep.equal([200, { status: 'ready', reasons: [] }])
+  })
+})

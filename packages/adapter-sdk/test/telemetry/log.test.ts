@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process'
+import { expect } from 'chai'
+
+/** What a program writes that is given a log. */
+function written(program: string): string {
+  const source = `import { createLog } from '${new URL('../../src/telemetry/log.ts', import.meta.url)}'\nconst log = createLog('info')\n${program}`
+  return spawnSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' }).stdout
+}
+
+const ERROR = `const error = Object.assign(new TypeError('no Lovelace'), { code: 'E_NO', answers: 'Lovelace', cause: new Error('Lovelace') })`
+
+describe('the log', () => {
+  for (const call of [
+    'log.error(error)',
+    'log.child({ form: "complaint" }).error(error)',
+    'log.error({ err: error }, "failed")',
+    'log.error({ error }, "failed")',
+    'log.error({ cause: error }, "failed")',
+    'log.error(error, "failed")',
+    'log.error(error, "failed after %d", 3)',
+  ]) {
+    it(`keeps of an error its name and code only: ${call}`, () => {
+      const line = written(`${ERROR}\n${call}`)
+
+      expect(line).to.match(/^\{.*TypeError E_NO.*\}\n$/)
+      expect(line).not.to.match(/Lovelace|stack| at /)
+    })
+  }
+
+  it('writes one line in every terminal and viewer, whatever is in it', () => {
+    const line = written(String.raw`log.info({ name: 'a\u001b[2J\u007f\u0085\u009b31m\u2028\u2029\r\nb' }, 'c\u009bd')`)
+
+    expect(line).not.to.match(/[\p{Cc}\u2028\u2029](?!$)/u)
+    expect(JSON.parse(line)).to.include({ name: 'a\u001b[2J\u007f\u0085\u009b31m\u2028\u2029\r\nb', msg: 'c\u009bd' })
+  })
+
+  it('is otherwise what pino writes: fields, level and time', () => {
+    const line = JSON.parse(written(`log.warn({ form: 'complaint', error: 'none' }, 'as it is %s', 'said')`))
+
+    expect(line).to.include({ level: 'warn', form: 'complaint', error: 'none', msg: 'as it is said' })
+    expect(line.time).to.match(/^\d{4}-\d\d-\d\dT/)
+  })
+})

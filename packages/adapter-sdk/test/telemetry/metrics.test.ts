@@ -1,0 +1,242 @@
+import { expect } from 'chai'
+import { createAdapter } from '../../src/adapter.ts'
+import { PermanentError } from '../../src/errors.ts'
+import type { AdapterEvent } from '../../src/events.ts'
+import { labelSets } from '../../src/telemetry/metric-labels.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
+import { until } from '../until.ts'
+
+const CREDENTIALS = { METRICS_AUTH_USERNAME: 'dhh', METRICS_AUTH_PASSWORD: 'secret' }
+const basic = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+
+describe('metrics of an adapter', () => {
+  let adapter: TestAdapter
+
+  before(async () => {
+    adapter = await startTestAdapter(
+      createAdapter({
+        forms: {
+          complaint: {
+            path: '/v2/complaint',
+            advice: { ERR_CASEWORK_CLOSED: 'Ask the casework team to open the case.' },
+            async handle({ submissionAnswers }) {
+              const { code } = submissionAnswers as { code?: string }
+              if (code !== undefined) throw new PermanentError('refused', { code })
+              return { reference: '1' }
+            },
+          },
+        },
+      }),
+      { environment: CREDENTIALS },
+    )
+  })
+  after(() => adapter.stop())
+
+  const scrape = async () => (await adapter.request('GET', '/metrics', { headers: basic('dhh:secret') })).text
+  const deliver = async (submissionAnswers: Record<string, unknown>, uploads = {}) => {
+    const submissionId = crypto.randomUUID()
+    await adapter.send('/v2/complaint', { submissionId, submissionAnswers, ...uploads })
+    return await adapter.ended(submissionId)
+  }
+
+  for (const [name, headers] of [
+    ['no credentials', {}],
+    ['a wrong password', basic('dhh:wrong')],
+    ['a wrong user name', basic('a:secret')],
+    ['a longer password', basic('dhh:secret2')],
+    ['no Base64', { Authorization: 'Basic %%%' }],
+    ['another scheme', { Authorization: 'Bearer dhh:secret' }],
+  ] as const) {
+    it(`answers 401 as the live deployment does, to ${name}`, async () => {
+      const answer = await adapter.request('GET', '/metrics', { headers })
+
+      expect(answer).to.include({ status: 401, text: 'HTTP Basic: Access denied.\n' })
+      expect(answer.headers['www-authenticate']).to.equal('Basic realm="Application"')
+      expect(answer.headers['content-type']).to.equal('text/html; charset=utf-8')
+    })
+  }
+
+  it('begins with the three gauges of the live deployment, byte for byte', async () => {
+    await using fresh = await startTestAdapter(
+      createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } }),
+      { environment: CREDENTIALS },
+    )
+
+    const answer = await fresh.request('GET', '/metrics', { headers: basic('dhh:secret') })
+
+    expect(answer.headers['content-type']).to.equal('text/plain; version=0.0.4')
+    expect(answer.text.slice(0, RECORDED.length)).to.equal(RECORDED)
+    expect(answer.text.slice(RECORDED.length)).to.match(/^\n# HELP /)
+  })
+
+  it('is not there without credentials in the configuration', async () => {
+    await using open = await startTestAdapter(
+      createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } }),
+    )
+
+    const answer = await open.request('GET', '/metrics', { headers: basic('dhh:secret') })
+
+    expect(answer.status).to.equal(404)
+  })
+
+  it('counts what was delivered, and keeps `_failed` up while a dead letter is there', async () => {
+    const delivered = await deliver({})
+    const dead = await deliver({ code: 'ERR_CASEWORK_CLOSED' })
+
+    const before = await scrape()
+    await adapter.running.ledger.discard({ id: dead.id }, 'a test', 'done by hand')
+    const after = await scrape()
+
+    expect(delivered.state).to.equal('delivered')
+    expect(value(before, 'delayed_jobs_successful')).to.equal(1)
+    expect(value(before, 'delayed_jobs_failed')).to.equal(1)
+    expect(value(before, 'formbuilder_dead_letters{code="ERR_CASEWORK_CLOSED"}')).to.equal(1)
+    expect(value(after, 'delayed_jobs_failed')).to.equal(0)
+    expect(value(after, 'formbuilder_dead_letters{code="ERR_CASEWORK_CLOSED"}')).to.equal(0)
+  })
+
+  it('tells what was accepted, repeated, refused and captured, how long it took and which key it was', async () => {
+    const submissionId = crypto.randomUUID()
+    const start = await scrape()
+    const uploads = [{ filename: 'a.txt', mimetype: 'text/plain', content: Buffer.from('hello') }]
+
+    await adapter.send('/v2/complaint', { submissionId, uploads })
+    await adapter.send('/v2/complaint', { submissionId })
+    await adapter.request('POST', '/v2/complaint', { body: 'no token', headers: { 'Content-Type': 'text/plain' } })
+    await until(() =>
+      adapter.events.some((each) => each.event === 'submission.delivered' && each.submissionId === submissionId),
+    )
+    const end = await scrape()
+
+    const grew = (series: string) => (value(end, series) ?? 0) - (value(start, series) ?? 0)
+    expect(grew('formbuilder_submissions_accepted_total{form="complaint"}')).to.equal(1)
+    expect(grew('formbuilder_submissions_duplicate_total{form="complaint"}')).to.equal(1)
+    expect(grew('formbuilder_submissions_refused_total{form="complaint",code="ERR_JWE_INVALID"}')).to.equal(1)
+    expect(grew('formbuilder_files_captured_total{form="complaint"}')).to.equal(1)
+    expect(grew('formbuilder_files_captured_bytes_total{form="complaint"}')).to.equal(16)
+    expect(grew('formbuilder_attempts_total{form="complaint"}')).to.equal(1)
+    expect(grew('formbuilder_submissions_delivered_total{form="complaint"}')).to.equal(1)
+    expect(grew('formbuilder_accept_seconds_count{form="complaint"}')).to.equal(1)
+    expect(grew('formbuilder_handler_seconds_count{form="complaint",outcome="delivered"}')).to.equal(1)
+    expect(grew('formbuilder_store_commit_seconds_count')).to.be.greaterThan(0)
+    const used = value(end, 'formbuilder_key_last_used_timestamp_seconds{form="complaint",position="0",use="received"}')
+    expect(used).to.be.closeTo(Date.now() / 1000, 60)
+    expect(value(end, 'formbuilder_certificate_days_left{listener="web"}')).to.be.greaterThan(0)
+    expect(end).to.match(/^nodejs_eventloop_lag_p99_seconds /m)
+    expect(end).to.match(/^process_resident_memory_bytes /m)
+  })
+
+  it('has its counters at 0 before anything happens, so that a first event is seen to raise them', async () => {
+    const metrics = createMetrics(labelSets(new Map([['complaint', {}]]), 1), NOTHING)
+
+    const text = await metrics.expose()
+
+    const ofForms = ['accepted', 'duplicate', 'replaced', 'delivered', 'redriven', 'discarded'].map(
+      (what) => `formbuilder_submissions_${what}_total{form="complaint"}`,
+    )
+    for (const series of [...ofForms, 'formbuilder_submissions_unmatched_total'])
+      expect([series, value(text, series)]).to.deep.equal([series, 0])
+  })
+
+  it('counts what is posted to a path of no form, whatever the path', async () => {
+    await adapter.send('/v2/complaints')
+    await adapter.send('/v2/another')
+
+    const text = await scrape()
+
+    expect(value(text, 'formbuilder_submissions_unmatched_total')).to.equal(2)
+    expect(text).not.to.contain('another')
+  })
+
+  it('counts a code that the form does not declare as other', async () => {
+    const { submissionId } = await deliver({ code: 'ERR_MADE_UP_BY_A_HANDLER' })
+    await until(() =>
+      adapter.events.some((each) => each.event === 'submission.dead' && each.submissionId === submissionId),
+    )
+
+    const text = await scrape()
+
+    expect(value(text, 'formbuilder_submissions_dead_total{form="complaint",code="other"}')).to.equal(1)
+    expect(text).not.to.contain('ERR_MADE_UP_BY_A_HANDLER')
+  })
+
+  it('says that the store is away, and shows no zeros for what it does not know', async () => {
+    const metrics = createMetrics(labelSets(new Map(), 1), { ...NOTHING, counts: () => Promise.reject(new Error()) })
+
+    const text = await metrics.expose()
+
+    expect(value(text, 'formbuilder_store_up')).to.equal(0)
+    expect(text).not.to.match(/^(delayed_jobs_failed|formbuilder_dead_letters|formbuilder_oldest_waiting_seconds)\b/m)
+  })
+
+  it('has a closed set of values for every label, whatever happens', async () => {
+    const sets = labelSets(new Map([['complaint', {}]]), 2)
+    const metrics = createMetrics(sets, NOTHING)
+
+    for (const event of strange()) metrics.record(event)
+    const text = await metrics.expose()
+
+    const allowed: Record<string, ReadonlySet<string>> = { ...sets }
+    const labels = [...text.matchAll(/^formbuilder_\w+\{(.+)\} /gm)]
+      .flatMap(([, each]) => [...(each ?? '').matchAll(/(\w+)="([^"]*)"/g)])
+      .filter(([, name]) => name !== 'le')
+    const stray = labels.filter(([, name, each]) => each !== 'other' && !allowed[name ?? '']?.has(each ?? ''))
+    expect(labels.length).to.be.greaterThan(40)
+    expect(stray.map(([text]) => text)).to.deep.equal([])
+    expect(text).not.to.contain('Jane')
+  })
+})
+
+const RECORDED = `# TYPE delayed_jobs_successful gauge
+# HELP delayed_jobs_successful Number of successful jobs
+delayed_jobs_successful 0
+
+# TYPE delayed_jobs_pending gauge
+# HELP delayed_jobs_pending Number of pending jobs
+delayed_jobs_pending 0
+
+# TYPE delayed_jobs_failed gauge
+# HELP delayed_jobs_failed Number of jobs failed
+delayed_jobs_failed 0
+`
+
+const NOTHING = {
+  counts: async () => ({
+    waiting: 0,
+    running: 0,
+    retrying: 0,
+    dead: 1,
+    delivered: 0,
+    oldestWaitingSeconds: 0,
+    deadByCode: { 'Jane Citizen': 1 },
+  }),
+  waitingForCommit: () => 0,
+  attemptsRunning: () => 0,
+  listeners: () => new Map(),
+}
+
+/** Events with values that no adapter of ours makes: a handler's code, a form that was removed, a key that is gone. */
+function strange(): AdapterEvent[] {
+  const words = { form: 'Jane', submissionId: 'Jane', code: 'Jane', reason: 'Jane', during: 'Jane', outcome: 'Jane' }
+  const numbers = { bytes: 1, files: 1, milliseconds: 1, keyPosition: 9, position: 9, attempt: 1, submissions: 1 }
+  const names = [
+    ...['accepted', 'duplicate', 'replaced', 'refused', 'unmatched', 'delivered', 'dead', 'redriven', 'discarded'].map(
+      (what) => `submission.${what}`,
+    ),
+    ...['captured', 'failed', 'served', 'refused'].map((what) => `attachment.${what}`),
+    ...['endpoint.proven', 'attempt.started', 'attempt.decrypted', 'attempt.failed', 'target.called'],
+    ...['inbox.committed', 'inbox.failed', 'inbox.swept', 'internal.failed', 'operator.refused'],
+  ]
+  const server = ['request.refused', 'connection.refused'].map((type) => ({
+    event: 'server',
+    server: { type, status: 400, reason: 'Jane', address: 'Jane' },
+  }))
+  const events = names.map((event) => ({ event, ...words, ...numbers, status: 400, retryInSeconds: 1, why: 'Jane' }))
+  return [...events, ...server] as unknown as AdapterEvent[]
+}
+
+function value(text: string, series: string): number | undefined {
+  const line = text.split('\n').find((each) => each.startsWith(`${series} `))
+  return line === undefined ? undefined : Number(line.slice(series.length + 1))
+}

@@ -1,0 +1,323 @@
+import { expect } from 'chai'
+import { z } from 'zod'
+import { AdapterError, PermanentError, UncertainError } from '../../src/errors.ts'
+import type { Context, Form } from '../../src/form.ts'
+import { encryptCompact } from '../../src/protocol/jwe.ts'
+import { generateKey, type Key, type Keyring, parseKeyring } from '../../src/protocol/keyring.ts'
+import { type DeliveryOptions, deliver, lossIs } from '../../src/worker/attempt.ts'
+import type { Claim, Ending } from '../../src/worker/attempts.ts'
+import { claimed } from '../submissions.ts'
+
+const keyring: Keyring = parseKeyring(generateKey(16))
+const ANSWERS = { name: 'Jarndyce', age: '66' }
+
+async function attempt(
+  form: Partial<Form>,
+  options: { claim?: Partial<Claim>; over?: Partial<DeliveryOptions>; acting?: () => Promise<void> } = {},
+): Promise<Ending> {
+  const claim = claimed(options.claim)
+  const envelope = {
+    serviceSlug: 'test-form',
+    submissionId: claim.submissionId,
+    submissionAnswers: ANSWERS,
+    attachments: [],
+  }
+  const jwe = await encryptCompact(JSON.stringify(envelope), keyring.keys[0] as Key)
+  return await deliver(
+    { ...claim, jwe: options.claim?.jwe ?? jwe },
+    { path: '/v2/complaint', handle: async () => undefined, ...form },
+    {
+      keyring,
+      retry: { delaySeconds: 30, delayMaxSeconds: 3600, limit: 25 },
+      signal: new AbortController().signal,
+      // Only these are used by the handlers here.
+      context: (_envelope, signal) =>
+        ({ signal, acting: options.acting ?? (async () => undefined) }) as unknown as Context,
+      ...options.over,
+    },
+  )
+}
+
+const throws = (error: unknown) => ({ handle: () => Promise.reject(error) })
+/** A handler that goes on until it is told to stop, and then throws as axios and fetch do. */
+const heeds = (before?: (context: Context) => Promise<void>) => ({
+  timeoutSeconds: 1,
+  async handle(_submission: unknown, context: Context): Promise<undefined> {
+    await before?.(context)
+    await new Promise((resolve) => context.signal.addEventListener('abort', resolve))
+    throw Object.assign(new Error('canceled'), { name: 'CanceledError', code: 'ERR_CANCELED' })
+  },
+})
+
+describe('an attempt', () => {
+  describe('ends as its handler says', () => {
+    const rows: readonly (readonly [string, Partial<Form>, Partial<Claim>, object])[] = [
+      [
+        'resolves',
+        { handle: async () => ({ reference: '7' }) },
+        {},
+        { outcome: 'delivered', reference: '7', confirmed: false },
+      ],
+      ['resolves with nothing', {}, {}, { outcome: 'delivered', reference: null }],
+      [
+        'throws anything',
+        throws(new Error('Jarndyce')),
+        {},
+        { outcome: 'retry', code: 'ERR_HANDLER_FAILED', uncertain: false },
+      ],
+      ['throws no error', throws('Jarndyce'), {}, { outcome: 'retry', code: 'ERR_HANDLER_FAILED' }],
+      [
+        'throws PermanentError',
+        throws(new PermanentError('no team')),
+        {},
+        { outcome: 'dead', code: 'ERR_HANDLER_PERMANENT', reason: 'no team', uncertain: false },
+      ],
+      [
+        'throws UncertainError',
+        throws(new UncertainError('no answer')),
+        {},
+        { outcome: 'dead', code: 'ERR_OUTCOME_UNCERTAIN', uncertain: true },
+      ],
+      [
+        'throws UncertainError, repeatable',
+        { ...throws(new UncertainError('no answer')), repeatable: true },
+        {},
+        { outcome: 'retry', uncertain: false },
+      ],
+      [
+        'throws UncertainError, can confirm',
+        { ...throws(new UncertainError('no answer')), confirm: async () => undefined },
+        {},
+        { outcome: 'retry', uncertain: true },
+      ],
+      [
+        'throws for the last time',
+        throws(new Error('x')),
+        { retries: 26 },
+        { outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', uncertain: false },
+      ],
+      [
+        'throws UncertainError for the last time',
+        { ...throws(new UncertainError('x')), confirm: async () => undefined },
+        { retries: 26 },
+        { outcome: 'dead', code: 'ERR_OUTCOME_UNCERTAIN', uncertain: true },
+      ],
+    ]
+    for (const [what, form, claim, expected] of rows) {
+      it(`it ${what}`, async () => expect(await attempt(form, { claim })).to.deep.include(expected))
+    }
+  })
+
+  describe('that may have been made before', () => {
+    const uncertain = { uncertain: true, attempt: 2, retries: 2 }
+    const again = { handle: async () => ({ reference: 'again' }) }
+    const rows: readonly (readonly [string, Partial<Form>, Partial<Claim>, object])[] = [
+      [
+        'is parked where nobody can confirm it',
+        again,
+        {},
+        { outcome: 'dead', code: 'ERR_OUTCOME_UNCERTAIN', uncertain: true },
+      ],
+      ['is made where a person approved it', again, { approved: true }, { outcome: 'delivered', reference: 'again' }],
+      [
+        'is done when it is found',
+        { ...again, confirm: async () => ({ reference: 'found' }) },
+        {},
+        { outcome: 'delivered', reference: 'found', confirmed: true },
+      ],
+      [
+        'is made when it is not found',
+        { ...again, confirm: async () => undefined },
+        {},
+        { outcome: 'delivered', reference: 'again', confirmed: false },
+      ],
+      [
+        'is confirmed even where a person approved it',
+        { ...again, confirm: async () => ({ reference: 'found' }) },
+        { approved: true },
+        { reference: 'found' },
+      ],
+      [
+        'stays uncertain when it cannot be confirmed now',
+        { ...again, confirm: () => Promise.reject(new Error('down')) },
+        {},
+        { outcome: 'retry', uncertain: true },
+      ],
+      [
+        'stays uncertain when confirming fails for good',
+        { ...again, confirm: () => Promise.reject(new PermanentError('no')) },
+        {},
+        { outcome: 'dead', uncertain: true },
+      ],
+      [
+        'is certain again when it was not found and then failed',
+        { ...throws(new Error('x')), confirm: async () => undefined },
+        {},
+        { outcome: 'retry', uncertain: false },
+      ],
+      [
+        'stays uncertain when no key fits',
+        again,
+        { jwe: 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..a.b.c' },
+        { outcome: 'dead', uncertain: true },
+      ],
+      [
+        'stays uncertain when its answers do not fit',
+        { ...again, answers: z.object({ other: z.string() }) },
+        {},
+        { outcome: 'dead', code: 'ERR_ANSWERS_INVALID', uncertain: true },
+      ],
+    ]
+    for (const [what, form, claim, expected] of rows) {
+      it(what, async () => expect(await attempt(form, { claim: { ...uncertain, ...claim } })).to.deep.include(expected))
+    }
+  })
+
+  describe('that is given up', () => {
+    for (const [repeatable, acts, uncertain] of [
+      [undefined, true, false],
+      [true, true, false],
+      [false, false, true],
+      ['until-acting', false, false],
+      ['until-acting', true, true],
+    ] as const) {
+      it(`${uncertain ? 'is uncertain' : 'is repeated'} if it is repeatable: ${repeatable} and had ${acts ? 'acted' : 'not acted'}`, async () => {
+        const form = heeds(acts ? (context) => context.acting() : undefined)
+
+        const ending = await attempt({ ...form, ...(repeatable === undefined ? {} : { repeatable }) })
+
+        expect(ending).to.include({ outcome: uncertain ? 'dead' : 'retry', uncertain })
+      })
+    }
+
+    it('is repeated when the handler knows that nothing was sent', async () => {
+      const form = heeds((context) => context.acting())
+      const knows = async (submission: never, context: Context) =>
+        form.handle(submission, context).catch(() => {
+          throw new AdapterError('ERR_ENDPOINT_REFUSED', 'not sent', { retryable: true })
+        })
+
+      expect(await attempt({ ...form, handle: knows, repeatable: 'until-acting' })).to.include({
+        outcome: 'retry',
+        uncertain: false,
+      })
+    })
+
+    it('is uncertain when it began to act in the last moment and does not end', async () => {
+      let act = () => undefined as unknown
+      const acting = () => new Promise<void>((resolve) => (act = resolve))
+      const form = { repeatable: 'until-acting', timeoutSeconds: 1 } as const
+      let sent = false
+
+      const ending = await attempt(
+        {
+          ...form,
+          async handle(_submission, context) {
+            await context.acting()
+            sent = true
+            return undefined
+          },
+        },
+        { acting },
+      )
+      // The record of it arrives after the attempt was given up: nothing may be sent any more.
+      act()
+      await new Promise((resolve) => setImmediate(resolve))
+
+      expect(ending).to.include({ code: 'ERR_ATTEMPT_TIMEOUT', uncertain: true })
+      expect(sent).to.equal(false)
+    })
+
+    it('handles nothing after it was given up while it was confirming', async () => {
+      const stop = new AbortController()
+      let handled = false
+      const form = {
+        async confirm() {
+          stop.abort(new AdapterError('ERR_ATTEMPT_LOST', 'another process has taken it over'))
+          return undefined
+        },
+        async handle() {
+          handled = true
+          return undefined
+        },
+      }
+
+      const ending = await attempt(form, { claim: { uncertain: true }, over: { signal: stop.signal } })
+
+      expect(handled).to.equal(false)
+      expect(ending).to.include({ outcome: 'retry', uncertain: true })
+    })
+  })
+
+  it('is not begun again for ever when it ends its process each time', async () => {
+    let handled = false
+
+    const handle = async () => {
+      handled = true
+      return undefined
+    }
+
+    const ending = await attempt({ handle }, { claim: { retries: 27, attempt: 27 } })
+
+    expect(handled).to.equal(false)
+    expect(ending).to.include({ outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED' })
+  })
+
+  it('is repeated when the schema throws, and says so without its message', async () => {
+    const schema = z.object({ name: z.string() }).transform(() => {
+      throw new TypeError('Jarndyce')
+    })
+
+    const ending = await attempt({ answers: schema })
+
+    expect(ending).to.include({ outcome: 'retry', code: 'ERR_HANDLER_FAILED', reason: 'the schema threw TypeError' })
+  })
+
+  it('names the answers that do not fit, and nothing of what they say', async () => {
+    const ending = await attempt({ answers: z.object({ age: z.number(), name: z.string().max(3), other: z.string() }) })
+
+    expect(ending).to.include({ outcome: 'dead', code: 'ERR_ANSWERS_INVALID' })
+    expect(JSON.stringify(ending))
+      .to.match(/age.*name.*other/)
+      .and.not.match(/Jarndyce|66/)
+  })
+
+  it('waits longer each time, up to the longest wait, a quarter more or less', async () => {
+    const delays = await Promise.all(
+      [1, 2, 3, 4, 8, 20].map(
+        async (retries) =>
+          (await attempt(throws(new Error('x')), { claim: { retries } })) as Ending & { outcome: 'retry' },
+      ),
+    )
+
+    for (const [index, middle] of [30, 60, 120, 240, 3600, 3600].entries()) {
+      expect(delays[index]?.delaySeconds).to.be.within(middle * 0.75, middle * 1.25)
+    }
+  })
+
+  it('waits as long as its target asks, within the longest wait', async () => {
+    const asks = (seconds: number) => attempt(throws(Object.assign(new Error('busy'), { retryAfterSeconds: seconds })))
+
+    expect(await asks(600)).to.include({ delaySeconds: 600 })
+    expect(await asks(1_000_000)).to.include({ delaySeconds: 3600 })
+  })
+
+  it('spans three days or more by default', () => {
+    const shortest = Array.from({ length: 25 }, (_, retries) => Math.min(21_600, 30 * 2 ** retries) * 0.75)
+
+    expect(shortest.reduce((sum, delay) => sum + delay)).to.be.at.least(3 * 86_400 * 0.75)
+    expect(shortest.reduce((sum, delay) => sum + delay)).to.be.at.least(3 * 86_400 - 1)
+  })
+
+  it('tells what losing its process means', () => {
+    const form = (repeatable?: Form['repeatable']) => ({
+      path: '/x',
+      handle: async () => undefined,
+      ...(repeatable === undefined ? {} : { repeatable }),
+    })
+
+    expect(
+      [undefined, true, false, 'until-acting'].map((each) => lossIs(form(each as Form['repeatable']))),
+    ).to.deep.equal(['repeatable', 'repeatable', 'uncertain', 'uncertain-if-acting'])
+  })
+})

@@ -1,0 +1,137 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect } from 'chai'
+import type { Database } from '../../src/store/database.ts'
+import type { LossIs, Work } from '../../src/worker/attempts.ts'
+import { Worker } from '../../src/worker/worker.ts'
+import { claimed, delivered } from '../submissions.ts'
+
+describe('a worker', () => {
+  it('goes no further than twice its concurrency while no ending can be recorded, and on when one can', async () => {
+    const recorded = Promise.withResolvers<void>()
+    let handled = 0
+    const work = {
+      claim: async (_form: string, most: number) => Array.from({ length: most }, () => claimed()),
+      settle: () => recorded.promise,
+      settled: async () => undefined,
+    } as unknown as Work
+    const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
+    const worker = new Worker({
+      database,
+      work,
+      forms: new Map([['complaint', 'repeatable']]),
+      concurrency: 4,
+      emit: () => undefined,
+      deliver: async () => {
+        handled += 1
+        return delivered()
+      },
+    })
+    const turns = async () => {
+      for (let count = 0; count < 200; count++) await turn()
+    }
+
+    await worker.start()
+    await turns()
+    const before = handled
+    recorded.resolve()
+    await turns()
+    const after = handled
+    await worker.stop(1)
+
+    expect(before).to.equal(8)
+    expect(after).to.be.greaterThan(8)
+  })
+
+  for (const [losses, mostAhead] of [
+    [['repeatable'], 4],
+    [['uncertain-if-acting', 'repeatable'], 4],
+    [['uncertain'], 0],
+    [['repeatable', 'uncertain'], 0],
+  ] as const) {
+    it(`claims ${mostAhead || 'none'} ahead of four quick handlers when a lost process is ${losses.join(' or ')}`, async () => {
+      const lab = await full(losses)
+      const [claimed, begun] = [lab.claimed, lab.begun]
+      lab.letGo()
+      await lab.worker.stop(1)
+
+      expect(lab.mostAtOnce).to.equal(4)
+      expect(claimed - begun).to.equal(mostAhead)
+    })
+  }
+
+  it('gives back what has not begun when it stops, and finishes what has', async () => {
+    const lab = await full(['repeatable'])
+    const [claimed, begun] = [lab.claimed, lab.begun]
+    const before = lab.ended.length
+
+    const stopped = lab.worker.stop(60)
+    await lab.turns()
+    const returned = lab.ended.slice(before).map(({ outcome, code, delaySeconds }) => [outcome, code, delaySeconds])
+    lab.letGo()
+    await stopped
+
+    expect(returned).to.deep.equal(Array.from({ length: claimed - begun }, () => ['retry', 'ERR_ATTEMPT_LOST', 0]))
+    expect(returned).to.have.length(4)
+    expect(lab.begun).to.equal(begun)
+    expect(lab.ended.slice(before + 4).map(({ outcome }) => outcome)).to.deep.equal(Array(4).fill('delivered'))
+  })
+})
+
+/** A started worker whose handlers took no time beside a claim until that was known, and now are held. */
+async function full(losses: readonly LossIs[]) {
+  const lab = laboratory(losses)
+  await lab.worker.start()
+  await lab.turns()
+  lab.hold()
+  await lab.turns()
+  return lab
+}
+
+/** A worker of four handlers on a queue without end, whose claims take a few turns of the event loop. */
+function laboratory(losses: readonly LossIs[]) {
+  let held: PromiseWithResolvers<void> | undefined
+  let atOnce = 0
+  const turns = async (count = 200) => {
+    for (let turned = 0; turned < count; turned++) await turn()
+  }
+  const lab = {
+    claimed: 0,
+    begun: 0,
+    mostAtOnce: 0,
+    ended: [] as { outcome: string; code?: string; delaySeconds?: number }[],
+    turns,
+    hold: () => {
+      held = Promise.withResolvers<void>()
+    },
+    letGo: () => held?.resolve(),
+    worker: undefined as unknown as Worker,
+  }
+  const work = {
+    async claim(_form: string, most: number) {
+      await turns(20)
+      lab.claimed += most
+      return Array.from({ length: most }, () => claimed())
+    },
+    settle: async (_claim: unknown, ending: (typeof lab.ended)[number]) => {
+      lab.ended.push(ending)
+    },
+    settled: async () => undefined,
+  } as unknown as Work
+  const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
+  lab.worker = new Worker({
+    database,
+    work,
+    forms: new Map(losses.map((lossIs, index) => [`form-${index}`, lossIs])),
+    concurrency: 4,
+    emit: () => undefined,
+    deliver: async () => {
+      lab.begun += 1
+      atOnce += 1
+      lab.mostAtOnce = Math.max(lab.mostAtOnce, atOnce)
+      await held?.promise
+      atOnce -= 1
+      return delivered()
+    },
+  })
+  return lab
+}

@@ -62,7 +62,7 @@ describe('the architecture', () => {
   const UNREACHABLE: readonly (readonly [string, readonly string[]])[] = [
     [
       'receiver/receiver.ts',
-      ['store/database.ts', 'store/postgres.ts', 'store/store.ts', 'files/capture.ts', 'config.ts', 'adapter.ts'],
+      ['store/database.ts', 'store/postgres.ts', 'store/pg-boss.ts', 'files/capture.ts', 'config.ts', 'adapter.ts'],
     ],
     [
       'receiver/arrivals.ts',

@@ -1,17 +1,15 @@
 /** Forms and configuration made into a running adapter. */
 import { readFileSync } from 'node:fs'
-import type { RunningServer } from '@formbuilder/secure-server'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type Koa from 'koa'
-import { type Config, type Environment, loadConfig } from './config.ts'
+import { loadConfig } from './config.ts'
 import { AdapterError } from './errors.ts'
-import type { AdapterEvent, Emit } from './events.ts'
+import type { AdapterEvent } from './events.ts'
 import type { Answers, AsSent, Form } from './form.ts'
-import type { Ledger } from './operator/ledger.ts'
-import { tellPlainly } from './process.ts'
-import type { Inbox } from './receiver/arrivals.ts'
+import { printConfigErrors } from './process.ts'
 import { createApp } from './receiver/receiver.ts'
-import { beginToOpen, type Storage } from './store/storage.ts'
+import type { RunningAdapter, StartOptions } from './start.ts'
+import { openInBackground } from './store/storage.ts'
 
 /**
  * Forms by name, each with the type of its own answers: a name is lower-case letters, digits and hyphens.
@@ -34,24 +32,6 @@ export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = 
   readonly onEvent?: (event: AdapterEvent) => void
 }
 
-/** What may be said when an adapter is started. */
-export interface StartOptions {
-  /** Settings; default `process.env`. */
-  readonly environment?: Environment
-  /** Settings that were read already; then `environment` is not looked at. */
-  readonly config?: Config
-  /** Whether SIGTERM and SIGINT stop the adapter and end the process, and a defect ends it too. Default true. */
-  readonly ownsProcess?: boolean
-  /** Is told everything that happens, beside the log. Must not throw. */
-  readonly onEvent?: (event: AdapterEvent) => void
-  /** Authorities (PEM) that attachment links may be certified by, instead of the system's. */
-  readonly attachmentAuthorities?: readonly string[]
-  /** Stands between the adapter and each of its forms, from the start on: for tests. */
-  readonly wrap?: (form: Form, name: string) => Form
-  /** Opens the store; default by `DATABASE_URL` and `DATA_DIR`. */
-  readonly storage?: (config: Config, emit: Emit) => Promise<Storage>
-}
-
 /** An adapter that is complete, and not started. */
 export interface Adapter {
   /** Plain Koa, for routes of one's own: add them before `start`. They come after the adapter's. */
@@ -66,23 +46,6 @@ export interface Adapter {
    * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_INBOX_LOCKED, ERR_PORT_UNAVAILABLE
    */
   start(options?: StartOptions): Promise<RunningAdapter>
-}
-
-/** A started adapter. */
-export interface RunningAdapter {
-  /** The port it listens on. A worker answers there how it is, and takes nothing in. */
-  readonly port: number
-  readonly inbox: Inbox
-  readonly ledger: Ledger
-  readonly server: RunningServer | undefined
-  /** Removes what is kept long enough, now instead of within the hour. */
-  sweep(): Promise<void>
-  /** The port of the operator's page, where there is one. */
-  readonly adminPort: number | undefined
-  /** Stops accepting, finishes what runs within `STOP_GRACE_SECONDS`, closes the store. Once is enough. */
-  stop(): Promise<void>
-  /** The same as `stop`. */
-  [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
@@ -107,11 +70,11 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
       try {
         const config = start.config ?? loadConfig(start.environment, names)
         const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
-        const storage = start.storage ?? beginToOpen(config)
+        const openStore = start.store ?? openInBackground(config)
         const { run } = await import('./start.ts')
-        return await run({ ...start, storage, forms, app, config, sinks, version })
+        return await run({ ...start, openStore, forms, app, config, sinks, version })
       } catch (error) {
-        if (start.ownsProcess ?? true) tellPlainly(error)
+        if (start.ownsProcess ?? true) printConfigErrors(error)
         throw error
       }
     },
@@ -152,7 +115,7 @@ function assertForms(forms: ReadonlyMap<string, Form>): void {
   }
   if (problems.length === 0) return
   const error = new AdapterError('ERR_FORM_INVALID', problems.join('; '))
-  tellPlainly(error)
+  printConfigErrors(error)
   throw error
 }
 

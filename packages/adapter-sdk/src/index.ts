@@ -5,16 +5,13 @@ export {
   createAdapter,
   defineForm,
   type Forms,
-  type RunningAdapter,
-  type StartOptions,
 } from './adapter.ts'
 export { type Config, type Environment, loadConfig, SETTINGS } from './config.ts'
 export { AdapterError, ERRORS, type ErrorCode, PermanentError, UncertainError } from './errors.ts'
 export type { About, AdapterEvent, Emit } from './events.ts'
 export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } from './form.ts'
 export { type OpenApiDocument, openapi } from './openapi.ts'
-export type { Counts, Entry, Filter, Ledger, Moment, Record as LedgerRecord, State } from './operator/ledger.ts'
-export type { Inbox } from './receiver/arrivals.ts'
+export type { Ledger } from './operator/ledger.ts'
 export {
   choice,
   flag,
@@ -28,4 +25,6 @@ export {
   text,
   type Values,
 } from './settings.ts'
-export type { Storage } from './store/storage.ts'
+export type { RunningAdapter, StartOptions } from './start.ts'
+export type { Counts, DetailedEntry, Entry, Filter, Moment, State } from './store/entry.ts'
+export type { Store } from './store/storage.ts'

@@ -1,5 +1,4 @@
 /** The process that an adapter owns: signals stop it, a defect ends it without a word of what it was working on, and what is set up wrongly is said plainly. */
-import type { RunningAdapter } from './adapter.ts'
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
 
@@ -12,7 +11,7 @@ export interface OwnedProcess {
 }
 
 /** SIGTERM and SIGINT stop the adapter and exit 0; an error that nobody caught exits 1, told by its name only. */
-export function ownProcess(adapter: Pick<RunningAdapter, 'stop'>, { emit, stopSeconds, lost }: OwnedProcess): void {
+export function ownProcess(adapter: { stop(): Promise<void> }, { emit, stopSeconds, lost }: OwnedProcess): void {
   const stop = () => {
     // A database that does not answer must not keep the process from ending.
     setTimeout(() => process.exit(1), stopSeconds * 1000).unref()
@@ -54,15 +53,15 @@ function silenceNode(emit: Emit): void {
  * Should nobody catch this error of ours, the process ends with its code and message on standard error and status 1:
  * a stack would only hide which setting or form is to be put right. Says nothing where others look after errors.
  */
-export function tellPlainly(error: unknown): void {
+export function printConfigErrors(error: unknown): void {
   if (!(error instanceof AdapterError)) return
   plain.add(error)
-  if (!process.listeners('uncaughtException').includes(told)) process.on('uncaughtException', told)
+  if (!process.listeners('uncaughtException').includes(printAndExit)) process.on('uncaughtException', printAndExit)
 }
 
 const plain = new WeakSet<Error>()
 
-function told(error: Error): void {
+function printAndExit(error: Error): void {
   if (process.listenerCount('uncaughtException') > 1) return
   if (error instanceof AdapterError && plain.has(error)) process.stderr.write(`${error.code}: ${error.message}\n`)
   else console.error(error)

@@ -1,9 +1,8 @@
 /** Puts the parts together, starts them in order, and stops them in the opposite one. */
 import { type RunningServer, startServer } from '@formbuilder/secure-server'
 import type Koa from 'koa'
-import type { RunningAdapter, StartOptions } from './adapter.ts'
-import type { Config } from './config.ts'
-import { type Emit, errorName } from './events.ts'
+import type { Config, Environment } from './config.ts'
+import { type AdapterEvent, type Emit, errorName } from './events.ts'
 import { createCapture } from './files/capture.ts'
 import { attachmentHosts } from './files/hosts.ts'
 import type { Form } from './form.ts'
@@ -12,12 +11,12 @@ import { Ledger } from './operator/ledger.ts'
 import { periodically } from './operator/periodically.ts'
 import { sweep } from './operator/sweep.ts'
 import { ownProcess } from './process.ts'
-import { Inbox } from './receiver/arrivals.ts'
+import { Arrivals } from './receiver/arrivals.ts'
 import { createIntake } from './receiver/intake.ts'
 import { createHttp, serverOptions } from './receiver/routes.ts'
 import { serveLedger } from './store/ledger-socket.ts'
-import type { Storage } from './store/storage.ts'
-import { openStore } from './store/store.ts'
+import { openStore } from './store/pg-boss.ts'
+import type { Store } from './store/storage.ts'
 import { createLog, logEvents } from './telemetry/log.ts'
 import { labelSets } from './telemetry/metric-labels.ts'
 import { createMetrics, type ListenerState } from './telemetry/metrics.ts'
@@ -25,13 +24,47 @@ import { reportErrors } from './telemetry/sentry.ts'
 import { TargetCalls } from './telemetry/target-calls.ts'
 import { tracedCapture, tracedForms, tracedInbox } from './telemetry/traced.ts'
 import { traceAttempt, traceEvents } from './telemetry/tracing.ts'
-import { lossIs } from './worker/attempt.ts'
+import { lossOf } from './worker/attempt.ts'
 import { Work } from './worker/attempts.ts'
 import { findFile, handOver } from './worker/context.ts'
 import { Worker } from './worker/worker.ts'
 
+/** What may be said when an adapter is started. */
+export interface StartOptions {
+  /** Settings; default `process.env`. */
+  readonly environment?: Environment
+  /** Settings that were read already; then `environment` is not looked at. */
+  readonly config?: Config
+  /** Whether SIGTERM and SIGINT stop the adapter and end the process, and a defect ends it too. Default true. */
+  readonly ownsProcess?: boolean
+  /** Is told everything that happens, beside the log. Must not throw. */
+  readonly onEvent?: (event: AdapterEvent) => void
+  /** Authorities (PEM) that attachment links may be certified by, instead of the system's. */
+  readonly attachmentAuthorities?: readonly string[]
+  /** Stands between the adapter and each of its forms, from the start on: for tests. */
+  readonly decorateForm?: (form: Form, name: string) => Form
+  /** Opens the store; default by `DATABASE_URL` and `DATA_DIR`. */
+  readonly store?: (config: Config, emit: Emit) => Promise<Store>
+}
+
+/** A started adapter. */
+export interface RunningAdapter {
+  /** The port it listens on. A worker answers there how it is, and takes nothing in. */
+  readonly port: number
+  readonly ledger: Ledger
+  readonly server: RunningServer | undefined
+  /** Removes what is kept long enough, now instead of within the hour. */
+  sweep(): Promise<void>
+  /** The port of the operator's page, where there is one. */
+  readonly adminPort: number | undefined
+  /** Stops accepting, finishes what runs within `STOP_GRACE_SECONDS`, closes the store. Once is enough. */
+  stop(): Promise<void>
+  /** The same as `stop`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
 export interface RunOptions extends StartOptions {
-  readonly storage: (config: Config, emit: Emit) => Promise<Storage>
+  readonly openStore: (config: Config, emit: Emit) => Promise<Store>
   readonly forms: ReadonlyMap<string, Form>
   readonly app: Koa
   readonly config: Config
@@ -53,8 +86,8 @@ export async function run(options: RunOptions): Promise<RunningAdapter> {
 
 /** Notes in `opened` how to close what it has opened, for a start that does not succeed. */
 async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[]): Promise<RunningAdapter> {
-  const { app, config, wrap = (form: Form) => form } = options
-  const forms = new Map([...options.forms].map(([name, form]) => [name, wrap(form, name)]))
+  const { app, config, decorateForm = (form: Form) => form } = options
+  const forms = new Map([...options.forms].map(([name, form]) => [name, decorateForm(form, name)]))
   const log = createLog(config.LOG_LEVEL)
   const listeners = new Map<'web' | 'operator', RunningServer>()
   const metrics = createMetrics(labelSets(forms, longestKeyring(config)), {
@@ -77,7 +110,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
-  const opening = options.storage(config, emit)
+  const opening = options.openStore(config, emit)
   opened.push(async () => (await opening).database.close())
   const reports = config.SENTRY_DSN === undefined ? undefined : await reportErrors(config.SENTRY_DSN)
   if (reports !== undefined) sinks.push(reports.record)
@@ -86,7 +119,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const supervise = isWorker && database.kind === 'postgres'
   const store = await openStore(database, [...forms.keys()], { supervise, emit })
   opened[0] = () => store.close()
-  const inbox = new Inbox(store, emit, config.ACCEPT_WAITING_LIMIT)
+  const inbox = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit)
   const work = new Work(store)
   const capture = createCapture({
@@ -103,7 +136,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const worker = new Worker({
     database,
     work,
-    forms: new Map([...forms].map(([name, form]) => [name, lossIs(form)])),
+    forms: new Map([...forms].map(([name, form]) => [name, lossOf(form)])),
     concurrency: config.CONCURRENCY,
     emit,
     deliver: (claim, signal) => traceAttempt(claim, () => deliver(claim, signal)),
@@ -161,7 +194,6 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   let stopped: Promise<void> | undefined
   const running: RunningAdapter = {
     port,
-    inbox,
     ledger,
     server,
     sweep: sweepNow,

@@ -5,12 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
-import { createAdapter, type RunningAdapter } from '../src/adapter.ts'
+import { createAdapter } from '../src/adapter.ts'
 import { type ExitCode, runCommand } from '../src/cli.ts'
 import { AdapterError, PermanentError, UncertainError } from '../src/errors.ts'
-import type { Entry, Record } from '../src/operator/ledger.ts'
 import { encryptCompact } from '../src/protocol/jwe.ts'
 import { type Key, parseKeyring } from '../src/protocol/keyring.ts'
+import type { RunningAdapter } from '../src/start.ts'
+import type { DetailedEntry, Entry } from '../src/store/entry.ts'
 import { socketPath } from '../src/store/ledger-socket.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from '../src/testing/index.ts'
 import { ask } from '../src/testing/sender.ts'
@@ -144,7 +145,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
 
       const { code, out } = await run(['redrive', id], place)
       await ended(id)
-      const record = JSON.parse((await run(['show', id, '--json'], place)).out) as Record
+      const record = JSON.parse((await run(['show', id, '--json'], place)).out) as DetailedEntry
 
       expect([code, out]).to.deep.equal([0, '1 submission redriven'])
       expect(record).to.include({ state: 'delivered', attempts: 2 })

@@ -7,7 +7,7 @@ import { createAdapter } from '../src/adapter.ts'
 import { PermanentError, UncertainError } from '../src/errors.ts'
 import type { Context } from '../src/form.ts'
 import type { Database, Queryable } from '../src/store/database.ts'
-import { beginToOpen } from '../src/store/storage.ts'
+import { openInBackground } from '../src/store/storage.ts'
 
 /** What a handler does, by what a submission asks for. `said`: what the citizen wrote. */
 const DEEDS: Readonly<Record<string, (said: string, context: Context) => Promise<void>>> = {
@@ -105,8 +105,8 @@ function failing(database: Database): Database {
 
 const running = await adapter.start({
   attachmentAuthorities: [readFileSync(process.env['TLS_CERT_FILE'] ?? '', 'utf8')],
-  async storage(config, emit) {
-    const { database, files } = await beginToOpen(config)(config, emit)
+  async store(config, emit) {
+    const { database, files } = await openInBackground(config)(config, emit)
     return { database: failing(database), files }
   },
 })

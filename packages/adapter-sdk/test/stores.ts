@@ -8,19 +8,19 @@ import { directoryStore } from '../src/files/folder.ts'
 import { attachmentTables, tableStore } from '../src/files/table.ts'
 import { type Database, FILE_SCHEMA } from '../src/store/database.ts'
 import { openEmbedded } from '../src/store/embedded.ts'
+import { openStore, type QueueStore } from '../src/store/pg-boss.ts'
 import { openPostgres } from '../src/store/postgres.ts'
-import { openStore, type Store } from '../src/store/store.ts'
 import { PostgresServer } from './postgres-server.ts'
 
 /** A store for one file of tests: empty at its start, with the tables and queues of some forms. */
 export interface TestStore {
   readonly kind: 'embedded' | 'postgres'
   readonly database: Database
-  readonly store: Store
+  readonly store: QueueStore
   readonly files: AttachmentStore
   readonly events: AdapterEvent[]
   /** As another process would open it: on PostgreSQL with connections of its own. */
-  another(): Promise<Store>
+  another(): Promise<QueueStore>
   /** `DATABASE_URL`, for an adapter process. */
   readonly url: string | undefined
   close(): Promise<void>
@@ -89,7 +89,7 @@ async function postgres(forms: readonly string[]): Promise<TestStore> {
   }
   const { database, store } = await open()
   await database.query(attachmentTables(FILE_SCHEMA))
-  const others: Store[] = []
+  const others: QueueStore[] = []
   return {
     kind: 'postgres',
     database,

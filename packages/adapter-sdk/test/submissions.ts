@@ -1,7 +1,7 @@
 /** Submissions as the inbox and its work see them, made up for a test. */
 import { randomUUID } from 'node:crypto'
-import type { Incoming } from '../src/receiver/arrivals.ts'
-import type { Claim, Ending } from '../src/worker/attempts.ts'
+import type { Claim, Ending } from '../src/store/claim.ts'
+import type { Incoming } from '../src/store/submission.ts'
 
 /** A submission to take in. Its text stands for a JWE: neither the inbox nor its work look into it. */
 export function incoming(over: Partial<Incoming> = {}): Incoming {
@@ -43,7 +43,7 @@ export function claimed(over: Partial<Claim> = {}): Claim {
     jwe: 'header..iv.ciphertext.tag',
     files: [],
     attempt: 1,
-    retries: 1,
+    attemptsSinceRedrive: 1,
     uncertain: false,
     approved: false,
     receivedAt: new Date(),

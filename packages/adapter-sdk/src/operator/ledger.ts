@@ -2,83 +2,17 @@
 
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
-import { inboxId } from '../receiver/arrivals.ts'
 import { bossDatabase, SCHEMA } from '../store/database.ts'
-import { queueEntry, type Store, WAITING_CHANNEL } from '../store/store.ts'
-
-/** Where a submission is on its way. */
-export type State = 'waiting' | 'running' | 'delivered' | 'dead' | 'discarded'
-
-/** One submission in a list. Times are ISO 8601. */
-export interface Entry {
-  readonly id: string
-  readonly submissionId: string
-  readonly form: string
-  readonly serviceSlug: string
-  readonly state: State
-  /** The case system may have acted. */
-  readonly uncertain: boolean
-  readonly code: string | null
-  readonly reason: string | null
-  readonly reference: string | null
-  readonly attempts: number
-  readonly files: number
-  readonly missingFiles: number
-  readonly receivedAt: string
-  readonly changedAt: string
-  readonly dueAt: string | null
-}
-
-/** One submission with its history. */
-export interface Record extends Entry {
-  readonly timeline: readonly Moment[]
-}
-
-/** Something that happened to a submission. */
-export interface Moment {
-  readonly at: string
-  readonly what: string
-  readonly attempt: number | null
-  readonly code: string | null
-  readonly reason: string | null
-  readonly by: string | null
-}
-
-/** Which submissions: all conditions hold together. */
-export interface Filter {
-  readonly state?: State | undefined
-  readonly form?: string | undefined
-  readonly code?: string | undefined
-  /** submissionId or inbox id. */
-  readonly id?: string | undefined
-  /** Inbox ids: one of these. */
-  readonly ids?: readonly string[] | undefined
-  readonly receivedAfter?: Date | undefined
-  /** Newest first; default 50, at most 1000. */
-  readonly limit?: number | undefined
-  readonly offset?: number | undefined
-}
-
-/** How many submissions are in which state, and how old the oldest waiting one is. Costs the same however many rows are kept. */
-export interface Counts {
-  readonly waiting: number
-  readonly running: number
-  readonly dead: number
-  /** Ever, also those that are no longer remembered. */
-  readonly delivered: number
-  /** Received, and neither delivered nor ended: seconds since the oldest; 0 when there is none. */
-  readonly oldestWaitingSeconds: number
-  /** Waiting submissions that failed at least once. */
-  readonly retrying: number
-  readonly deadByCode: Readonly<globalThis.Record<string, number>>
-}
+import type { Counts, DetailedEntry, Entry, Filter, Moment } from '../store/entry.ts'
+import { type QueueStore, queueEntry, WAITING_CHANNEL } from '../store/pg-boss.ts'
+import { rowId } from '../store/submission.ts'
 
 /** What operators see of the inbox, and do with it. */
 export class Ledger {
-  readonly #store: Store
+  readonly #store: QueueStore
   readonly #emit: Emit
 
-  constructor(store: Store, emit: Emit) {
+  constructor(store: QueueStore, emit: Emit) {
     this.#store = store
     this.#emit = emit
   }
@@ -95,7 +29,7 @@ export class Ledger {
   }
 
   /** @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND */
-  async show(id: string): Promise<Record> {
+  async show(id: string): Promise<DetailedEntry> {
     const [entry] = await this.list({ id, limit: 1 })
     if (entry === undefined) throw new AdapterError('ERR_SUBMISSION_NOT_FOUND', 'no submission has this id')
     const timeline = await this.#store.database.query<Moment>(TIMELINE, [entry.id])
@@ -161,9 +95,7 @@ export class Ledger {
   async #byIds({ id, ...filter }: Filter): Promise<Omit<Filter, 'id'>> {
     if (id === undefined) return filter
     const forms = await this.#store.database.query<{ name: string }>('SELECT name FROM formbuilder_queue.queue')
-    const candidates = [...forms.map(({ name }) => inboxId(name, id)), id.toLowerCase()].filter((each) =>
-      UUID.test(each),
-    )
+    const candidates = [...forms.map(({ name }) => rowId(name, id)), id.toLowerCase()].filter((each) => UUID.test(each))
     return { ...filter, ids: filter.ids?.filter((each) => candidates.includes(each)) ?? candidates }
   }
 
@@ -174,7 +106,7 @@ export class Ledger {
     reason: string | undefined,
     move: (
       ids: readonly string[],
-      transaction: Parameters<Parameters<Store['database']['transaction']>[0]>[0],
+      transaction: Parameters<Parameters<QueueStore['database']['transaction']>[0]>[0],
     ) => Promise<Moved[]>,
   ): Promise<number> {
     const asked = { ...filter, state: filter.id === undefined ? 'dead' : filter.state } as const

@@ -3,10 +3,10 @@
 import type { Emit } from '../events.ts'
 import type { AttachmentStore } from '../files/file-store.ts'
 import { SCHEMA } from '../store/database.ts'
-import { queueEntry, type Store } from '../store/store.ts'
+import { type QueueStore, queueEntry } from '../store/pg-boss.ts'
 
 export interface SweepOptions {
-  readonly store: Store
+  readonly store: QueueStore
   readonly files: AttachmentStore
   /** Files and answers, after the submission was delivered or discarded, in days. */
   readonly attachmentKeepDays: number

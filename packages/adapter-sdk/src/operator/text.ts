@@ -1,6 +1,7 @@
 /** What operators read: lists, histories and findings, as text. */
+
+import type { DetailedEntry, Entry, Moment } from '../store/entry.ts'
 import type { Finding } from './check.ts'
-import type { Entry, Moment, Record } from './ledger.ts'
 import { printable, textTable } from './text-table.ts'
 
 /** Submissions, one a line. */
@@ -22,7 +23,7 @@ export function listText(entries: readonly Entry[], width?: number): string {
 }
 
 /** One submission with all that happened to it, and what can be done about it. `program`: how commands are called. */
-export function recordText(record: Record, program: string, width?: number): string {
+export function recordText(record: DetailedEntry, program: string, width?: number): string {
   const facts = [
     ['submission', record.submissionId],
     ['form', `${record.form} (${record.serviceSlug})`],
@@ -61,7 +62,7 @@ export function countText(count: number, done: string): string {
   return `${count} ${count === 1 ? 'submission' : 'submissions'} ${done}`
 }
 
-function adviceText(record: Record, program: string): string[] {
+function adviceText(record: DetailedEntry, program: string): string[] {
   const { submissionId: id, state, uncertain } = record
   if (state !== 'dead') return []
   const redrive = `${program} redrive ${id}`

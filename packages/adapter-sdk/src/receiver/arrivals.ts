@@ -1,48 +1,21 @@
 /** The durable store of accepted submissions. What it has acknowledged, it holds until it is delivered or a person ends it. */
-import { createHash } from 'node:crypto'
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
 import { SCHEMA } from '../store/database.ts'
 import { groupCommit } from '../store/group-commit.ts'
 import { SLOT } from '../store/hours.ts'
-import type { Store } from '../store/store.ts'
-
-/** A submission as it is taken in. */
-export interface Incoming {
-  readonly form: string
-  readonly submissionId: string
-  readonly serviceSlug: string
-  /** The compact JWE as it came. */
-  readonly jwe: string
-  readonly files: readonly StoredFile[]
-  readonly traceparent?: string | undefined
-}
-
-/** A file of a submission, in its order there: captured, or missing for a reason. */
-export type StoredFile =
-  | { readonly id: string; readonly bytes: number; readonly plaintextBytes: number; readonly sha256: string }
-  | { readonly missing: string; readonly message: string }
-
-/** `accepted`: taken in once. `duplicate`: held already, nothing happened. `replaced`: it took the place of a dead letter. */
-export type Accepted = 'accepted' | 'duplicate' | 'replaced'
-
-/** UUIDv5 of form and submissionId: the same submission has the same id wherever it arrives. */
-export function inboxId(form: string, submissionId: string): string {
-  const hash = createHash('sha1').update(NAMESPACE).update(`${form}\0${submissionId}`).digest()
-  hash[6] = ((hash[6] as number) & 0x0f) | 0x50
-  hash[8] = ((hash[8] as number) & 0x3f) | 0x80
-  return hash.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
+import type { QueueStore } from '../store/pg-boss.ts'
+import { type Accepted, type Incoming, rowId, type StoredFile } from '../store/submission.ts'
 
 /** Takes submissions in, durably. */
-export class Inbox {
-  readonly #store: Store
+export class Arrivals {
+  readonly #store: QueueStore
   readonly #emit: Emit
   readonly #mostWaiting: number
   readonly #commit
 
   /** `mostWaiting`: how many requests may wait for their commit before new ones are refused. */
-  constructor(store: Store, emit: Emit, mostWaiting = 1000) {
+  constructor(store: QueueStore, emit: Emit, mostWaiting = 1000) {
     this.#store = store
     this.#emit = emit
     this.#mostWaiting = mostWaiting
@@ -71,7 +44,7 @@ export class Inbox {
   async isHeld(form: string, submissionId: string): Promise<boolean> {
     const rows = await this.#guard('look up', () =>
       this.#store.database.query(`SELECT 1 FROM ${SCHEMA}.submission WHERE id = $1 AND NOT (${REPLACEABLE})`, [
-        inboxId(form, submissionId),
+        rowId(form, submissionId),
       ]),
     )
     return rows.length > 0
@@ -83,7 +56,7 @@ export class Inbox {
       this.#store.database.query<{ deliveries: number }>(
         `INSERT INTO ${SCHEMA}.delivery (id) VALUES ($1)
          ON CONFLICT (id) DO UPDATE SET deliveries = delivery.deliveries + 1, changed_at = now() RETURNING deliveries`,
-        [inboxId(form, submissionId)],
+        [rowId(form, submissionId)],
       ),
     )
     return row?.deliveries ?? 1
@@ -96,7 +69,7 @@ export class Inbox {
 
   async #write(items: readonly Incoming[]): Promise<Accepted[]> {
     const started = performance.now()
-    const ids = items.map((item) => inboxId(item.form, item.submissionId))
+    const ids = items.map((item) => rowId(item.form, item.submissionId))
     // Copies that meet in one batch: the first is taken in, the others are its duplicates.
     const rows = new Map<string, Row>()
     for (const [index, item] of items.entries()) {
@@ -135,9 +108,6 @@ export class Inbox {
 }
 
 const REPLACEABLE = "state = 'dead' AND NOT uncertain"
-
-// Our own namespace for UUIDv5 (RFC 9562 section 5.5), made once.
-const NAMESPACE = Buffer.from('8d1f6cc0a5d54f4f9a4be6b1d2a9f3c7', 'hex')
 
 interface Row {
   readonly id: string

@@ -5,10 +5,11 @@ import type { Emit } from '../events.ts'
 import { type Capture, isCaptured } from '../files/capture.ts'
 import type { AttachmentStore } from '../files/file-store.ts'
 import type { SubmissionEnvelope } from '../protocol/submission.ts'
-import { type Accepted, type Inbox, inboxId } from './arrivals.ts'
+import { type Accepted, rowId } from '../store/submission.ts'
+import type { Arrivals } from './arrivals.ts'
 
 export interface IntakeOptions {
-  readonly inbox: Pick<Inbox, 'accept' | 'isHeld' | 'countDelivery'>
+  readonly inbox: Pick<Arrivals, 'accept' | 'isHeld' | 'countDelivery'>
   readonly capture: Capture
   readonly files: AttachmentStore
   readonly emit: Emit
@@ -19,7 +20,7 @@ const PATIENCE_DELIVERIES = 3
 
 /**
  * Returns what takes submissions in. Files are captured once, however many copies arrive at the same moment.
- * The result throws ERR_ATTACHMENT_* when a file cannot be captured now, and what `Inbox.accept` throws.
+ * The result throws ERR_ATTACHMENT_* when a file cannot be captured now, and what `Arrivals.accept` throws.
  */
 export function createIntake(options: IntakeOptions) {
   const { inbox, capture, files, emit } = options
@@ -64,7 +65,7 @@ export function createIntake(options: IntakeOptions) {
 
   return async (form: string, envelope: SubmissionEnvelope, jwe: string, traceparent?: string): Promise<Accepted> => {
     if (envelope.attachments.length === 0) return await take(form, envelope, jwe, traceparent)
-    const id = inboxId(form, envelope.submissionId)
+    const id = rowId(form, envelope.submissionId)
     // A copy that arrives meanwhile shares the end of the one before it: nobody waits for the same files twice.
     const before = capturing.get(id)
     if (before !== undefined) {

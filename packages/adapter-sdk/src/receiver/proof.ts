@@ -15,7 +15,7 @@ export interface Identity {
  * Answers a challenge, and says whether the body was one: then nothing is stored, and nothing else happens.
  * @throws {AdapterError} ERR_SUBMISSION_INVALID: a challenge that is stale, or meant for another endpoint.
  */
-export async function answeredChallenge(
+export async function answerIfChallenge(
   ctx: Context,
   plaintext: Uint8Array,
   key: Key | undefined,

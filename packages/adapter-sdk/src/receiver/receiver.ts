@@ -8,8 +8,8 @@ import { type Emit, errorName } from '../events.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import type { Keyring } from '../protocol/keyring.ts'
 import { parseSubmission, type SubmissionEnvelope } from '../protocol/submission.ts'
-import type { Accepted } from './arrivals.ts'
-import { answeredChallenge, type Identity } from './proof.ts'
+import type { Accepted } from '../store/submission.ts'
+import { answerIfChallenge, type Identity } from './proof.ts'
 
 /** A form as the receiver sees it. */
 export interface ReceivingForm {
@@ -68,7 +68,7 @@ async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptio
   const jwe = String(ctx.request.rawBody ?? '')
   const keyring = options.keyring(form.name)
   const { plaintext, keyPosition } = await decryptCompact(jwe, keyring)
-  if (await answeredChallenge(ctx, plaintext, keyring.keys[keyPosition], form.name, options.identity)) {
+  if (await answerIfChallenge(ctx, plaintext, keyring.keys[keyPosition], form.name, options.identity)) {
     options.emit({ event: 'endpoint.proven', form: form.name, keyPosition })
     return
   }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { IMAGE, openEmbedded } from './embedded.ts'
-import { openStore } from './store.ts'
+import { openStore } from './pg-boss.ts'
 
 const STAMP = new URL('embedded-image.stamp', IMAGE)
 
@@ -48,7 +48,7 @@ function fingerprint(): string {
   const require = createRequire(import.meta.url)
   const hash = createHash('sha256')
   for (const name of ['pg-boss', '@electric-sql/pglite']) hash.update(readFileSync(require.resolve(name)))
-  for (const file of ['store/schema.js', 'store/store.js', 'store/embedded-image.js'])
+  for (const file of ['store/schema.js', 'store/pg-boss.js', 'store/embedded-image.js'])
     hash.update(readFileSync(new URL(file, IMAGE)))
   return hash.digest('hex')
 }

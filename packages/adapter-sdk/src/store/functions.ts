@@ -158,7 +158,7 @@ function accept(statements: QueueStatements, form: string, notify: string): stri
 }
 
 const CLAIM_SIGNATURE = `(most int, loss_is text) RETURNS TABLE (id uuid, form text, "submissionId" text, jwe text,
-  files jsonb, attempt int, retries int, uncertain boolean, approved boolean, "receivedAt" timestamptz,
+  files jsonb, attempt int, "attemptsSinceRedrive" int, uncertain boolean, approved boolean, "receivedAt" timestamptz,
   "previousReference" text, traceparent text)`
 
 // An attempt that never ended was lost with its process. What that means is written down in the same statement, so that a

@@ -6,8 +6,8 @@ import { Ledger } from '../operator/ledger.ts'
 import { type Database, SCHEMA } from './database.ts'
 import { openEmbedded } from './embedded.ts'
 import { type Operations, remoteLedger } from './ledger-socket.ts'
+import { openStore } from './pg-boss.ts'
 import { openPostgres } from './postgres.ts'
-import { openStore } from './store.ts'
 
 /** Where the store is. */
 export interface StorePlace {

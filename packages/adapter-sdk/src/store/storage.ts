@@ -8,7 +8,7 @@ import { type Database, FILE_SCHEMA } from './database.ts'
 import { openEmbedded } from './embedded.ts'
 
 /** An open store: submissions, and their files. */
-export interface Storage {
+export interface Store {
   readonly database: Database
   readonly files: AttachmentStore
   /** The data folder, which the embedded store keeps to one process. */
@@ -20,20 +20,20 @@ export interface Storage {
  * which takes longer than everything around it to load: it begins at once, and whoever needs it waits for the rest.
  * The promise rejects with an AdapterError, ERR_INBOX_LOCKED: another process uses `DATA_DIR`; ERR_INBOX_UNAVAILABLE.
  */
-export function beginToOpen(config: StorageConfig): (config: StorageConfig, emit: Emit) => Promise<Storage> {
+export function openInBackground(config: StoreSettings): (config: StoreSettings, emit: Emit) => Promise<Store> {
   if (config.DATABASE_URL !== undefined) return openShared
   const opening = openFolder(config.DATA_DIR ?? './data')
   opening.catch(() => undefined) // who waits for it hears of it
   return () => opening
 }
 
-type StorageConfig = Pick<Config, 'DATABASE_URL' | 'DATABASE_CONNECTIONS' | 'DATA_DIR'>
+type StoreSettings = Pick<Config, 'DATABASE_URL' | 'DATABASE_CONNECTIONS' | 'DATA_DIR'>
 
-async function openFolder(folder: string): Promise<Storage> {
+async function openFolder(folder: string): Promise<Store> {
   return { database: await openEmbedded(folder), files: directoryStore(join(folder, 'attachments')), folder }
 }
 
-async function openShared({ DATABASE_URL = '', DATABASE_CONNECTIONS }: StorageConfig, emit: Emit): Promise<Storage> {
+async function openShared({ DATABASE_URL = '', DATABASE_CONNECTIONS }: StoreSettings, emit: Emit): Promise<Store> {
   const [{ openPostgres }, { attachmentTables, tableStore }] = await Promise.all([
     import('./postgres.ts'),
     import('../files/table.ts'),

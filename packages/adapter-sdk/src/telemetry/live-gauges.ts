@@ -1,5 +1,5 @@
 /** The three gauges that the alert rules of the live deployment read, in its exact text. */
-import type { Counts } from '../operator/ledger.ts'
+import type { Counts } from '../store/entry.ts'
 
 /**
  * Delivered ever; accepted and not yet failed; failed and not yet put right, be it waiting for a retry or a dead letter.

@@ -1,7 +1,7 @@
 /** What is counted and measured, for Prometheus: a sink of events, and what can only be asked for when it is scraped. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AdapterEvent, Emit } from '../events.ts'
-import type { Counts } from '../operator/ledger.ts'
+import type { Counts } from '../store/entry.ts'
 import { liveGauges } from './live-gauges.ts'
 import { closed, type LabelName, type LabelSets } from './metric-labels.ts'
 

@@ -1,7 +1,7 @@
 /** The parts of an adapter with a span around each, so that a trace tells where the time went. */
 import type { Capture } from '../files/capture.ts'
 import type { Form } from '../form.ts'
-import type { Inbox } from '../receiver/arrivals.ts'
+import type { Arrivals } from '../receiver/arrivals.ts'
 import type { TargetCalls } from './target-calls.ts'
 import { step } from './tracing.ts'
 
@@ -30,7 +30,7 @@ export function tracedForms(forms: ReadonlyMap<string, Form>, calls: TargetCalls
 }
 
 /** The commit in a span. */
-export function tracedInbox(inbox: Inbox): Pick<Inbox, 'accept' | 'isHeld' | 'countDelivery'> {
+export function tracedInbox(inbox: Arrivals): Pick<Arrivals, 'accept' | 'isHeld' | 'countDelivery'> {
   return {
     accept: (incoming) => step('commit', () => inbox.accept(incoming)),
     isHeld: (form, submissionId) => inbox.isHeld(form, submissionId),

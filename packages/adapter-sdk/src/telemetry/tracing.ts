@@ -15,7 +15,7 @@ import {
 } from '@opentelemetry/api'
 import type { Middleware } from 'koa'
 import type { AdapterEvent, Emit } from '../events.ts'
-import type { Claim, Ending } from '../worker/attempts.ts'
+import type { Claim, Ending } from '../store/claim.ts'
 
 /** Koa middleware: a span for each request to one of the paths, child of the `traceparent` that the sender gave. */
 export function traceRequests(paths: ReadonlyMap<string, string>): Middleware {

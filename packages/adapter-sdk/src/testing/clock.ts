@@ -2,7 +2,7 @@
 import { type AttachmentStore, BLOCK_BYTES, notFound } from '../files/file-store.ts'
 import { type Database, SCHEMA } from '../store/database.ts'
 import { openEmbedded } from '../store/embedded.ts'
-import { WAITING_CHANNEL } from '../store/store.ts'
+import { WAITING_CHANNEL } from '../store/pg-boss.ts'
 
 /** A clock that a test puts forward. */
 export class TestClock {

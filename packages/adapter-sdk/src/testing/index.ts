@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Adapter, RunningAdapter } from '../adapter.ts'
+import type { Adapter } from '../adapter.ts'
 import type { AdapterEvent } from '../events.ts'
-import type { Record } from '../operator/ledger.ts'
 import { generateKey, type Key, parseKeyring } from '../protocol/keyring.ts'
+import type { RunningAdapter } from '../start.ts'
+import type { DetailedEntry } from '../store/entry.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from './certificate.ts'
 import { age, memoryFiles, openMemoryDatabase, TestClock } from './clock.ts'
 import { TestFileStore } from './file-server.ts'
@@ -64,9 +65,9 @@ export interface TestAdapter extends AsyncDisposable {
   /** Any request. */
   request(method: string, path: string, options?: PlainRequest): Promise<TestAnswer>
   /** Waits until the submission is delivered, dead or discarded, and returns its record. Gives up after 30 seconds. */
-  ended(submissionId: string): Promise<Record>
+  ended(submissionId: string): Promise<DetailedEntry>
   /** Waits until so many attempts have ended, or the submission has, and returns its record. Gives up after 30 seconds. */
-  attempted(submissionId: string, attempts?: number): Promise<Record>
+  attempted(submissionId: string, attempts?: number): Promise<DetailedEntry>
   /** Lets time pass at once: retries fall due, links expire, and what is old enough is swept. */
   advance(duration: Duration): Promise<void>
   /** Stops the adapter and the file store, and removes what they left. */
@@ -110,14 +111,14 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       events.push(event)
       changed.fire()
     },
-    wrap: (form, name) => watched(form, name, handled),
+    decorateForm: (form, name) => watched(form, name, handled),
     attachmentAuthorities: [certificate.cert],
-    ...(database !== undefined && { storage: async () => ({ database, files: memoryFiles(clock) }) }),
+    ...(database !== undefined && { store: async () => ({ database, files: memoryFiles(clock) }) }),
   })
   const target = { port: running.port, ca: certificate.cert }
 
   /** Looks again whenever something happens, and now and then: what another process did is no event here. */
-  async function until(submissionId: string, done: (record: Record) => boolean): Promise<Record> {
+  async function until(submissionId: string, done: (record: DetailedEntry) => boolean): Promise<DetailedEntry> {
     const latest = Date.now() + PATIENCE_MILLISECONDS
     for (;;) {
       const next = changed.next()
@@ -176,7 +177,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
 const PATIENCE_MILLISECONDS = 30_000
 const LOOK_AGAIN_MILLISECONDS = 250
 
-function hasEnded({ state }: Record): boolean {
+function hasEnded({ state }: DetailedEntry): boolean {
   return state !== 'waiting' && state !== 'running'
 }
 

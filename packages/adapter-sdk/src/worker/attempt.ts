@@ -7,7 +7,7 @@ import type { Context, Form, Submission } from '../form.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import type { Keyring } from '../protocol/keyring.ts'
 import { parseSubmission, type SubmissionEnvelope } from '../protocol/submission.ts'
-import type { Claim, Ending, LossIs } from './attempts.ts'
+import type { Claim, Ending, Loss } from '../store/claim.ts'
 
 /** When and how often a failed attempt is repeated. */
 export interface RetryPolicy {
@@ -31,20 +31,20 @@ export interface DeliveryOptions {
 
 /** Runs one attempt and decides, by type alone, what its end means. Never throws. */
 export async function deliver(claim: Claim, form: Form, options: DeliveryOptions): Promise<Ending> {
-  if (claim.retries > options.retry.limit + 1) {
+  if (claim.attemptsSinceRedrive > options.retry.limit + 1) {
     // Only attempts that were lost with their process are counted beyond the limit: whoever ends the process each time
     // would end it for ever.
-    const reason = `${claim.retries - 1} attempts, the last of which ended with its process`
+    const reason = `${claim.attemptsSinceRedrive - 1} attempts, the last of which ended with its process`
     return { outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', reason, uncertain: claim.uncertain }
   }
   const ending = await attempt(claim, form, options).catch((error: unknown) =>
     retry(claim, options, 'ERR_INTERNAL', errorName(error), claim.uncertain),
   )
-  if (ending.outcome !== 'retry' || claim.retries <= options.retry.limit) return ending
+  if (ending.outcome !== 'retry' || claim.attemptsSinceRedrive <= options.retry.limit) return ending
   return {
     outcome: 'dead',
     code: ending.uncertain ? 'ERR_OUTCOME_UNCERTAIN' : 'ERR_RETRIES_EXHAUSTED',
-    reason: `${claim.retries} attempts failed, the last with ${ending.code}: ${ending.reason}`,
+    reason: `${claim.attemptsSinceRedrive} attempts failed, the last with ${ending.code}: ${ending.reason}`,
     ours: ending.ours ?? false,
     uncertain: ending.uncertain,
     reference: ending.reference,
@@ -52,7 +52,7 @@ export async function deliver(claim: Claim, form: Form, options: DeliveryOptions
 }
 
 /** What losing the process during an attempt means for this form. */
-export function lossIs(form: Form): LossIs {
+export function lossOf(form: Form): Loss {
   if (form.repeatable === 'until-acting') return 'uncertain-if-acting'
   return form.repeatable === false ? 'uncertain' : 'repeatable'
 }
@@ -161,7 +161,7 @@ function tracked(context: Context): Tracked {
     },
     mayHaveActed(form) {
       if (tracking.phase !== 'handling') return false
-      return lossIs(form) === 'uncertain' || (lossIs(form) === 'uncertain-if-acting' && acted)
+      return lossOf(form) === 'uncertain' || (lossOf(form) === 'uncertain-if-acting' && acted)
     },
   }
   return tracking
@@ -215,7 +215,7 @@ function retry(
   atLeastSeconds = 0,
 ): Ending & { outcome: 'retry' } {
   const { delaySeconds, delayMaxSeconds } = options.retry
-  const backoff = Math.min(delayMaxSeconds, delaySeconds * 2 ** Math.min(claim.retries - 1, 30))
+  const backoff = Math.min(delayMaxSeconds, delaySeconds * 2 ** Math.min(claim.attemptsSinceRedrive - 1, 30))
   // A quarter more or less, so that what failed together does not come back together.
   const jittered = backoff * (0.75 + Math.random() / 2)
   return {

@@ -1,73 +1,28 @@
 /** Waiting submissions handed out for one attempt each, and how those attempts ended. */
 
 import { AdapterError } from '../errors.ts'
-import type { StoredFile } from '../receiver/arrivals.ts'
+import type { Claim, Ending, Loss } from '../store/claim.ts'
 import { SCHEMA } from '../store/database.ts'
 import { groupCommit } from '../store/group-commit.ts'
 import { SLOT as HOUR_SLOT } from '../store/hours.ts'
-import type { Store } from '../store/store.ts'
-
-/** A submission handed out for one attempt. */
-export interface Claim {
-  readonly id: string
-  readonly form: string
-  readonly submissionId: string
-  readonly jwe: string
-  readonly files: readonly StoredFile[]
-  readonly attempt: number
-  /** Attempts since it was accepted, replaced or redriven, this one included. */
-  readonly retries: number
-  /** An earlier attempt may have reached the case system: confirm, or ask a person. */
-  readonly uncertain: boolean
-  /** A person has looked and decided that it is to be handled again. */
-  readonly approved: boolean
-  readonly receivedAt: Date
-  readonly previousReference: string | null
-  readonly traceparent: string | null
-}
-
-/** How an attempt ended. `reason` names fields, never values. */
-export type Ending =
-  | { readonly outcome: 'delivered'; readonly reference: string | null; readonly confirmed: boolean }
-  | {
-      readonly outcome: 'retry'
-      readonly code: string
-      readonly reason: string
-      /** Whether `reason` is in our words, and so may be logged. */
-      readonly ours?: boolean
-      readonly delaySeconds: number
-      readonly uncertain: boolean
-      readonly reference?: string | undefined
-    }
-  | {
-      readonly outcome: 'dead'
-      readonly code: string
-      readonly reason: string
-      /** Whether `reason` is in our words, and so may be logged. */
-      readonly ours?: boolean
-      readonly uncertain: boolean
-      readonly reference?: string | undefined
-    }
-
-/** When a process that dies leaves the outcome unknown: never, from `context.acting()` on, or as soon as the attempt began. */
-export type LossIs = 'repeatable' | 'uncertain-if-acting' | 'uncertain'
+import type { QueueStore } from '../store/pg-boss.ts'
 
 export class Work {
-  readonly #store: Store
+  readonly #store: QueueStore
   readonly #settle
   readonly #acting
 
-  constructor(store: Store) {
+  constructor(store: QueueStore) {
     this.#store = store
     this.#settle = groupCommit((items: readonly Settled[]) => this.#end(items), 256)
     this.#acting = groupCommit((items: readonly Claim[]) => this.#mark(items), 256)
   }
 
   /** Hands out up to `most` waiting submissions of a form, each to one caller only. Recorded durably before it resolves. */
-  async claim(form: string, most: number, lossIs: LossIs): Promise<Claim[]> {
+  async claim(form: string, most: number, lossOf: Loss): Promise<Claim[]> {
     return await this.#store.database.query<Claim>(`SELECT * FROM ${this.#store.functions(form).claim}($1, $2)`, [
       most,
-      lossIs,
+      lossOf,
     ])
   }
 

@@ -8,11 +8,12 @@ import type { AttachmentStore } from '../files/file-store.ts'
 import type { Attachment, Context, Form } from '../form.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import { parseSubmission, type SubmissionEnvelope } from '../protocol/submission.ts'
-import type { StoredFile } from '../receiver/arrivals.ts'
 import type { OpenFile } from '../receiver/downloads.ts'
+import type { Claim, Ending } from '../store/claim.ts'
 import { type Database, SCHEMA } from '../store/database.ts'
+import type { StoredFile } from '../store/submission.ts'
 import { deliver } from './attempt.ts'
-import type { Claim, Ending, Work } from './attempts.ts'
+import type { Work } from './attempts.ts'
 
 export interface HandOverOptions {
   readonly forms: ReadonlyMap<string, Form>

@@ -2,14 +2,15 @@
 
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
+import type { Claim, Ending, Loss } from '../store/claim.ts'
 import type { Database } from '../store/database.ts'
-import { HEARTBEAT_SECONDS, WAITING_CHANNEL } from '../store/store.ts'
-import type { Claim, Ending, LossIs, Work } from './attempts.ts'
+import { HEARTBEAT_SECONDS, WAITING_CHANNEL } from '../store/pg-boss.ts'
+import type { Work } from './attempts.ts'
 
 export interface WorkerOptions {
   readonly database: Database
   readonly work: Work
-  readonly forms: ReadonlyMap<string, LossIs>
+  readonly forms: ReadonlyMap<string, Loss>
   readonly concurrency: number
   readonly emit: Emit
   /** Runs one attempt; never throws. `signal` aborts when the process cannot wait for it any longer, or has lost it. */
@@ -112,27 +113,27 @@ export class Worker {
       let found = 0
       // Another form comes first each turn, so that one with a long queue does not starve the others.
       for (const index of forms.keys()) {
-        const [form, lossIs] = forms[(turn + index) % forms.length] as [string, LossIs]
+        const [form, lossOf] = forms[(turn + index) % forms.length] as [string, Loss]
         // Attempts that end in the same turn of the event loop make room together: one claim of many costs little more.
         const wished = performance.now()
         await new Promise((resolve) => setImmediate(resolve))
         await this.#options.work.settled()
         const room = this.#room
         if (room <= 0 || this.#stopping) break
-        found += await this.#take(form, room, lossIs)
+        found += await this.#take(form, room, lossOf)
         this.#claimTakes = smoothed(this.#claimTakes, performance.now() - wished)
       }
       if (found === 0) await this.#pause()
     }
   }
 
-  async #take(form: string, most: number, lossIs: LossIs): Promise<number> {
+  async #take(form: string, most: number, lossOf: Loss): Promise<number> {
     const { database, work, emit } = this.#options
     try {
       // The embedded store has nobody else who would see that a claim failed after its commit.
       if (this.#unsure && database.kind === 'embedded') await work.releaseLost(this.#claims())
       this.#unsure = false
-      const claims = await work.claim(form, most, lossIs)
+      const claims = await work.claim(form, most, lossOf)
       for (const claim of claims) this.#start(claim)
       return claims.length
     } catch (error) {

@@ -2,8 +2,9 @@ import { expect } from 'chai'
 import type { AttachmentStore } from '../../src/files/file-store.ts'
 import { Ledger } from '../../src/operator/ledger.ts'
 import { type SweepOptions, sweep } from '../../src/operator/sweep.ts'
-import { Inbox } from '../../src/receiver/arrivals.ts'
-import { type Claim, type Ending, Work } from '../../src/worker/attempts.ts'
+import { Arrivals } from '../../src/receiver/arrivals.ts'
+import type { Claim, Ending } from '../../src/store/claim.ts'
+import { Work } from '../../src/worker/attempts.ts'
 import { onBothStores, type TestStore } from '../stores.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
@@ -11,11 +12,11 @@ const DAY = 86_400_000
 const KEEP = { attachmentKeepDays: 7, keepDays: 28 }
 
 onBothStores('a sweep', (store) => {
-  let inbox: Inbox
+  let inbox: Arrivals
   let ledger: Ledger
   let work: Work
   before(() => {
-    inbox = new Inbox(store().store, () => undefined)
+    inbox = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
     work = new Work(store().store)
   })

@@ -1,18 +1,20 @@
 import { expect } from 'chai'
 import { Ledger } from '../../src/operator/ledger.ts'
-import { type Accepted, Inbox, type StoredFile } from '../../src/receiver/arrivals.ts'
-import { type Claim, Work } from '../../src/worker/attempts.ts'
+import { Arrivals } from '../../src/receiver/arrivals.ts'
+import type { Claim } from '../../src/store/claim.ts'
+import type { Accepted, StoredFile } from '../../src/store/submission.ts'
+import { Work } from '../../src/worker/attempts.ts'
 import { onBothStores } from '../stores.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
 const MISSING: StoredFile = { missing: 'ERR_ATTACHMENT_STATUS', message: 'attachments[0]: was answered with 403' }
 
 onBothStores('an inbox', (store) => {
-  let inbox: Inbox
+  let inbox: Arrivals
   let ledger: Ledger
   let work: Work
   before(() => {
-    inbox = new Inbox(store().store, () => undefined)
+    inbox = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
     work = new Work(store().store)
   })
@@ -77,19 +79,19 @@ onBothStores('an inbox', (store) => {
 
       await inbox.accept({ ...first, jwe: 'the second' })
 
-      expect(await claim()).to.include({ jwe: 'the second', attempt: 3, retries: 1, uncertain: false })
+      expect(await claim()).to.include({ jwe: 'the second', attempt: 3, attemptsSinceRedrive: 1, uncertain: false })
     })
   })
 
   it('takes twenty copies that arrive at the same moment in once, on every replica', async () => {
     const replicas = [
       inbox,
-      ...(await Promise.all([1, 2].map(async () => new Inbox(await store().another(), () => undefined)))),
+      ...(await Promise.all([1, 2].map(async () => new Arrivals(await store().another(), () => undefined)))),
     ]
     const submission = incoming()
 
     const results = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => (replicas[i % 3] as Inbox).accept(submission)),
+      Array.from({ length: 20 }, (_, i) => (replicas[i % 3] as Arrivals).accept(submission)),
     )
     const claims = await work.claim('complaint', 10, 'repeatable')
 
@@ -112,7 +114,7 @@ onBothStores('an inbox', (store) => {
 
   it('takes many in by one commit', async () => {
     const commits: number[] = []
-    const counting = new Inbox(store().store, (event) => {
+    const counting = new Arrivals(store().store, (event) => {
       if (event.event === 'inbox.committed') commits.push(event.submissions)
     })
 
@@ -123,7 +125,7 @@ onBothStores('an inbox', (store) => {
   })
 
   it('refuses all that share a commit that fails, and holds none of them', async () => {
-    const failing = new Inbox(store().store, () => undefined)
+    const failing = new Arrivals(store().store, () => undefined)
     const before = (await rows('formbuilder.submission')).length
     const good = Array.from({ length: 5 }, () => incoming())
 
@@ -141,7 +143,7 @@ onBothStores('an inbox', (store) => {
   })
 
   it('refuses what comes when too many wait already, and takes it later', async () => {
-    const small = new Inbox(store().store, () => undefined, 3)
+    const small = new Arrivals(store().store, () => undefined, 3)
 
     const first = await Promise.allSettled(Array.from({ length: 5 }, () => small.accept(incoming({ form: 'comment' }))))
     const later = await small.accept(incoming({ form: 'comment' }))

@@ -107,7 +107,7 @@ describe('the embedded store', () => {
   })
 
   it('answers 201 only when the log that holds the submission was brought to the disk after it was sent', async () => {
-    const { port } = start({ DISK_TRACE: file('trace'), HANDLER: 'hangs' }, 'traced-disk.ts')
+    const { port } = start({ DISK_TRACE: file('trace'), HANDLER: 'hangs' }, '../traced-disk.ts')
     const sent: { id: string; began: number; ended: number; status: number }[] = []
     for (let n = 10; n < 16; n++) {
       const [id, began] = [`durable-${n}`, Number(process.hrtime.bigint())]
@@ -153,7 +153,7 @@ describe('the embedded store', () => {
   })
 
   it('ends the process when the database has ended, so that a new one goes on', async () => {
-    const { child, port } = start({ DATABASE_DIES_WHILE: file('dies') }, 'traced-disk.ts')
+    const { child, port } = start({ DATABASE_DIES_WHILE: file('dies') }, '../traced-disk.ts')
     const number = await port
     const ended = once(child, 'close')
     writeFileSync(file('dies'), '')
@@ -167,7 +167,7 @@ describe('the embedded store', () => {
 
   it('ends the process when the disk is full, and says so; what was acknowledged is found again', async () => {
     const also = { DISK_FULL_WHILE: file('full'), HANDLER: 'hangs', LOG_LEVEL: 'error' }
-    const { child, port, output } = start(also, 'traced-disk.ts')
+    const { child, port, output } = start(also, '../traced-disk.ts')
     const number = await port
     const kept = await send(number, 'kept')
     const ended = once(child, 'close')

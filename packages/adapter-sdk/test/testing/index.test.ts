@@ -211,7 +211,7 @@ describe('the test kit', () => {
     expect(test.key.bytes).to.deep.equal(parseKeyring(key).keys[0]?.bytes)
   })
 
-  const here = fileURLToPath(new URL('../runners/', import.meta.url))
+  const here = fileURLToPath(new URL('runners/', import.meta.url))
   const root = fileURLToPath(new URL('../../../../', import.meta.url))
   const runners: readonly [string, readonly string[]][] = [
     [

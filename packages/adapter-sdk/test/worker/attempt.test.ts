@@ -4,8 +4,8 @@ import { AdapterError, PermanentError, UncertainError } from '../../src/errors.t
 import type { Context, Form } from '../../src/form.ts'
 import { encryptCompact } from '../../src/protocol/jwe.ts'
 import { generateKey, type Key, type Keyring, parseKeyring } from '../../src/protocol/keyring.ts'
-import { type DeliveryOptions, deliver, lossIs } from '../../src/worker/attempt.ts'
-import type { Claim, Ending } from '../../src/worker/attempts.ts'
+import type { Claim, Ending } from '../../src/store/claim.ts'
+import { type DeliveryOptions, deliver, lossOf } from '../../src/worker/attempt.ts'
 import { claimed } from '../submissions.ts'
 
 const keyring: Keyring = parseKeyring(generateKey(16))
@@ -93,13 +93,13 @@ describe('an attempt', () => {
       [
         'throws for the last time',
         throws(new Error('x')),
-        { retries: 26 },
+        { attemptsSinceRedrive: 26 },
         { outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', uncertain: false },
       ],
       [
         'throws UncertainError for the last time',
         { ...throws(new UncertainError('x')), confirm: async () => undefined },
-        { retries: 26 },
+        { attemptsSinceRedrive: 26 },
         { outcome: 'dead', code: 'ERR_OUTCOME_UNCERTAIN', uncertain: true },
       ],
     ]
@@ -109,7 +109,7 @@ describe('an attempt', () => {
   })
 
   describe('that may have been made before', () => {
-    const uncertain = { uncertain: true, attempt: 2, retries: 2 }
+    const uncertain = { uncertain: true, attempt: 2, attemptsSinceRedrive: 2 }
     const again = { handle: async () => ({ reference: 'again' }) }
     const rows: readonly (readonly [string, Partial<Form>, Partial<Claim>, object])[] = [
       [
@@ -257,7 +257,7 @@ describe('an attempt', () => {
       return undefined
     }
 
-    const ending = await attempt({ handle }, { claim: { retries: 27, attempt: 27 } })
+    const ending = await attempt({ handle }, { claim: { attemptsSinceRedrive: 27, attempt: 27 } })
 
     expect(handled).to.equal(false)
     expect(ending).to.include({ outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED' })
@@ -286,7 +286,9 @@ describe('an attempt', () => {
     const delays = await Promise.all(
       [1, 2, 3, 4, 8, 20].map(
         async (retries) =>
-          (await attempt(throws(new Error('x')), { claim: { retries } })) as Ending & { outcome: 'retry' },
+          (await attempt(throws(new Error('x')), { claim: { attemptsSinceRedrive: retries } })) as Ending & {
+            outcome: 'retry'
+          },
       ),
     )
 
@@ -317,7 +319,7 @@ describe('an attempt', () => {
     })
 
     expect(
-      [undefined, true, false, 'until-acting'].map((each) => lossIs(form(each as Form['repeatable']))),
+      [undefined, true, false, 'until-acting'].map((each) => lossOf(form(each as Form['repeatable']))),
     ).to.deep.equal(['repeatable', 'repeatable', 'uncertain', 'uncertain-if-acting'])
   })
 })

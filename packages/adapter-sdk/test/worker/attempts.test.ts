@@ -1,16 +1,17 @@
 import { expect } from 'chai'
 import { Ledger } from '../../src/operator/ledger.ts'
-import { Inbox } from '../../src/receiver/arrivals.ts'
-import { type Claim, type LossIs, Work } from '../../src/worker/attempts.ts'
+import { Arrivals } from '../../src/receiver/arrivals.ts'
+import type { Claim, Loss } from '../../src/store/claim.ts'
+import { Work } from '../../src/worker/attempts.ts'
 import { onBothStores } from '../stores.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
 onBothStores('the work of an inbox', (store) => {
-  let inbox: Inbox
+  let inbox: Arrivals
   let ledger: Ledger
   let work: Work
   before(() => {
-    inbox = new Inbox(store().store, () => undefined)
+    inbox = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
     work = new Work(store().store)
   })
@@ -20,7 +21,7 @@ onBothStores('the work of an inbox', (store) => {
     await inbox.accept(submission)
     return submission
   }
-  const claim = async (lossIs: LossIs = 'repeatable') => (await work.claim('complaint', 1, lossIs))[0] as Claim
+  const claim = async (lossOf: Loss = 'repeatable') => (await work.claim('complaint', 1, lossOf))[0] as Claim
   /** As if the process that holds it had died: the entry goes back into the queue. */
   const lose = ({ form, id }: Claim) => store().store.boss.fail(form, id)
   const state = async (submissionId: string) => (await ledger.show(submissionId)).state
@@ -46,7 +47,7 @@ onBothStores('the work of an inbox', (store) => {
     const second = await claim()
     await work.settle(second, delivered())
 
-    expect(second).to.include({ submissionId, attempt: 2, retries: 2, uncertain: false })
+    expect(second).to.include({ submissionId, attempt: 2, attemptsSinceRedrive: 2, uncertain: false })
     expect(await ledger.show(submissionId)).to.include({ state: 'delivered', attempts: 2, reference: '492233' })
   })
 
@@ -58,19 +59,19 @@ onBothStores('the work of an inbox', (store) => {
     expect(await work.claim('complaint', 10, 'repeatable')).to.deep.equal([])
   })
 
-  for (const [lossIs, acts, uncertain] of [
+  for (const [lossOf, acts, uncertain] of [
     ['repeatable', true, false],
     ['uncertain-if-acting', false, false],
     ['uncertain-if-acting', true, true],
     ['uncertain', false, true],
   ] as const) {
-    it(`${uncertain ? 'doubts' : 'trusts'} an attempt lost ${acts ? 'after' : 'before'} it acted, if a loss is ${lossIs}`, async () => {
+    it(`${uncertain ? 'doubts' : 'trusts'} an attempt lost ${acts ? 'after' : 'before'} it acted, if a loss is ${lossOf}`, async () => {
       await accept()
-      const first = await claim(lossIs)
+      const first = await claim(lossOf)
       if (acts) await work.acting(first)
       await lose(first)
 
-      const second = await claim(lossIs)
+      const second = await claim(lossOf)
 
       expect(second).to.include({ attempt: 2, uncertain })
       await work.settle(second, delivered())

@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
+import type { Loss } from '../../src/store/claim.ts'
 import type { Database } from '../../src/store/database.ts'
-import type { LossIs, Work } from '../../src/worker/attempts.ts'
+import type { Work } from '../../src/worker/attempts.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { claimed, delivered } from '../submissions.ts'
 
@@ -78,7 +79,7 @@ describe('a worker', () => {
 })
 
 /** A started worker whose handlers took no time beside a claim until that was known, and now are held. */
-async function full(losses: readonly LossIs[]) {
+async function full(losses: readonly Loss[]) {
   const lab = laboratory(losses)
   await lab.worker.start()
   await lab.turns()
@@ -88,7 +89,7 @@ async function full(losses: readonly LossIs[]) {
 }
 
 /** A worker of four handlers on a queue without end, whose claims take a few turns of the event loop. */
-function laboratory(losses: readonly LossIs[]) {
+function laboratory(losses: readonly Loss[]) {
   let held: PromiseWithResolvers<void> | undefined
   let atOnce = 0
   const turns = async (count = 200) => {
@@ -121,7 +122,7 @@ function laboratory(losses: readonly LossIs[]) {
   lab.worker = new Worker({
     database,
     work,
-    forms: new Map(losses.map((lossIs, index) => [`form-${index}`, lossIs])),
+    forms: new Map(losses.map((lossOf, index) => [`form-${index}`, lossOf])),
     concurrency: 4,
     emit: () => undefined,
     deliver: async () => {

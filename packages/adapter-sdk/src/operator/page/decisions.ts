@@ -1,7 +1,7 @@
 /** Redrive and discard: asked first, with a reason, and done to exactly those that were shown. */
 import type { Context, Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
-import type { Entry, Filter } from '../ledger.ts'
+import type { Entry, Filter } from '../../store/entry.ts'
 import { userOf } from './identity.ts'
 import { field, type OperatorParts, type Show, showProblem } from './parts.ts'
 

@@ -1,6 +1,6 @@
 /** Submissions by state and id, and one of them with all that happened to it. */
 import type { Context, Middleware } from 'koa'
-import type { Filter, Moment, State } from '../ledger.ts'
+import type { Filter, Moment, State } from '../../store/entry.ts'
 import { field, MOST_PAGES, type OperatorParts, pageNumber, type Show } from './parts.ts'
 
 export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): Middleware {

@@ -7,7 +7,7 @@ import { defineFunctions, type FormFunctions, madeFunctions } from './functions.
 import { migrate, oneAtATime } from './schema.ts'
 
 /** An open store, with one queue a form. */
-export interface Store {
+export interface QueueStore {
   readonly database: Database
   readonly boss: PgBoss
   /** Of a form that the store was opened with. */
@@ -23,7 +23,7 @@ export async function openStore(
   database: Database,
   forms: readonly string[],
   options: { readonly supervise: boolean; readonly emit: Emit },
-): Promise<Store> {
+): Promise<QueueStore> {
   const boss = new PgBoss({
     db: bossDatabase(database),
     backend: database.kind === 'embedded' ? 'pglite' : 'postgres',

@@ -1,0 +1,68 @@
+/** What operators see of a submission: ids, states, codes and times. Never an answer, a name or a file. */
+
+/** Where a submission is on its way. */
+export type State = 'waiting' | 'running' | 'delivered' | 'dead' | 'discarded'
+
+/** One submission in a list. Times are ISO 8601. */
+export interface Entry {
+  readonly id: string
+  readonly submissionId: string
+  readonly form: string
+  readonly serviceSlug: string
+  readonly state: State
+  /** The case system may have acted. */
+  readonly uncertain: boolean
+  readonly code: string | null
+  readonly reason: string | null
+  readonly reference: string | null
+  readonly attempts: number
+  readonly files: number
+  readonly missingFiles: number
+  readonly receivedAt: string
+  readonly changedAt: string
+  readonly dueAt: string | null
+}
+
+/** One submission with its history. */
+export interface DetailedEntry extends Entry {
+  readonly timeline: readonly Moment[]
+}
+
+/** Something that happened to a submission. */
+export interface Moment {
+  readonly at: string
+  readonly what: string
+  readonly attempt: number | null
+  readonly code: string | null
+  readonly reason: string | null
+  readonly by: string | null
+}
+
+/** Which submissions: all conditions hold together. */
+export interface Filter {
+  readonly state?: State | undefined
+  readonly form?: string | undefined
+  readonly code?: string | undefined
+  /** submissionId or inbox id. */
+  readonly id?: string | undefined
+  /** Arrivals ids: one of these. */
+  readonly ids?: readonly string[] | undefined
+  readonly receivedAfter?: Date | undefined
+  /** Newest first; default 50, at most 1000. */
+  readonly limit?: number | undefined
+  readonly offset?: number | undefined
+}
+
+/** How many submissions are in which state, and how old the oldest waiting one is. Costs the same however many rows are kept. */
+export interface Counts {
+  readonly waiting: number
+  readonly running: number
+  readonly dead: number
+  /** Ever, also those that are no longer remembered. */
+  readonly delivered: number
+  /** Received, and neither delivered nor ended: seconds since the oldest; 0 when there is none. */
+  readonly oldestWaitingSeconds: number
+  /** Waiting submissions that failed at least once. */
+  readonly retrying: number
+  readonly deadByCode: Readonly<Record<string, number>>
+}

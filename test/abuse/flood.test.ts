@@ -114,7 +114,7 @@ describe('a flooded adapter', function () {
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([201, 503]))
     for (const { headers, body } of full) {
       expect(headers['retry-after']).to.match(/^\d+$/)
-      expect(body).to.include({ code: 'ERR_INBOX_FULL' })
+      expect(body).to.include({ code: 'ERR_STORE_FULL' })
     }
     for (const [index, { status }] of answers.entries()) {
       const { submissionId, jwe } = submissions[index] ?? { submissionId: '', jwe: '' }

@@ -13,7 +13,7 @@ const SENT_AT_ONCE = 20
 // What the log says when the store has failed as it was made to.
 const FAILURE_OF = {
   embedded: /"during":"run","code":"Error ENOSPC"/,
-  postgres: /"event":"inbox.failed".*"code":"error 53100"/, // disk_full
+  postgres: /"event":"store.failed".*"code":"error 53100"/, // disk_full
 }
 const ANSWERS_OF_ANOTHER_FORM = { feedback_textarea_1: 'not what a complaint has' }
 

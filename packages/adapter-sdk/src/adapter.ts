@@ -43,7 +43,7 @@ export interface Adapter {
   readonly version: string
   /**
    * Opens the store, listens, and hands over what waits.
-   * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_INBOX_LOCKED, ERR_PORT_UNAVAILABLE
+   * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_STORE_LOCKED, ERR_PORT_UNAVAILABLE
    */
   start(options?: StartOptions): Promise<RunningAdapter>
 }

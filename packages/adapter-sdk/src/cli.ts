@@ -75,8 +75,8 @@ export async function runCommand(argv: readonly string[], options: CommandOption
 const EXITS: Partial<Record<ErrorCode, ExitCode>> = {
   ERR_SUBMISSION_NOT_FOUND: 3,
   ERR_STATE_CONFLICT: 4,
-  ERR_INBOX_UNAVAILABLE: 5,
-  ERR_INBOX_LOCKED: 5,
+  ERR_STORE_UNAVAILABLE: 5,
+  ERR_STORE_LOCKED: 5,
 }
 
 interface Result {

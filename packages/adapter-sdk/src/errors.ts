@@ -56,7 +56,7 @@ export const ERRORS = {
   ERR_CONFIG_INVALID: { meaning: 'A setting is missing or wrong; the message names every one' },
   ERR_KEY_INVALID: { meaning: 'A shared key is not 16 or 32 ASCII characters' },
   ERR_FORM_INVALID: { meaning: 'A form is declared wrongly: its path, name, schema or handler' },
-  ERR_INBOX_LOCKED: { meaning: 'Another process uses the same data folder' },
+  ERR_STORE_LOCKED: { meaning: 'Another process uses the same data folder' },
   ERR_PORT_UNAVAILABLE: { meaning: 'A port cannot be listened on: another process has it, or this one may not' },
 
   ERR_NOT_FOUND: { status: 404, meaning: 'No such path' },
@@ -72,8 +72,8 @@ export const ERRORS = {
     status: 422,
     meaning: 'It decrypts, but is no submission for this form; the message names the field',
   },
-  ERR_INBOX_UNAVAILABLE: { status: 503, meaning: 'The submission cannot be stored now; the sender keeps it' },
-  ERR_INBOX_FULL: { status: 503, meaning: 'Too many requests are waiting to be stored; the sender keeps it' },
+  ERR_STORE_UNAVAILABLE: { status: 503, meaning: 'The submission cannot be stored now; the sender keeps it' },
+  ERR_STORE_FULL: { status: 503, meaning: 'Too many requests are waiting to be stored; the sender keeps it' },
   ERR_STOPPING: { status: 503, meaning: 'The process is stopping; the sender keeps the submission' },
   ERR_INTERNAL: { status: 500, meaning: 'A defect in the adapter' },
 

@@ -76,10 +76,10 @@ export type AdapterEvent =
     })
   | (About & { readonly event: 'submission.redriven'; readonly by: string })
   | (About & { readonly event: 'submission.discarded'; readonly by: string })
-  | { readonly event: 'inbox.committed'; readonly submissions: number; readonly milliseconds: number }
-  | { readonly event: 'inbox.failed'; readonly during: string; readonly code: string }
+  | { readonly event: 'store.committed'; readonly submissions: number; readonly milliseconds: number }
+  | { readonly event: 'store.failed'; readonly during: string; readonly code: string }
   | {
-      readonly event: 'inbox.swept'
+      readonly event: 'store.swept'
       readonly submissions: number
       readonly files: number
       readonly oldDeadLetters: number

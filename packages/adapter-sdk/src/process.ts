@@ -30,7 +30,7 @@ export function ownProcess(adapter: { stop(): Promise<void> }, { emit, stopSecon
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   void lost?.then((error) => {
-    emit({ event: 'inbox.failed', during: 'run', code: errorName(error.cause ?? error) })
+    emit({ event: 'store.failed', during: 'run', code: errorName(error.cause ?? error) })
     crash(error)
   })
   silenceNode(emit)

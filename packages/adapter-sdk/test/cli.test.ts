@@ -263,12 +263,12 @@ describe('the command line', () => {
     const started = await runCommand([], { start, output })
     const other = await runCommand(['keygen'], { start, output })
     const refused = await runCommand([], {
-      start: () => Promise.reject(new AdapterError('ERR_INBOX_LOCKED', 'x')),
+      start: () => Promise.reject(new AdapterError('ERR_STORE_LOCKED', 'x')),
       output,
     })
 
     expect([started, other, refused, starts]).to.deep.equal([0, 0, 1, 1])
-    expect(errors).to.deep.equal(['ERR_INBOX_LOCKED: x'])
+    expect(errors).to.deep.equal(['ERR_STORE_LOCKED: x'])
   })
 
   it('tells every exit code in its help', async () => {

@@ -197,7 +197,7 @@ describe('the words of a citizen', function () {
       'attempt.failed',
       'attachment.captured',
       'attachment.failed',
-      'inbox.failed',
+      'store.failed',
       'target.called',
       'process.warned',
       'internal.failed',

@@ -40,7 +40,7 @@ export interface Capture {
   /**
    * Captures all files of a submission: one result for each link, in their order. What is captured stays in the store: a
    * caller that does not accept the submission removes it, and a sweep finds what a crash leaves behind.
-   * @throws {AdapterError} ERR_INBOX_UNAVAILABLE: the store failed. The reason of the signal, when it aborts.
+   * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the store failed. The reason of the signal, when it aborts.
    * Either leaves no file in the store.
    */
   capture(links: readonly AttachmentLink[], signal?: AbortSignal): Promise<readonly (CapturedFile | MissingFile)[]>
@@ -131,7 +131,7 @@ export function createCapture(options: CaptureOptions): Capture {
     } catch (error) {
       budget.giveBack(taken)
       if (error instanceof AdapterError || signal.aborted) throw error
-      throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'the files cannot be stored now', { cause: error })
+      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the files cannot be stored now', { cause: error })
     } finally {
       response.destroy()
     }

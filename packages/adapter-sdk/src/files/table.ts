@@ -52,7 +52,7 @@ export function tableStore(sql: Sql, schema: string): AttachmentStore {
         const count = await insertRows(sql, rows, id, source)
         const text = `UPDATE ${files} SET row_count = $2 WHERE id = $1 RETURNING id`
         const updated = await sql.query({ text, values: [id, count] })
-        if (updated.rows.length === 0) throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'the file was removed meanwhile')
+        if (updated.rows.length === 0) throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the file was removed meanwhile')
       } catch (error) {
         // What cannot be removed now is found by the sweep; the first failure is the one that says why.
         await remove([id]).catch(() => {})

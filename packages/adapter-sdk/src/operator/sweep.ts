@@ -63,7 +63,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
   )
   for (const { id, form } of strays) await boss.insert(form, [queueEntry(id)])
 
-  options.emit({ event: 'inbox.swept', submissions: forgotten.length, files: swept, oldDeadLetters: dead?.count ?? 0 })
+  options.emit({ event: 'store.swept', submissions: forgotten.length, files: swept, oldDeadLetters: dead?.count ?? 0 })
 
   async function remove(ids: readonly string[]): Promise<number> {
     if (ids.length === 0) return 0

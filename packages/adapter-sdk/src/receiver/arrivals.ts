@@ -29,11 +29,11 @@ export class Arrivals {
 
   /**
    * Resolves when the submission is held, durably; until then nothing is promised.
-   * @throws {AdapterError} ERR_INBOX_FULL, ERR_INBOX_UNAVAILABLE: not held as far as we know; the sender has to keep it.
+   * @throws {AdapterError} ERR_STORE_FULL, ERR_STORE_UNAVAILABLE: not held as far as we know; the sender has to keep it.
    */
   async accept(incoming: Incoming): Promise<Accepted> {
     if (this.#commit.waiting >= this.#mostWaiting) {
-      throw new AdapterError('ERR_INBOX_FULL', `${this.#mostWaiting} submissions are waiting to be stored`, {
+      throw new AdapterError('ERR_STORE_FULL', `${this.#mostWaiting} submissions are waiting to be stored`, {
         retryable: true,
       })
     }
@@ -62,7 +62,7 @@ export class Arrivals {
     return row?.deliveries ?? 1
   }
 
-  /** Resolves when the store can be written to. @throws {AdapterError} ERR_INBOX_UNAVAILABLE */
+  /** Resolves when the store can be written to. @throws {AdapterError} ERR_STORE_UNAVAILABLE */
   async check(): Promise<void> {
     await this.#guard('check', () => this.#store.database.query(`UPDATE ${SCHEMA}.version SET version = version`))
   }
@@ -77,7 +77,7 @@ export class Arrivals {
       if (!rows.has(id)) rows.set(id, row(id, item))
     }
     const results = await this.#guard('accept', () => this.#insert([...rows.values()]))
-    this.#emit({ event: 'inbox.committed', submissions: items.length, milliseconds: performance.now() - started })
+    this.#emit({ event: 'store.committed', submissions: items.length, milliseconds: performance.now() - started })
     return ids.map((id) => {
       const result = results.get(id) ?? 'duplicate'
       results.delete(id)
@@ -101,8 +101,8 @@ export class Arrivals {
     try {
       return await work()
     } catch (cause) {
-      this.#emit({ event: 'inbox.failed', during, code: errorName(cause) })
-      throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
+      this.#emit({ event: 'store.failed', during, code: errorName(cause) })
+      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
     }
   }
 }

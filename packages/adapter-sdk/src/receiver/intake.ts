@@ -58,7 +58,7 @@ export function createIntake(options: IntakeOptions) {
       return accepted
     } catch (error) {
       // Whether a failed commit reached the store is unknown; then the files stay, and the sweep sees whose they are.
-      if (!(error instanceof AdapterError && error.code === 'ERR_INBOX_UNAVAILABLE')) await forget()
+      if (!(error instanceof AdapterError && error.code === 'ERR_STORE_UNAVAILABLE')) await forget()
       throw error
     }
   }

@@ -15,7 +15,7 @@ export const IMAGE = new URL('../../dist/embedded-image.tgz', import.meta.url)
 /**
  * Opens the store in `folder`, which is made if it is missing, or in memory when no folder is given.
  * A commit is on the disk when it resolves. `image`: a data folder to begin with.
- * @throws {AdapterError} ERR_INBOX_LOCKED: another process has the folder. ERR_CONFIG_INVALID: it cannot be written to.
+ * @throws {AdapterError} ERR_STORE_LOCKED: another process has the folder. ERR_CONFIG_INVALID: it cannot be written to.
  */
 export async function openEmbedded(folder: string | undefined, image: URL = IMAGE): Promise<Database> {
   if (folder !== undefined) makeFolder(folder)
@@ -178,7 +178,7 @@ class Thread {
 
   #lose(cause: Error): void {
     this.#gone ??= new AdapterError(
-      'ERR_INBOX_UNAVAILABLE',
+      'ERR_STORE_UNAVAILABLE',
       'the embedded database has ended; start the adapter again',
       { cause },
     )

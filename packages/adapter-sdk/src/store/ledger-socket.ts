@@ -57,7 +57,7 @@ export async function serveLedger(folder: string, ledger: Operations): Promise<{
 
 /**
  * The ledger of the adapter that serves it for this folder, or `undefined` when none does.
- * Its methods throw what the ledger throws, and ERR_INBOX_UNAVAILABLE when the adapter goes away.
+ * Its methods throw what the ledger throws, and ERR_STORE_UNAVAILABLE when the adapter goes away.
  */
 export async function remoteLedger(folder: string): Promise<Operations | undefined> {
   const path = socketPath(folder)
@@ -68,7 +68,7 @@ export async function remoteLedger(folder: string): Promise<Operations | undefin
     await call('counts', [])
   } catch (error) {
     // A process that was killed leaves its socket behind.
-    if (error instanceof AdapterError && error.code === 'ERR_INBOX_UNAVAILABLE') return undefined
+    if (error instanceof AdapterError && error.code === 'ERR_STORE_UNAVAILABLE') return undefined
     throw error
   }
   // Each result is what the same method of the ledger gave, through JSON, which it survives.
@@ -98,7 +98,7 @@ function isOurs(path: string): boolean {
 function ask(path: string, method: string, body: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const failed = (cause: unknown) =>
-      reject(new AdapterError('ERR_INBOX_UNAVAILABLE', 'the adapter does not answer', { cause, retryable: true }))
+      reject(new AdapterError('ERR_STORE_UNAVAILABLE', 'the adapter does not answer', { cause, retryable: true }))
     const headers = { 'Content-Type': 'application/json' }
     const sending = request({ socketPath: path, method: 'POST', path: `/${method}`, headers }, (response) => {
       json(response).then((answer) => {

@@ -24,7 +24,7 @@ export interface OpenOperations extends AsyncDisposable {
 
 /**
  * Opens the ledger of a store that an adapter has made; makes none.
- * @throws {AdapterError} ERR_INBOX_UNAVAILABLE: there is no store, or it cannot be reached. ERR_INBOX_LOCKED: a process
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: there is no store, or it cannot be reached. ERR_STORE_LOCKED: a process
  * holds the folder and does not answer.
  */
 export async function openOperations({ DATABASE_URL, DATA_DIR = './data' }: StorePlace): Promise<OpenOperations> {
@@ -37,7 +37,7 @@ export async function openOperations({ DATABASE_URL, DATA_DIR = './data' }: Stor
     return { operations: remote, through: 'the running adapter', [Symbol.asyncDispose]: async () => undefined }
   }
   if (!existsSync(join(DATA_DIR, 'database', 'PG_VERSION'))) {
-    throw new AdapterError('ERR_INBOX_UNAVAILABLE', `no adapter has used the data folder ${DATA_DIR}; set DATA_DIR`)
+    throw new AdapterError('ERR_STORE_UNAVAILABLE', `no adapter has used the data folder ${DATA_DIR}; set DATA_DIR`)
   }
   return await fromStore(await openEmbedded(DATA_DIR), 'the data folder')
 }
@@ -47,7 +47,7 @@ async function fromStore(database: Database, through: string): Promise<OpenOpera
     const [made] = await database.query<{ made: boolean }>(
       `SELECT to_regclass('${SCHEMA}.submission') IS NOT NULL AS made`,
     )
-    if (!made?.made) throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'no adapter has used this database')
+    if (!made?.made) throw new AdapterError('ERR_STORE_UNAVAILABLE', 'no adapter has used this database')
     const emit = () => undefined
     const store = await openStore(database, [], { supervise: false, emit })
     return { operations: new Ledger(store, emit), through, [Symbol.asyncDispose]: () => store.close() }

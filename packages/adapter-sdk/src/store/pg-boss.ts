@@ -35,7 +35,7 @@ export async function openStore(
     monitorVacuum: false,
   })
   const functions = new Map<string, FormFunctions>()
-  boss.on('error', (error) => options.emit({ event: 'inbox.failed', during: 'supervision', code: errorName(error) }))
+  boss.on('error', (error) => options.emit({ event: 'store.failed', during: 'supervision', code: errorName(error) }))
   try {
     // pg-boss too: two of it that create their tables at once end one of the processes.
     await oneAtATime(database, async () => {

@@ -7,7 +7,7 @@ import type { Database, Queryable } from './database.ts'
 /**
  * Opens a pool. TLS options (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`) are taken from the URL as libpq spells them.
  * `connections`: how many at most (default 10).
- * @throws {AdapterError} ERR_INBOX_UNAVAILABLE: it cannot be reached, or lets us not in.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: it cannot be reached, or lets us not in.
  */
 export async function openPostgres(
   url: string,
@@ -27,7 +27,7 @@ export async function openPostgres(
   }
   const pool = new pg.Pool({ ...options, max: connections })
   // An idle connection that breaks (the server restarts) is dropped by the pool; the next query opens a new one.
-  pool.on('error', (error) => emit({ event: 'inbox.failed', during: 'idle', code: errorName(error) }))
+  pool.on('error', (error) => emit({ event: 'store.failed', during: 'idle', code: errorName(error) }))
 
   const wrap = (client: pg.Pool | pg.PoolClient): Queryable['query'] => {
     return async <Row extends object>(text: string, values?: readonly unknown[]) => {
@@ -83,7 +83,7 @@ export async function openPostgres(
     return database
   } catch (cause) {
     await pool.end()
-    throw new AdapterError('ERR_INBOX_UNAVAILABLE', `the database cannot be used: ${errorName(cause)}`, { cause })
+    throw new AdapterError('ERR_STORE_UNAVAILABLE', `the database cannot be used: ${errorName(cause)}`, { cause })
   }
 }
 

@@ -18,7 +18,7 @@ export interface Store {
 /**
  * Opens PostgreSQL when there is a `DATABASE_URL`, with the files in it; else the embedded store and a folder of files,
  * which takes longer than everything around it to load: it begins at once, and whoever needs it waits for the rest.
- * The promise rejects with an AdapterError, ERR_INBOX_LOCKED: another process uses `DATA_DIR`; ERR_INBOX_UNAVAILABLE.
+ * The promise rejects with an AdapterError, ERR_STORE_LOCKED: another process uses `DATA_DIR`; ERR_STORE_UNAVAILABLE.
  */
 export function openInBackground(config: StoreSettings): (config: StoreSettings, emit: Emit) => Promise<Store> {
   if (config.DATABASE_URL !== undefined) return openShared

@@ -188,12 +188,12 @@ function counters(registry: Registry, sets: LabelSets): Emit {
         return redriven.inc(label('form', event.form))
       case 'submission.discarded':
         return discarded.inc(label('form', event.form))
-      case 'inbox.committed':
+      case 'store.committed':
         commitSeconds.observe(event.milliseconds / 1000)
         return commitSize.observe(event.submissions)
-      case 'inbox.failed':
+      case 'store.failed':
         return storeFailures.inc(label('during', event.during))
-      case 'inbox.swept':
+      case 'store.swept':
         return swept.inc(event.submissions)
       case 'operator.refused':
         return refusals.inc({ layer: 'page', ...label('reason', event.why) })

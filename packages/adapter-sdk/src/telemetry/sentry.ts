@@ -70,7 +70,7 @@ function errorOf(event: AdapterEvent): Report | undefined {
       const { form, code, submissionId, attempt } = event
       return report(event.event, code, { form }, { submissionId, attempt })
     }
-    case 'inbox.failed':
+    case 'store.failed':
     case 'internal.failed':
       return report(event.event, event.code, { during: event.during })
     case 'server': {

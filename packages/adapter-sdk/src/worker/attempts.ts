@@ -29,11 +29,11 @@ export class Work {
   /**
    * Records, durably, that the case system may act from here on.
    * @throws {AdapterError} ERR_ATTEMPT_LOST: the attempt was given to another process meanwhile; nothing may be sent.
-   * ERR_INBOX_UNAVAILABLE: it cannot be recorded; nothing may be sent either.
+   * ERR_STORE_UNAVAILABLE: it cannot be recorded; nothing may be sent either.
    */
   async acting(claim: Claim): Promise<void> {
     const isOurs = await this.#acting.add(claim).catch((cause: unknown) => {
-      throw new AdapterError('ERR_INBOX_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
+      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
     })
     if (!isOurs) throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
   }

@@ -138,7 +138,7 @@ export class Worker {
       return claims.length
     } catch (error) {
       this.#unsure = true
-      emit({ event: 'inbox.failed', during: 'claim', code: errorName(error) })
+      emit({ event: 'store.failed', during: 'claim', code: errorName(error) })
       return 0
     }
   }
@@ -206,7 +206,7 @@ export class Worker {
       try {
         return await this.#options.work.settle(claim, ending)
       } catch (error) {
-        this.#options.emit({ event: 'inbox.failed', during: 'settle', code: errorName(error) })
+        this.#options.emit({ event: 'store.failed', during: 'settle', code: errorName(error) })
         if (this.#givenUp) return
         await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS))
       }
@@ -221,7 +221,7 @@ export class Worker {
         if (lost.has(claim)) abort.abort(new AdapterError('ERR_ATTEMPT_LOST', 'another process has taken it over'))
       }
     } catch (error) {
-      this.#options.emit({ event: 'inbox.failed', during: 'heartbeat', code: errorName(error) })
+      this.#options.emit({ event: 'store.failed', during: 'heartbeat', code: errorName(error) })
     }
   }
 

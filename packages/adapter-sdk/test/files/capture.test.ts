@@ -628,7 +628,7 @@ describe('a capture', () => {
         .capture([link('/0'), link('/1'), link('/2'), link('/3')])
         .catch((error: unknown) => error)
 
-      expect(error).to.deep.include({ code: 'ERR_INBOX_UNAVAILABLE', cause: full })
+      expect(error).to.deep.include({ code: 'ERR_STORE_UNAVAILABLE', cause: full })
       expect(readdirSync(folder)).to.deep.equal([])
       expect(host.requests).to.have.lengthOf(3)
     })
@@ -642,7 +642,7 @@ describe('a capture', () => {
         .capture([link('/0'), link('/1')])
         .catch((error: unknown) => error)
 
-      expect(error).to.have.property('code', 'ERR_INBOX_UNAVAILABLE')
+      expect(error).to.have.property('code', 'ERR_STORE_UNAVAILABLE')
     }).timeout(5_000)
 
     it('ends in time when the store hangs, and removes what the store ends later', async () => {

@@ -41,7 +41,7 @@ onBothStores('a sweep', (store) => {
     })
   }
   const events: Parameters<SweepOptions['emit']>[0][] = []
-  const swept = () => events.findLast((event) => event.event === 'inbox.swept')
+  const swept = () => events.findLast((event) => event.event === 'store.swept')
   const hasFile = (id: string) => readable(store().files, id)
   const jwe = async (id: string) => {
     const sql = 'SELECT jwe FROM formbuilder.submission WHERE submission_id = $1'

@@ -115,7 +115,7 @@ onBothStores('an inbox', (store) => {
   it('takes many in by one commit', async () => {
     const commits: number[] = []
     const counting = new Arrivals(store().store, (event) => {
-      if (event.event === 'inbox.committed') commits.push(event.submissions)
+      if (event.event === 'store.committed') commits.push(event.submissions)
     })
 
     await Promise.all(Array.from({ length: 50 }, () => counting.accept(incoming({ form: 'comment' }))))
@@ -134,7 +134,7 @@ onBothStores('an inbox', (store) => {
     const all = await Promise.allSettled([...good, bad].map((each) => failing.accept(each)))
 
     expect(all.map((each) => each.status === 'rejected' && each.reason.code)).to.deep.equal(
-      Array(6).fill('ERR_INBOX_UNAVAILABLE'),
+      Array(6).fill('ERR_STORE_UNAVAILABLE'),
     )
     expect(await rows('formbuilder.submission')).to.have.length(before)
     expect(await work.claim('complaint', 10, 'repeatable')).to.deep.equal([])
@@ -155,7 +155,7 @@ onBothStores('an inbox', (store) => {
       'rejected',
       'rejected',
     ])
-    expect(first[4]).to.have.nested.property('reason.code', 'ERR_INBOX_FULL')
+    expect(first[4]).to.have.nested.property('reason.code', 'ERR_STORE_FULL')
     expect(later).to.equal('accepted')
     for (const each of await work.claim('comment', 100, 'repeatable')) await work.settle(each, delivered())
   })

@@ -54,7 +54,7 @@ describe('proof of endpoint, at the adapter', () => {
 
     expect(await adapter.running.ledger.list()).to.have.length(0)
     expect(adapter.handled).to.have.length(0)
-    const events = adapter.events.slice(told).filter(({ event }) => !['server', 'inbox.swept'].includes(event))
+    const events = adapter.events.slice(told).filter(({ event }) => !['server', 'store.swept'].includes(event))
     expect(events).to.deep.equal([{ event: 'endpoint.proven', form: 'complaint', keyPosition: 0 }])
   })
 

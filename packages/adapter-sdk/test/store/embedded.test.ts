@@ -80,7 +80,7 @@ describe('the embedded store', () => {
     const [code] = await once(second.child, 'close')
 
     expect(code).to.equal(1)
-    expect(second.errors()).to.match(/ERR_INBOX_LOCKED: another process uses the data folder .*data; stop it first/)
+    expect(second.errors()).to.match(/ERR_STORE_LOCKED: another process uses the data folder .*data; stop it first/)
   })
 
   it('belongs to one adapter of a process, too', async () => {
@@ -90,7 +90,7 @@ describe('the embedded store', () => {
     await first.close()
     await (await openEmbedded(file('data'))).close()
 
-    expect(second).to.have.property('code', 'ERR_INBOX_LOCKED')
+    expect(second).to.have.property('code', 'ERR_STORE_LOCKED')
   })
 
   it('is free at once when its process was killed, and holds what that had acknowledged', async () => {

@@ -24,7 +24,7 @@ describe('the lock of a data folder', () => {
 
     expect(() => lockFolder(folder))
       .to.throw(/another process uses the data folder/)
-      .with.property('code', 'ERR_INBOX_LOCKED')
+      .with.property('code', 'ERR_STORE_LOCKED')
     first.kill('SIGKILL')
     await once(first, 'exit')
     lockFolder(folder).release()

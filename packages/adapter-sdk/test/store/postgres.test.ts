@@ -79,7 +79,7 @@ describe('PostgreSQL as the store', () => {
     it('connects to nobody whom that root does not vouch for', async () => {
       const url = server.url('postgres', `?sslmode=verify-full&sslrootcert=${file('stranger.pem')}`)
 
-      expect(await open(url).catch((error) => error)).to.have.property('code', 'ERR_INBOX_UNAVAILABLE')
+      expect(await open(url).catch((error) => error)).to.have.property('code', 'ERR_STORE_UNAVAILABLE')
     })
 
     it('connects to nobody by another name', async () => {
@@ -87,20 +87,20 @@ describe('PostgreSQL as the store', () => {
         .url('postgres', `?sslmode=verify-full&sslrootcert=${file('root.pem')}`)
         .replace('@localhost', '@127.0.0.2')
 
-      expect(await open(url).catch((error) => error)).to.have.property('code', 'ERR_INBOX_UNAVAILABLE')
+      expect(await open(url).catch((error) => error)).to.have.property('code', 'ERR_STORE_UNAVAILABLE')
     })
 
     it('connects to no server without TLS when it is asked for', async () => {
       const url = (await sharedPostgres()).url('postgres', `?sslmode=verify-full&sslrootcert=${file('root.pem')}`)
 
-      expect(await open(url).catch((error) => error)).to.have.property('code', 'ERR_INBOX_UNAVAILABLE')
+      expect(await open(url).catch((error) => error)).to.have.property('code', 'ERR_STORE_UNAVAILABLE')
     })
   })
 
   it('says plainly that it cannot be reached, and nothing of the password', async () => {
     const error = await open('postgresql://user:hunter22@localhost:1/none').catch((reason: Error) => reason)
 
-    expect(error).to.have.property('code', 'ERR_INBOX_UNAVAILABLE')
+    expect(error).to.have.property('code', 'ERR_STORE_UNAVAILABLE')
     expect(error)
       .to.have.property('message')
       .that.matches(/^the database cannot be used: \w+ ECONNREFUSED$/)

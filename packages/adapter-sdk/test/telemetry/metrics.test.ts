@@ -226,7 +226,7 @@ function strange(): AdapterEvent[] {
     ),
     ...['captured', 'failed', 'served', 'refused'].map((what) => `attachment.${what}`),
     ...['endpoint.proven', 'attempt.started', 'attempt.decrypted', 'attempt.failed', 'target.called'],
-    ...['inbox.committed', 'inbox.failed', 'inbox.swept', 'internal.failed', 'operator.refused'],
+    ...['store.committed', 'store.failed', 'store.swept', 'internal.failed', 'operator.refused'],
   ]
   const server = ['request.refused', 'connection.refused'].map((type) => ({
     event: 'server',

@@ -66,15 +66,15 @@ describe('errors told to Sentry', () => {
   })
 
   it('are told once a minute, however often the same happens', async () => {
-    const away = { event: 'inbox.failed', during: 'claim', code: 'Error ECONNREFUSED' } as const
+    const away = { event: 'store.failed', during: 'claim', code: 'Error ECONNREFUSED' } as const
 
     for (let i = 0; i < 50; i++) reports.record(away)
     reports.record({ ...away, during: 'accept' })
     await reports.close()
 
     expect(events().map(({ message, tags }) => [message, (tags as { during: string }).during])).to.have.deep.members([
-      ['inbox.failed Error ECONNREFUSED', 'claim'],
-      ['inbox.failed Error ECONNREFUSED', 'accept'],
+      ['store.failed Error ECONNREFUSED', 'claim'],
+      ['store.failed Error ECONNREFUSED', 'accept'],
     ])
   })
 

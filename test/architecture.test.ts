@@ -1,163 +1,199 @@
-/** Reads the import lines of every package and holds them against the arrows of the design. */
+/** Checks the imports of every package against docs/architecture.json, the one table of rooms and arrows. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { expect } from 'chai'
 
-const ROOT = resolve(import.meta.dirname, '..')
-
-/** Which packages a package may import by name. */
-const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  'secure-server': [],
-  'adapter-sdk': ['@formbuilder/secure-server'],
-  submitter: ['@formbuilder/adapter-sdk/protocol'],
-  'create-adapter': [],
-  'optics-adapter': ['@formbuilder/adapter-sdk', '@formbuilder/submitter'],
-  'gp-connect-provider': ['@formbuilder/secure-server'],
+interface Room {
+  /** Files, and folders that end in a slash, below `src/`. */
+  readonly holds: readonly string[]
+  /** Rooms, or single files, that it may import. All of them stand below it in the table. */
+  readonly imports: readonly string[]
+  /** Rooms of which it may import types only. */
+  readonly typesOf?: readonly string[]
+  readonly says: string
 }
 
+interface Package {
+  readonly packages: readonly string[]
+  readonly rooms: Readonly<Record<string, Room>>
+  /** Arrows that the table forbids and that are still there: importing file, imported file. */
+  readonly exceptions?: readonly (readonly [string, string])[]
+}
+
+const ROOT = resolve(import.meta.dirname, '..')
+const TABLE: Readonly<Record<string, Package>> = JSON.parse(readFileSync(join(ROOT, 'docs/architecture.json'), 'utf8'))
+
 describe('the architecture', () => {
-  for (const [name, allowed] of Object.entries(PACKAGES)) {
-    it(`${name} imports no other package of ours than ${allowed.join(', ') || 'none'}`, () => {
-      const foreign = sources(name)
-        .flatMap(imports)
-        .filter(({ specifier }) => specifier.startsWith('@formbuilder/'))
-        .filter(({ specifier }) => !allowed.some((each) => specifier === each || specifier.startsWith(`${each}/`)))
+  for (const [name, table] of Object.entries(TABLE)) {
+    describe(`of ${name}`, () => {
+      it('imports from our other packages only what the table allows', () => {
+        const foreign = arrows(name).filter(({ to }) => to.startsWith('@formbuilder/'))
 
-      expect(foreign).to.deep.equal([])
-    })
+        expect(foreign.filter(({ to }) => !table.packages.includes(to))).to.deep.equal([])
+      })
 
-    it(`${name} imports only what its package.json names`, () => {
-      const manifest = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'))
-      const named = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies }
-      const missing = sources(name)
-        .flatMap(imports)
-        .filter(({ specifier, typeOnly }) => !typeOnly && !/^(\.|node:)/.test(specifier))
-        .map(({ specifier }) =>
-          specifier
-            .split('/')
-            .slice(0, specifier.startsWith('@') ? 2 : 1)
-            .join('/'),
-        )
-        .filter((dependency) => named[dependency] === undefined)
+      it('imports only what its package.json names', () => {
+        const manifest = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'))
+        const named = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies }
+        const missing = arrows(name)
+          .filter(({ to, typeOnly }) => !typeOnly && !/^(\.|node:)/.test(to))
+          .map(({ to }) => to.split('/').slice(0, to.startsWith('@') ? 2 : 1))
+          .map((parts) => parts.join('/'))
+          .filter((dependency) => named[dependency] === undefined)
 
-      expect([...new Set(missing)]).to.deep.equal([])
-    })
+        expect([...new Set(missing)]).to.deep.equal([])
+      })
 
-    it(`${name} has no import cycle`, () => {
-      expect(cycle(sources(name))).to.equal(undefined)
+      it('has each file in exactly one room', () => {
+        const homes = sources(name).map((file) => [file, roomsOf(table, file)] as const)
+
+        expect(homes.filter(([, rooms]) => rooms.length !== 1)).to.deep.equal([])
+      })
+
+      it('has rooms that hold something and import what stands below them', () => {
+        const names = Object.keys(table.rooms)
+        const files = sources(name)
+        const wrong = Object.entries(table.rooms).flatMap(([room, { holds, imports, typesOf = [] }]) => [
+          ...holds.filter((held) => !files.some((file) => isIn(file, held))).map((held) => `${room}: no ${held}`),
+          ...[...imports, ...typesOf]
+            .filter((target) => names.indexOf(roomOfTarget(table, target)) <= names.indexOf(room))
+            .map((target) => `${room} imports upwards: ${target}`),
+        ])
+
+        expect(wrong).to.deep.equal([])
+      })
+
+      it('has no arrow that is not in the table', () => {
+        expect(forbidden(name, table).map(written)).to.have.members((table.exceptions ?? []).map(written))
+      })
+
+      it('has no circle of imports, types included', () => {
+        expect(circle(name)).to.equal(undefined)
+      })
+
+      it('begins each file with a sentence that says what it is', () => {
+        const silent = sources(name).filter((file) => !/^(#!.*\n)?\/\*\*[\s\S]{20,}?\*\//.test(read(name, file)))
+
+        expect(silent).to.deep.equal([])
+      })
     })
   }
 
-  it('the protocol imports nothing but jose, node:crypto, node:stream and the errors', () => {
-    const outside = sources('adapter-sdk')
-      .filter((file) => relative(ROOT, file).includes('/protocol/'))
-      .flatMap(imports)
-      .filter(({ specifier }) => !['jose', 'node:crypto', 'node:stream', '../errors.ts'].includes(specifier))
-      .filter(({ specifier }) => !/^\.\/[\w-]+\.ts$/.test(specifier))
+  it('has nothing that reads the environment but the configuration and programs', () => {
+    const readers = Object.keys(TABLE).flatMap((name) =>
+      sources(name)
+        .filter((file) => /process\.env\b/.test(code(name, file)))
+        .filter((file) => !/(^|\/)(config|main|cli)\.ts$/.test(file)),
+    )
+
+    expect(readers).to.deep.equal([])
+  })
+
+  it('has no room for things without a name', () => {
+    const rooms = /(^|\/)(utils?|helpers?|common|types|services?|misc)(\.ts|\/)/
+    const files = Object.keys(TABLE).flatMap((name) => sources(name).map((file) => `${name}/${file}`))
+
+    expect(files.filter((file) => rooms.test(file))).to.deep.equal([])
+  })
+
+  it('has a protocol that needs nothing but jose, two modules of Node and the errors', () => {
+    const outside = arrows('adapter-sdk')
+      .filter(({ from, to }) => from.startsWith('protocol/') && !to.startsWith('./protocol/'))
+      .filter(({ to }) => !['jose', 'node:crypto', 'node:stream', './errors.ts'].includes(to))
 
     expect(outside).to.deep.equal([])
   })
-
-  // Each row: a module, and what it must never reach, directly or through others.
-  const UNREACHABLE: readonly (readonly [string, readonly string[]])[] = [
-    [
-      'receiver/receiver.ts',
-      ['store/database.ts', 'store/postgres.ts', 'store/pg-boss.ts', 'files/capture.ts', 'config.ts', 'adapter.ts'],
-    ],
-    [
-      'receiver/arrivals.ts',
-      ['receiver/receiver.ts', 'config.ts', 'worker/attempt.ts', 'files/capture.ts', 'adapter.ts'],
-    ],
-    [
-      'files/capture.ts',
-      ['receiver/receiver.ts', 'config.ts', 'receiver/arrivals.ts', 'worker/attempt.ts', 'adapter.ts'],
-    ],
-    [
-      'config.ts',
-      ['receiver/receiver.ts', 'receiver/arrivals.ts', 'files/capture.ts', 'worker/attempt.ts', 'adapter.ts'],
-    ],
-    ['protocol/index.ts', ['events.ts', 'receiver/receiver.ts', 'receiver/arrivals.ts', 'config.ts']],
-    ['worker/attempt.ts', ['receiver/receiver.ts', 'config.ts', 'store/database.ts', 'adapter.ts']],
-  ]
-  for (const [module, forbidden] of UNREACHABLE) {
-    it(`adapter-sdk/${module} reaches none of ${forbidden.join(', ')}`, () => {
-      const folder = join(ROOT, 'packages/adapter-sdk/src')
-      const reached = reachable(join(folder, module)).map((file) => relative(folder, file))
-
-      expect(reached.filter((file) => forbidden.includes(file))).to.deep.equal([])
-    })
-  }
-
-  it('only config.ts and programs read the environment', () => {
-    const programs = ['config.ts', 'main.ts', 'cli.ts']
-    const readers = Object.keys(PACKAGES)
-      .flatMap(sources)
-      .filter((file) => /process\.env\b/.test(code(file)))
-      .filter((file) => !programs.some((program) => file.endsWith(`/${program}`)))
-
-    expect(readers.map((file) => relative(ROOT, file))).to.deep.equal([])
-  })
-
-  it('there is no room for things without a name', () => {
-    const rooms = /(^|\/)(utils?|helpers?|common|types|services?|misc)(\.ts|\/)/
-    const files = Object.keys(PACKAGES).flatMap(sources)
-
-    expect(files.filter((file) => rooms.test(relative(ROOT, file)))).to.deep.equal([])
-  })
 })
 
-interface Import {
-  readonly file: string
-  readonly specifier: string
+interface Arrow {
+  /** File below `src/`. */
+  readonly from: string
+  /** A package, or `./` and a file below `src/`. */
+  readonly to: string
   readonly typeOnly: boolean
 }
 
 function sources(name: string): string[] {
-  const folder = join(ROOT, 'packages', name, 'src')
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return readdirSync(join(ROOT, 'packages', name, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
-    .map((file) => join(folder, file))
+    .map((file) => file.replaceAll('\\', '/'))
+}
+
+function read(name: string, file: string): string {
+  return readFileSync(join(ROOT, 'packages', name, 'src', file), 'utf8')
 }
 
 /** The text without comments: an example in a docstring is no import. */
-function code(file: string): string {
-  return readFileSync(file, 'utf8')
+function code(name: string, file: string): string {
+  return read(name, file)
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .replace(/^\s*\/\/.*$/gm, '')
 }
 
-function imports(file: string): Import[] {
-  const statements = code(file).matchAll(/^(?:import|export)\s+(type\s)?(?:[^'"();]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)
-  const later = code(file).matchAll(/\bimport(\()'([^']+)'\)/g)
-  return [...statements, ...later].map(([, kind, specifier]) => ({
-    file: relative(ROOT, file),
-    specifier: specifier as string,
-    typeOnly: kind?.startsWith('type') ?? false,
-  }))
+function arrows(name: string): Arrow[] {
+  return sources(name).flatMap((from) => {
+    const text = code(name, from)
+    const statements = text.matchAll(/^(?:import|export)\s+(type\s)?(?:[^'"();]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)
+    const dynamic = text.matchAll(/\bimport(\()['"]([^'"]+)['"]\)/g)
+    return [...statements, ...dynamic].map(([, kind, specifier = '']) => ({
+      from,
+      to: specifier.startsWith('.') ? `./${join(dirname(from), specifier).replaceAll('\\', '/')}` : specifier,
+      typeOnly: kind?.startsWith('type') ?? false,
+    }))
+  })
 }
 
-function valueImports(file: string): string[] {
-  return imports(file)
-    .filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly)
-    .map(({ specifier }) => resolve(dirname(file), specifier))
+function isIn(file: string, held: string): boolean {
+  return held.endsWith('/') ? file.startsWith(held) : file === held
 }
 
-function reachable(start: string): string[] {
-  const seen = new Set<string>()
-  const visit = (file: string) => {
-    if (seen.has(file)) return
-    seen.add(file)
-    valueImports(file).forEach(visit)
+function roomsOf({ rooms }: Package, file: string): string[] {
+  return Object.keys(rooms).filter((room) => rooms[room]?.holds.some((held) => isIn(file, held)))
+}
+
+/** A room may be allowed one file of another room. */
+function roomOfTarget(table: Package, target: string): string {
+  return target.endsWith('.ts') ? (roomsOf(table, target)[0] ?? '') : target
+}
+
+/** The arrows between rooms that the table does not allow. */
+function forbidden(name: string, table: Package): [string, string][] {
+  return arrows(name)
+    .filter(({ to }) => to.startsWith('./'))
+    .flatMap(({ from, to, typeOnly }) => {
+      const target = to.slice(2)
+      const [home = ''] = roomsOf(table, from)
+      const [there = ''] = roomsOf(table, target)
+      const { imports = [], typesOf = [] } = table.rooms[home] ?? {}
+      const isAllowed =
+        home === there || imports.includes(there) || imports.includes(target) || (typeOnly && typesOf.includes(there))
+      return isAllowed ? [] : [[from, target] as [string, string]]
+    })
+}
+
+function written([from, to]: readonly [string, string]): string {
+  return `${from} -> ${to}`
+}
+
+function circle(name: string): string | undefined {
+  const next = Map.groupBy(
+    arrows(name).filter(({ to }) => to.startsWith('./')),
+    ({ from }) => from,
+  )
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): string | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file].join(' -> ')
+    if (done.has(file)) return undefined
+    for (const { to } of next.get(file) ?? []) {
+      const found = visit(to.slice(2), [...path, file])
+      if (found !== undefined) return found
+    }
+    done.add(file)
+    return undefined
   }
-  visit(start)
-  seen.delete(start)
-  return [...seen]
-}
-
-function cycle(files: readonly string[]): string[] | undefined {
-  for (const file of files) {
-    const found = valueImports(file).find((next) => next === file || reachable(next).includes(file))
-    if (found !== undefined) return [relative(ROOT, file), relative(ROOT, found)]
+  for (const file of sources(name)) {
+    const found = visit(file, [])
+    if (found !== undefined) return found
   }
   return undefined
 }

@@ -1,4 +1,4 @@
-export { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'
+/** The agreement with the sender: JWE, keyring, submission, files and challenge. Public subpath ./protocol. */
 export {
   type AttachmentCipher,
   type AttachmentSecret,

@@ -1,4 +1,5 @@
 /** The agreement with the sender: JWE, keyring, submission, files and challenge. Public subpath ./protocol. */
+export { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'
 export {
   type AttachmentCipher,
   type AttachmentSecret,

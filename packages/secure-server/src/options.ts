@@ -1,8 +1,8 @@
 /** What a server is started with, and what a started one can do. */
 import type { ServerEvent } from './events.ts'
 import type { Limits } from './limits.ts'
-import type { RenderRefusal } from './refusals.ts'
-import type { TlsOptions } from './tls-material.ts'
+import type { RenderRefusal } from './request/refusals.ts'
+import type { TlsOptions } from './tls/material.ts'
 
 /** What a server is started with. */
 export interface ServerOptions {

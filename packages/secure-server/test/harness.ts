@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { expect } from 'chai'
 import { type RunningServer, type ServerEvent, type ServerOptions, startServer, type TlsOptions } from '../src/index.ts'
-import type { Listener } from '../src/requests.ts'
+import type { Listener } from '../src/request/requests.ts'
 import { Authority, type Credentials, PemFolder } from './pki.ts'
 
 /** Options of a test server; `tls` adds to certificate and key, which are made. */

@@ -1,9 +1,9 @@
 /** The authorities of client certificates and their CRLs, as read from files. */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { reasonOf, SecureServerError } from '../errors.ts'
 import type { Trust } from './certificate-path.ts'
 import { type Crl, parseCrls } from './crl.ts'
-import { reasonOf, SecureServerError } from './errors.ts'
 
 /** Named contents, so that an error can say which file. */
 export interface NamedFile {

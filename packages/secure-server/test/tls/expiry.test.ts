@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import { expect } from 'chai'
-import { parseCrls } from '../src/crl.ts'
-import { ExpiryWarnings } from '../src/expiry.ts'
-import type { ServerEvent } from '../src/index.ts'
-import { Authority } from './pki.ts'
+import type { ServerEvent } from '../../src/index.ts'
+import { parseCrls } from '../../src/tls/crl.ts'
+import { ExpiryWarnings } from '../../src/tls/expiry.ts'
+import { Authority } from '../pki.ts'
 
 const DAY = 86_400_000
 const END = new Date('2030-01-31T12:00:00Z')

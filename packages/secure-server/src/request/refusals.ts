@@ -1,9 +1,9 @@
 /** How a refusal is said: through an answer where there is one, as raw bytes where Node could not parse a request. */
 import { type IncomingMessage, STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { RefusalReason } from './events.ts'
-import type { Refusal } from './hygiene.ts'
-import { type CountedRequest, SECURITY_HEADERS, type SecuredResponse } from './messages.ts'
+import { type CountedRequest, SECURITY_HEADERS, type SecuredResponse } from '../connection/messages.ts'
+import type { RefusalReason } from '../events.ts'
+import type { Refusal } from './request-syntax.ts'
 
 /** What a renderer is told. `request` is there when its headers could be parsed. */
 export interface RefusalDescription {

@@ -2,9 +2,9 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { addressKey } from './address.ts'
+import { addressKey } from '../address.ts'
+import type { Doorkeeper } from './client-admission.ts'
 import { type Connection, type Connections, peerOf } from './connections.ts'
-import type { Doorkeeper } from './doorkeeper.ts'
 import { type NodeServer, takeOver } from './node-server.ts'
 
 /** Who asks what of a connection. */

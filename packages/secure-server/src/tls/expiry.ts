@@ -1,7 +1,8 @@
 /** Warnings about what is about to expire, each at most once a day. */
+
+import type { ServerEvent } from '../events.ts'
 import type { Trust } from './certificate-path.ts'
-import { daysUntil, type Identity } from './certificates.ts'
-import type { ServerEvent } from './events.ts'
+import { daysUntil, type Identity } from './identity.ts'
 import { issuerOf } from './trust.ts'
 
 /** Days before its end at which the server's certificate is warned about. */

@@ -1,8 +1,8 @@
 /** Every open connection, how far it got, and which one goes when there is no room. */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { ConnectionRefusal } from './events.ts'
-import type { Limits } from './limits.ts'
+import type { ConnectionRefusal } from '../events.ts'
+import type { Limits } from '../limits.ts'
 import type { SecuredResponse } from './messages.ts'
 
 /** How far a connection got. `working`: its request is complete, and what answers it is not interrupted to make room. */

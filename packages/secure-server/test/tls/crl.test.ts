@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { expect } from 'chai'
-import { Crl, parseCrls } from '../src/crl.ts'
-import { Authority, type Credentials } from './pki.ts'
+import { Crl, parseCrls } from '../../src/tls/crl.ts'
+import { Authority, type Credentials } from '../pki.ts'
 
 describe('CRL', () => {
   let authority: Authority

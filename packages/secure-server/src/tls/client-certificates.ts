@@ -1,9 +1,9 @@
 /** Which clients are let in by their certificate, at the handshake and for as long as their connection lasts. */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { SecureServerError } from '../errors.ts'
+import type { ClientCertificateSummary } from '../events.ts'
 import { judgePath, type Trust } from './certificate-path.ts'
-import { SecureServerError } from './errors.ts'
-import type { ClientCertificateSummary } from './events.ts'
 
 /** What is asked of a client's certificate. */
 export interface ClientCertificatePolicy {

@@ -1,7 +1,7 @@
 /** What TLS is spoken: versions, suites and what is switched off. */
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { reasonOf, SecureServerError } from './errors.ts'
+import { reasonOf, SecureServerError } from '../errors.ts'
 
 /** Versions and suites; everything else of the policy is fixed. */
 export interface TlsPolicy {

@@ -1,8 +1,8 @@
 import { Agent } from 'node:https'
 import { expect } from 'chai'
-import type { ClientCertificatePolicy } from '../src/index.ts'
-import { expectRejection, received, type TestOptions, TestServer, until } from './harness.ts'
-import { Authority, type Credentials, hours, PemFolder } from './pki.ts'
+import type { ClientCertificatePolicy } from '../../src/index.ts'
+import { expectRejection, received, type TestOptions, TestServer, until } from '../harness.ts'
+import { Authority, type Credentials, hours, PemFolder } from '../pki.ts'
 
 const FQDN = 'proxy.client.example'
 

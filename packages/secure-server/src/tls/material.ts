@@ -1,12 +1,12 @@
 /** The files that TLS needs: read at the start, read again when they change, and the old ones kept when new ones are bad. */
 import type { SecureContextOptions } from 'node:tls'
+import { reasonOf } from '../errors.ts'
+import type { ServerEvent } from '../events.ts'
 import type { Trust } from './certificate-path.ts'
-import { daysUntil, type Identity, parseIdentity } from './certificates.ts'
 import { assertPolicy, type ClientCertificatePolicy } from './client-certificates.ts'
-import { reasonOf } from './errors.ts'
-import type { ServerEvent } from './events.ts'
 import { ExpiryWarnings } from './expiry.ts'
-import { assertTlsPolicy, secureContextOptions, type TlsPolicy } from './tls-policy.ts'
+import { daysUntil, type Identity, parseIdentity } from './identity.ts'
+import { assertTlsPolicy, secureContextOptions, type TlsPolicy } from './policy.ts'
 import { parseTrust, trustOptions } from './trust.ts'
 import { WatchedFiles } from './watched-files.ts'
 

@@ -1,13 +1,13 @@
 /** The way of a request to the listener, and of every refusal to the client. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Admission, certificateRefusal } from './admission.ts'
-import { type Connection, type Connections, destroy } from './connections.ts'
-import type { RefusalReason, ServerEvent } from './events.ts'
-import type { Refusal } from './hygiene.ts'
-import type { Limits } from './limits.ts'
-import type { CountedRequest, SecuredResponse } from './messages.ts'
+import { type Connection, type Connections, destroy } from '../connection/connections.ts'
+import type { CountedRequest, SecuredResponse } from '../connection/messages.ts'
+import type { RefusalReason, ServerEvent } from '../events.ts'
+import type { Limits } from '../limits.ts'
 import { answerRefusal, type RenderRefusal, rendered, writeRefusal } from './refusals.ts'
+import type { Refusal } from './request-syntax.ts'
+import { type Admission, certificateRefusal } from './rules.ts'
 
 /** What answers requests: a Koa application's `callback()`, or a plain function. */
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { RateLimit } from '../src/rate.ts'
+import { RateLimit } from '../../src/request/rate-limit.ts'
 
 describe('RateLimit', () => {
   it('lets so many through in the second that begins with the first', () => {

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
 import { expect } from 'chai'
-import { startServer, type TlsOptions } from '../src/index.ts'
-import { expectRejection, received, serverCredentials, TestServer } from './harness.ts'
-import type { Credentials } from './pki.ts'
+import { startServer, type TlsOptions } from '../../src/index.ts'
+import { expectRejection, received, serverCredentials, TestServer } from '../harness.ts'
+import type { Credentials } from '../pki.ts'
 
 /** Clients that must not get through a handshake, with the key type under which their suite could be negotiated at all. */
 const REFUSED: readonly [what: string, key: 'rsa' | 'ec', client: ConnectionOptions][] = [

@@ -1,7 +1,7 @@
 /** The server's own certificate and private key. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { reasonOf, SecureServerError } from './errors.ts'
+import { reasonOf, SecureServerError } from '../errors.ts'
 
 /** A certificate with its chain, and the key that belongs to it. */
 export interface Identity {

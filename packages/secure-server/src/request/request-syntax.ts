@@ -1,7 +1,7 @@
 /** What a request must look like before anyone reads it: one meaning, for us and for any proxy in front. */
 import type { IncomingMessage } from 'node:http'
-import { SecureServerError } from './errors.ts'
-import type { RefusalReason } from './events.ts'
+import { SecureServerError } from '../errors.ts'
+import type { RefusalReason } from '../events.ts'
 
 /** A request that is not served: the status says it to the client, the reason to us. */
 export interface Refusal {

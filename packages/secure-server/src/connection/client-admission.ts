@@ -1,9 +1,9 @@
 /** What happens between the end of a TLS handshake and the first byte of HTTP. */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { type ClientCertificates, summaryOf } from './client-certificates.ts'
+import type { ServerEvent } from '../events.ts'
+import { type ClientCertificates, summaryOf } from '../tls/client-certificates.ts'
 import { type Connection, type Connections, destroy, peerOf } from './connections.ts'
-import type { ServerEvent } from './events.ts'
 
 /** Lets clients in by their certificate, and ends those that would not be let in any more. */
 export class Doorkeeper {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { Agent } from 'node:https'
 import { expect } from 'chai'
-import { firstBytes, received, TestServer, until } from './harness.ts'
+import { firstBytes, received, TestServer, until } from '../harness.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 

@@ -1,7 +1,7 @@
 /** Files that others replace while we run: by rename, through a symbolic link, or by overwriting them in place. */
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { type ErrorCode, reasonOf, SecureServerError } from './errors.ts'
+import { type ErrorCode, reasonOf, SecureServerError } from '../errors.ts'
 
 /** A set of files that is read together, and knows whether it changed since. */
 export class WatchedFiles {

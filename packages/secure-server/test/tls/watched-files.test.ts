@@ -1,8 +1,8 @@
 import { unlink } from 'node:fs/promises'
 import { expect } from 'chai'
-import { WatchedFiles } from '../src/watched-files.ts'
-import { expectRejection } from './harness.ts'
-import { PemFolder } from './pki.ts'
+import { WatchedFiles } from '../../src/tls/watched-files.ts'
+import { expectRejection } from '../harness.ts'
+import { PemFolder } from '../pki.ts'
 
 describe('WatchedFiles', () => {
   let folder: PemFolder

@@ -3,7 +3,7 @@ import { createServer as createPlainServer, type Server as PlainServer, type Ser
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
-import type { Limits } from './limits.ts'
+import type { Limits } from '../limits.ts'
 import { CountedRequest, SecuredResponse } from './messages.ts'
 
 export type NodeServer = PlainServer<typeof CountedRequest, typeof SecuredResponse>

@@ -1,10 +1,10 @@
 /** Which requests are let in to the listener: everything that can be decided once their headers are there. */
 import type { IncomingMessage } from 'node:http'
-import { addressKey, type TrustedProxies } from './address.ts'
-import type { Connection } from './connections.ts'
-import { type HygieneRules, type Refusal, refusalOf } from './hygiene.ts'
-import type { Limits } from './limits.ts'
-import type { RateLimit } from './rate.ts'
+import { addressKey, type TrustedProxies } from '../address.ts'
+import type { Connection } from '../connection/connections.ts'
+import type { Limits } from '../limits.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { type HygieneRules, type Refusal, refusalOf } from './request-syntax.ts'
 
 /** What the requests of one server are measured against. */
 export interface AdmissionRules extends HygieneRules {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { expectRejection, firstBytes, parseAnswer, received, SECURITY, TestServer, until } from './harness.ts'
+import { expectRejection, firstBytes, parseAnswer, received, SECURITY, TestServer, until } from '../harness.ts'
 
 /** Requests that two readers could understand differently, or that nobody here should serve. */
 const REFUSED: readonly [what: string, request: string, status: number][] = [

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import { expect } from 'chai'
 import Koa from 'koa'
-import type { Listener } from '../src/index.ts'
-import { firstBytes, parseAnswer, received, SECURITY, TestServer } from './harness.ts'
+import type { Listener } from '../../src/index.ts'
+import { firstBytes, parseAnswer, received, SECURITY, TestServer } from '../harness.ts'
 
 /** What a listener may do to the headers, and what must come of it. */
 const ANSWERED: readonly [what: string, listener: Listener][] = [

@@ -3,9 +3,10 @@ import type { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { addressKey, TrustedProxies } from './address.ts'
-import { acceptConnections } from './connection/admission.ts'
-import { Doorkeeper } from './connection/client-admission.ts'
-import { type Connection, Connections } from './connection/connections.ts'
+import { admitConnections } from './connection/admission.ts'
+import { ClientAdmission } from './connection/client-admission.ts'
+import type { Connection } from './connection/connection.ts'
+import { Connections } from './connection/connections.ts'
 import { stopGracefully } from './connection/graceful-stop.ts'
 import { createNodeServer, listen, type NodeServer } from './connection/node-server.ts'
 import { reasonOf, SecureServerError } from './errors.ts'
@@ -16,7 +17,7 @@ import { RateLimit } from './request/rate-limit.ts'
 import { renderProblem } from './request/refusals.ts'
 import { allowedMethods } from './request/request-syntax.ts'
 import { type Listener, Requests } from './request/requests.ts'
-import { Admission } from './request/rules.ts'
+import { RequestRules } from './request/rules.ts'
 import type { Trust } from './tls/certificate-path.ts'
 import { type ClientCertificatePolicy, ClientCertificates } from './tls/client-certificates.ts'
 import { TlsMaterial } from './tls/material.ts'
@@ -40,7 +41,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   const byStream = new WeakMap<Duplex, Connection>()
   const requests = new Requests(
     listener,
-    new Admission({
+    new RequestRules({
       limits,
       rate,
       proxies,
@@ -54,14 +55,14 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     (stream) => byStream.get(stream),
   )
   const server = createNodeServer(limits, material && { ...material.context, requestCert: clientPolicy !== undefined })
-  const doorkeeper = clientPolicy && createDoorkeeper(clientPolicy)
+  const clients = clientPolicy && createClientAdmission(clientPolicy)
   let watching = false
   let stopped: Promise<void> | undefined
-  acceptConnections(server, connections, byStream, {
+  admitConnections(server, connections, byStream, {
     isProxy: (address) => proxies?.includes(address) ?? false,
     isStopping: () => stopped !== undefined,
     tls: material !== undefined,
-    doorkeeper,
+    clients,
   })
   receiveRequests()
 
@@ -86,10 +87,10 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     onEvent({ type: 'connection.refused', reason, address, ...(code !== undefined && { code }) })
   }
 
-  function createDoorkeeper(policy: ClientCertificatePolicy): Doorkeeper {
+  function createClientAdmission(policy: ClientCertificatePolicy): ClientAdmission {
     // With a policy there is always trust: both come from the same option.
     const trust = (): Trust => material?.trust ?? { authorities: [], crls: undefined }
-    return new Doorkeeper(new ClientCertificates(policy, limits.clientCheckSeconds, trust), connections, onEvent)
+    return new ClientAdmission(new ClientCertificates(policy, limits.clientCheckSeconds, trust), connections, onEvent)
   }
 
   function receiveRequests(): void {
@@ -114,7 +115,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   async function refresh(force: boolean): Promise<void> {
     if (material === undefined || !(await material.refresh(Date.now(), force))) return
     ;(server as NodeServer & TlsServer).setSecureContext(material.context)
-    doorkeeper?.review()
+    clients?.review()
   }
 
   async function watchFiles(): Promise<void> {
@@ -134,7 +135,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     const now = Date.now()
     rate.sweep(now)
     material?.warn(now)
-    doorkeeper?.review()
+    clients?.review()
   }
 
   function stop({ graceSeconds = 10 }: { readonly graceSeconds?: number } = {}): Promise<void> {

@@ -1,29 +1,30 @@
-/** The way of a connection from the listening socket to the first byte of HTTP. */
+/** Admits connections: from the listening socket, through the TLS handshake, to the first byte of HTTP. */
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { addressKey } from '../address.ts'
-import type { Doorkeeper } from './client-admission.ts'
-import { type Connection, type Connections, peerOf } from './connections.ts'
+import type { ClientAdmission } from './client-admission.ts'
+import { type Connection, peerOf } from './connection.ts'
+import type { Connections } from './connections.ts'
 import { type NodeServer, takeOver } from './node-server.ts'
 
-/** Who asks what of a connection. */
-export interface Entrance {
+/** What a server asks of a connection before it admits it. */
+export interface AdmissionRules {
   readonly isProxy: (address: string | undefined) => boolean
   readonly isStopping: () => boolean
   readonly tls: boolean
-  /** Set when clients need a certificate. */
-  readonly doorkeeper: Doorkeeper | undefined
+  /** Present when clients need a certificate. */
+  readonly clients: ClientAdmission | undefined
 }
 
-/** Lets connections in, notes them by the stream that speaks HTTP, and hands them to Node's own listeners. */
-export function acceptConnections(
+/** Admits connections, keeps them by the stream that speaks HTTP, and passes them to Node's own listeners. */
+export function admitConnections(
   server: NodeServer,
   connections: Connections,
   byStream: WeakMap<Duplex, Connection>,
-  { isProxy, isStopping, tls, doorkeeper }: Entrance,
+  { isProxy, isStopping, tls, clients }: AdmissionRules,
 ): void {
-  const accept = takeOver(server, 'connection')
+  const passOn = takeOver(server, 'connection')
   const byPeer = new Map<string, Connection>()
 
   server.on('connection', (socket: Socket) => {
@@ -32,14 +33,14 @@ export function acceptConnections(
     const stage = tls ? 'handshaking' : 'waiting'
     const connection = connections.admit(socket, addressKey(remoteAddress), isProxy(remoteAddress), stage)
     if (connection === undefined) return
-    connection.ending = isStopping()
+    if (isStopping()) connection.endWithNextAnswer()
     if (tls) {
-      // The TLS socket that Node puts around this one can only be found again by its peer.
+      // Node wraps this socket in a TLS socket, which is found again by its peer only.
       const peer = peerOf(socket)
       byPeer.set(peer, connection)
       socket.once('close', () => byPeer.delete(peer))
     } else byStream.set(socket, connection)
-    accept(socket)
+    passOn(socket)
   })
   if (!tls) return
 
@@ -48,16 +49,16 @@ export function acceptConnections(
     stream.on('error', ignore)
     const connection = byPeer.get(peerOf(stream))
     if (connection === undefined) return void stream.destroy()
-    connection.stream = stream
+    connection.secure(stream)
     byStream.set(stream, connection)
-    const admitted = (): void => {
+    const serveStream = (): void => {
       connections.move(connection, 'waiting')
       serve(stream)
     }
-    if (doorkeeper === undefined) admitted()
-    else doorkeeper.meet(connection, stream, admitted)
+    if (clients === undefined) serveStream()
+    else clients.admit(connection, stream, serveStream)
   })
 }
 
-/** A client may reset its connection at any moment; 'close' follows, and there we forget it. */
+/** A client may reset its connection at any moment; `close` follows, and the connection is forgotten there. */
 function ignore(): void {}

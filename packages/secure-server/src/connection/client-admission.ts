@@ -1,12 +1,13 @@
-/** What happens between the end of a TLS handshake and the first byte of HTTP. */
+/** Admits clients by their certificate, and closes connections whose certificate is refused later. */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { ServerEvent } from '../events.ts'
 import { type ClientCertificates, summaryOf } from '../tls/client-certificates.ts'
-import { type Connection, type Connections, destroy, peerOf } from './connections.ts'
+import { type Connection, peerOf } from './connection.ts'
+import type { Connections } from './connections.ts'
 
-/** Lets clients in by their certificate, and ends those that would not be let in any more. */
-export class Doorkeeper {
+/** Stands between the end of the TLS handshake and the first byte of HTTP. */
+export class ClientAdmission {
   readonly #clients: ClientCertificates
   readonly #connections: Connections
   readonly #onEvent: (event: ServerEvent) => void
@@ -18,8 +19,8 @@ export class Doorkeeper {
     this.#onEvent = onEvent
   }
 
-  /** Calls `serve` when the connection may speak HTTP, if only to be refused there; else closes it. */
-  meet(connection: Connection, stream: TLSSocket, serve: () => void): void {
+  /** Calls `serve` if the connection may speak HTTP, even if only to be refused there; otherwise closes it. */
+  admit(connection: Connection, stream: TLSSocket, serve: () => void): void {
     const leaf = stream.getPeerX509Certificate()
     const conclude = (code: string | undefined): void => {
       if (stream.destroyed) return
@@ -34,25 +35,25 @@ export class Doorkeeper {
     else void check.then((refused) => conclude(refused ?? attempt(() => this.#clients.refusalOf(stream))))
   }
 
-  /** Ends open connections whose certificate is refused by now. */
+  /** Closes open connections whose certificate would be refused now. */
   review(): void {
     for (const connection of this.#connections) {
       const leaf = this.#admitted.get(connection)
       const code = leaf && attempt(() => this.#clients.refusalNow(leaf))
       if (leaf === undefined || code === undefined) continue
       this.#note(connection, leaf, code)
-      destroy(connection)
+      connection.destroy()
     }
   }
 
-  /** Whether the connection stays open, to be told of its refusal. */
+  /** Returns whether the connection stays open, so that its requests get the refusal. */
   #refuse(connection: Connection, leaf: X509Certificate | undefined, code: string): boolean {
     this.#note(connection, leaf, code)
     if (this.#clients.mode === 'strict') {
-      destroy(connection)
+      connection.destroy()
       return false
     }
-    connection.refusal = leaf === undefined ? 'certificate-missing' : 'certificate-refused'
+    connection.refuse(leaf === undefined ? 'certificate-missing' : 'certificate-refused')
     return true
   }
 
@@ -62,7 +63,7 @@ export class Doorkeeper {
   }
 }
 
-/** A certificate that OpenSSL took and we stumble over is refused; it must not end the process. */
+/** A certificate that OpenSSL accepts and our code cannot read is refused. It must not crash the process. */
 function attempt(judge: () => string | undefined): string | undefined {
   try {
     return judge()

@@ -1,37 +1,8 @@
 /** Every open connection, how far it got, and which one goes when there is no room. */
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import type { ConnectionRefusal } from '../events.ts'
 import type { Limits } from '../limits.ts'
-import type { SecuredResponse } from './messages.ts'
-
-/** How far a connection got. `working`: its request is complete, and what answers it is not interrupted to make room. */
-export type Stage = 'handshaking' | 'waiting' | 'receiving' | 'working'
-
-/** One client connection. */
-export interface Connection {
-  readonly socket: Socket
-  /** What limits count: see `addressKey`. */
-  readonly address: string
-  /** Whether the peer is a proxy that may speak for others. */
-  readonly proxy: boolean
-  readonly openedAt: number
-  /** Once the handshake is done; on plain HTTP the same as `socket`. */
-  stream: Socket | TLSSocket | undefined
-  stage: Stage
-  /** Requests begun and not yet answered; more than one when the client pipelines. */
-  unanswered: number
-  /** The answer to the newest of them. */
-  answer: SecuredResponse | undefined
-  /** Requests begun, answered or not. */
-  requests: number
-  /** The newest answer is to be the last. */
-  ending: boolean
-  /** The last answer is given: nothing that still arrives is looked at. */
-  over: boolean
-  /** Why this client is answered 495 or 496 only. */
-  refusal: 'certificate-missing' | 'certificate-refused' | undefined
-}
+import { Connection, type Stage } from './connection.ts'
 
 /**
  * Bounds the connections in all and per address. When one more arrives at a bound, the one that got least far, and of
@@ -66,29 +37,16 @@ export class Connections {
   }
 
   /** Takes a new connection in, or destroys it and returns undefined when there is no room and none can be made. */
-  admit(socket: Socket, address: string, proxy: boolean, stage: Stage): Connection | undefined {
+  admit(socket: Socket, address: string, isProxy: boolean, stage: Stage): Connection | undefined {
     const ofAddress = this.#byAddress.get(address)
     // All clients of a proxy share its address: they are bounded by the total, and by the proxy.
-    if (!proxy && ofAddress !== undefined && ofAddress.size >= this.#limits.connectionsPerAddress) {
+    if (!isProxy && ofAddress !== undefined && ofAddress.size >= this.#limits.connectionsPerAddress) {
       if (!this.#evict(leastFar(ofAddress))) return this.#refuse(socket, 'address', address)
     }
     if (this.#all.size >= this.#limits.connections && !this.#evict(this.#leastFarOfAll()))
       return this.#refuse(socket, 'total', address)
 
-    const connection: Connection = {
-      socket,
-      address,
-      proxy,
-      openedAt: Date.now(),
-      stream: undefined,
-      stage,
-      unanswered: 0,
-      answer: undefined,
-      requests: 0,
-      ending: false,
-      over: false,
-      refusal: undefined,
-    }
+    const connection = new Connection(socket, address, isProxy, stage)
     this.#all.add(connection)
     this.#stages[stage].add(connection)
     const group = this.#byAddress.get(address)
@@ -116,7 +74,7 @@ export class Connections {
     this.#refused('evicted', connection.address)
     // The close event comes later; the room is needed now.
     this.#forget(connection)
-    destroy(connection)
+    connection.destroy()
     return true
   }
 
@@ -132,17 +90,6 @@ export class Connections {
     group?.delete(connection)
     if (group?.size === 0) this.#byAddress.delete(connection.address)
   }
-}
-
-/** Closes a connection at once, whatever it is doing. */
-export function destroy(connection: Connection): void {
-  connection.stream?.destroy()
-  connection.socket.destroy()
-}
-
-/** What tells apart two open connections of one server. */
-export function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress}|${remotePort}`
 }
 
 const EVICTION_ORDER = ['handshaking', 'waiting', 'receiving'] as const

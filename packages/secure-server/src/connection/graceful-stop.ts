@@ -1,6 +1,6 @@
 /** Ending a server without dropping what it has begun. */
 import { Server as NetServer } from 'node:net'
-import { type Connections, destroy } from './connections.ts'
+import type { Connections } from './connections.ts'
 import type { NodeServer } from './node-server.ts'
 
 /**
@@ -12,7 +12,7 @@ export async function stopGracefully(
   connections: Connections,
   graceSeconds: number,
 ): Promise<number> {
-  for (const connection of connections) connection.ending = true
+  for (const connection of connections) connection.endWithNextAnswer()
   // http.Server.close would cut idle connections at once, and with them the request that is on its way on one.
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve())
@@ -20,13 +20,13 @@ export async function stopGracefully(
   const begun = Date.now()
   const silent = setInterval(() => {
     if (Date.now() - begun < LULL_SECONDS * 1000) return
-    for (const connection of connections) if (connection.unanswered === 0) destroy(connection)
+    for (const connection of connections) if (connection.unanswered === 0) connection.destroy()
   }, 100)
   let cut = 0
   const grace = setTimeout(() => {
     for (const connection of connections) {
       if (connection.unanswered > 0) cut += 1
-      destroy(connection)
+      connection.destroy()
     }
   }, graceSeconds * 1000)
 

@@ -61,8 +61,8 @@ export class CountedRequest extends IncomingMessage {
  * and to restore what an error handler removed; early enough for answers that Node writes itself.
  */
 export class SecuredResponse extends ServerResponse<CountedRequest> {
-  /** The connection it goes out on. */
-  origin: Origin | undefined = undefined
+  /** Whether the connection ends with this answer. Asked when its head is written. */
+  endsConnection: () => boolean = () => false
 
   constructor(request: CountedRequest) {
     super(request)
@@ -77,20 +77,9 @@ export class SecuredResponse extends ServerResponse<CountedRequest> {
     this.removeHeader('Server')
     this.removeHeader('X-Powered-By')
     for (const name in SECURITY_HEADERS) this.setHeader(name, SECURITY_HEADERS[name as keyof typeof SECURITY_HEADERS])
-    const { origin } = this
-    if (origin?.ending && origin.answer === this) {
-      this.setHeader('Connection', 'close')
-      origin.over = true
-    }
+    if (this.endsConnection()) this.setHeader('Connection', 'close')
     return message === undefined ? super.writeHead(statusCode) : super.writeHead(statusCode, message)
   }
-}
-
-/** What an answer must know of its connection: whether it is the newest there, and the last. */
-interface Origin {
-  readonly answer: SecuredResponse | undefined
-  readonly ending: boolean
-  over: boolean
 }
 
 /** Headers given to `writeHead` come last in Node; here they are set first, so that ours can follow. */

@@ -21,7 +21,7 @@ export function createNodeServer(
     requestTimeout: limits.requestSeconds * 1000,
     keepAliveTimeout: limits.idleSeconds * 1000,
     connectionsCheckingInterval: Math.min(1000, Math.max(50, limits.headersSeconds * 250)),
-    // Node's own refusal of a missing Host passes by every hook; ours is in hygiene.ts.
+    // Node's own refusal of a missing Host passes by every hook; ours is in request/request-syntax.ts.
     requireHostHeader: false,
     insecureHTTPParser: false,
   }
@@ -36,7 +36,7 @@ export function createNodeServer(
           handshakeTimeout: limits.handshakeSeconds * 1000,
           ALPNProtocols: ['http/1.1'],
         })
-  // Beyond a count set here Node drops headers silently; hygiene.ts refuses the request instead.
+  // Beyond a count set here Node drops headers silently; request/request-syntax.ts refuses the request instead.
   server.maxHeadersCount = 0
   server.timeout = limits.stallSeconds * 1000
   return server

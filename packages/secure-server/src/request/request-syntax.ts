@@ -11,7 +11,7 @@ export interface Refusal {
 }
 
 /** Why a parsed request is refused, or undefined. llhttp has refused by now what is no HTTP, and most ambiguous framing. */
-export function refusalOf(request: IncomingMessage, rules: HygieneRules): Refusal | undefined {
+export function refusalOf(request: IncomingMessage, rules: SyntaxRules): Refusal | undefined {
   const { rawHeaders, headers, httpVersion, method = '', url = '' } = request
   // llhttp takes a line that names HTTP/0.9 or HTTP/2.0 for one of HTTP/1.1.
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return { status: 400, reason: 'malformed' }
@@ -35,7 +35,7 @@ export function refusalOf(request: IncomingMessage, rules: HygieneRules): Refusa
 }
 
 /** What differs between servers. */
-export interface HygieneRules {
+export interface SyntaxRules {
   readonly headerCount: number
   readonly methods: readonly string[]
   /** The same methods as a header value. */

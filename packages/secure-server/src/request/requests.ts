@@ -1,13 +1,14 @@
 /** The way of a request to the listener, and of every refusal to the client. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Connection, type Connections, destroy } from '../connection/connections.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { Connections } from '../connection/connections.ts'
 import type { CountedRequest, SecuredResponse } from '../connection/messages.ts'
 import type { RefusalReason, ServerEvent } from '../events.ts'
 import type { Limits } from '../limits.ts'
 import { answerRefusal, type RenderRefusal, rendered, writeRefusal } from './refusals.ts'
 import type { Refusal } from './request-syntax.ts'
-import { type Admission, certificateRefusal } from './rules.ts'
+import { certificateRefusal, type RequestRules } from './rules.ts'
 
 /** What answers requests: a Koa application's `callback()`, or a plain function. */
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void
@@ -22,7 +23,7 @@ export interface AnswerRules {
 /** The requests of one server. */
 export class Requests {
   readonly #listener: Listener
-  readonly #admission: Admission
+  readonly #requestRules: RequestRules
   readonly #rules: AnswerRules
   readonly #connections: Connections
   readonly #connectionOf: (stream: Duplex) => Connection | undefined
@@ -30,13 +31,13 @@ export class Requests {
 
   constructor(
     listener: Listener,
-    admission: Admission,
+    requestRules: RequestRules,
     rules: AnswerRules,
     connections: Connections,
     connectionOf: (stream: Duplex) => Connection | undefined,
   ) {
     this.#listener = listener
-    this.#admission = admission
+    this.#requestRules = requestRules
     this.#rules = rules
     this.#connections = connections
     this.#connectionOf = connectionOf
@@ -51,11 +52,11 @@ export class Requests {
   receive(request: CountedRequest, response: SecuredResponse, expectsContinue: boolean): void {
     const connection = this.#connectionOf(request.socket)
     // After the last answer, whatever else arrives is thrown away: it must not be acted on without being answered.
-    if (connection === undefined || connection.over) return
+    if (connection === undefined || connection.isOver) return
     // Its last one is begun, and its answer will say that nothing behind it was looked at.
     if (connection.requests >= this.#rules.limits.requestsPerConnection) return
     const now = Date.now()
-    const refusal = this.#admission.refusalOf(connection, request, now, this.#begun)
+    const refusal = this.#requestRules.refusalOf(connection, request, now, this.#begun)
     if (refusal !== undefined) {
       this.refuse(connection, request, response, refusal)
       return
@@ -76,13 +77,12 @@ export class Requests {
     const { status, reason } = refusal
     this.#note(status, reason)
     if (response.headersSent) {
-      destroy(connection)
+      connection.destroy()
       return
     }
     const keep = KEEPING.has(reason) && (request.complete || !hasBody(request))
     if (!keep) {
-      connection.ending = true
-      connection.over = true
+      connection.stopReading()
     }
     answerRefusal(request, response, rendered(this.#rules.render, { status, reason, request }), refusal, keep)
     if (!keep) request.abandon()
@@ -91,7 +91,7 @@ export class Requests {
   /** Refuses an `Expect` other than `100-continue`. */
   refuseExpectation(request: CountedRequest, response: SecuredResponse): void {
     const connection = this.#connectionOf(request.socket)
-    if (connection === undefined || connection.over) return
+    if (connection === undefined || connection.isOver) return
     const refusal = certificateRefusal(connection) ?? { status: 417, reason: 'expectation' as const }
     this.refuse(connection, request, response, refusal)
   }
@@ -99,8 +99,8 @@ export class Requests {
   /** Refuses CONNECT, for which Node makes no response object. */
   refuseConnect(request: IncomingMessage, stream: Duplex): void {
     const connection = this.#connectionOf(stream)
-    if (connection === undefined || connection.over || connection.unanswered > 0) return void stream.destroy()
-    const refusal = certificateRefusal(connection) ?? this.#admission.methodRefusal
+    if (connection === undefined || connection.isOver || connection.unanswered > 0) return void stream.destroy()
+    const refusal = certificateRefusal(connection) ?? this.#requestRules.methodRefusal
     this.#writeRefusal(connection, stream, refusal, request)
   }
 
@@ -109,17 +109,16 @@ export class Requests {
     const connection = this.#connectionOf(stream)
     const code = error.code ?? ''
     // What follows a refusal is being read and thrown away; that it does not parse is no news.
-    if (connection?.over && code.startsWith('HPE_')) return
+    if (connection?.isOver && code.startsWith('HPE_')) return
     const refusal = UNPARSED.find(({ codes }) => codes.test(code))
-    if (connection === undefined || refusal === undefined || connection.over || !stream.writable) {
+    if (connection === undefined || refusal === undefined || connection.isOver || !stream.writable) {
       stream.destroy()
       return
     }
     const { answer } = connection
     if (answer !== undefined && (answer.req.complete || connection.unanswered > 1)) {
       // An answer to these bytes now would be taken for the answer to the request before them. That one is still given.
-      connection.ending = true
-      connection.over = true
+      connection.stopReading()
       this.#note(refusal.status, refusal.reason)
       return
     }
@@ -132,8 +131,7 @@ export class Requests {
 
   #writeRefusal(connection: Connection, stream: Duplex, refusal: Refusal, request: IncomingMessage | undefined): void {
     const { status, reason } = refusal
-    connection.ending = true
-    connection.over = true
+    connection.stopReading()
     this.#note(status, reason)
     const content = rendered(this.#rules.render, { status, reason, ...(request && { request }) })
     writeRefusal(stream, content, status, refusal.headers ?? {})
@@ -142,23 +140,19 @@ export class Requests {
   #begin(connection: Connection, request: CountedRequest, response: SecuredResponse, now: number): void {
     const { limits } = this.#rules
     this.#begun += 1
-    connection.unanswered += 1
-    connection.requests += 1
-    connection.answer = response
-    response.origin = connection
+    connection.startRequest(response)
     const old = now - connection.openedAt > limits.connectionSeconds * 1000
-    if (old || connection.requests >= limits.requestsPerConnection) connection.ending = true
+    if (old || connection.requests >= limits.requestsPerConnection) connection.endWithNextAnswer()
     if (connection.unanswered === 1) this.#connections.move(connection, 'receiving')
     request.bodyBytesLeft = limits.bodyBytes
     request.onExcess = () => this.refuse(connection, request, response, { status: 413, reason: 'body-too-large' })
     request.onComplete = () => this.#connections.move(connection, 'working')
     response.once('close', () => {
       this.#begun -= 1
-      connection.unanswered -= 1
-      if (connection.answer === response) connection.answer = undefined
+      connection.endRequest(response)
       if (connection.unanswered > 0) return
       this.#connections.move(connection, 'waiting')
-      if (connection.over) request.socket.end()
+      if (connection.isOver) request.socket.end()
     })
   }
 

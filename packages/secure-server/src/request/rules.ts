@@ -1,13 +1,13 @@
-/** Which requests are let in to the listener: everything that can be decided once their headers are there. */
+/** Which requests are served: all that can be decided once their headers have arrived. */
 import type { IncomingMessage } from 'node:http'
 import { addressKey, type TrustedProxies } from '../address.ts'
-import type { Connection } from '../connection/connections.ts'
+import type { Connection } from '../connection/connection.ts'
 import type { Limits } from '../limits.ts'
 import type { RateLimit } from './rate-limit.ts'
-import { type HygieneRules, type Refusal, refusalOf } from './request-syntax.ts'
+import { type Refusal, refusalOf, type SyntaxRules } from './request-syntax.ts'
 
 /** What the requests of one server are measured against. */
-export interface AdmissionRules extends HygieneRules {
+export interface ServerRules extends SyntaxRules {
   readonly limits: Limits
   readonly rate: RateLimit
   /** Set when an ingress ends TLS in front. */
@@ -17,10 +17,10 @@ export interface AdmissionRules extends HygieneRules {
 }
 
 /** The rules of one server, in the order in which they are asked. */
-export class Admission {
-  readonly #rules: AdmissionRules
+export class RequestRules {
+  readonly #rules: ServerRules
 
-  constructor(rules: AdmissionRules) {
+  constructor(rules: ServerRules) {
     this.#rules = rules
   }
 
@@ -47,7 +47,7 @@ export class Admission {
 
   /** Whom the limits count. Only a proxy of ours may say that it speaks for somebody else. */
   #client(connection: Connection, request: IncomingMessage): string {
-    if (!connection.proxy) return connection.address
+    if (!connection.isProxy) return connection.address
     const forwarded = request.headers['x-forwarded-for']
     const client = this.#rules.proxies?.clientOf(typeof forwarded === 'string' ? forwarded : undefined)
     return client === undefined ? connection.address : addressKey(client)
@@ -56,7 +56,7 @@ export class Admission {
   #proxyRefusal(connection: Connection, { headers, url = '' }: IncomingMessage): Refusal | undefined {
     const { proxies, plainPaths } = this.#rules
     if (proxies === undefined) return undefined
-    if (connection.proxy && headers['x-forwarded-proto'] === 'https') return undefined
+    if (connection.isProxy && headers['x-forwarded-proto'] === 'https') return undefined
     const query = url.indexOf('?')
     return plainPaths.has(query < 0 ? url : url.slice(0, query)) ? undefined : { status: 421, reason: 'proxy' }
   }

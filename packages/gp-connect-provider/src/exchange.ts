@@ -1,9 +1,9 @@
 /** One request on its way through the guard: what was sent, and what the checks have made of it so far. */
 import type { IncomingMessage } from 'node:http'
-import type { Claims, TokenParts } from './bearer-token.ts'
-import type { FhirFormat } from './fhir-format.ts'
-import type { RequestedScope } from './requested-scope.ts'
-import type { KnownInteraction, ServiceRoot } from './service-root.ts'
+import type { FhirFormat } from './fhir/format.ts'
+import type { KnownInteraction, ServiceRoot } from './roots/service-root.ts'
+import type { Claims, TokenParts } from './token/bearer-token.ts'
+import type { RequestedScope } from './token/scope.ts'
 
 /** Headers the guard looks at, by lower-case name. All but `accept` and `accept-encoding` may be sent once only. */
 export type GuardedHeader =

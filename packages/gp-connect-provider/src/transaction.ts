@@ -1,9 +1,10 @@
 /** An admitted request, as handlers see it. */
-import type { Claims } from './bearer-token.ts'
+
 import type { Exchange } from './exchange.ts'
-import type { FhirFormat } from './fhir-format.ts'
-import type { FhirRelease, Interaction } from './interactions.ts'
-import type { RequestedScope } from './requested-scope.ts'
+import type { FhirFormat } from './fhir/format.ts'
+import type { FhirRelease, Interaction } from './roots/interactions.ts'
+import type { Claims } from './token/bearer-token.ts'
+import type { RequestedScope } from './token/scope.ts'
 
 /** What the guard has checked and read. */
 export interface Transaction {

@@ -1,8 +1,8 @@
 /** Command line of the audit verifier: `gp-connect-verify-audit [--checkpoint SEQUENCE:HASH] FILE...`, oldest file first. */
 import { createReadStream } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { ChainEnd } from './audit-record.ts'
-import { verifyAuditTrail } from './audit-verifier.ts'
+import type { ChainEnd } from './audit/record.ts'
+import { verifyAuditTrail } from './audit/verifier.ts'
 
 const USAGE = 'usage: gp-connect-verify-audit [--checkpoint SEQUENCE:HASH] FILE...'
 

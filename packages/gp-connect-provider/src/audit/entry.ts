@@ -1,0 +1,110 @@
+/** What the audit trail says about a transaction: who asked, from where, for what, and how it ended. */
+
+import { claimsForAudit } from '../checks/authorization.ts'
+import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../checks/claim-resources.ts'
+import type { Exchange } from '../exchange.ts'
+import { isObject } from '../strict-json.ts'
+import type { Claims } from '../token/bearer-token.ts'
+import type { AuditEntry } from './record.ts'
+
+/** The entry of a request. A refused one is recorded with the same detail, as far as it was sent. */
+export function entryOfExchange(exchange: Exchange, status: number, errorCode: string | null): AuditEntry {
+  const { headers } = exchange
+  const user = userOf(claimsForAudit(exchange) ?? {})
+  return {
+    timestamp: new Date(exchange.receivedAt).toISOString(),
+    outcome: status < 400 ? 'served' : status < 500 ? 'refused' : 'failed',
+    traceId: bounded(headers['ssp-traceid']),
+    from: bounded(headers['ssp-from']),
+    to: bounded(headers['ssp-to']),
+    interactionId: bounded(headers['ssp-interactionid']),
+    userId: bounded(user.id),
+    userName: bounded(user.name),
+    userRole: bounded(user.role),
+    organization: bounded(user.organization),
+    device: bounded(user.device),
+    dataId: bounded(exchange.dataId ?? askedFor(exchange), 2048),
+    status,
+    errorCode,
+  }
+}
+
+/** The entry of a connection whose certificate was refused; `status` when it is answered at all. */
+export function entryOfConnection(at: number, status: number | null, errorCode: string): AuditEntry {
+  return {
+    timestamp: new Date(at).toISOString(),
+    outcome: 'refused',
+    traceId: null,
+    from: null,
+    to: null,
+    interactionId: null,
+    userId: null,
+    userName: null,
+    userRole: null,
+    organization: null,
+    device: null,
+    dataId: null,
+    status,
+    errorCode,
+  }
+}
+
+interface User {
+  readonly id: string | undefined
+  readonly name: string | undefined
+  readonly role: string | undefined
+  readonly organization: string | undefined
+  readonly device: string | undefined
+}
+
+/** Claims may not have been checked when a request is refused: everything is taken only if it is what it should be. */
+function userOf(claims: Claims): User {
+  const practitioner = resource(claims, 'requesting_practitioner')
+  const organization = resource(claims, 'requesting_organization')
+  const device = resource(claims, 'requesting_device')
+  const [name] = listOf(practitioner['name'])
+  const [identifier] = listOf(device['identifier'])
+  const parts = [identifier?.['system'], identifier?.['value'], device['model'], device['version']].filter(isText)
+  return {
+    id: identifierValue(practitioner, USER_IDS) ?? text(claims['sub']),
+    name: text(first(name?.['family'])),
+    role: identifierValue(practitioner, ROLE_PROFILE_IDS) ?? jobRole(practitioner),
+    organization: identifierValue(organization, ODS_CODES),
+    device: parts.length === 0 ? undefined : parts.join(' '),
+  }
+}
+
+/** 0.x names the role as a coding instead of a role profile. */
+function jobRole(practitioner: Record<string, unknown>): string | undefined {
+  const [practitionerRole] = listOf(practitioner['practitionerRole'])
+  const [role] = listOf(practitionerRole?.['role'])
+  const [coding] = listOf(role?.['coding'])
+  return text(coding?.['code'])
+}
+
+/** What was asked for, with its parameters: the audit trail is the one place where they may be written. */
+function askedFor({ relative, target, query }: Exchange): string {
+  if (relative === undefined) return target
+  return query === '' ? relative : `${relative}?${query}`
+}
+
+function resource(claims: Claims, name: string): Record<string, unknown> {
+  const value = claims[name]
+  return isObject(value) ? value : {}
+}
+
+function text(value: unknown): string | undefined {
+  return isText(value) ? value : undefined
+}
+
+function bounded(value: string | undefined, length = 256): string | null {
+  return value === undefined ? null : value.slice(0, length)
+}
+
+const USER_IDS = [...USER_ID_SYSTEMS.STU3, ...USER_ID_SYSTEMS.DSTU2]
+const ODS_CODES = [...ODS_CODE_SYSTEMS.STU3, ...ODS_CODE_SYSTEMS.DSTU2]
+const ROLE_PROFILE_IDS = [
+  'https://fhir.nhs.uk/Id/sds-role-profile-id',
+  'http://fhir.nhs.net/sds-role-profile-id',
+  'http://fhir.nhs.net/Id/sds-role-profile-id',
+]

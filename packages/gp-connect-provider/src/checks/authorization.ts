@@ -1,0 +1,69 @@
+/** The Authorization header: a bearer token of the one form that GP Connect knows. */
+
+import type { Exchange } from '../exchange.ts'
+import { ProviderError } from '../failures.ts'
+import { DEFAULT_RULES } from '../rules.ts'
+import {
+  bearerToken,
+  type Claims,
+  decodeJsonPart,
+  isUnsecuredHeader,
+  splitToken,
+  type TokenParts,
+} from '../token/bearer-token.ts'
+
+/** There is a bearer token, and it is not longer than the rule allows. */
+export function tokenIsPresent(exchange: Exchange): void {
+  const token = tokenOf(exchange)
+  if (token === undefined) {
+    throw new ProviderError('BAD_REQUEST', 'Authorization holds no bearer token', { bearer: 'invalid_request' })
+  }
+  if (token.length > (exchange.root?.rules ?? DEFAULT_RULES).maxTokenLength) {
+    throw new ProviderError('BAD_REQUEST', 'The bearer token is longer than allowed', { bearer: 'invalid_request' })
+  }
+}
+
+/** The token has exactly three parts. */
+export function tokenHasThreeParts(exchange: Exchange): void {
+  if (partsOf(exchange).count !== 3) throw refused('The bearer token does not have three parts')
+}
+
+/** The header says that the token is unsecured, and nothing else. */
+export function tokenHeaderIsUnsecured(exchange: Exchange): void {
+  if (!isUnsecuredHeader(partsOf(exchange).header)) {
+    throw refused('The header of the bearer token is not alg none, typ JWT')
+  }
+}
+
+/** The signature is empty: nobody would verify another. */
+export function tokenIsUnsigned(exchange: Exchange): void {
+  if (partsOf(exchange).signature !== '') throw refused('The signature of the bearer token is not empty')
+}
+
+/** The payload is a JSON object, encoded as base64url; from here on its claims are known. */
+export function tokenPayloadDecodes(exchange: Exchange): void {
+  const claims = decodeJsonPart(partsOf(exchange).payload)
+  if (claims === undefined) throw refused('The payload of the bearer token is not a JSON object in base64url')
+  exchange.claims = claims
+}
+
+/** The claims of a token whatever else is wrong with the request: the audit trail names the user where it can. */
+export function claimsForAudit(exchange: Exchange): Claims | undefined {
+  if (exchange.claims !== undefined) return exchange.claims
+  const token = tokenOf(exchange)
+  if (token === undefined || token.length > DEFAULT_RULES.maxTokenLength) return undefined
+  return decodeJsonPart(splitToken(token).payload)
+}
+
+function tokenOf({ headers }: Exchange): string | undefined {
+  return headers.authorization === undefined ? undefined : bearerToken(headers.authorization)
+}
+
+function partsOf(exchange: Exchange): TokenParts {
+  exchange.token ??= splitToken(tokenOf(exchange) ?? '')
+  return exchange.token
+}
+
+function refused(diagnostics: string): ProviderError {
+  return new ProviderError('BAD_REQUEST', diagnostics, { bearer: 'invalid_token' })
+}

@@ -1,0 +1,78 @@
+/** What a request must pass, one rule a row, in the order in which they are asked. */
+import type { Context } from 'koa'
+import type { Exchange } from '../exchange.ts'
+import type { ServiceRoots } from '../roots/service-root.ts'
+import {
+  tokenHasThreeParts,
+  tokenHeaderIsUnsecured,
+  tokenIsPresent,
+  tokenIsUnsigned,
+  tokenPayloadDecodes,
+} from './authorization.ts'
+import { deviceIsNamed, organizationIsNamed, practitionerIsNamed } from './claim-resources.ts'
+import {
+  audienceIsAccepted,
+  issuerIsUrl,
+  issueTimeIsWellFormed,
+  lifetimeIsFiveMinutes,
+  reasonIsAccepted,
+  scopeIsWellFormed,
+  scopeOpensEndpoint,
+  subjectIsPractitioner,
+  tokenHasNotExpired,
+} from './claims.ts'
+import {
+  capabilityIsEnabled,
+  interactionIsKnown,
+  methodFitsInteraction,
+  pathFitsInteraction,
+  rootIsKnown,
+} from './endpoint.ts'
+import { answerFormatIsSupported, contentTypeIsSupported } from './media-types.ts'
+import { bodyIsWellFormed } from './request-body.ts'
+import { requestedRecordIsThePatient, requestedRecordIsWellFormed } from './requested-record.ts'
+import { fromIsWellFormed, headersAreSingle, toIsOurs, traceIdIsWellFormed } from './ssp-headers.ts'
+
+/** A rule with its name. `run` throws ProviderError when the request breaks it. */
+export interface Check {
+  readonly name: string
+  run(exchange: Exchange, ctx: Context): Promise<void> | undefined | void
+}
+
+/** The checks of a provider. The client certificate was checked before: no request arrives without it. */
+// biome-ignore format: a table
+export function checks(roots: ServiceRoots, maxBodyBytes: number): readonly Check[] {
+  return [
+    { name: 'service-root',          run: rootIsKnown(roots) },
+    { name: 'single-headers',        run: headersAreSingle },
+    { name: 'ssp-traceid',           run: traceIdIsWellFormed },
+    { name: 'ssp-from',              run: fromIsWellFormed },
+    { name: 'ssp-to',                run: toIsOurs },
+    { name: 'ssp-interactionid',     run: interactionIsKnown },
+    { name: 'interaction-method',    run: methodFitsInteraction },
+    { name: 'interaction-path',      run: pathFitsInteraction },
+    { name: 'accept',                run: answerFormatIsSupported },
+    { name: 'content-type',          run: contentTypeIsSupported },
+    { name: 'token',                 run: tokenIsPresent },
+    { name: 'token-parts',           run: tokenHasThreeParts },
+    { name: 'token-header',          run: tokenHeaderIsUnsecured },
+    { name: 'token-signature',       run: tokenIsUnsigned },
+    { name: 'token-payload',         run: tokenPayloadDecodes },
+    { name: 'iss',                   run: issuerIsUrl },
+    { name: 'sub',                   run: subjectIsPractitioner },
+    { name: 'aud',                   run: audienceIsAccepted },
+    { name: 'exp',                   run: tokenHasNotExpired },
+    { name: 'iat',                   run: issueTimeIsWellFormed },
+    { name: 'lifetime',              run: lifetimeIsFiveMinutes },
+    { name: 'reason',                run: reasonIsAccepted },
+    { name: 'requested-record',      run: requestedRecordIsWellFormed },
+    { name: 'scope',                 run: scopeIsWellFormed },
+    { name: 'device',                run: deviceIsNamed },
+    { name: 'organization',          run: organizationIsNamed },
+    { name: 'practitioner',          run: practitionerIsNamed },
+    { name: 'scope-endpoint',        run: scopeOpensEndpoint },
+    { name: 'enabled',               run: capabilityIsEnabled },
+    { name: 'body',                  run: bodyIsWellFormed(maxBodyBytes) },
+    { name: 'requested-patient',     run: requestedRecordIsThePatient },
+  ]
+}

@@ -1,0 +1,110 @@
+/** The claims that are FHIR resources: who asks, with which system, for which organisation. */
+
+import type { Exchange } from '../exchange.ts'
+import { ProviderError } from '../failures.ts'
+import { STU3_RESOURCES } from '../fhir/elements.ts'
+import { isStrictResource } from '../fhir/validation.ts'
+import type { FhirRelease } from '../roots/interactions.ts'
+import { isObject } from '../strict-json.ts'
+import { claimsOf, rulesOf, wrong } from './claims.ts'
+
+/** `requesting_device` names the consumer's system: an identifier, a model and a version. */
+export function deviceIsNamed(exchange: Exchange): void {
+  const release = releaseOf(exchange)
+  const device = claimResource(exchange, 'requesting_device', ['Device'])
+  const identifiers = listOf(device['identifier'])
+  if (identifiers.length === 0 || !identifiers.every((one) => isText(one['system']) && isText(one['value']))) {
+    throw wrong('requesting_device.identifier is missing, or has no system or no value')
+  }
+  if (!isText(device['model'])) throw wrong('requesting_device.model is missing')
+  if (!isText(device['version'])) throw wrong('requesting_device.version is missing')
+  if (release === 'DSTU2' && !isText(device['id'])) throw wrong('requesting_device.id is missing')
+}
+
+/** `requesting_organization` names the organisation, with its ODS code. */
+export function organizationIsNamed(exchange: Exchange): void {
+  const release = releaseOf(exchange)
+  const organization = claimResource(exchange, 'requesting_organization', ['Organization'])
+  if (!isText(organization['name'])) throw wrong('requesting_organization.name is missing')
+  if (identifierValue(organization, ODS_CODE_SYSTEMS[release]) === undefined) {
+    throw wrong('requesting_organization.identifier holds no ODS code')
+  }
+  if (release === 'DSTU2' && !isText(organization['id'])) throw wrong('requesting_organization.id is missing')
+}
+
+/** `requesting_practitioner` names the user. For a transfer between practices the details are only a SHOULD. */
+export function practitionerIsNamed(exchange: Exchange): void {
+  const release = releaseOf(exchange)
+  const practitioner = claimResource(exchange, 'requesting_practitioner', ['Practitioner'])
+  if (!isText(practitioner['id'])) throw wrong('requesting_practitioner.id is missing')
+  if (exchange.interaction?.migration === true) return
+  const [name] = listOf(practitioner['name'])
+  if (!isText(first(name?.['family']))) throw wrong('requesting_practitioner.name has no family name')
+  if (!isText(first(name?.['given']))) throw wrong('requesting_practitioner.name has no given name')
+  if (identifierValue(practitioner, USER_ID_SYSTEMS[release]) === undefined) {
+    throw wrong('requesting_practitioner.identifier holds no SDS user id')
+  }
+}
+
+/**
+ * A claim that has to be a resource of one of these types and strict FHIR.
+ * @throws {ProviderError} BAD_REQUEST: missing, no object, or another resource. INVALID_CLAIM_RESOURCE: not FHIR.
+ */
+export function claimResource(exchange: Exchange, claim: string, types: readonly string[]): Record<string, unknown> {
+  const resource = claimsOf(exchange)[claim]
+  if (!isObject(resource)) throw wrong(`The ${claim} claim is missing or not a resource`)
+  const type = resource['resourceType']
+  if (typeof type !== 'string' || !types.includes(type)) {
+    const known = typeof type === 'string' && STU3_RESOURCES.has(type)
+    if (known || rulesOf(exchange).unknownResourceType === 400) throw wrong(`The ${claim} claim is another resource`)
+    throw notFhir(claim)
+  }
+  if (!isStrictResource(resource, type, releaseOf(exchange))) throw notFhir(claim)
+  return resource
+}
+
+/** The value of the first identifier with one of these systems. */
+export function identifierValue(resource: Record<string, unknown>, systems: readonly string[]): string | undefined {
+  for (const { system, value } of listOf(resource['identifier'])) {
+    if (typeof system === 'string' && systems.includes(system) && isText(value)) return value
+  }
+  return undefined
+}
+
+/** The objects of a list; a single one counts as a list of one, as 0.x tokens send names. */
+export function listOf(value: unknown): readonly Record<string, unknown>[] {
+  if (!Array.isArray(value)) return isObject(value) ? [value] : []
+  return value.every(isObject) ? value : value.filter(isObject)
+}
+
+/** A text that is not blank. */
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== ''
+}
+
+/** The first of a list, or a single value. */
+export function first(value: unknown): unknown {
+  return Array.isArray(value) ? value[0] : value
+}
+
+/** Systems of an ODS code. */
+export const ODS_CODE_SYSTEMS: Readonly<Record<FhirRelease, readonly string[]>> = {
+  STU3: ['https://fhir.nhs.uk/Id/ods-organization-code'],
+  DSTU2: ['http://fhir.nhs.net/Id/ods-organization-code'],
+}
+
+/** Systems of an SDS user id. 0.x writes it without `Id`. */
+export const USER_ID_SYSTEMS: Readonly<Record<FhirRelease, readonly string[]>> = {
+  STU3: ['https://fhir.nhs.uk/Id/sds-user-id'],
+  DSTU2: ['http://fhir.nhs.net/sds-user-id', 'http://fhir.nhs.net/Id/sds-user-id'],
+}
+
+function releaseOf({ root }: Exchange): FhirRelease {
+  return root?.fhir ?? 'STU3'
+}
+
+function notFhir(claim: string): ProviderError {
+  return new ProviderError('INVALID_CLAIM_RESOURCE', `The ${claim} claim is not a valid FHIR resource`, {
+    bearer: 'invalid_token',
+  })
+}

@@ -1,0 +1,59 @@
+/** The endpoint that a request asks for: its interaction must be known at this service root and fit method and path. */
+import type { Exchange } from '../exchange.ts'
+import { type FailureCode, ProviderError } from '../failures.ts'
+import { matchPath } from '../roots/path-template.ts'
+import type { ServiceRoots } from '../roots/service-root.ts'
+import { DEFAULT_RULES } from '../rules.ts'
+
+/** The path lies below a service root. The path alone decides which one. */
+export function rootIsKnown(roots: ServiceRoots): (exchange: Exchange) => void {
+  return (exchange) => {
+    const found = roots.find(exchange.path)
+    if (found === undefined) throw unknownPath(DEFAULT_RULES.unknownPath)
+    exchange.root = found.root
+    exchange.relative = found.relative
+  }
+}
+
+/** Ssp-InteractionID is present, and one that this service root knows, letter by letter. */
+export function interactionIsKnown(exchange: Exchange): void {
+  const id = exchange.headers['ssp-interactionid'] ?? ''
+  if (id === '') throw new ProviderError('BAD_REQUEST', 'Ssp-InteractionID is missing or blank')
+  const interaction = exchange.root?.interactions.get(id)
+  if (interaction === undefined) throw new ProviderError('BAD_REQUEST', 'Ssp-InteractionID is not known here')
+  exchange.interaction = interaction
+}
+
+/** The method is the one of the interaction. */
+export function methodFitsInteraction({ method, interaction }: Exchange): void {
+  if (method !== interaction?.method) {
+    throw new ProviderError('BAD_REQUEST', 'Ssp-InteractionID does not go with this method')
+  }
+}
+
+/** The path is exactly the one of the interaction. */
+export function pathFitsInteraction(exchange: Exchange): void {
+  const { relative = '', interaction, root } = exchange
+  if (interaction === undefined) return
+  const match = matchPath(interaction.template, relative.split('/'))
+  if (match.fits) {
+    if (match.id !== undefined) exchange.id = match.id
+  } else if (match.emptyId) {
+    throw new ProviderError(ABSENT[interaction.template[0] ?? ''] ?? 'NO_RECORD_FOUND', 'The path has no id')
+  } else {
+    throw unknownPath(root?.rules.unknownPath ?? DEFAULT_RULES.unknownPath)
+  }
+}
+
+/** The practice has not switched the capability off. */
+export function capabilityIsEnabled({ root, interaction }: Exchange): void {
+  if (interaction !== undefined && root?.isDisabled(interaction.id)) throw new ProviderError('ACCESS_DENIED')
+}
+
+function unknownPath(status: 400 | 404): ProviderError {
+  return status === 404
+    ? new ProviderError('REFERENCE_NOT_FOUND')
+    : new ProviderError('BAD_REQUEST', 'Nothing is served at this path for this interaction')
+}
+
+const ABSENT: Readonly<Record<string, FailureCode>> = { Patient: 'PATIENT_NOT_FOUND' }

@@ -1,0 +1,51 @@
+/** The `requested_record` claim: required in 0.x, dropped from 1.x. */
+
+import type { Exchange } from '../exchange.ts'
+import { ProviderError } from '../failures.ts'
+import { isNhsNumber } from '../fhir/nhs-number.ts'
+import { parameterIdentifier } from '../fhir/parameters.ts'
+import { claimResource, identifierValue, ODS_CODE_SYSTEMS } from './claim-resources.ts'
+import { claimsOf, rulesOf, wrong } from './claims.ts'
+
+/** The claim is what the release wants: a patient with an NHS number or an organisation with an ODS code, or nothing. */
+export function requestedRecordIsWellFormed(exchange: Exchange): void {
+  if (isRequired(exchange)) {
+    recordOf(exchange)
+  } else if (rulesOf(exchange).requestedRecord === 'reject' && claimsOf(exchange)['requested_record'] !== undefined) {
+    throw wrong('The requested_record claim is not part of this release')
+  }
+}
+
+/** Where an operation names a patient in its body, the claim must name the same. */
+export function requestedRecordIsThePatient(exchange: Exchange): void {
+  if (!isRequired(exchange) || exchange.method !== 'POST') return
+  const nhsNumber = parameterIdentifier(exchange.body, 'patientNHSNumber')
+  if (nhsNumber === undefined) throw new ProviderError('BAD_REQUEST', 'The body names no patient')
+  const record = recordOf(exchange)
+  if (record['resourceType'] !== 'Patient' || identifierValue(record, NHS_NUMBER_SYSTEMS) !== nhsNumber) {
+    throw wrong('The requested_record claim is not the patient of the body')
+  }
+}
+
+/** Systems of an NHS number. */
+export const NHS_NUMBER_SYSTEMS: readonly string[] = [
+  'https://fhir.nhs.uk/Id/nhs-number',
+  'http://fhir.nhs.net/Id/nhs-number',
+]
+
+const ODS_SYSTEMS = [...ODS_CODE_SYSTEMS.DSTU2, ...ODS_CODE_SYSTEMS.STU3]
+
+function isRequired({ root }: Exchange): boolean {
+  return root?.fhir === 'DSTU2'
+}
+
+function recordOf(exchange: Exchange): Record<string, unknown> {
+  const record = claimResource(exchange, 'requested_record', ['Patient', 'Organization'])
+  if (record['resourceType'] === 'Patient') {
+    const nhsNumber = identifierValue(record, NHS_NUMBER_SYSTEMS)
+    if (nhsNumber === undefined || !isNhsNumber(nhsNumber)) throw wrong('requested_record holds no valid NHS number')
+  } else if (identifierValue(record, ODS_SYSTEMS) === undefined) {
+    throw wrong('requested_record holds no ODS code')
+  }
+  return record
+}

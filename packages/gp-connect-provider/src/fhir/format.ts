@@ -1,0 +1,83 @@
+/** Content negotiation: JSON or XML, by `_format`, else `Accept`, else `Content-Type`, else JSON. */
+import type { Exchange } from '../exchange.ts'
+import type { FhirRelease } from '../roots/interactions.ts'
+
+/** The two wire formats. */
+export type FhirFormat = 'json' | 'xml'
+
+/** The media type an answer is sent as. */
+export function mediaType(format: FhirFormat, release: FhirRelease): string {
+  return `${MEDIA_TYPES[release][format]}; charset=utf-8`
+}
+
+/** The format an answer to this request has; undefined when the request asks for something that is not supported. */
+export function negotiateFormat(exchange: Exchange, release: FhirRelease): FhirFormat | undefined {
+  const formats = formatParameters(exchange.query)
+  if (formats.length > 0) return formats.length === 1 ? formatOf(formats[0] ?? '', release, true) : undefined
+
+  const accept = exchange.headers.accept
+  if (accept !== undefined && accept !== '') return acceptedFormat(accept, release)
+
+  const contentType = exchange.headers['content-type']
+  return (contentType === undefined ? undefined : formatOf(contentType, release)) ?? 'json'
+}
+
+/** The format of a body, by its Content-Type; undefined for other media types and character sets than UTF-8. */
+export function bodyFormat(contentType: string, release: FhirRelease): FhirFormat | undefined {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1]
+  if (charset !== undefined && charset.toLowerCase() !== 'utf-8') return undefined
+  return formatOf(contentType, release)
+}
+
+const MEDIA_TYPES: Readonly<Record<FhirRelease, Readonly<Record<FhirFormat, string>>>> = {
+  STU3: { json: 'application/fhir+json', xml: 'application/fhir+xml' },
+  DSTU2: { json: 'application/json+fhir', xml: 'application/xml+fhir' },
+}
+
+/** Reads one media type. 0.x also understands the names of 1.x, which its consumers have begun to send. */
+function formatOf(text: string, release: FhirRelease, short = false): FhirFormat | undefined {
+  const type = (text.split(';', 1)[0] ?? '').trim().toLowerCase()
+  for (const format of ['json', 'xml'] as const) {
+    if (type === MEDIA_TYPES.STU3[format] || type === MEDIA_TYPES[release][format]) return format
+    if (short && type === format) return format
+  }
+  return undefined
+}
+
+/** The preferred of the two formats; when both are equal the one named, then JSON. Parameters but `q` do not restrict. */
+function acceptedFormat(accept: string, release: FhirRelease): FhirFormat | undefined {
+  const weights: Record<FhirFormat, number | undefined> = { json: undefined, xml: undefined }
+  let wildcard: number | undefined
+  for (const range of accept.split(',')) {
+    const weight = weightOf(range)
+    const format = formatOf(range, release)
+    const type = (range.split(';', 1)[0] ?? '').trim()
+    if (format !== undefined) weights[format] = Math.max(weights[format] ?? 0, weight)
+    else if (type === '*/*' || type === 'application/*') wildcard = Math.max(wildcard ?? 0, weight)
+  }
+  const json = weights.json ?? wildcard ?? 0
+  const xml = weights.xml ?? wildcard ?? 0
+  if (json === 0 && xml === 0) return undefined
+  if (json === xml) return weights.json === undefined && weights.xml !== undefined ? 'xml' : 'json'
+  return json > xml ? 'json' : 'xml'
+}
+
+function weightOf(range: string): number {
+  const weight = /;\s*q\s*=\s*([0-9.]+)/i.exec(range)?.[1]
+  return weight === undefined ? 1 : Number(weight) || 0
+}
+
+/** Every `_format` of a query. A plus sign is one: `application/fhir+json` is often sent as it is. */
+function formatParameters(query: string): string[] {
+  if (!query.includes('_format')) return []
+  return query
+    .split('&')
+    .filter((pair) => pair.startsWith('_format='))
+    .map((pair) => {
+      try {
+        return decodeURIComponent(pair.slice('_format='.length))
+      } catch {
+        return ''
+      }
+    })
+}

@@ -1,0 +1,55 @@
+/** The OperationOutcome that every failure is answered with. */
+import { FAILURES, type FailureCode } from '../failures.ts'
+import type { FhirRelease } from '../roots/interactions.ts'
+import type { Rules } from '../rules.ts'
+
+/** An OperationOutcome of GP Connect: one issue with one coding. */
+export function operationOutcome(code: FailureCode, diagnostics: string, release: FhirRelease, rules: Rules): Resource {
+  const { display } = FAILURES[code === 'INVALID_CLAIM_RESOURCE' ? rules.claimResourceCode : code]
+  return {
+    resourceType: 'OperationOutcome',
+    meta: { profile: [PROFILE[release]] },
+    issue: [
+      {
+        severity: 'error',
+        code: issueOf(code, rules),
+        details: { coding: [{ system: codingSystem(release, rules), code: spineCode(code, rules), display }] },
+        diagnostics,
+      },
+    ],
+  }
+}
+
+/** The status a failure is answered with. */
+export function statusOf(code: FailureCode, bearer: string | undefined, rules: Rules): number {
+  if (rules.bearerErrors === 'rfc6750' && bearer === 'invalid_token') return 401
+  if (rules.bearerErrors === 'rfc6750' && bearer === 'insufficient_scope') return 403
+  return FAILURES[code].status
+}
+
+/** The Spine error code of a failure, as it is sent and as the audit trail keeps it. */
+export function spineCode(code: FailureCode, rules: Rules): string {
+  if (code === 'ACCESS_DENIED') return rules.accessDenied
+  if (code === 'INVALID_CLAIM_RESOURCE') return rules.claimResourceCode
+  return FAILURES[code].spineCode
+}
+
+/** A FHIR resource in its JSON shape. */
+export type Resource = Readonly<Record<string, unknown>> & { readonly resourceType: string }
+
+function issueOf(code: FailureCode, rules: Rules): string {
+  const { issue, status } = FAILURES[code]
+  if (issue === 'processing') return rules.unexpectedIssue
+  return status === 495 || status === 496 ? rules.certificateIssue : issue
+}
+
+function codingSystem(release: FhirRelease, { codingSystem: resource }: Rules): string {
+  return release === 'DSTU2'
+    ? 'http://fhir.nhs.net/ValueSet/gpconnect-error-or-warning-code-1'
+    : `https://fhir.nhs.uk/STU3/${resource}/Spine-ErrorOrWarningCode-1`
+}
+
+const PROFILE: Readonly<Record<FhirRelease, string>> = {
+  STU3: 'https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1',
+  DSTU2: 'http://fhir.nhs.net/StructureDefinition/gpconnect-operationoutcome-1',
+}

@@ -1,0 +1,98 @@
+/** The interactions of the GP Connect specification, and which of them each release knows. */
+import { DEFAULT_RULES, type Rules } from '../rules.ts'
+
+/** What a consumer may ask for: an interaction ID with its method, its path below the service root and its scope. */
+export interface Interaction {
+  readonly id: string
+  readonly method: 'GET' | 'POST' | 'PUT'
+  /** Relative to the service root, without a leading slash: `Patient/{id}`. */
+  readonly path: string
+  /** The value of `requested_scope` that the endpoint needs. A POST that only reads needs read. */
+  readonly scope: Scope
+  /** May be asked for with `conf/R`, and its practitioner details are only a SHOULD: GP to GP transfer. */
+  readonly migration?: boolean
+}
+
+/** The four values of `requested_scope`. */
+export type Scope = 'patient/*.read' | 'patient/*.write' | 'organization/*.read' | 'organization/*.write'
+
+/** FHIR release of a service root: DSTU2 for 0.x, STU3 for 1.x. */
+export type FhirRelease = 'DSTU2' | 'STU3'
+
+/** What a service root is when nothing is overridden. */
+export interface Preset {
+  readonly fhir: FhirRelease
+  readonly interactions: readonly Interaction[]
+  readonly rules: Rules
+}
+
+/** Releases of the specification with a preset. */
+export type PresetName = 'v0.5' | 'v1.2' | 'v1.5' | 'v1.6' | 'documents'
+
+const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
+const STRUCTURED = 'urn:nhs:names:services:gpconnect:structured:fhir:'
+const DOCUMENTS = 'urn:nhs:names:services:gpconnect:documents:fhir:'
+
+const PATIENT_READ = 'patient/*.read'
+const PATIENT_WRITE = 'patient/*.write'
+const ORGANIZATION_READ = 'organization/*.read'
+
+// biome-ignore format: a table
+const RELEASE_0: readonly Interaction[] = [
+  { id: `${BASE}rest:read:metadata`,                  method: 'GET',  path: 'metadata',                            scope: ORGANIZATION_READ },
+  { id: `${BASE}operation:gpc.getcarerecord`,         method: 'POST', path: 'Patient/$gpc.getcarerecord',          scope: PATIENT_READ },
+]
+
+// biome-ignore format: a table
+const RELEASE_1: readonly Interaction[] = [
+  { id: `${BASE}rest:read:metadata-1`,                method: 'GET',  path: 'metadata',                            scope: ORGANIZATION_READ },
+  { id: `${BASE}rest:read:patient-1`,                 method: 'GET',  path: 'Patient/{id}',                        scope: PATIENT_READ },
+  { id: `${BASE}rest:search:patient-1`,               method: 'GET',  path: 'Patient',                             scope: PATIENT_READ },
+  { id: `${BASE}rest:read:practitioner-1`,            method: 'GET',  path: 'Practitioner/{id}',                   scope: ORGANIZATION_READ },
+  { id: `${BASE}rest:search:practitioner-1`,          method: 'GET',  path: 'Practitioner',                        scope: ORGANIZATION_READ },
+  { id: `${BASE}rest:read:organization-1`,            method: 'GET',  path: 'Organization/{id}',                   scope: ORGANIZATION_READ },
+  { id: `${BASE}rest:search:organization-1`,          method: 'GET',  path: 'Organization',                        scope: ORGANIZATION_READ },
+  { id: `${BASE}rest:read:location-1`,                method: 'GET',  path: 'Location/{id}',                       scope: ORGANIZATION_READ },
+  { id: `${BASE}operation:gpc.registerpatient-1`,     method: 'POST', path: 'Patient/$gpc.registerpatient',        scope: PATIENT_WRITE },
+  { id: `${BASE}rest:search:slot-1`,                  method: 'GET',  path: 'Slot',                                scope: ORGANIZATION_READ },
+  { id: `${BASE}rest:read:appointment-1`,             method: 'GET',  path: 'Appointment/{id}',                    scope: PATIENT_READ },
+  { id: `${BASE}rest:create:appointment-1`,           method: 'POST', path: 'Appointment',                         scope: PATIENT_WRITE },
+  { id: `${BASE}rest:update:appointment-1`,           method: 'PUT',  path: 'Appointment/{id}',                    scope: PATIENT_WRITE },
+  { id: `${BASE}rest:cancel:appointment-1`,           method: 'PUT',  path: 'Appointment/{id}',                    scope: PATIENT_WRITE },
+  { id: `${BASE}rest:search:patient_appointments-1`,  method: 'GET',  path: 'Patient/{id}/Appointment',            scope: PATIENT_READ },
+  { id: `${BASE}operation:gpc.getstructuredrecord-1`, method: 'POST', path: 'Patient/$gpc.getstructuredrecord',    scope: PATIENT_READ },
+  { id: `${STRUCTURED}rest:read:metadata-1`,          method: 'GET',  path: 'metadata',                            scope: ORGANIZATION_READ },
+]
+
+// biome-ignore format: a table
+const HEALTHCARE_SERVICES: readonly Interaction[] = [
+  { id: `${BASE}rest:read:healthcareservice-1`,       method: 'GET',  path: 'HealthcareService/{id}',              scope: ORGANIZATION_READ },
+  { id: `${BASE}rest:search:healthcareservice-1`,     method: 'GET',  path: 'HealthcareService',                   scope: ORGANIZATION_READ },
+]
+
+// biome-ignore format: a table
+const DOCUMENT_ACCESS: readonly Interaction[] = [
+  { id: `${DOCUMENTS}rest:read:metadata-1`,           method: 'GET',  path: 'metadata',                            scope: ORGANIZATION_READ },
+  { id: `${DOCUMENTS}rest:search:patient-1`,          method: 'GET',  path: 'Patient',                             scope: PATIENT_READ },
+  { id: `${DOCUMENTS}rest:search:documentreference-1`,method: 'GET',  path: 'Patient/{id}/DocumentReference',      scope: PATIENT_READ },
+  { id: `${DOCUMENTS}rest:read:binary-1`,             method: 'GET',  path: 'Binary/{id}',                         scope: PATIENT_READ },
+]
+
+// biome-ignore format: a table
+const MIGRATION: readonly Interaction[] = [
+  { id: `${BASE}operation:gpc.migratestructuredrecord-1`, method: 'POST', path: 'Patient/$gpc.migratestructuredrecord', scope: PATIENT_READ, migration: true },
+  { id: `${DOCUMENTS}rest:migrate:binary-1`,              method: 'GET',  path: 'Binary/{id}',                          scope: PATIENT_READ, migration: true },
+]
+
+const RULES_0: Rules = { ...DEFAULT_RULES, unknownResourceType: 400 }
+const RULES_1_6: Rules = { ...DEFAULT_RULES, reasons: ['directcare', 'migration'], confidentiality: true }
+
+/** The presets, by the release they follow. */
+// biome-ignore format: a table
+export const PRESETS: Readonly<Record<PresetName, Preset>> = {
+  'v0.5':    { fhir: 'DSTU2', rules: RULES_0,       interactions: RELEASE_0 },
+  'v1.2':    { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: [...RELEASE_1, ...HEALTHCARE_SERVICES] },
+  'v1.5':    { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: [...RELEASE_1, ...DOCUMENT_ACCESS] },
+  'v1.6':    { fhir: 'STU3',  rules: RULES_1_6,     interactions: [...RELEASE_1, ...DOCUMENT_ACCESS, ...MIGRATION] },
+  documents: { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: DOCUMENT_ACCESS },
+}

@@ -1,0 +1,148 @@
+/** Service roots: one per practice and capability, each with its ASID and the interactions it knows. */
+import { ConfigError } from '../config-error.ts'
+import { type Rules, ruleProblems } from '../rules.ts'
+import { isObject } from '../strict-json.ts'
+import { parseScope } from '../token/scope.ts'
+import { type FhirRelease, type Interaction, PRESETS, type PresetName } from './interactions.ts'
+import { type PathTemplate, pathTemplate } from './path-template.ts'
+
+/** What is served below one path. */
+export interface ServiceRootOptions {
+  /** The ASID that Ssp-To must carry for requests to this root: twelve digits. */
+  readonly asid: string
+  readonly preset: PresetName
+  /** Interactions beside those of the preset; one with the same ID replaces it. */
+  readonly add?: readonly Interaction[]
+  /** IDs of the preset that this root does not know. */
+  readonly remove?: readonly string[]
+  /** IDs that the practice has switched off: 403. `true` switches everything off. */
+  readonly disabled?: readonly string[] | boolean
+  /** Rules of this root where they differ from the provider's and the preset's. */
+  readonly rules?: Partial<Rules>
+}
+
+/** A service root as the guard uses it. */
+export interface ServiceRoot {
+  /** Path without a trailing slash. */
+  readonly path: string
+  readonly asid: string
+  readonly fhir: FhirRelease
+  readonly rules: Rules
+  /** Values of `aud` that are accepted here. */
+  readonly audiences: ReadonlySet<string>
+  readonly interactions: ReadonlyMap<string, KnownInteraction>
+  isDisabled(interactionId: string): boolean
+}
+
+/** An interaction with its path template split. */
+export interface KnownInteraction extends Interaction {
+  readonly template: PathTemplate
+}
+
+/** The service roots of a server, found by path. */
+export interface ServiceRoots {
+  /** The root that a path lies below, and the path relative to it, without a leading slash. */
+  find(path: string): { readonly root: ServiceRoot; readonly relative: string } | undefined
+}
+
+/** The audience that 0.x tokens carry, whichever provider they go to. */
+export const LEGACY_AUDIENCE = 'https://authorize.fhir.nhs.net/token'
+
+/**
+ * Reads the options of every service root.
+ * @throws {ConfigError} naming every root that is wrong.
+ */
+export function serviceRoots(
+  options: Readonly<Record<string, ServiceRootOptions>>,
+  origin: string,
+  audiences: readonly string[],
+  rules: Partial<Rules>,
+): ServiceRoots {
+  const entries = Object.entries(options)
+  const problems = entries.length === 0 ? ['serviceRoots is empty'] : entries.flatMap(problemsOf)
+  problems.push(...ruleProblems(rules, 'the provider'))
+  if (problems.length > 0) throw new ConfigError(problems)
+
+  const roots = new Map(entries.map(([path, root]) => [path, serviceRoot(path, root, origin, audiences, rules)]))
+  return {
+    find(path) {
+      for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+        const root = roots.get(path.slice(0, end))
+        if (root !== undefined) return { root, relative: path.slice(end + 1) }
+      }
+      return undefined
+    },
+  }
+}
+
+function serviceRoot(
+  path: string,
+  options: ServiceRootOptions,
+  origin: string,
+  audiences: readonly string[],
+  rules: Partial<Rules>,
+): ServiceRoot {
+  const preset = PRESETS[options.preset]
+  const merged: Rules = { ...preset.rules, ...rules, ...options.rules }
+  const removed = new Set(options.remove)
+  const known = [...preset.interactions, ...(options.add ?? [])].filter(({ id }) => !removed.has(id))
+  const disabled = new Set(Array.isArray(options.disabled) ? options.disabled : [])
+  const legacyOnly = preset.fhir === 'DSTU2'
+  return {
+    path,
+    asid: options.asid,
+    fhir: preset.fhir,
+    rules: merged,
+    audiences: new Set([
+      ...(legacyOnly ? [] : [`${origin}${path}`]),
+      ...(legacyOnly || merged.legacyAudience ? [LEGACY_AUDIENCE] : []),
+      ...audiences,
+    ]),
+    interactions: new Map(known.map((one) => [one.id, { ...one, template: pathTemplate(one.path) }])),
+    isDisabled: (id) => options.disabled === true || disabled.has(id),
+  }
+}
+
+/** Options may have been read from JSON: what would be overlooked here would leave a root more open than it was meant to be. */
+function problemsOf([path, options]: [string, ServiceRootOptions], index: number): string[] {
+  const name = `service root ${index + 1}`
+  const {
+    asid,
+    preset,
+    add = [],
+    remove = [],
+    disabled = false,
+    rules = {},
+  }: Partial<ServiceRootOptions> = options ?? {}
+  const knownPreset = Object.hasOwn(PRESETS, String(preset))
+  const addsInteractions = Array.isArray(add) && add.every(isInteraction)
+  const known = new Set(
+    preset && knownPreset && addsInteractions ? [...PRESETS[preset].interactions, ...add].map(({ id }) => id) : [],
+  )
+  const areKnown = (ids: unknown): boolean =>
+    Array.isArray(ids) && (known.size === 0 || ids.every((id) => known.has(id)))
+  return [
+    ...(/^(\/[A-Za-z0-9\-._~]+)+$/.test(path) ? [] : [`the path of ${name} is not /a/b without a trailing slash`]),
+    ...(/^\d{12}$/.test(String(asid)) ? [] : [`the asid of ${name} is not twelve digits`]),
+    ...(knownPreset ? [] : [`the preset of ${name} is not one of ${PRESET_NAMES}`]),
+    ...(addsInteractions ? [] : [`add of ${name} is not a list of interactions`]),
+    ...(areKnown(remove) ? [] : [`remove of ${name} is not a list of interactions that it has`]),
+    ...(typeof disabled === 'boolean' || areKnown(disabled)
+      ? []
+      : [`disabled of ${name} is neither a boolean nor a list of interactions that it has`]),
+    ...ruleProblems(rules, name),
+  ]
+}
+
+function isInteraction(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { id, method, path, scope } = value
+  return (
+    typeof id === 'string' &&
+    ['GET', 'POST', 'PUT'].includes(String(method)) &&
+    /^[^/]+(\/[^/]+)*$/.test(String(path)) &&
+    parseScope(scope, false) !== undefined
+  )
+}
+
+const PRESET_NAMES = Object.keys(PRESETS).join(', ')

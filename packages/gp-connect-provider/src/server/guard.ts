@@ -1,0 +1,130 @@
+/** The guard: Koa middleware that admits, hands on, answers and audits. Nothing is sent before its record is kept. */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Context, Middleware } from 'koa'
+import { entryOfExchange } from '../audit/entry.ts'
+import type { AuditTrail } from '../audit/trail.ts'
+import type { Check } from '../checks/checks.ts'
+import { isUuid } from '../checks/ssp-headers.ts'
+import { beginExchange, type Exchange } from '../exchange.ts'
+import { ProviderError } from '../failures.ts'
+import { negotiateFormat } from '../fhir/format.ts'
+import { operationOutcome, spineCode, statusOf } from '../fhir/operation-outcome.ts'
+import { DEFAULT_RULES } from '../rules.ts'
+import { transactionOf } from '../transaction.ts'
+import { answerResource, gzipWhereAsked, isResource } from './answer.ts'
+import type { GuardEvent } from './events.ts'
+
+/** What a guard works with. */
+export interface GuardParts {
+  readonly checks: readonly Check[]
+  readonly audit: AuditTrail
+  /** Requests that have their record: the server layer may refuse a request while it is here, or the other way round. */
+  readonly recorded: WeakSet<IncomingMessage>
+  readonly onEvent: (event: GuardEvent) => void
+}
+
+/**
+ * Runs the checks, then what is downstream with `ctx.state.gpConnect` set to the Transaction. A FHIR resource in
+ * `ctx.body` is written as JSON or XML; what leaves the body empty is NOT_IMPLEMENTED; what throws is an OperationOutcome.
+ */
+export function guard(parts: GuardParts): Middleware {
+  return async (ctx, next) => {
+    const exchange = beginExchange(ctx.req, Date.now())
+    let ending = await attempt(parts, exchange, ctx, next)
+    if (!parts.recorded.has(ctx.req)) {
+      parts.recorded.add(ctx.req)
+      try {
+        await parts.audit.append(entryOfExchange(exchange, ctx.status, ending.errorCode))
+      } catch (error) {
+        ending = fail(exchange, ctx, new ProviderError('AUDIT_UNAVAILABLE', undefined, { cause: error }))
+      }
+    }
+    await gzipWhereAsked(ctx, exchange)
+    // Last, so that nothing downstream decides otherwise.
+    ctx.res.setHeader('Cache-Control', 'no-store')
+    parts.onEvent(eventOf(exchange, ctx.status, ending))
+  }
+}
+
+/** How a transaction ended. */
+interface Ending {
+  readonly errorCode: string | null
+  readonly failure?: ProviderError
+  readonly check?: string | undefined
+  readonly correlationId?: string
+  readonly cause?: unknown
+}
+
+async function attempt(
+  parts: GuardParts,
+  exchange: Exchange,
+  ctx: Context,
+  next: () => Promise<unknown>,
+): Promise<Ending> {
+  let asked: string | undefined
+  try {
+    for (const check of parts.checks) {
+      asked = check.name
+      const pending = check.run(exchange, ctx)
+      if (pending !== undefined) await pending
+    }
+    asked = undefined
+    // A handler's effects could not be recorded: it must not run.
+    if (parts.audit.failing) throw new ProviderError('AUDIT_UNAVAILABLE')
+    ctx.state['gpConnect'] = transactionOf(exchange)
+    await next()
+    if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) throw new ProviderError('NOT_IMPLEMENTED')
+    const { format = 'json', root } = exchange
+    if (root !== undefined && isResource(ctx.body)) answerResource(ctx, ctx.body, format, root.fhir)
+    return { errorCode: null }
+  } catch (error) {
+    return { ...fail(exchange, ctx, error), check: asked }
+  }
+}
+
+/** Turns whatever was thrown into an OperationOutcome. What is not ours is told by a correlation id only. */
+function fail(exchange: Exchange, ctx: Context, thrown: unknown): Ending {
+  const { rules, fhir } = exchange.root ?? { rules: DEFAULT_RULES, fhir: 'STU3' as const }
+  const expected = thrown instanceof ProviderError
+  const correlationId = randomUUID()
+  const failure = expected ? thrown : new ProviderError('INTERNAL_SERVER_ERROR')
+  const unexpected = statusOf(failure.code, failure.bearer, rules) === 500
+  const diagnostics = unexpected ? `${failure.diagnostics}; correlation id ${correlationId}` : failure.diagnostics
+
+  for (const name of ctx.res.getHeaderNames()) ctx.remove(name)
+  ctx.status = statusOf(failure.code, failure.bearer, rules)
+  if (failure.bearer !== undefined) ctx.set('WWW-Authenticate', `Bearer error="${failure.bearer}"`)
+  if (failure.code === 'AUDIT_UNAVAILABLE') ctx.set('Connection', 'close')
+  const format = exchange.format ?? negotiateFormat(exchange, fhir) ?? 'json'
+  answerResource(ctx, operationOutcome(failure.code, diagnostics, fhir, rules), format, fhir)
+  return {
+    errorCode: spineCode(failure.code, rules),
+    failure,
+    ...(unexpected && { correlationId, cause: expected ? failure.cause : thrown }),
+  }
+}
+
+function eventOf(exchange: Exchange, status: number, ending: Ending): GuardEvent {
+  const { interaction, headers, receivedAt } = exchange
+  const traceId = headers['ssp-traceid']
+  const told = {
+    status,
+    milliseconds: Date.now() - receivedAt,
+    path: interaction?.path,
+    interactionId: interaction?.id,
+    traceId: traceId !== undefined && isUuid(traceId) ? traceId : undefined,
+  }
+  const { failure, correlationId } = ending
+  if (failure === undefined) return { type: 'transaction.served', ...told }
+  if (correlationId !== undefined) {
+    return { type: 'transaction.failed', ...told, code: failure.code, correlationId, error: nameOf(ending.cause) }
+  }
+  return { type: 'transaction.refused', ...told, code: failure.code, check: ending.check }
+}
+
+/** Name and code, never the message: it may quote what a patient's record says. */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error
+  return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name
+}

@@ -1,0 +1,21 @@
+/** Entries for tests of the trail. */
+import type { AuditEntry } from '../../src/audit/record.ts'
+
+export function entry(dataId: string): AuditEntry {
+  return {
+    timestamp: '2026-01-05T09:00:00.000Z',
+    outcome: 'served',
+    traceId: '09a01679-2564-0fb4-5129-aecc81ea2706',
+    from: '200000000359',
+    to: '918999198993',
+    interactionId: 'urn:nhs:names:services:gpconnect:fhir:rest:read:patient-1',
+    userId: 'GCASDS0001',
+    userName: 'AssurancePractitioner',
+    userRole: '112233445566',
+    organization: 'GPCA0001',
+    device: 'GPConnectTestSystem Client v1 1.1',
+    dataId,
+    status: 200,
+    errorCode: null,
+  }
+}

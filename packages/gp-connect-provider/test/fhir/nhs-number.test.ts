@@ -1,0 +1,23 @@
+import { expect } from 'chai'
+import { isNhsNumber } from '../../src/fhir/nhs-number.ts'
+
+describe('NHS number', () => {
+  it('is ten digits with their check digit', () => {
+    for (const valid of ['9000000009', '9000000017', '9434765919', '9476719931', '4010232137']) {
+      expect(isNhsNumber(valid)).to.equal(true)
+    }
+  })
+
+  for (const [what, text] of [
+    ['another check digit', '9000000008'],
+    ['nine digits', '900000000'],
+    ['eleven digits', '90000000090'],
+    ['a space behind', '9000000009 '],
+    ['letters', 'abcdefghij'],
+    ['nothing', ''],
+    // Its check digit would be ten.
+    ['digits that no check digit fits', '1000000010'],
+  ] as const) {
+    it(`is not ${what}`, () => expect(isNhsNumber(text)).to.equal(false))
+  }
+})

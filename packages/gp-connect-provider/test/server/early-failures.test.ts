@@ -1,0 +1,53 @@
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { expect } from 'chai'
+import type { AuditRecord } from '../../src/audit/record.ts'
+import { AuditTrail } from '../../src/audit/trail.ts'
+import { serviceRoots } from '../../src/roots/service-root.ts'
+import { Refusals } from '../../src/server/early-failures.ts'
+import { PUBLIC_URL, ROOTS } from '../practice.ts'
+
+describe('refusals', () => {
+  it('knows a refused connection by its request, however many others ask for nothing', async () => {
+    const lines: string[] = []
+    const audit = new AuditTrail({
+      open: async () => ({ end: undefined, torn: false }),
+      append: async (added) => void lines.push(...added.split('\n').slice(0, -1)),
+      close: async () => {},
+    })
+    const { path, asid } = ROOTS['v1.2']
+    const refusals = new Refusals(
+      serviceRoots({ [path]: { asid, preset: 'v1.2' } }, PUBLIC_URL, [], {}),
+      audit,
+      new WeakSet(),
+    )
+    const refuse = (peer: string, code: string): void =>
+      refusals.connectionRefused({ type: 'client.refused', code, address: '192.0.2.1', peer }, 'respond')
+
+    for (let port = 1; port <= 999; port++) refuse(`192.0.2.1|${port}`, 'CERT_HAS_EXPIRED')
+    refuse('192.0.2.1|1000', 'CERT_REVOKED')
+    refuse('192.0.2.1|1001', 'CERT_HAS_EXPIRED')
+    refusals.render({ status: 495, reason: 'certificate-refused', request: requestFrom('192.0.2.1', 1000) })
+    refusals.flush()
+    await audit.close()
+
+    const records = lines.map((line) => JSON.parse(line) as AuditRecord)
+    expect(records).to.have.length(1001)
+    expect(records.filter(({ errorCode }) => errorCode !== 'CERT_HAS_EXPIRED').map(told)).to.deep.equal([
+      { errorCode: 'CERT_REVOKED', status: 495 },
+    ])
+  })
+})
+
+function requestFrom(remoteAddress: string, remotePort: number): IncomingMessage {
+  const request = new IncomingMessage(Object.defineProperties(new Socket(), peer(remoteAddress, remotePort)))
+  return Object.assign(request, { method: 'GET', url: '/' })
+}
+
+function peer(remoteAddress: string, remotePort: number): PropertyDescriptorMap {
+  return { remoteAddress: { value: remoteAddress }, remotePort: { value: remotePort } }
+}
+
+function told({ errorCode, status }: AuditRecord): Pick<AuditRecord, 'errorCode' | 'status'> {
+  return { errorCode, status }
+}

@@ -11,9 +11,9 @@ import {
   runCase,
   type Subject,
   until,
-} from '../../../packages/gp-connect-provider/test/cases.ts'
+} from '../../../packages/gp-connect-provider/test/cases/case.ts'
+import { moreCases } from '../../../packages/gp-connect-provider/test/cases/own.ts'
 import { exchange, KeptConnection, plain } from '../../../packages/gp-connect-provider/test/client.ts'
-import { moreCases } from '../../../packages/gp-connect-provider/test/more-cases.ts'
 import { Pki, SSP_FQDN } from '../../../packages/gp-connect-provider/test/pki.ts'
 import { readRecords } from '../../../packages/gp-connect-provider/test/practice.ts'
 import { ask, goodRequest, PATIENT, targetOf } from '../../../packages/gp-connect-provider/test/requests.ts'

@@ -1,7 +1,8 @@
 /** One request on its way through the guard: what was sent, and what the checks have made of it so far. */
 import type { IncomingMessage } from 'node:http'
-import type { FhirFormat } from './fhir/format.ts'
-import type { KnownInteraction, ServiceRoot } from './roots/service-root.ts'
+import type { FhirFormat, FhirRelease } from './fhir/format.ts'
+import type { KnownInteraction, ServiceRoot, ServiceRoots } from './roots/service-root.ts'
+import { DEFAULT_RULES, type Rules } from './rules.ts'
 import type { Claims, TokenParts } from './token/bearer-token.ts'
 import type { RequestedScope } from './token/scope.ts'
 
@@ -32,6 +33,10 @@ export interface Exchange {
   readonly repeated: readonly GuardedHeader[]
   /** When it came, in milliseconds. */
   readonly receivedAt: number
+  /** Of the service root; before it is known, the defaults. */
+  rules: Rules
+  /** Of the service root; before it is known, STU3. */
+  fhir: FhirRelease
   root?: ServiceRoot
   /** The path below the root, without a leading slash. */
   relative?: string
@@ -76,7 +81,18 @@ export function beginExchange(request: IncomingMessage, receivedAt: number): Exc
     headers,
     repeated,
     receivedAt,
+    rules: DEFAULT_RULES,
+    fhir: 'STU3',
   }
+}
+
+/** Finds the service root that the path lies below; from then on its rules and its release apply. False: there is none. */
+export function enterRoot(exchange: Exchange, roots: ServiceRoots): boolean {
+  const found = roots.find(exchange.path)
+  if (found === undefined) return false
+  const { root, relative } = found
+  Object.assign(exchange, { root, relative, rules: root.rules, fhir: root.fhir } satisfies Partial<Exchange>)
+  return true
 }
 
 const GUARDED_NAMES: readonly GuardedHeader[] = [

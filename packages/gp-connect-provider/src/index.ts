@@ -5,13 +5,12 @@ export { type AuditEvent, type AuditSink, AuditTrail, type FoundTrail } from './
 export { type BreakReason, type Verdict, verifyAuditTrail } from './audit/verifier.ts'
 export { ConfigError } from './config-error.ts'
 export { type BearerError, FAILURES, type Failure, type FailureCode, ProviderError } from './failures.ts'
-export type { FhirFormat } from './fhir/format.ts'
+export type { FhirFormat, FhirRelease } from './fhir/format.ts'
 export { isNhsNumber } from './fhir/nhs-number.ts'
 export type { Resource } from './fhir/operation-outcome.ts'
 export { parameter, parameterIdentifier } from './fhir/parameters.ts'
 export { createProvider, type Provider, type ProviderOptions, type RunningProvider } from './provider.ts'
 export {
-  type FhirRelease,
   type Interaction,
   PRESETS,
   type Preset,

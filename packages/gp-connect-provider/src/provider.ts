@@ -8,7 +8,7 @@ import { checks } from './checks/checks.ts'
 import { ConfigError } from './config-error.ts'
 import { type ServiceRootOptions, serviceRoots } from './roots/service-root.ts'
 import type { Rules } from './rules.ts'
-import { Refusals } from './server/early-failures.ts'
+import { EarlyFailures } from './server/early-failures.ts'
 import type { ProviderEvent } from './server/events.ts'
 import { guard } from './server/guard.ts'
 import { type Handler, handleInteractions } from './server/handlers.ts'
@@ -90,24 +90,24 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
     app,
     async start(settings) {
       await audit.open()
-      const refusals = new Refusals(roots, audit, recorded)
-      const server = await startGuardedServer(app.callback(), settings, { refusals, maxBodyBytes, onEvent }).catch(
+      const earlyFailures = new EarlyFailures(roots, audit, recorded)
+      const server = await startGuardedServer(app.callback(), settings, { earlyFailures, maxBodyBytes, onEvent }).catch(
         async (error: unknown) => {
           await audit.close()
           throw error
         },
       )
-      return running(server, refusals, audit)
+      return running(server, earlyFailures, audit)
     },
   }
 }
 
-function running(server: RunningServer, refusals: Refusals, audit: AuditTrail): RunningProvider {
+function running(server: RunningServer, earlyFailures: EarlyFailures, audit: AuditTrail): RunningProvider {
   let stopped: Promise<void> | undefined
   const stop: RunningProvider['stop'] = (options) => {
     stopped ??= (async () => {
       await server.stop(options)
-      refusals.flush()
+      earlyFailures.flush()
       await audit.close()
     })()
     return stopped

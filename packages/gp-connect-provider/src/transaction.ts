@@ -1,8 +1,8 @@
 /** An admitted request, as handlers see it. */
 
 import type { Exchange } from './exchange.ts'
-import type { FhirFormat } from './fhir/format.ts'
-import type { FhirRelease, Interaction } from './roots/interactions.ts'
+import type { FhirFormat, FhirRelease } from './fhir/format.ts'
+import type { Interaction } from './roots/interactions.ts'
 import type { Claims } from './token/bearer-token.ts'
 import type { RequestedScope } from './token/scope.ts'
 

@@ -1,9 +1,9 @@
 /** Every conformance case, in both modes, over real handshakes. */
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import { type Case, fixtureCases, runCase, type Subject } from './cases.ts'
+import { type Case, fixtureCases, runCase, type Subject } from './cases/case.ts'
+import { moreCases } from './cases/own.ts'
 import { exchange, KeptConnection, open, requestBytes } from './client.ts'
-import { moreCases } from './more-cases.ts'
 import { Pki } from './pki.ts'
 import { type Practice, PUBLIC_URL, ROOTS, startPractice } from './practice.ts'
 import { makeToken } from './token.ts'

@@ -5,8 +5,8 @@ import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { expect } from 'chai'
 import { FAILURES } from '../src/failures.ts'
 import { DEFAULT_RULES } from '../src/rules.ts'
-import { fixtureCases, until } from './cases.ts'
-import { moreCases } from './more-cases.ts'
+import { fixtureCases, until } from './cases/case.ts'
+import { moreCases } from './cases/own.ts'
 import { Pki, SSP_FQDN } from './pki.ts'
 import { PUBLIC_URL, readRecords } from './practice.ts'
 import { ask, PATIENT } from './requests.ts'
@@ -44,13 +44,13 @@ describe('README.md', () => {
 
   for (const [asks = '', module = ''] of table('it asks')) {
     it(`names a module for: ${asks}`, () => {
-      expect(readdirSync(new URL('src', PACKAGE))).to.include(module.replaceAll('`', ''))
+      expect(readdirSync(new URL('src', PACKAGE), { recursive: true })).to.include(module.replaceAll('`', ''))
     })
   }
 
   for (const [what = '', , test = ''] of [...table('it asks'), ...table('risk')]) {
     it(`names a test that exists for: ${what}`, () => {
-      const [, file = '', title = ''] = /^`([a-z-]+\.test\.ts): (.*)`$/.exec(test) ?? []
+      const [, file = '', title = ''] = /^`([a-z/-]+\.test\.ts): (.*)`$/.exec(test) ?? []
 
       const source = readFileSync(new URL(`test/${file}`, PACKAGE), 'utf8')
       expect(CASES.has(title) || titles(source).some((one) => one.test(title)), `${file}: ${title}`).to.equal(true)

@@ -1,16 +1,15 @@
 /** What the audit trail says about a transaction: who asked, from where, for what, and how it ended. */
 
-import { claimsForAudit } from '../checks/authorization.ts'
-import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../checks/claim-resources.ts'
 import type { Exchange } from '../exchange.ts'
+import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
 import { isObject } from '../strict-json.ts'
-import type { Claims } from '../token/bearer-token.ts'
+import { type Claims, readableClaims } from '../token/bearer-token.ts'
 import type { AuditEntry } from './record.ts'
 
 /** The entry of a request. A refused one is recorded with the same detail, as far as it was sent. */
 export function entryOfExchange(exchange: Exchange, status: number, errorCode: string | null): AuditEntry {
   const { headers } = exchange
-  const user = userOf(claimsForAudit(exchange) ?? {})
+  const user = userOf(exchange.claims ?? readableClaims(headers.authorization) ?? {})
   return {
     timestamp: new Date(exchange.receivedAt).toISOString(),
     outcome: status < 400 ? 'served' : status < 500 ? 'refused' : 'failed',

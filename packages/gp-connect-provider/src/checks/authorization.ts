@@ -2,15 +2,7 @@
 
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
-import { DEFAULT_RULES } from '../rules.ts'
-import {
-  bearerToken,
-  type Claims,
-  decodeJsonPart,
-  isUnsecuredHeader,
-  splitToken,
-  type TokenParts,
-} from '../token/bearer-token.ts'
+import { bearerToken, decodeJsonPart, isUnsecuredHeader, splitToken, type TokenParts } from '../token/bearer-token.ts'
 
 /** There is a bearer token, and it is not longer than the rule allows. */
 export function tokenIsPresent(exchange: Exchange): void {
@@ -18,7 +10,7 @@ export function tokenIsPresent(exchange: Exchange): void {
   if (token === undefined) {
     throw new ProviderError('BAD_REQUEST', 'Authorization holds no bearer token', { bearer: 'invalid_request' })
   }
-  if (token.length > (exchange.root?.rules ?? DEFAULT_RULES).maxTokenLength) {
+  if (token.length > exchange.rules.maxTokenLength) {
     throw new ProviderError('BAD_REQUEST', 'The bearer token is longer than allowed', { bearer: 'invalid_request' })
   }
 }
@@ -45,14 +37,6 @@ export function tokenPayloadDecodes(exchange: Exchange): void {
   const claims = decodeJsonPart(partsOf(exchange).payload)
   if (claims === undefined) throw refused('The payload of the bearer token is not a JSON object in base64url')
   exchange.claims = claims
-}
-
-/** The claims of a token whatever else is wrong with the request: the audit trail names the user where it can. */
-export function claimsForAudit(exchange: Exchange): Claims | undefined {
-  if (exchange.claims !== undefined) return exchange.claims
-  const token = tokenOf(exchange)
-  if (token === undefined || token.length > DEFAULT_RULES.maxTokenLength) return undefined
-  return decodeJsonPart(splitToken(token).payload)
 }
 
 function tokenOf({ headers }: Exchange): string | undefined {

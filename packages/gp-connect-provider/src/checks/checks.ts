@@ -16,8 +16,6 @@ import {
   issueTimeIsWellFormed,
   lifetimeIsFiveMinutes,
   reasonIsAccepted,
-  scopeIsWellFormed,
-  scopeOpensEndpoint,
   subjectIsPractitioner,
   tokenHasNotExpired,
 } from './claims.ts'
@@ -31,6 +29,7 @@ import {
 import { answerFormatIsSupported, contentTypeIsSupported } from './media-types.ts'
 import { bodyIsWellFormed } from './request-body.ts'
 import { requestedRecordIsThePatient, requestedRecordIsWellFormed } from './requested-record.ts'
+import { scopeIsWellFormed, scopeOpensEndpoint } from './requested-scope.ts'
 import { fromIsWellFormed, headersAreSingle, toIsOurs, traceIdIsWellFormed } from './ssp-headers.ts'
 
 /** A rule with its name. `run` throws ProviderError when the request breaks it. */

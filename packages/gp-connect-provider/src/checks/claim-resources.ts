@@ -3,14 +3,14 @@
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
 import { STU3_RESOURCES } from '../fhir/elements.ts'
+import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
 import { isStrictResource } from '../fhir/validation.ts'
-import type { FhirRelease } from '../roots/interactions.ts'
 import { isObject } from '../strict-json.ts'
-import { claimsOf, rulesOf, wrong } from './claims.ts'
+import { claimsOf, wrong } from './claims.ts'
 
 /** `requesting_device` names the consumer's system: an identifier, a model and a version. */
 export function deviceIsNamed(exchange: Exchange): void {
-  const release = releaseOf(exchange)
+  const release = exchange.fhir
   const device = claimResource(exchange, 'requesting_device', ['Device'])
   const identifiers = listOf(device['identifier'])
   if (identifiers.length === 0 || !identifiers.every((one) => isText(one['system']) && isText(one['value']))) {
@@ -23,7 +23,7 @@ export function deviceIsNamed(exchange: Exchange): void {
 
 /** `requesting_organization` names the organisation, with its ODS code. */
 export function organizationIsNamed(exchange: Exchange): void {
-  const release = releaseOf(exchange)
+  const release = exchange.fhir
   const organization = claimResource(exchange, 'requesting_organization', ['Organization'])
   if (!isText(organization['name'])) throw wrong('requesting_organization.name is missing')
   if (identifierValue(organization, ODS_CODE_SYSTEMS[release]) === undefined) {
@@ -34,7 +34,7 @@ export function organizationIsNamed(exchange: Exchange): void {
 
 /** `requesting_practitioner` names the user. For a transfer between practices the details are only a SHOULD. */
 export function practitionerIsNamed(exchange: Exchange): void {
-  const release = releaseOf(exchange)
+  const release = exchange.fhir
   const practitioner = claimResource(exchange, 'requesting_practitioner', ['Practitioner'])
   if (!isText(practitioner['id'])) throw wrong('requesting_practitioner.id is missing')
   if (exchange.interaction?.migration === true) return
@@ -56,51 +56,11 @@ export function claimResource(exchange: Exchange, claim: string, types: readonly
   const type = resource['resourceType']
   if (typeof type !== 'string' || !types.includes(type)) {
     const known = typeof type === 'string' && STU3_RESOURCES.has(type)
-    if (known || rulesOf(exchange).unknownResourceType === 400) throw wrong(`The ${claim} claim is another resource`)
+    if (known || exchange.rules.unknownResourceType === 400) throw wrong(`The ${claim} claim is another resource`)
     throw notFhir(claim)
   }
-  if (!isStrictResource(resource, type, releaseOf(exchange))) throw notFhir(claim)
+  if (!isStrictResource(resource, type, exchange.fhir)) throw notFhir(claim)
   return resource
-}
-
-/** The value of the first identifier with one of these systems. */
-export function identifierValue(resource: Record<string, unknown>, systems: readonly string[]): string | undefined {
-  for (const { system, value } of listOf(resource['identifier'])) {
-    if (typeof system === 'string' && systems.includes(system) && isText(value)) return value
-  }
-  return undefined
-}
-
-/** The objects of a list; a single one counts as a list of one, as 0.x tokens send names. */
-export function listOf(value: unknown): readonly Record<string, unknown>[] {
-  if (!Array.isArray(value)) return isObject(value) ? [value] : []
-  return value.every(isObject) ? value : value.filter(isObject)
-}
-
-/** A text that is not blank. */
-export function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== ''
-}
-
-/** The first of a list, or a single value. */
-export function first(value: unknown): unknown {
-  return Array.isArray(value) ? value[0] : value
-}
-
-/** Systems of an ODS code. */
-export const ODS_CODE_SYSTEMS: Readonly<Record<FhirRelease, readonly string[]>> = {
-  STU3: ['https://fhir.nhs.uk/Id/ods-organization-code'],
-  DSTU2: ['http://fhir.nhs.net/Id/ods-organization-code'],
-}
-
-/** Systems of an SDS user id. 0.x writes it without `Id`. */
-export const USER_ID_SYSTEMS: Readonly<Record<FhirRelease, readonly string[]>> = {
-  STU3: ['https://fhir.nhs.uk/Id/sds-user-id'],
-  DSTU2: ['http://fhir.nhs.net/sds-user-id', 'http://fhir.nhs.net/Id/sds-user-id'],
-}
-
-function releaseOf({ root }: Exchange): FhirRelease {
-  return root?.fhir ?? 'STU3'
 }
 
 function notFhir(claim: string): ProviderError {

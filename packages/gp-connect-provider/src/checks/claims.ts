@@ -2,10 +2,8 @@
 
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
-import { DEFAULT_RULES, type Rules } from '../rules.ts'
 import { isObject } from '../strict-json.ts'
 import type { Claims } from '../token/bearer-token.ts'
-import { opens, parseScope } from '../token/scope.ts'
 
 /** `iss` is the absolute URL of the consumer's system. */
 export function issuerIsUrl(exchange: Exchange): void {
@@ -36,14 +34,14 @@ export function audienceIsAccepted(exchange: Exchange): void {
 export function tokenHasNotExpired(exchange: Exchange): void {
   const { exp } = claimsOf(exchange)
   if (!isSeconds(exp)) throw wrong('The exp claim is missing or not a number of seconds')
-  if (exchange.receivedAt / 1000 >= exp + rulesOf(exchange).expiryLeewaySeconds) throw wrong('The token has expired')
+  if (exchange.receivedAt / 1000 >= exp + exchange.rules.expiryLeewaySeconds) throw wrong('The token has expired')
 }
 
 /** `iat` is a number of seconds. By default it is not compared with the clock, only with `exp`. */
 export function issueTimeIsWellFormed(exchange: Exchange): void {
   const { iat } = claimsOf(exchange)
   if (!isSeconds(iat)) throw wrong('The iat claim is missing or not a number of seconds')
-  const { futureIatSeconds } = rulesOf(exchange)
+  const { futureIatSeconds } = exchange.rules
   if (futureIatSeconds !== undefined && iat > exchange.receivedAt / 1000 + futureIatSeconds) {
     throw wrong('The iat claim lies in the future')
   }
@@ -60,41 +58,14 @@ export function lifetimeIsFiveMinutes(exchange: Exchange): void {
 /** `reason_for_request` is one of the reasons of this release. */
 export function reasonIsAccepted(exchange: Exchange): void {
   const { reason_for_request: reason } = claimsOf(exchange)
-  if (typeof reason !== 'string' || !rulesOf(exchange).reasons.includes(reason)) {
+  if (typeof reason !== 'string' || !exchange.rules.reasons.includes(reason)) {
     throw wrong('The reason_for_request claim is missing or not accepted here')
-  }
-}
-
-/** `requested_scope` is one of the values that exist. */
-export function scopeIsWellFormed(exchange: Exchange): void {
-  const scope = parseScope(claimsOf(exchange)['requested_scope'], rulesOf(exchange).confidentiality)
-  if (scope === undefined) {
-    throw new ProviderError('BAD_REQUEST', 'The requested_scope claim is missing or not a scope', {
-      bearer: 'invalid_token',
-    })
-  }
-  exchange.scope = scope
-}
-
-/** `requested_scope` opens the endpoint, by resource and by read or write. */
-export function scopeOpensEndpoint(exchange: Exchange): void {
-  const { scope, interaction } = exchange
-  if (!rulesOf(exchange).scopeEndpoints || scope === undefined || interaction === undefined) return
-  if (!opens(scope, interaction)) {
-    throw new ProviderError('BAD_REQUEST', 'The requested_scope claim does not open this endpoint', {
-      bearer: 'insufficient_scope',
-    })
   }
 }
 
 /** The claims of an exchange whose token has decoded. */
 export function claimsOf(exchange: Exchange): Claims {
   return exchange.claims ?? {}
-}
-
-/** The rules of the service root that was hit. */
-export function rulesOf(exchange: Exchange): Rules {
-  return exchange.root?.rules ?? DEFAULT_RULES
 }
 
 /** A refusal because of a claim. */

@@ -1,17 +1,13 @@
 /** The endpoint that a request asks for: its interaction must be known at this service root and fit method and path. */
-import type { Exchange } from '../exchange.ts'
+import { type Exchange, enterRoot } from '../exchange.ts'
 import { type FailureCode, ProviderError } from '../failures.ts'
 import { matchPath } from '../roots/path-template.ts'
 import type { ServiceRoots } from '../roots/service-root.ts'
-import { DEFAULT_RULES } from '../rules.ts'
 
 /** The path lies below a service root. The path alone decides which one. */
 export function rootIsKnown(roots: ServiceRoots): (exchange: Exchange) => void {
   return (exchange) => {
-    const found = roots.find(exchange.path)
-    if (found === undefined) throw unknownPath(DEFAULT_RULES.unknownPath)
-    exchange.root = found.root
-    exchange.relative = found.relative
+    if (!enterRoot(exchange, roots)) throw unknownPath(exchange.rules.unknownPath)
   }
 }
 
@@ -33,7 +29,7 @@ export function methodFitsInteraction({ method, interaction }: Exchange): void {
 
 /** The path is exactly the one of the interaction. */
 export function pathFitsInteraction(exchange: Exchange): void {
-  const { relative = '', interaction, root } = exchange
+  const { relative = '', interaction, rules } = exchange
   if (interaction === undefined) return
   const match = matchPath(interaction.template, relative.split('/'))
   if (match.fits) {
@@ -41,7 +37,7 @@ export function pathFitsInteraction(exchange: Exchange): void {
   } else if (match.emptyId) {
     throw new ProviderError(ABSENT[interaction.template[0] ?? ''] ?? 'NO_RECORD_FOUND', 'The path has no id')
   } else {
-    throw unknownPath(root?.rules.unknownPath ?? DEFAULT_RULES.unknownPath)
+    throw unknownPath(rules.unknownPath)
   }
 }
 

@@ -17,12 +17,12 @@ export function bodyIsWellFormed(limitBytes: number): (exchange: Exchange, ctx: 
 type Read = (ctx: Context) => Promise<string>
 
 async function parse(exchange: Exchange, ctx: Context, read: Read): Promise<void> {
-  const { headers, root } = exchange
+  const { headers, fhir } = exchange
   const encoding = (headers['content-encoding'] ?? 'identity').toLowerCase()
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new ProviderError('MEDIA_TYPE_UNSUPPORTED', 'Content-Encoding is not supported')
   }
-  const format = bodyFormat(headers['content-type'] ?? '', root?.fhir ?? 'STU3') ?? 'json'
+  const format = bodyFormat(headers['content-type'] ?? '', fhir) ?? 'json'
   const text = decodeUtf8(Buffer.from(await read(ctx), 'latin1'))
   const body = text === undefined ? undefined : parseText(text, format)
   if (!isObject(body)) throw new ProviderError('BAD_REQUEST', 'The body is not a FHIR resource in the format it claims')

@@ -2,16 +2,17 @@
 
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
+import { identifierValue, ODS_CODE_SYSTEMS } from '../fhir/identifiers.ts'
 import { isNhsNumber } from '../fhir/nhs-number.ts'
 import { parameterIdentifier } from '../fhir/parameters.ts'
-import { claimResource, identifierValue, ODS_CODE_SYSTEMS } from './claim-resources.ts'
-import { claimsOf, rulesOf, wrong } from './claims.ts'
+import { claimResource } from './claim-resources.ts'
+import { claimsOf, wrong } from './claims.ts'
 
 /** The claim is what the release wants: a patient with an NHS number or an organisation with an ODS code, or nothing. */
 export function requestedRecordIsWellFormed(exchange: Exchange): void {
   if (isRequired(exchange)) {
     recordOf(exchange)
-  } else if (rulesOf(exchange).requestedRecord === 'reject' && claimsOf(exchange)['requested_record'] !== undefined) {
+  } else if (exchange.rules.requestedRecord === 'reject' && claimsOf(exchange)['requested_record'] !== undefined) {
     throw wrong('The requested_record claim is not part of this release')
   }
 }
@@ -35,8 +36,8 @@ export const NHS_NUMBER_SYSTEMS: readonly string[] = [
 
 const ODS_SYSTEMS = [...ODS_CODE_SYSTEMS.DSTU2, ...ODS_CODE_SYSTEMS.STU3]
 
-function isRequired({ root }: Exchange): boolean {
-  return root?.fhir === 'DSTU2'
+function isRequired({ fhir }: Exchange): boolean {
+  return fhir === 'DSTU2'
 }
 
 function recordOf(exchange: Exchange): Record<string, unknown> {

@@ -1,7 +1,6 @@
 /** The headers that the Spine Security Proxy adds: all present, each once, each well formed. */
 import type { Exchange, GuardedHeader } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
-import type { Rules } from '../rules.ts'
 
 /** Nothing that decides may be sent twice: whoever reads the other copy would decide differently. */
 export function headersAreSingle({ repeated }: Exchange): void {
@@ -12,7 +11,7 @@ export function headersAreSingle({ repeated }: Exchange): void {
 /** Ssp-TraceID is present and a UUID. */
 export function traceIdIsWellFormed(exchange: Exchange): void {
   const traceId = present(exchange, 'ssp-traceid', 'Ssp-TraceID')
-  if (rulesOf(exchange)?.traceId !== 'any' && !UUID.test(traceId)) {
+  if (exchange.rules.traceId !== 'any' && !UUID.test(traceId)) {
     throw new ProviderError('BAD_REQUEST', 'Ssp-TraceID is not a UUID')
   }
 }
@@ -20,7 +19,7 @@ export function traceIdIsWellFormed(exchange: Exchange): void {
 /** Ssp-From is present and an ASID. */
 export function fromIsWellFormed(exchange: Exchange): void {
   const from = present(exchange, 'ssp-from', 'Ssp-From')
-  if (rulesOf(exchange)?.asid !== 'any' && !ASID.test(from)) {
+  if (exchange.rules.asid !== 'any' && !ASID.test(from)) {
     throw new ProviderError('BAD_REQUEST', 'Ssp-From is not an ASID of twelve digits')
   }
 }
@@ -41,10 +40,6 @@ function present({ headers }: Exchange, name: GuardedHeader, written: string): s
   const value = headers[name]?.trim()
   if (value === undefined || value === '') throw new ProviderError('BAD_REQUEST', `${written} is missing or blank`)
   return value
-}
-
-function rulesOf({ root }: Exchange): Rules | undefined {
-  return root?.rules
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -1,5 +1,5 @@
 /** The elements that FHIR gives to the resources a token may carry, in DSTU2 and STU3. `*` marks a list. */
-import type { FhirRelease } from '../roots/interactions.ts'
+import type { FhirRelease } from './format.ts'
 
 /** Elements of a type with their own types. */
 export type Elements = Readonly<Record<string, string>>

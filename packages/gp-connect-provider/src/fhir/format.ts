@@ -1,6 +1,7 @@
 /** Content negotiation: JSON or XML, by `_format`, else `Accept`, else `Content-Type`, else JSON. */
-import type { Exchange } from '../exchange.ts'
-import type { FhirRelease } from '../roots/interactions.ts'
+
+/** FHIR release of a service root: DSTU2 for 0.x, STU3 for 1.x. */
+export type FhirRelease = 'DSTU2' | 'STU3'
 
 /** The two wire formats. */
 export type FhirFormat = 'json' | 'xml'
@@ -11,15 +12,21 @@ export function mediaType(format: FhirFormat, release: FhirRelease): string {
 }
 
 /** The format an answer to this request has; undefined when the request asks for something that is not supported. */
-export function negotiateFormat(exchange: Exchange, release: FhirRelease): FhirFormat | undefined {
-  const formats = formatParameters(exchange.query)
+export function negotiateFormat({ query, headers }: Asking, release: FhirRelease): FhirFormat | undefined {
+  const formats = formatParameters(query)
   if (formats.length > 0) return formats.length === 1 ? formatOf(formats[0] ?? '', release, true) : undefined
 
-  const accept = exchange.headers.accept
+  const accept = headers.accept
   if (accept !== undefined && accept !== '') return acceptedFormat(accept, release)
 
-  const contentType = exchange.headers['content-type']
+  const contentType = headers['content-type']
   return (contentType === undefined ? undefined : formatOf(contentType, release)) ?? 'json'
+}
+
+/** What a request says about the format of its answer. */
+interface Asking {
+  readonly query: string
+  readonly headers: { readonly accept?: string; readonly 'content-type'?: string }
 }
 
 /** The format of a body, by its Content-Type; undefined for other media types and character sets than UTF-8. */

@@ -1,7 +1,7 @@
 /** The OperationOutcome that every failure is answered with. */
 import { FAILURES, type FailureCode } from '../failures.ts'
-import type { FhirRelease } from '../roots/interactions.ts'
 import type { Rules } from '../rules.ts'
+import type { FhirRelease } from './format.ts'
 
 /** An OperationOutcome of GP Connect: one issue with one coding. */
 export function operationOutcome(code: FailureCode, diagnostics: string, release: FhirRelease, rules: Rules): Resource {

@@ -1,8 +1,8 @@
 /** Whether a value is strict FHIR: no element that the release does not have, each of the type it must be. */
 
-import type { FhirRelease } from '../roots/interactions.ts'
 import { isObject } from '../strict-json.ts'
 import { DATA_TYPE_ELEMENTS, ELEMENTS, type Elements, RESOURCE_ELEMENTS } from './elements.ts'
+import type { FhirRelease } from './format.ts'
 
 /**
  * Checks a resource against the elements of its type. A null element counts as absent, so that whoever needs it can

@@ -1,4 +1,5 @@
 /** The interactions of the GP Connect specification, and which of them each release knows. */
+import type { FhirRelease } from '../fhir/format.ts'
 import { DEFAULT_RULES, type Rules } from '../rules.ts'
 
 /** What a consumer may ask for: an interaction ID with its method, its path below the service root and its scope. */
@@ -15,9 +16,6 @@ export interface Interaction {
 
 /** The four values of `requested_scope`. */
 export type Scope = 'patient/*.read' | 'patient/*.write' | 'organization/*.read' | 'organization/*.write'
-
-/** FHIR release of a service root: DSTU2 for 0.x, STU3 for 1.x. */
-export type FhirRelease = 'DSTU2' | 'STU3'
 
 /** What a service root is when nothing is overridden. */
 export interface Preset {

@@ -1,9 +1,10 @@
 /** Service roots: one per practice and capability, each with its ASID and the interactions it knows. */
 import { ConfigError } from '../config-error.ts'
+import type { FhirRelease } from '../fhir/format.ts'
 import { type Rules, ruleProblems } from '../rules.ts'
 import { isObject } from '../strict-json.ts'
 import { parseScope } from '../token/scope.ts'
-import { type FhirRelease, type Interaction, PRESETS, type PresetName } from './interactions.ts'
+import { type Interaction, PRESETS, type PresetName } from './interactions.ts'
 import { type PathTemplate, pathTemplate } from './path-template.ts'
 
 /** What is served below one path. */

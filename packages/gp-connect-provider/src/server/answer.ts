@@ -3,17 +3,45 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'koa'
 import type { Exchange } from '../exchange.ts'
+import type { ProviderError } from '../failures.ts'
+import type { FhirRelease } from '../fhir/format.ts'
 import { type FhirFormat, mediaType } from '../fhir/format.ts'
-import type { Resource } from '../fhir/operation-outcome.ts'
+import { operationOutcome, type Resource, spineCode, statusOf } from '../fhir/operation-outcome.ts'
 import { writeFhirXml } from '../fhir/xml.ts'
-import type { FhirRelease } from '../roots/interactions.ts'
 import { isObject } from '../strict-json.ts'
 
 /** Answers with a FHIR resource as JSON or XML. */
 export function answerResource(ctx: Context, resource: Resource, format: FhirFormat, release: FhirRelease): void {
   // Before the body: Koa would look for a media type of its own.
   ctx.res.setHeader('Content-Type', mediaType(format, release))
-  ctx.body = format === 'xml' ? writeFhirXml(resource) : JSON.stringify(resource)
+  ctx.body = written(resource, format)
+}
+
+function written(resource: Resource, format: FhirFormat): string {
+  return format === 'xml' ? writeFhirXml(resource) : JSON.stringify(resource)
+}
+
+/** A failure as it is answered. */
+export interface FailureAnswer {
+  readonly status: number
+  /** As the audit trail keeps it. */
+  readonly errorCode: string
+  readonly contentType: string
+  readonly body: string
+}
+
+/** The OperationOutcome of a failure, in the format that the request asks for. */
+export function failureAnswer(
+  { code, diagnostics, bearer }: Pick<ProviderError, 'code' | 'diagnostics' | 'bearer'>,
+  { rules, fhir }: Pick<Exchange, 'rules' | 'fhir'>,
+  format: FhirFormat,
+): FailureAnswer {
+  return {
+    status: statusOf(code, bearer, rules),
+    errorCode: spineCode(code, rules),
+    contentType: mediaType(format, fhir),
+    body: written(operationOutcome(code, diagnostics, fhir, rules), format),
+  }
 }
 
 /** A FHIR resource, as opposed to a text, a stream or nothing. */

@@ -1,16 +1,15 @@
-/** What the server layer refuses before the guard sees it: answered as an OperationOutcome, and audited all the same. */
+/** Failures that the HTTPS server answers before the guard sees the request: as an OperationOutcome, and audited too. */
 import type { IncomingMessage } from 'node:http'
 import type { RefusalDescription, RenderedRefusal, ServerEvent } from '@formbuilder/secure-server'
 import { entryOfConnection, entryOfExchange } from '../audit/entry.ts'
 import type { AuditEntry } from '../audit/record.ts'
 import type { AuditTrail } from '../audit/trail.ts'
-import { beginExchange, type Exchange } from '../exchange.ts'
-import { FAILURES, type FailureCode, failureOfStatus } from '../failures.ts'
-import { mediaType, negotiateFormat } from '../fhir/format.ts'
-import { operationOutcome, spineCode } from '../fhir/operation-outcome.ts'
-import { writeFhirXml } from '../fhir/xml.ts'
+import { beginExchange, type Exchange, enterRoot } from '../exchange.ts'
+import { type FailureCode, failureOfStatus, ProviderError } from '../failures.ts'
+import { negotiateFormat } from '../fhir/format.ts'
 import type { ServiceRoots } from '../roots/service-root.ts'
 import { DEFAULT_RULES } from '../rules.ts'
+import { failureAnswer } from './answer.ts'
 
 /**
  * How long the record of a refused connection waits for the request that it may belong to. In turns: a process that stood
@@ -26,8 +25,8 @@ interface RefusedConnection {
   waiting: NodeJS.Timeout | undefined
 }
 
-/** Writes refusals and their records. Keeping the record cannot be waited for here: the refusal stands either way. */
-export class Refusals {
+/** Answers and records them. The answer cannot wait for its record here: nothing was served either way. */
+export class EarlyFailures {
   readonly #roots: ServiceRoots
   readonly #audit: AuditTrail
   readonly #recorded: WeakSet<IncomingMessage>
@@ -58,22 +57,18 @@ export class Refusals {
   /** Renders a refusal of the server layer. */
   render({ status, reason, request }: RefusalDescription): RenderedRefusal {
     const exchange = request && this.#exchangeOf(request)
-    const { rules, fhir } = exchange?.root ?? { rules: DEFAULT_RULES, fhir: 'STU3' as const }
     const code = failureOfStatus(status)
+    const format = (exchange && negotiateFormat(exchange, exchange.fhir)) ?? 'json'
+    const root = exchange ?? { rules: DEFAULT_RULES, fhir: 'STU3' as const }
+    const { contentType, body, errorCode } = failureAnswer(new ProviderError(code), root, format)
     const ofCertificate = reason === 'certificate-missing' || reason === 'certificate-refused'
-    if (request !== undefined && !this.#recorded.has(request)) {
+    if (exchange !== undefined && request !== undefined && !this.#recorded.has(request)) {
       this.#recorded.add(request)
-      const errorCode = ofCertificate ? this.#reasonOf(request, code) : spineCode(code, rules)
-      this.#record(entryOfExchange(exchange ?? beginExchange(request, Date.now()), status, errorCode))
+      this.#record(entryOfExchange(exchange, status, ofCertificate ? this.#reasonOf(request, code) : errorCode))
     } else if (request === undefined && !ofCertificate) {
-      this.#record(entryOfConnection(Date.now(), status, spineCode(code, rules)))
+      this.#record(entryOfConnection(Date.now(), status, errorCode))
     }
-    const format = (exchange && negotiateFormat(exchange, fhir)) ?? 'json'
-    const outcome = operationOutcome(code, FAILURES[code].diagnostics, fhir, rules)
-    return {
-      headers: { 'Content-Type': mediaType(format, fhir) },
-      body: format === 'xml' ? writeFhirXml(outcome) : JSON.stringify(outcome),
-    }
+    return { headers: { 'Content-Type': contentType }, body }
   }
 
   /** Records every refused connection that still waits for a request. */
@@ -84,8 +79,8 @@ export class Refusals {
 
   #exchangeOf(request: IncomingMessage): Exchange {
     const exchange = beginExchange(request, Date.now())
-    const found = this.#roots.find(exchange.path)
-    return found === undefined ? exchange : Object.assign(exchange, { root: found.root, relative: found.relative })
+    enterRoot(exchange, this.#roots)
+    return exchange
   }
 
   /** Why the certificate of a request's connection was refused. */

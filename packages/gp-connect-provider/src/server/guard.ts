@@ -9,10 +9,9 @@ import { isUuid } from '../checks/ssp-headers.ts'
 import { beginExchange, type Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
 import { negotiateFormat } from '../fhir/format.ts'
-import { operationOutcome, spineCode, statusOf } from '../fhir/operation-outcome.ts'
-import { DEFAULT_RULES } from '../rules.ts'
+import { statusOf } from '../fhir/operation-outcome.ts'
 import { transactionOf } from '../transaction.ts'
-import { answerResource, gzipWhereAsked, isResource } from './answer.ts'
+import { answerResource, failureAnswer, gzipWhereAsked, isResource } from './answer.ts'
 import type { GuardEvent } from './events.ts'
 
 /** What a guard works with. */
@@ -75,8 +74,8 @@ async function attempt(
     ctx.state['gpConnect'] = transactionOf(exchange)
     await next()
     if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) throw new ProviderError('NOT_IMPLEMENTED')
-    const { format = 'json', root } = exchange
-    if (root !== undefined && isResource(ctx.body)) answerResource(ctx, ctx.body, format, root.fhir)
+    const { format = 'json', fhir } = exchange
+    if (isResource(ctx.body)) answerResource(ctx, ctx.body, format, fhir)
     return { errorCode: null }
   } catch (error) {
     return { ...fail(exchange, ctx, error), check: asked }
@@ -85,21 +84,24 @@ async function attempt(
 
 /** Turns whatever was thrown into an OperationOutcome. What is not ours is told by a correlation id only. */
 function fail(exchange: Exchange, ctx: Context, thrown: unknown): Ending {
-  const { rules, fhir } = exchange.root ?? { rules: DEFAULT_RULES, fhir: 'STU3' as const }
   const expected = thrown instanceof ProviderError
   const correlationId = randomUUID()
   const failure = expected ? thrown : new ProviderError('INTERNAL_SERVER_ERROR')
-  const unexpected = statusOf(failure.code, failure.bearer, rules) === 500
+  const unexpected = statusOf(failure.code, failure.bearer, exchange.rules) === 500
   const diagnostics = unexpected ? `${failure.diagnostics}; correlation id ${correlationId}` : failure.diagnostics
 
   for (const name of ctx.res.getHeaderNames()) ctx.remove(name)
-  ctx.status = statusOf(failure.code, failure.bearer, rules)
-  if (failure.bearer !== undefined) ctx.set('WWW-Authenticate', `Bearer error="${failure.bearer}"`)
-  if (failure.code === 'AUDIT_UNAVAILABLE') ctx.set('Connection', 'close')
-  const format = exchange.format ?? negotiateFormat(exchange, fhir) ?? 'json'
-  answerResource(ctx, operationOutcome(failure.code, diagnostics, fhir, rules), format, fhir)
+  const format = exchange.format ?? negotiateFormat(exchange, exchange.fhir) ?? 'json'
+  const { bearer, code } = failure
+  const answer = failureAnswer({ code, bearer, diagnostics }, exchange, format)
+  ctx.status = answer.status
+  if (bearer !== undefined) ctx.set('WWW-Authenticate', `Bearer error="${bearer}"`)
+  if (code === 'AUDIT_UNAVAILABLE') ctx.set('Connection', 'close')
+  // Before the body: Koa would look for a media type of its own.
+  ctx.res.setHeader('Content-Type', answer.contentType)
+  ctx.body = answer.body
   return {
-    errorCode: spineCode(failure.code, rules),
+    errorCode: answer.errorCode,
     failure,
     ...(unexpected && { correlationId, cause: expected ? failure.cause : thrown }),
   }

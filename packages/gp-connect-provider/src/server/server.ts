@@ -1,6 +1,6 @@
 /** The server in front of a provider: secure-server with the TLS rules of the API security page. */
 import { type Limits, type Listener, type RunningServer, startServer } from '@formbuilder/secure-server'
-import type { Refusals } from './early-failures.ts'
+import type { EarlyFailures } from './early-failures.ts'
 import type { ProviderEvent } from './events.ts'
 import { type OcspOptions, ocspCheck } from './ocsp.ts'
 
@@ -47,10 +47,10 @@ export const GP_CONNECT_CIPHERS = 'AESGCM+EECDH:AESGCM+EDH:AES256+EECDH:AES256+E
 export function startGuardedServer(
   listener: Listener,
   settings: ServerSettings,
-  parts: { refusals: Refusals; maxBodyBytes: number; onEvent: (event: ProviderEvent) => void },
+  parts: { earlyFailures: EarlyFailures; maxBodyBytes: number; onEvent: (event: ProviderEvent) => void },
 ): Promise<RunningServer> {
   const { client } = settings
-  const { refusals } = parts
+  const { earlyFailures } = parts
   const mode = client.mode ?? 'strict'
   return startServer(listener, {
     port: settings.port,
@@ -72,9 +72,9 @@ export function startGuardedServer(
     },
     limits: { ...settings.limits, bodyBytes: parts.maxBodyBytes },
     onEvent(event) {
-      if (event.type === 'client.refused') refusals.connectionRefused(event, mode)
+      if (event.type === 'client.refused') earlyFailures.connectionRefused(event, mode)
       parts.onEvent(event)
     },
-    renderRefusal: (refusal) => refusals.render(refusal),
+    renderRefusal: (refusal) => earlyFailures.render(refusal),
   })
 }

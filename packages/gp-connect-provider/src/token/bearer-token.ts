@@ -2,6 +2,7 @@
  * The bearer token: an unsecured JWT. Nobody signed it; trust comes from mutual TLS with the Spine Security Proxy.
  * It says for whom the request is made, so it is read strictly: one form, one reading.
  */
+import { DEFAULT_RULES } from '../rules.ts'
 import { decodeUtf8, isObject, parseStrictJson, TOKEN_DEPTH } from '../strict-json.ts'
 
 /** The decoded payload; its members are not checked yet. */
@@ -68,3 +69,10 @@ function decodeBase64url(part: string): Buffer | undefined {
 
 const SCHEME = 'bearer '
 const USUAL_HEADER = 'eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0'
+
+/** The claims of a token, whatever is wrong with it otherwise: the audit trail names the user where it can. */
+export function readableClaims(authorization: string | undefined): Claims | undefined {
+  const token = authorization === undefined ? undefined : bearerToken(authorization)
+  if (token === undefined || token.length > DEFAULT_RULES.maxTokenLength) return undefined
+  return decodeJsonPart(splitToken(token).payload)
+}

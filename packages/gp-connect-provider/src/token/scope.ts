@@ -1,5 +1,4 @@
-/** The `requested_scope` claim: a closed set of values, and which endpoint each opens. */
-import type { KnownInteraction } from '../roots/service-root.ts'
+/** The values that the `requested_scope` claim may have. */
 
 /** A `requested_scope` in its parts. */
 export interface RequestedScope {
@@ -18,11 +17,6 @@ export function parseScope(claim: unknown, confidentiality: boolean): RequestedS
   if (conf === undefined) return { resources, confidentiality: 'conf/N' }
   if (!confidentiality || (conf !== 'conf/N' && conf !== 'conf/R')) return undefined
   return { resources, confidentiality: conf }
-}
-
-/** Whether the scope opens the endpoint: same resources, same direction, and `conf/R` only for a transfer of a record. */
-export function opens(scope: RequestedScope, interaction: KnownInteraction): boolean {
-  return scope.resources === interaction.scope && (scope.confidentiality === 'conf/N' || interaction.migration === true)
 }
 
 const SCOPES: ReadonlySet<string> = new Set([

@@ -1,8 +1,8 @@
 /** The list of checks: its order, and that each of its rows is what refuses the requests it is there for. */
 import { expect } from 'chai'
 import { checks } from '../../src/checks/checks.ts'
-import { type Case, fixtureCases, runCase, type Subject } from '../cases.ts'
-import { moreCases } from '../more-cases.ts'
+import { type Case, fixtureCases, runCase, type Subject } from '../cases/case.ts'
+import { moreCases } from '../cases/own.ts'
 import { Pki } from '../pki.ts'
 import { type Practice, type PracticeOptions, PUBLIC_URL, ROOTS, startPractice } from '../practice.ts'
 

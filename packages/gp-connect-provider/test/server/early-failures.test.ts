@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import type { AuditRecord } from '../../src/audit/record.ts'
 import { AuditTrail } from '../../src/audit/trail.ts'
 import { serviceRoots } from '../../src/roots/service-root.ts'
-import { Refusals } from '../../src/server/early-failures.ts'
+import { EarlyFailures } from '../../src/server/early-failures.ts'
 import { PUBLIC_URL, ROOTS } from '../practice.ts'
 
 describe('refusals', () => {
@@ -16,19 +16,19 @@ describe('refusals', () => {
       close: async () => {},
     })
     const { path, asid } = ROOTS['v1.2']
-    const refusals = new Refusals(
+    const earlyFailures = new EarlyFailures(
       serviceRoots({ [path]: { asid, preset: 'v1.2' } }, PUBLIC_URL, [], {}),
       audit,
       new WeakSet(),
     )
     const refuse = (peer: string, code: string): void =>
-      refusals.connectionRefused({ type: 'client.refused', code, address: '192.0.2.1', peer }, 'respond')
+      earlyFailures.connectionRefused({ type: 'client.refused', code, address: '192.0.2.1', peer }, 'respond')
 
     for (let port = 1; port <= 999; port++) refuse(`192.0.2.1|${port}`, 'CERT_HAS_EXPIRED')
     refuse('192.0.2.1|1000', 'CERT_REVOKED')
     refuse('192.0.2.1|1001', 'CERT_HAS_EXPIRED')
-    refusals.render({ status: 495, reason: 'certificate-refused', request: requestFrom('192.0.2.1', 1000) })
-    refusals.flush()
+    earlyFailures.render({ status: 495, reason: 'certificate-refused', request: requestFrom('192.0.2.1', 1000) })
+    earlyFailures.flush()
     await audit.close()
 
     const records = lines.map((line) => JSON.parse(line) as AuditRecord)

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { AuditSink } from '../../src/audit/trail.ts'
 import { ProviderError } from '../../src/failures.ts'
-import { until } from '../cases.ts'
+import { until } from '../cases/case.ts'
 import { Pki } from '../pki.ts'
 import { type PracticeOptions, startPractice } from '../practice.ts'
 import { ask, PATIENT } from '../requests.ts'

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { until } from '../cases.ts'
+import { until } from '../cases/case.ts'
 import { type OcspAnswer, OcspResponder } from '../ocsp-responder.ts'
 import { authority, issue, Pki, pem } from '../pki.ts'
 import { startPractice } from '../practice.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { ProviderEvent } from '../../src/server/events.ts'
-import { until } from '../cases.ts'
+import { until } from '../cases/case.ts'
 import { exchange, KeptConnection, open } from '../client.ts'
 import { type ClientName, Pki } from '../pki.ts'
 import { startPractice } from '../practice.ts'

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { gzipSync } from 'node:zlib'
-import { exchange, type KeptConnection, plain, type Reply, requestBytes, type Target } from './client.ts'
-import type { ClientName, Pki } from './pki.ts'
-import { makeToken, type Release, type TokenOverrides } from './token.ts'
+import { exchange, type KeptConnection, plain, type Reply, requestBytes, type Target } from '../client.ts'
+import type { ClientName, Pki } from '../pki.ts'
+import { makeToken, type Release, type TokenOverrides } from '../token.ts'
 
 /** One case of the fixture file, or of the tables beside it. */
 export interface Case {
@@ -68,7 +68,7 @@ export interface Subject {
 
 /** The cases of the fixture file. */
 export function fixtureCases(): readonly Case[] {
-  const text = readFileSync(new URL('./fixtures/cases.json', import.meta.url), 'utf8')
+  const text = readFileSync(new URL('../fixtures/cases.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { cases: readonly Case[] }).cases
 }
 

@@ -1,12 +1,12 @@
 /** The process: configured by the environment, it serves the four forms until it is told to stop; or runs a command of operators. */
 import { createAdapter, loadConfig } from '@formbuilder/adapter-sdk'
 import { type Finding, runCommand } from '@formbuilder/adapter-sdk/cli'
+import { createOptics } from './client/optics.ts'
 import { readOpticsConfig } from './config.ts'
 import { comment } from './forms/comment.ts'
 import { complaint } from './forms/complaint.ts'
 import { enquiry } from './forms/enquiry.ts'
 import { feedback } from './forms/feedback.ts'
-import { createOptics } from './optics.ts'
 
 const FORMS = ['complaint', 'comment', 'feedback', 'enquiry']
 

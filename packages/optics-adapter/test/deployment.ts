@@ -10,7 +10,7 @@ import type { AxiosInstance, AxiosResponse } from 'axios'
 import { CompactEncrypt } from 'jose'
 import { type OpticsStandIn, startOpticsStandIn } from '../src/stand-in/index.ts'
 import { type AdapterProcess, freePort, httpClient, ready, spawnAdapter } from './adapter-process.ts'
-import { KEYS } from './client.ts'
+import { KEYS } from './optics-client.ts'
 import { localhostPki } from './pki.ts'
 
 /** The key that the recorded tokens were made with. */

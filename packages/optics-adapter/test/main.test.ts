@@ -2,9 +2,9 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { spawnAdapter } from './adapter-process.ts'
-import { KEYS, until } from './client.ts'
 import { type Deployment, deploy, SHARED_KEY } from './deployment.ts'
 import { type Recorded, recorded, recordedAs } from './mapping.ts'
+import { KEYS, until } from './optics-client.ts'
 
 interface RecordedRequest {
   readonly name: string

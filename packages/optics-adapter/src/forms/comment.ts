@@ -1,7 +1,8 @@
 /** Comments: POST /v2/comment. */
-import { type Answers, answer, anyAnswers } from '../answers.ts'
-import type { Fields } from '../createcase.ts'
-import { type Case, type CaseSystem, opticsForm } from './form.ts'
+import type { Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import { type Answers, answer, anyAnswers } from './answers.ts'
+import { type Case, opticsForm } from './form.ts'
 
 /** The form that makes comments in Optics, as cases of the type `commentType`. */
 export function comment(optics: CaseSystem, commentType: string) {

@@ -1,9 +1,10 @@
 /** Complaints: POST /v2/complaint. */
 import { z } from 'zod'
-import { addressAnswer, joinLines } from '../address.ts'
-import { answer } from '../answers.ts'
-import { DATABASE, documentFields, type Fields } from '../createcase.ts'
-import { type Case, type CaseSystem, opticsForm } from './form.ts'
+import { DATABASE, documentFields, type Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import { addressAnswer, joinLines } from './address.ts'
+import { answer } from './answers.ts'
+import { type Case, opticsForm } from './form.ts'
 
 /** The answers that a complaint cannot do without or that need a certain shape; the others are taken as they come. */
 export const complaintAnswers = z.looseObject({

@@ -1,7 +1,8 @@
 /** Enquiries: POST /v2/enquiry. */
-import { type Answers, answer, anyAnswers } from '../answers.ts'
-import type { Fields } from '../createcase.ts'
-import { type Case, type CaseSystem, opticsForm } from './form.ts'
+import type { Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import { type Answers, answer, anyAnswers } from './answers.ts'
+import { type Case, opticsForm } from './form.ts'
 
 /** The form that makes general enquiries in Optics. */
 export function enquiry(optics: CaseSystem) {

@@ -1,7 +1,8 @@
 /** Feedback: POST /v2/feedback. */
-import { type Answers, answer, anyAnswers } from '../answers.ts'
-import type { Fields } from '../createcase.ts'
-import { type Case, type CaseSystem, opticsForm } from './form.ts'
+import type { Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import { type Answers, answer, anyAnswers } from './answers.ts'
+import { type Case, opticsForm } from './form.ts'
 
 /** The form that makes feedback cases in Optics. */
 export function feedback(optics: CaseSystem) {

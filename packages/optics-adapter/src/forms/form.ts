@@ -1,10 +1,11 @@
 /** What the four forms have in common: answers become fields, fields become one case. */
-import type { Attachment, Form, Outcome } from '@formbuilder/adapter-sdk'
+import type { Attachment, Form } from '@formbuilder/adapter-sdk'
 import type { z } from 'zod'
 import { OPTICS_ADVICE } from '../advice.ts'
-import type { Answers } from '../answers.ts'
-import { createcaseBody, type Fields } from '../createcase.ts'
-import { requestDate } from '../request-date.ts'
+import { createcaseBody, type Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import type { Answers } from './answers.ts'
+import { requestDate } from './request-date.ts'
 
 /** What a mapping is given beside the answers. */
 export interface Case {
@@ -18,25 +19,6 @@ export interface Mapping<Known extends Answers> {
   readonly path: string
   readonly answers: z.ZodType<Known>
   fields(answers: Known, details: Case): Fields
-}
-
-/** What a form needs of Optics. */
-export interface CaseSystem {
-  /** IANA time zone of the day of receipt. */
-  readonly timeZone: string
-  /** Time that an attempt may need when Optics is slow, in seconds. */
-  readonly attemptSeconds: number
-  /** Makes the case, and sends that request once. */
-  createCase(body: Buffer, step: Step): Promise<Outcome>
-  /** Looks a case up by the submissionId that was sent as its ExternalId. Absent: it is not sent. */
-  readonly findCase?: (submissionId: string, step: Step) => Promise<Outcome | undefined>
-}
-
-/** How one step of an attempt may be ended, and announced. */
-export interface Step {
-  readonly signal: AbortSignal
-  /** Called right before a request that Optics may act upon. */
-  readonly acting?: () => Promise<void>
 }
 
 /** A form that makes one case of each submission, and never makes it again without knowing that it is not there. */

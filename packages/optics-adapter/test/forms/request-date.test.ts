@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { requestDate } from '../src/request-date.ts'
+import { requestDate } from '../../src/forms/request-date.ts'
 
 const received = new Date('2026-06-30T23:30:00Z')
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { complaintWith, map, recorded, recordedAs } from './mapping.ts'
+import { complaintWith, map, recorded, recordedAs } from '../mapping.ts'
 
 const FILES = ['complaint-v2', 'comment-v2', 'feedback-v2', 'enquiry-v2']
 

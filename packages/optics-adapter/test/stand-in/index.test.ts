@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import axios from 'axios'
 import { expect } from 'chai'
-import { isLoopback } from '../src/stand-in/control.ts'
-import { type OpticsStandIn, startOpticsStandIn } from '../src/stand-in/index.ts'
-import { assertion } from '../src/token.ts'
-import { KEYS, until } from './client.ts'
+import { assertion } from '../../src/client/token.ts'
+import { isLoopback } from '../../src/stand-in/control.ts'
+import { type OpticsStandIn, startOpticsStandIn } from '../../src/stand-in/index.ts'
+import { KEYS, until } from '../optics-client.ts'
 
 const http = axios.create({ validateStatus: () => true, proxy: false, maxRedirects: 0, responseType: 'text' })
 
@@ -279,7 +279,7 @@ describe('the stand-in for Optics', () => {
   })
 
   it('is a command too', async () => {
-    const child = spawn(process.execPath, [resolve(import.meta.dirname, '../bin/optics-stand-in.js')], {
+    const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../bin/optics-stand-in.js')], {
       env: { PORT: '0', OPTICS_API_KEY: KEYS.apiKey, OPTICS_SECRET_KEY: KEYS.secretKey },
     })
     const [line] = await once(child.stdout, 'data')

@@ -1,14 +1,32 @@
 /** Optics, as the forms see it: makes a case once, and can say whether one is there. */
 import type { Outcome } from '@formbuilder/adapter-sdk'
 import axios, { type AxiosInstance } from 'axios'
+import type { OpticsConfig } from '../config.ts'
+import { OpticsError, uncertain } from '../errors.ts'
 import { caseIds, isPage } from './case-id.ts'
-import type { OpticsConfig } from './config.ts'
 import { DATABASE } from './createcase.ts'
-import { OpticsError, uncertain } from './errors.ts'
 import { ExchangeFailed, exchange, type OpticsAnswer, type OpticsRequest } from './exchange.ts'
-import type { CaseSystem, Step } from './forms/form.ts'
 import { applicationError, retryAfterSeconds } from './refusal.ts'
 import { Tokens } from './token.ts'
+
+/** What a form needs of Optics. */
+export interface CaseSystem {
+  /** IANA time zone of the day of receipt. */
+  readonly timeZone: string
+  /** Time that an attempt may need when Optics is slow, in seconds. */
+  readonly attemptSeconds: number
+  /** Makes the case, and sends that request once. */
+  createCase(body: Buffer, step: Step): Promise<Outcome>
+  /** Looks a case up by the submissionId that was sent as its ExternalId. Absent: it is not sent. */
+  readonly findCase?: (submissionId: string, step: Step) => Promise<Outcome | undefined>
+}
+
+/** How one step of an attempt may be ended, and announced. */
+export interface Step {
+  readonly signal: AbortSignal
+  /** Called right before a request that Optics may act upon. */
+  readonly acting?: () => Promise<void>
+}
 
 /** What a client of Optics may be given beside its configuration. */
 export interface OpticsParts {

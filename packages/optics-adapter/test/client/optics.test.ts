@@ -3,10 +3,10 @@ import { Agent } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import axios from 'axios'
 import { expect } from 'chai'
-import { type FailureKind, startOpticsStandIn } from '../src/stand-in/index.ts'
-import { client, complaintBody, complaintOf, ending, going, KEYS, SUBMISSION_ID, until } from './client.ts'
-import { recorded } from './mapping.ts'
-import { localhostPki, type Pki } from './pki.ts'
+import { type FailureKind, startOpticsStandIn } from '../../src/stand-in/index.ts'
+import { recorded } from '../mapping.ts'
+import { client, complaintBody, complaintOf, ending, going, KEYS, SUBMISSION_ID, until } from '../optics-client.ts'
+import { localhostPki, type Pki } from '../pki.ts'
 
 describe('making a case', () => {
   it('sends the bytes of the body, as JSON, with the token', async () => {

@@ -1,8 +1,8 @@
 /** Access to Optics: one bearer token for all requests, for as long as it is good. */
 import type { AxiosInstance } from 'axios'
 import { SignJWT } from 'jose'
+import { OpticsError } from '../errors.ts'
 import { DATABASE } from './createcase.ts'
-import { OpticsError } from './errors.ts'
 import { ExchangeFailed, exchange, type OpticsAnswer } from './exchange.ts'
 import { applicationError, retryAfterSeconds } from './refusal.ts'
 

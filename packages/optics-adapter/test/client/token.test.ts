@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { startOpticsStandIn } from '../src/stand-in/index.ts'
-import { assertion } from '../src/token.ts'
-import { client, complaintBody, complaintOf, ending, going, KEYS } from './client.ts'
-import { recorded } from './mapping.ts'
+import { assertion } from '../../src/client/token.ts'
+import { startOpticsStandIn } from '../../src/stand-in/index.ts'
+import { recorded } from '../mapping.ts'
+import { client, complaintBody, complaintOf, ending, going, KEYS } from '../optics-client.ts'
 
 describe('the assertion', () => {
   for (const file of ['complaint-v2', 'comment-v2', 'feedback-v2', 'enquiry-v2'])

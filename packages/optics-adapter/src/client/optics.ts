@@ -1,4 +1,4 @@
-/** Optics, as the forms see it: makes a case once, and can say whether one is there. */
+/** The client of Optics that the forms use: creates a case once, and finds out whether a case exists. */
 import type { Outcome } from '@formbuilder/adapter-sdk'
 import axios, { type AxiosInstance } from 'axios'
 import type { OpticsConfig } from '../config.ts'
@@ -9,34 +9,34 @@ import { ExchangeFailed, exchange, type OpticsAnswer, type OpticsRequest } from 
 import { applicationError, retryAfterSeconds } from './refusal.ts'
 import { Tokens } from './token.ts'
 
-/** What a form needs of Optics. */
+/** What a form needs from Optics. */
 export interface CaseSystem {
-  /** IANA time zone of the day of receipt. */
+  /** IANA time zone that decides the day of receipt. */
   readonly timeZone: string
-  /** Time that an attempt may need when Optics is slow, in seconds. */
+  /** Longest time that one attempt may take when Optics is slow, in seconds. */
   readonly attemptSeconds: number
-  /** Makes the case, and sends that request once. */
+  /** Creates the case. The body reaches Optics at most once, except after a 401 or 403. */
   createCase(body: Buffer, step: Step): Promise<Outcome>
-  /** Looks a case up by the submissionId that was sent as its ExternalId. Absent: it is not sent. */
+  /** Finds a case by the submissionId that was sent as its ExternalId. Absent when no ExternalId is sent. */
   readonly findCase?: (submissionId: string, step: Step) => Promise<Outcome | undefined>
 }
 
-/** How one step of an attempt may be ended, and announced. */
+/** How a request to Optics is aborted and announced. */
 export interface Step {
   readonly signal: AbortSignal
-  /** Called right before a request that Optics may act upon. */
+  /** Called immediately before the first request that could change something in Optics. */
   readonly acting?: () => Promise<void>
 }
 
-/** What a client of Optics may be given beside its configuration. */
+/** Optional parts of a client of Optics, for tracing and tests. */
 export interface OpticsParts {
-  /** Sends the requests. An interceptor may add headers, such as `traceparent`. An agent of its own must not keep connections. */
+  /** Sends the requests. An interceptor may add headers, such as `traceparent`. An agent must not keep connections alive. */
   readonly client?: AxiosInstance
   /** The time in milliseconds. */
   readonly now?: () => number
 }
 
-/** A client of Optics. It holds one token, so one client serves all forms of a process. */
+/** Creates a client of Optics. It holds one token, so use one client for all forms of a process. */
 export function createOptics(
   config: OpticsConfig,
   { client = axios.create(), now = Date.now }: OpticsParts = {},
@@ -44,7 +44,7 @@ export function createOptics(
   const { endpoint, timeoutSeconds, duplicateCheck, timeZone } = config
   const tokens = new Tokens(client, config, now)
 
-  /** Sends a request with a token, and once more with a new one if the token was refused. */
+  /** Sends a request with a token. If Optics refuses the token, sends it once more with a new one. */
   async function authorised(
     request: Omit<OpticsRequest, 'timeoutSeconds'>,
     { signal, acting }: Step,
@@ -78,34 +78,38 @@ export function createOptics(
         },
         step,
       )
-      if (answer.status < 200 || answer.status > 299) throw notMade(answer)
+      if (answer.status < 200 || answer.status > 299) throw createcaseRefused(answer)
       const text = await answer.text()
       const [reference] = caseIds(text)
       if (reference !== undefined) return { reference }
       if (isPage(answer.header('content-type'), text))
-        throw uncertain('ERR_OPTICS_ANSWER_UNKNOWN', `createcase was answered with ${answer.status} and a page`)
-      // An answer without a case id is an answer: the live adapter never asked for more than its status.
+        throw uncertain(
+          'ERR_OPTICS_ANSWER_UNKNOWN',
+          `Optics answered createcase with ${answer.status} and an HTML page`,
+        )
+      // An answer without a case id counts as success: the Ruby adapter looks at the status only.
       return {}
     } catch (error) {
-      throw error instanceof ExchangeFailed ? unanswered(error) : error
+      throw error instanceof ExchangeFailed ? createcaseUnanswered(error) : error
     }
   }
 
   async function findCase(submissionId: string, step: Step): Promise<Outcome | undefined> {
     const query = new URLSearchParams({ db: DATABASE, Format: 'json', Attribute: 'CaseId', ExternalId: submissionId })
-    const failed = (what: string) => new OpticsError('ERR_OPTICS_LOOKUP_FAILED', `getcaseattribute ${what}`)
+    const failed = (message: string) => new OpticsError('ERR_OPTICS_LOOKUP_FAILED', message)
     try {
       const answer = await authorised({ method: 'GET', url: `${endpoint}/getcaseattribute?${query}` }, step)
-      if (answer.status === 200) return found(await answer.text(), answer, failed)
+      if (answer.status === 200) return foundCase(await answer.text(), answer, failed)
       answer.discard()
       if (answer.status === 400 && !isInvalidGrant(answer)) return undefined
-      throw failed(`was answered with ${answer.status}${applicationError(answer)}`)
+      throw failed(`Optics answered getcaseattribute with ${answer.status}${applicationError(answer)}`)
     } catch (error) {
-      throw error instanceof ExchangeFailed ? failed(`had no answer: ${error.how}, ${error.message}`) : error
+      if (!(error instanceof ExchangeFailed)) throw error
+      throw failed(`Optics did not answer getcaseattribute: ${error.reason}, ${error.message}`)
     }
   }
 
-  // A token and a case, each connected, answered and read within the time allowed; the SDK allows an hour at most.
+  // Enough for a token and a case, each with its own waits to connect, answer and read. The SDK allows at most an hour.
   const attemptSeconds = Math.min(3600, Math.max(300, 5 * timeoutSeconds))
   return { timeZone, attemptSeconds, createCase, ...(duplicateCheck === 'external-id' && { findCase }) }
 }
@@ -115,17 +119,17 @@ function isUnauthorised({ status }: OpticsAnswer): boolean {
 }
 
 /**
- * Optics refuses credentials with 400 and `invalid_grant`. To a lookup 400 also says that there is no case, and the two
- * must not be mistaken; to createcase any 400 stays uncertain.
+ * Whether Optics refused the token with 400 and `invalid_grant`. A lookup also gets 400 when there is no case, so the two
+ * must be told apart. For createcase any 400 is uncertain.
  */
 function isInvalidGrant({ status, header }: OpticsAnswer): boolean {
   return status === 400 && header('x-application-error-code') === '19002'
 }
 
-/** What a status other than 2xx means. Only refusals that come before any work are known to have made nothing. */
-function notMade(answer: OpticsAnswer): Error {
+/** The error for a status other than 2xx. Only 401, 403 and 429 come before any work, so only they certainly created no case. */
+function createcaseRefused(answer: OpticsAnswer): Error {
   answer.discard()
-  const message = `createcase was answered with ${answer.status}${applicationError(answer)}`
+  const message = `Optics answered createcase with ${answer.status}${applicationError(answer)}`
   if (isUnauthorised(answer)) return new OpticsError('ERR_OPTICS_UNAUTHORISED', message)
   if (answer.status === 429)
     return new OpticsError('ERR_OPTICS_BUSY', message, { retryAfterSeconds: retryAfterSeconds(answer) })
@@ -134,22 +138,24 @@ function notMade(answer: OpticsAnswer): Error {
   return uncertain('ERR_OPTICS_ANSWER_UNKNOWN', message)
 }
 
-function unanswered({ written, how, message }: ExchangeFailed): Error {
-  if (!written && how === 'aborted') return notSent()
-  if (!written) return new OpticsError('ERR_OPTICS_UNREACHABLE', `no connection for createcase: ${message}`)
-  if (how === 'broken')
-    return uncertain('ERR_OPTICS_BROKEN_OFF', `createcase was sent, then the connection broke: ${message}`)
-  return uncertain('ERR_OPTICS_TIMEOUT', `createcase was sent and not answered in time: ${message}`)
+function createcaseUnanswered({ mayHaveArrived, reason, message }: ExchangeFailed): Error {
+  if (!mayHaveArrived && reason === 'aborted') return notSent()
+  if (!mayHaveArrived)
+    return new OpticsError('ERR_OPTICS_UNREACHABLE', `could not connect to Optics for createcase: ${message}`)
+  if (reason === 'broken')
+    return uncertain('ERR_OPTICS_BROKEN_OFF', `the connection broke after createcase was sent: ${message}`)
+  return uncertain('ERR_OPTICS_TIMEOUT', `Optics did not answer createcase in time: ${message}`)
 }
 
 /**
- * A case that was asked for and is there: 200 says so, and the shape of the body is not documented. Several cases can share an
- * ExternalId; all are named. An empty answer (a wrong database gets one) or a page (of a proxy, of maintenance) is not
- * taken for a case: that would end the submission.
+ * The case that a lookup found. Status 200 means that it exists; the shape of the body is not documented. Several cases can
+ * share an ExternalId, and all of them are named. An empty answer (Optics sends one for a wrong database) or an HTML page
+ * (from a proxy, or during maintenance) is not proof of a case: the submission would count as delivered.
  */
-function found(text: string, answer: OpticsAnswer, failed: (what: string) => Error): Outcome {
-  if (/^[\s[\]{}"]*$/.test(text)) throw failed('was answered with 200 and nothing')
-  if (isPage(answer.header('content-type'), text)) throw failed('was answered with 200 and a page')
+function foundCase(text: string, answer: OpticsAnswer, failed: (message: string) => Error): Outcome {
+  if (/^[\s[\]{}"]*$/.test(text)) throw failed('Optics answered getcaseattribute with 200 and an empty body')
+  if (isPage(answer.header('content-type'), text))
+    throw failed('Optics answered getcaseattribute with 200 and an HTML page')
   const references = caseIds(text)
   return references.length === 0 ? {} : { reference: references.join(', ') }
 }
@@ -167,5 +173,5 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 }
 
 function notSent(): OpticsError {
-  return new OpticsError('ERR_OPTICS_NOT_SENT', 'the attempt was given up before the request was sent')
+  return new OpticsError('ERR_OPTICS_NOT_SENT', 'the attempt was cancelled before the request was sent')
 }

@@ -1,15 +1,15 @@
-/** Answers of a submission, read as the live adapter reads them. */
+/** Reads single answers of a submission in the same way as the Ruby adapter. */
 import { z } from 'zod'
 
-/** Answers of a form that asks nothing of them. */
+/** Schema for a form that accepts any answers. */
 export const anyAnswers = z.record(z.string(), z.unknown())
 
-/** Answers by field id, as the form sent them. */
+/** Answers by field id, as sent. */
 export type Answers = Readonly<Record<string, unknown>>
 
 /**
- * The answer as it was sent. The default stands only for an absent key: a page that was not visited.
- * A page visited and left blank sends `""`, and that, like `null`, a number or a list, is an answer.
+ * The answer as sent. The default replaces only an absent key, which means that the citizen did not visit the page.
+ * A page that was visited and left blank sends `""`. That is an answer, like `null`, a number or a list.
  */
 export function answer(answers: Answers, field: string, absent: unknown = ''): unknown {
   return Object.hasOwn(answers, field) ? answers[field] : absent

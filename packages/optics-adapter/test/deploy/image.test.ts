@@ -36,6 +36,14 @@ describe('the image', () => {
       expect(ignored).to.contain(`!${file}`)
   })
 
+  it('runs only programs that the packages build', () => {
+    const programs = [...dockerfile.matchAll(/packages\/[\w/-]+\/dist\/[\w/-]+\.js/g)].map(([program]) => program)
+
+    const sources = programs.map((program) => program.replace('/dist/', '/src/').replace(/js$/, 'ts'))
+    expect(programs).to.have.length(2)
+    expect(sources.filter((file) => !existsSync(new URL(file, ROOT)))).to.deep.equal([])
+  })
+
   it('has a last stage without a compiler, root or a shell script', () => {
     const last = stages.at(-1) ?? ''
 

@@ -1,4 +1,4 @@
-/** Tells operators what to do about each Optics error code. The operator's page shows it beside the dead letters. */
+/** Advice for operators about each Optics error code, shown with the dead letters on the operator's page. */
 import type { OpticsErrorCode } from './errors.ts'
 
 /** Advice by code. A submission with a code that is not uncertain was retried for days before it became a dead letter. */

@@ -44,7 +44,7 @@ export interface Receipt {
 }
 
 /**
- * Checks the endpoint, the key and the submission, then encrypts and sends it. Each attempt is encrypted anew.
+ * Checks the endpoint, the key and the submission, then encrypts and sends it. Each attempt is encrypted again, with a new IV.
  * @throws {AdapterError} ERR_ENDPOINT_REFUSED, ERR_KEY_INVALID, ERR_SUBMISSION_INVALID: nothing was sent.
  * ERR_RECEIVER_REFUSED (a `RefusalError`): the answer was not 2xx. ERR_RECEIVER_UNREACHABLE: there was no answer, but the
  * receiver may have the submission.

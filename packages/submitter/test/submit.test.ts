@@ -304,7 +304,7 @@ describe('submitting', () => {
       ['429', json(429, {})],
       ['a closed connection', (_r: unknown, _s: unknown, request: Parameters<Reply>[2]) => request.socket.destroy()],
     ] as [string, Reply][])
-      it(`happens after ${what}, encrypted anew, until it is accepted`, async () => {
+      it(`happens after ${what}, encrypted again, until it is accepted`, async () => {
         await using receiver = await start(failing(2, reply))
 
         const receipt = await submit(to(receiver, { retries: 3, wait: async () => {} }))

@@ -40,7 +40,7 @@ export interface FailureOptions {
 
 /** The routes of Optics that can be made to fail. */
 export const ROUTES = ['token', 'createcase', 'getcaseattribute', 'getcasedetails', 'getcasedocuments'] as const
-/** One of the {@link ROUTES}. */
+/** The name of one of these routes. */
 export type Route = (typeof ROUTES)[number]
 
 /** A failure that waits for requests. */

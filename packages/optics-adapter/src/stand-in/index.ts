@@ -12,6 +12,7 @@ import { optics, type StandInRequest } from './server.ts'
 import { type TokenOptions, Tokens } from './tokens.ts'
 
 export type { StandInCase, StandInDocument } from './cases.ts'
+export type { StandInControls } from './control.ts'
 export { FAILURES, type FailureKind, type FailureOptions, type Route } from './failures.ts'
 export type { StandInRequest } from './server.ts'
 

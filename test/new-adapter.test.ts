@@ -121,7 +121,7 @@ describe('a new adapter, as the guide builds it', () => {
 
     const output = await registry.run(again)
 
-    expect(output).to.match(/my-adapter is not empty \(\d+ entries\): name a folder that is not there yet\./)
+    expect(output).to.match(/my-adapter is not empty \(\d+ entries\)\. Name a folder that does not exist yet\./)
     expect(output).to.match(/exit code 1\n$/)
   })
 
@@ -130,7 +130,7 @@ describe('a new adapter, as the guide builds it', () => {
       'npm create @formbuilder/adapter my-adapter/package.json/new 2>&1; echo "exit code $?"',
     )
 
-    expect(output).to.match(/new cannot be written to \(ENOTDIR\): name a folder of yours\.\n/)
+    expect(output).to.match(/new cannot be written to \(ENOTDIR\)\. Name a folder that you can write to\.\n/)
     expect(output).to.match(/exit code 1\n$/)
   })
 
@@ -148,7 +148,7 @@ describe('a new adapter, as the guide builds it', () => {
     const help = await registry.run('npm create @formbuilder/adapter -- --help')
     const wrong = await registry.run('npm create @formbuilder/adapter -- --nonsense 2>&1; echo "exit code $?"')
 
-    expect(help).to.match(/^Writes a small adapter project.*^Usage: npm create @formbuilder\/adapter/ms)
+    expect(help).to.match(/^Creates a small adapter project.*^Usage: npm create @formbuilder\/adapter/ms)
     expect(wrong).to.match(/Unknown option '--nonsense'.*exit code 2\n$/s)
   })
 })

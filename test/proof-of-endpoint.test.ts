@@ -62,13 +62,13 @@ describe('proof of endpoint', () => {
     const { exitCode, code, message } = await verify('/v2/complaint', 'other-key')
 
     expect([exitCode, code]).to.deep.equal([8, 'ERR_ENDPOINT_UNPROVEN'])
-    expect(message).to.match(/it does not hold this key$/)
+    expect(message).to.match(/it does not have this key$/)
   })
 
   it('is not given at a path of no form, and says so', async () => {
     const { exitCode, code, message } = await verify('/v2/complaints', 'key')
 
     expect([exitCode, code]).to.deep.equal([8, 'ERR_ENDPOINT_UNPROVEN'])
-    expect(message).to.match(/no form receives at this path$/)
+    expect(message).to.match(/it has no form at this path$/)
   })
 })

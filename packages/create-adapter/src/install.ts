@@ -1,9 +1,9 @@
 /** Runs `npm install` in a new project. */
 import { spawnSync } from 'node:child_process'
 
-/** Says whether it worked; npm itself has said why not. */
+/** Returns whether it succeeded. If not, npm has printed why. */
 export function install(folder: string): boolean {
-  process.stdout.write('Installing dependencies, about half a minute ...\n')
+  process.stdout.write('Installing packages, which takes about half a minute ...\n')
   const { status } = spawnSync('npm', ['install', '--no-fund', '--no-audit', '--loglevel=error'], {
     cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],

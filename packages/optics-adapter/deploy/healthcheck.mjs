@@ -1,4 +1,4 @@
-// Exits 0 when the adapter on this machine answers /health. Its certificate is for its public name, not for this one.
+// Exits with 0 when the adapter on this machine answers /health. Does not check the certificate, which names the public host.
 import { request as http } from 'node:http'
 import { request as https } from 'node:https'
 

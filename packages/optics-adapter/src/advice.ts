@@ -1,25 +1,25 @@
-/** What an operator is to do about each code of Optics: shown beside the dead letters. */
+/** Advice for operators about each Optics error code, shown with the dead letters on the operator's page. */
 import type { OpticsErrorCode } from './errors.ts'
 
-/** By code. Whatever is not uncertain was retried for days before it came to rest. */
+/** Advice by code. A submission with a code that is not uncertain was retried for days before it became a dead letter. */
 export const OPTICS_ADVICE: Readonly<Record<OpticsErrorCode, string>> = {
   ERR_OPTICS_UNREACHABLE:
-    'Optics could not be reached. Check OPTICS_ENDPOINT, its certificate and the network policy; when Optics answers again, redrive all of them.',
+    'The adapter could not connect to Optics. Check OPTICS_ENDPOINT, its certificate and the network policy. When Optics answers again, redrive all of them.',
   ERR_OPTICS_NOT_SENT: 'Nothing was sent to Optics. Redrive.',
   ERR_OPTICS_TOKEN_REFUSED:
-    'Optics gives no token. Check OPTICS_API_KEY and OPTICS_SECRET_KEY with the Optics team, and the clock of the machine; then redrive.',
+    'Optics refused to issue an access token. Check OPTICS_API_KEY and OPTICS_SECRET_KEY with the Optics team, and check the clock of this machine. Then redrive.',
   ERR_OPTICS_UNAUTHORISED:
-    'Optics gives a token, but refuses it for cases. Ask the Optics team whether this API key may still create cases; then redrive.',
-  ERR_OPTICS_BUSY: 'Optics asked to be left alone. Redrive in parts, fewer than before.',
+    'Optics issued an access token but refused it for creating cases. Ask the Optics team whether this API key may still create cases. Then redrive.',
+  ERR_OPTICS_BUSY: 'Optics received too many requests. Redrive in smaller batches than before.',
   ERR_OPTICS_LOOKUP_FAILED:
-    'Optics could not be asked whether the case exists. When Optics answers again, redrive: it is asked first, and a case is made only if there is none.',
-  ERR_OPTICS_TIMEOUT: `Optics was asked for the case and did not answer in time. ${searchFirst()}`,
-  ERR_OPTICS_BROKEN_OFF: `Optics was asked for the case, and the connection broke. ${searchFirst()}`,
-  ERR_OPTICS_REJECTED: `Optics answered with an error that speaks of the fields: the reason has its code. ${searchFirst()} When it speaks of a team, ask the Optics team which one replaced it.`,
-  ERR_OPTICS_FAILED: `Optics answered with an error of its own, after which the case is often there all the same. ${searchFirst()}`,
-  ERR_OPTICS_ANSWER_UNKNOWN: `Optics answered with a page instead of an answer: often a maintenance page. ${searchFirst()}`,
+    'Optics did not say whether the case exists. When Optics answers again, redrive: the adapter looks for the case first and creates it only if there is none.',
+  ERR_OPTICS_TIMEOUT: `Optics did not answer in time after the case was sent. ${searchFirst()}`,
+  ERR_OPTICS_BROKEN_OFF: `The connection to Optics broke after the case was sent. ${searchFirst()}`,
+  ERR_OPTICS_REJECTED: `Optics rejected the fields of the case; the reason has its error code. ${searchFirst()} If the error is about a team, ask the Optics team which one replaced it.`,
+  ERR_OPTICS_FAILED: `Optics answered with a server error. It often creates the case all the same. ${searchFirst()}`,
+  ERR_OPTICS_ANSWER_UNKNOWN: `Optics answered with an HTML page, often a maintenance page. ${searchFirst()}`,
 }
 
 function searchFirst(): string {
-  return 'Search Optics for the case first (by ExternalId, or by name and time with the Optics team). If it is there, discard with its case ID as the reason; if not, redrive.'
+  return 'Search Optics for the case first (by ExternalId, or by name and time with the Optics team). If the case exists, discard the submission with the case ID as the reason. If not, redrive.'
 }

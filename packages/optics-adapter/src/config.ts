@@ -1,51 +1,48 @@
-/** Environment -> OpticsConfig. Nothing else in this package reads the environment. */
+/** Reads the settings of Optics from the environment. */
 import { choice, type Environment, integer, readSettings, required, type Setting, text } from '@formbuilder/adapter-sdk'
 
-/** What the adapter has to know of Optics. */
+/** How to reach Optics, and how to use it. */
 export interface OpticsConfig {
-  /** Where Optics is: scheme, host, perhaps a path, no slash at the end. */
+  /** Base URL of Optics, without a slash at the end. */
   readonly endpoint: string
   readonly apiKey: string
   readonly secretKey: string
-  /** IANA name of the time zone whose day is the day of receipt. */
+  /** IANA name of the time zone that decides the day of receipt. */
   readonly timeZone: string
-  /** `external-id`: the submissionId is sent as ExternalId, and an unknown outcome is looked up by it. */
+  /** `external-id`: the submissionId is sent as ExternalId and used to find out whether a case exists. */
   readonly duplicateCheck: 'none' | 'external-id'
-  /** Value of `Type` in comments. */
+  /** The `Type` of comments in Optics. */
   readonly commentType: string
   /** Longest wait for a connection to Optics, and then for an answer, in seconds. */
   readonly timeoutSeconds: number
 }
 
-/** Every setting of Optics: the table in README.md is checked against this one. Those of the SDK stand beside them. */
+/** Every setting of Optics, in addition to those of the SDK. A test compares the table in README.md with this one. */
 export const OPTICS_SETTINGS = {
-  OPTICS_ENDPOINT: endpoint('Where Optics is', 'https://uat.icasework.com'),
-  OPTICS_API_KEY: required('Who we are to Optics: the issuer of assertions', { secret: true }),
-  OPTICS_SECRET_KEY: required('Key that signs assertions, as text', { secret: true }),
-  OPTICS_TIME_ZONE: timeZone(
-    'Time zone whose day is RequestDate; `UTC` is what the Ruby adapter used',
-    'Europe/London',
-  ),
+  OPTICS_ENDPOINT: endpoint('Base URL of Optics', 'https://uat.icasework.com'),
+  OPTICS_API_KEY: required('Identifies this adapter to Optics', { secret: true }),
+  OPTICS_SECRET_KEY: required('Key that signs the requests for access tokens', { secret: true }),
+  OPTICS_TIME_ZONE: timeZone('Time zone of RequestDate; the Ruby adapter used `UTC`', 'Europe/London'),
   OPTICS_DUPLICATE_CHECK: choice(
-    'Whether the submissionId is sent as ExternalId, so that an unknown outcome can be looked up instead of parked',
+    '`external-id`: send the submissionId as ExternalId, and look the case up when the outcome is unknown',
     ['none', 'external-id'],
     { default: 'none' },
   ),
-  OPTICS_TIMEOUT_SECONDS: integer('Longest wait for a connection to Optics, and then for an answer', {
+  OPTICS_TIMEOUT_SECONDS: integer('Longest wait for a connection to Optics, and again for its answer', {
     default: 60,
     min: 1,
     max: 600,
     unit: 'seconds',
   }),
-  COMMENT_TYPE: text('Value of `Type` in comments; Optics refuses comments without one'),
+  COMMENT_TYPE: text('The `Type` of comments; Optics refuses comments without one'),
 } as const
 
-/** Reads the settings of Optics. Problems name the setting, never its value. */
+/** Reads the settings of Optics. A problem names the setting and never its value. */
 export function readOpticsConfig(
   environment: Environment,
 ): { readonly config: OpticsConfig } | { readonly problems: readonly string[] } {
   const { values, problems: found } = readSettings(OPTICS_SETTINGS, environment)
-  const problems = [...found, ...together(values, environment['HOST'])]
+  const problems = [...found, ...hostProblems(values, environment['HOST'])]
   if (problems.length > 0) return { problems }
   return {
     config: {
@@ -63,7 +60,7 @@ export function readOpticsConfig(
 function endpoint(meaning: string, standard: string): Setting<string> {
   return {
     meaning,
-    accepts: '`https` URL without query; `http` to this machine only',
+    accepts: '`https` URL without query; `http` for this machine only',
     default: `\`${standard}\``,
     secret: false,
     read: (url = standard) => {
@@ -72,14 +69,14 @@ function endpoint(meaning: string, standard: string): Setting<string> {
       if (parsed.username || parsed.password || parsed.search || parsed.hash)
         return { problem: 'must be a URL without user, query and fragment' }
       if (parsed.protocol !== 'https:' && !(parsed.protocol === 'http:' && LOOPBACK.test(parsed.hostname)))
-        return { problem: 'must begin with https://, unless it leads to this machine' }
+        return { problem: 'must start with https://, unless it is on this machine' }
       return { value: url.trim().replace(/\/+$/, '') }
     },
   }
 }
 
-/** HOST is a setting of the SDK, which does without it. Optics cannot: it fetches files by that name. */
-function together({ OPTICS_ENDPOINT }: { readonly OPTICS_ENDPOINT?: string }, host: string | undefined): string[] {
+/** HOST is optional in the SDK. It is required here, because Optics fetches files from that host. */
+function hostProblems({ OPTICS_ENDPOINT }: { readonly OPTICS_ENDPOINT?: string }, host: string | undefined): string[] {
   const isElsewhere = OPTICS_ENDPOINT !== undefined && !LOOPBACK.test(new URL(OPTICS_ENDPOINT).hostname)
   return isElsewhere && !host ? ['HOST is missing: Optics fetches files from https://HOST/v1/attachments/'] : []
 }

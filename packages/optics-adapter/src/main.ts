@@ -1,12 +1,12 @@
-/** The process: configured by the environment, it serves the four forms until it is told to stop; or runs a command of operators. */
+/** The command `optics-adapter`: serves the four forms, or runs an operator's command such as `check` or `redrive`. */
 import { createAdapter, loadConfig } from '@formbuilder/adapter-sdk'
 import { type Finding, runCommand } from '@formbuilder/adapter-sdk/cli'
+import { createOptics } from './client/optics.ts'
 import { readOpticsConfig } from './config.ts'
 import { comment } from './forms/comment.ts'
 import { complaint } from './forms/complaint.ts'
 import { enquiry } from './forms/enquiry.ts'
 import { feedback } from './forms/feedback.ts'
-import { createOptics } from './optics.ts'
 
 const FORMS = ['complaint', 'comment', 'feedback', 'enquiry']
 
@@ -19,7 +19,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
 
 async function start(): Promise<void> {
   const read = readOpticsConfig(process.env)
-  // Problems of both tables are reported in one message.
+  // loadConfig adds the problems of Optics' settings to its own and throws one error that lists all of them.
   const config = loadConfig(process.env, FORMS, 'problems' in read ? read.problems : [])
   if (!('config' in read)) return
   const optics = createOptics(read.config)
@@ -35,5 +35,5 @@ async function start(): Promise<void> {
 function opticsSettings(): Omit<Finding, 'name'>[] {
   const read = readOpticsConfig(process.env)
   if ('problems' in read) return read.problems.map((detail) => ({ result: 'problem', detail }))
-  return [{ result: 'ok', detail: 'every setting can be used' }]
+  return [{ result: 'ok', detail: 'all settings are valid' }]
 }

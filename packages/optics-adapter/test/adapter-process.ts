@@ -1,4 +1,4 @@
-/** The adapter as it is deployed: a process of its own, configured by environment variables alone. */
+/** Starts the adapter as in a deployment: its own process, configured only by environment variables. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -11,19 +11,19 @@ const COMMAND = resolve(import.meta.dirname, '../bin/optics-adapter.js')
 
 export interface AdapterProcess extends AsyncDisposable {
   readonly child: ChildProcess
-  /** What it printed on both streams, and its exit code, when it has ended. */
-  readonly ended: Promise<{ output: string; exitCode: number | null }>
+  /** Resolves when the process has exited, with the output of both streams and the exit code. */
+  readonly exited: Promise<{ output: string; exitCode: number | null }>
 }
 
 export function spawnAdapter(environment: Readonly<Record<string, string>>): AdapterProcess {
   const { PATH = '' } = process.env
   const child = spawn(process.execPath, [COMMAND], { env: { PATH, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(
+  const exited = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(
     ([out, err, [exitCode]]) => ({ output: out + err, exitCode }),
   )
   return {
     child,
-    ended,
+    exited,
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGKILL')
@@ -32,13 +32,13 @@ export function spawnAdapter(environment: Readonly<Record<string, string>>): Ada
   }
 }
 
-/** Waits until the adapter takes submissions; throws what it printed when it ends before. */
-export async function ready({ child, ended }: AdapterProcess, http: AxiosInstance): Promise<void> {
-  // Less than a test may take, so that what is wrong is told by what the process printed.
+/** Waits until the adapter accepts submissions. If it exits first, throws an error with its output. */
+export async function ready({ child, exited }: AdapterProcess, http: AxiosInstance): Promise<void> {
+  // Shorter than mocha's timeout, so that a failure shows the output of the process.
   for (const deadline = Date.now() + 50_000; ; ) {
     if (Date.now() > deadline) child.kill('SIGKILL')
     if (child.exitCode !== null || child.signalCode !== null)
-      throw new Error(`the adapter ended: ${(await ended).output}`)
+      throw new Error(`the adapter exited: ${(await exited).output}`)
     const answer = await http.get('/readiness').catch(() => undefined)
     if (answer?.status === 200) return
     await elapsed(50)

@@ -4,7 +4,7 @@ import { readOpticsConfig } from '../src/index.ts'
 const complete = { OPTICS_API_KEY: 'an api key', OPTICS_SECRET_KEY: 'a secret key', HOST: 'adapter.example.gov.uk' }
 
 describe('the configuration of Optics', () => {
-  it('needs two keys and a public name; all else has a default', () => {
+  it('needs two keys and a host name; every other setting has a default', () => {
     expect(readOpticsConfig(complete)).to.deep.equal({
       config: {
         endpoint: 'https://uat.icasework.com',
@@ -18,7 +18,7 @@ describe('the configuration of Optics', () => {
     })
   })
 
-  it('reports every problem at once, and no value', () => {
+  it('reports every problem at once, without values', () => {
     const problems = problemsOf({
       OPTICS_ENDPOINT: 'ftp://secret-host',
       OPTICS_TIME_ZONE: 'Mars',
@@ -45,7 +45,7 @@ describe('the configuration of Optics', () => {
     ['http://127.0.0.1:8600', 'http://127.0.0.1:8600'],
     ['http://[::1]:8600', 'http://[::1]:8600'],
   ] as const)
-    it(`takes the endpoint ${given}`, () => {
+    it(`accepts the endpoint ${given}`, () => {
       expect(readOpticsConfig({ ...complete, OPTICS_ENDPOINT: given })).to.have.nested.property('config.endpoint', used)
     })
 
@@ -64,7 +64,7 @@ describe('the configuration of Optics', () => {
       expect(problems[0]).to.match(/^OPTICS_ENDPOINT must /)
     })
 
-  it('needs no public name when Optics is on this machine', () => {
+  it('needs no host name when Optics is on this machine', () => {
     const { HOST: _, ...local } = { ...complete, OPTICS_ENDPOINT: 'http://localhost:8600' }
 
     expect(readOpticsConfig(local)).to.have.property('config')

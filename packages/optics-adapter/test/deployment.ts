@@ -1,4 +1,4 @@
-/** Everything around one adapter process: certificates, Optics, the platform's file store, and a sender. */
+/** One adapter process with everything around it: certificates, a stand-in for Optics, a file store and a sender. */
 import { createCipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -10,22 +10,22 @@ import type { AxiosInstance, AxiosResponse } from 'axios'
 import { CompactEncrypt } from 'jose'
 import { type OpticsStandIn, startOpticsStandIn } from '../src/stand-in/index.ts'
 import { type AdapterProcess, freePort, httpClient, ready, spawnAdapter } from './adapter-process.ts'
-import { KEYS } from './client.ts'
+import { KEYS } from './optics-client.ts'
 import { localhostPki } from './pki.ts'
 
-/** The key that the recorded tokens were made with. */
+/** The key that encrypted the recorded submissions. */
 export const SHARED_KEY = '5d6dc7fc083ea4f0'
 
 export interface Deployment extends AsyncDisposable {
   readonly adapter: AdapterProcess
   readonly standIn: OpticsStandIn
-  /** Speaks to the adapter; any status is an answer. */
+  /** Sends requests to the adapter, and accepts every status as an answer. */
   readonly http: AxiosInstance
-  /** Sends a submission as the platform does. */
+  /** Sends a submission as Form Builder does. */
   send(path: string, submission: unknown): Promise<AxiosResponse>
-  /** Puts a file into the platform's store, and gives what a submission says of it. */
+  /** Encrypts a file into the file store, and returns its entry in a submission. */
   put(content: Buffer, mimetype: string | null, filename: string | null): StoredFile
-  /** Puts bytes into the store as they are; gives their URL. */
+  /** Puts bytes into the file store unchanged, and returns their URL. */
   putStored(body: Buffer, status: number): string
 }
 

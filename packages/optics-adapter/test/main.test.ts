@@ -2,9 +2,9 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { spawnAdapter } from './adapter-process.ts'
-import { KEYS, until } from './client.ts'
 import { type Deployment, deploy, SHARED_KEY } from './deployment.ts'
 import { type Recorded, recorded, recordedAs } from './mapping.ts'
+import { KEYS, until } from './optics-client.ts'
 
 interface RecordedRequest {
   readonly name: string
@@ -21,8 +21,8 @@ interface RecordedFile {
 
 const read = (file: string) => JSON.parse(readFileSync(new URL(`fixtures/${file}.json`, import.meta.url), 'utf8'))
 
-/** What is answered otherwise than by the Ruby adapter: the table in README.md says why. */
-const OTHERWISE: Readonly<Record<string, number>> = {
+/** Statuses that differ from those of the Ruby adapter. The table in README.md gives the reasons. */
+const DIFFERENT_STATUS: Readonly<Record<string, number>> = {
   // The same submission as the first.
   'post-ok-application-jose': 200,
   'post-trailing-slash': 200,
@@ -35,7 +35,7 @@ const OTHERWISE: Readonly<Record<string, number>> = {
   'get-attachment-not-uuid': 404,
   'fail-comment-no-answers': 422,
   'fail-comment-null-payload': 422,
-  // A file that cannot be captured from a host that is not allowed.
+  // The file is on a host that is not allowed, so it cannot be captured.
   'fail-complaint-attachment-unknown-key': 503,
 }
 
@@ -47,19 +47,19 @@ describe('the command optics-adapter', () => {
   after(() => deployment?.[Symbol.asyncDispose]())
   beforeEach(() => deployment.standIn.clear())
 
-  const anew = ({ submission }: Recorded, changes: object = {}) => ({
+  const withNewId = ({ submission }: Recorded, changes: object = {}) => ({
     ...submission,
     submissionId: randomUUID(),
     ...changes,
   })
 
-  it('makes a complaint of a submission, and Optics fetches its files as they were', async () => {
+  it('creates a complaint for a submission, and Optics fetches its files unchanged', async () => {
     const { send, put, standIn, http } = deployment
     const example = recordedAs('complaint-v2', 'complaint-v2-full-two-attachments')
     const files = [Buffer.from('hello world\n'), randomBytes(100_000)] as const
     const attachments = [put(files[0], 'image/png', 'image.png'), put(files[1], 'application/pdf', 'document.pdf')]
 
-    const answer = await send(example.route.path, anew(example, { attachments }))
+    const answer = await send(example.route.path, withNewId(example, { attachments }))
 
     expect(answer.status).to.equal(201)
     await until(() => standIn.cases()[0]?.documents.length === 2)
@@ -84,7 +84,7 @@ describe('the command optics-adapter', () => {
       const { send, standIn } = deployment
       const example = recordedAs(file, name)
 
-      const answer = await send(example.route.path, anew(example))
+      const answer = await send(example.route.path, withNewId(example))
 
       expect(answer.status).to.equal(201)
       await until(() => standIn.cases().length === 1)
@@ -92,50 +92,50 @@ describe('the command optics-adapter', () => {
       expect(standIn.requests.at(-1)?.body).to.equal(example.expect.opticsRequestBodyRaw.replace('2026-01-15', today))
     })
 
-  it('makes one case of a submission that is sent again', async () => {
+  it('creates one case for a submission that is sent several times', async () => {
     const { send, standIn } = deployment
     const example = recordedAs('feedback-v2', 'feedback-v2-full')
-    const submission = anew(example)
+    const submission = withNewId(example)
     const statuses = []
 
     for (let n = 0; n < 3; n++) statuses.push((await send('/v2/feedback.json', submission)).status)
     await until(() => standIn.cases().length === 1)
-    await send('/v2/feedback', anew(example))
+    await send('/v2/feedback', withNewId(example))
     await until(() => standIn.cases().length > 1)
 
     expect(statuses).to.deep.equal([201, 200, 200])
     expect(standIn.cases()).to.have.length(2)
   })
 
-  it('never sends what may have arrived again, and says why it was parked', async () => {
+  it('does not repeat a createcase that Optics may have received', async () => {
     const { send, standIn } = deployment
     await standIn.fail('case-then-status', { status: 502 })
-    await send('/v2/feedback', anew(recordedAs('feedback-v2', 'feedback-v2-full')))
+    await send('/v2/feedback', withNewId(recordedAs('feedback-v2', 'feedback-v2-full')))
     await until(() => standIn.cases().length === 1)
 
-    await send('/v2/feedback', anew(recordedAs('feedback-v2', 'feedback-v2-submission-date')))
+    await send('/v2/feedback', withNewId(recordedAs('feedback-v2', 'feedback-v2-submission-date')))
     await until(() => standIn.cases().length > 1)
 
     expect(standIn.requests.filter(({ route }) => route === 'createcase')).to.have.length(2)
   })
 
-  describe('beside the Ruby adapter', () => {
+  describe('compared with the Ruby adapter', () => {
     for (const { name, request, expect: recordedAnswer } of read('http') as RecordedRequest[])
-      it(`the same request gets the expected status: ${name}`, async () => {
+      it(`answers the same request with the expected status: ${name}`, async () => {
         const { method, path: url, headers, body } = request
 
         const { status } = await deployment.http.request({ method, url, headers: headers ?? {}, data: body ?? '' })
 
-        expect(status).to.equal(OTHERWISE[name] ?? recordedAnswer.status)
+        expect(status).to.equal(DIFFERENT_STATUS[name] ?? recordedAnswer.status)
       })
 
     for (const { name, submission, route } of recorded('job-failures'))
-      it(`a submission that it takes and then fails gets the expected status: ${name}`, async () => {
+      it(`answers a submission that the Ruby adapter fails to deliver with the expected status: ${name}`, async () => {
         const sent = submission === null ? null : { ...submission, submissionId: randomUUID() }
 
         const { status } = await deployment.send(route.path, sent)
 
-        expect(status).to.equal(OTHERWISE[name] ?? 201)
+        expect(status).to.equal(DIFFERENT_STATUS[name] ?? 201)
       })
 
     for (const file of read('attachments') as RecordedFile[]) {
@@ -151,7 +151,7 @@ describe('the command optics-adapter', () => {
       }
 
       if (file.expect.status === 200)
-        it(`the same file is served: ${name}`, async () => {
+        it(`serves the same file: ${name}`, async () => {
           await deployment.standIn.clear()
 
           await send()
@@ -165,7 +165,7 @@ describe('the command optics-adapter', () => {
           expect(served.headers['cache-control']).to.equal('no-store')
         })
       else
-        it(`a file that cannot be read is found before the submission is accepted: ${name}`, async () => {
+        it(`answers 503 to a submission with an unreadable file: ${name}`, async () => {
           const { status, headers } = await send()
 
           expect(status).to.equal(503)
@@ -174,10 +174,10 @@ describe('the command optics-adapter', () => {
     }
   })
 
-  it('names every setting that is missing or wrong in one message, and does not start', async () => {
+  it('lists every missing or wrong setting in one message, and does not start', async () => {
     await using wrong = spawnAdapter({ OPTICS_TIME_ZONE: 'Mars/Olympus', RETRY_LIMIT: 'many' })
 
-    const { output, exitCode } = await wrong.ended
+    const { output, exitCode } = await wrong.exited
 
     expect(exitCode).to.equal(1)
     for (const name of [
@@ -192,12 +192,12 @@ describe('the command optics-adapter', () => {
     expect(output).not.to.include('Mars')
   })
 
-  // Last, because mocha runs nested suites after the tests beside them.
-  describe('told to stop', () => {
-    it('ends with 0, having written nothing that a citizen wrote', async () => {
+  // This suite stops the adapter. It runs last, because mocha runs nested suites after the tests of the outer one.
+  describe('on SIGTERM', () => {
+    it('exits with 0, and has logged nothing that a citizen wrote', async () => {
       deployment.adapter.child.kill('SIGTERM')
 
-      const { output, exitCode } = await deployment.adapter.ended
+      const { output, exitCode } = await deployment.adapter.exited
 
       expect(exitCode).to.equal(0)
       expect(output).to.include('ERR_OPTICS_FAILED')

@@ -1,9 +1,9 @@
-/** Runs a submission through a form, as the adapter does, up to the bytes that would be sent. */
+/** Runs a submission through a form, as the adapter does, and returns the bytes that it would send to Optics. */
 import { readFileSync } from 'node:fs'
 import type { Context, Form } from '@formbuilder/adapter-sdk'
 import { type CaseSystem, comment, complaint, enquiry, feedback } from '../src/index.ts'
 
-/** One recorded case of the live adapter. */
+/** One example that was recorded from the Ruby adapter. */
 export interface Recorded {
   readonly name: string
   readonly note: string
@@ -23,18 +23,18 @@ export interface Recorded {
 }
 
 export function recorded(file: string): readonly Recorded[] {
-  // The shape of our own test data.
+  // The fixtures are our own files, so their shape is known.
   return JSON.parse(readFileSync(new URL(`fixtures/${file}.json`, import.meta.url), 'utf8')) as Recorded[]
 }
 
-/** One recorded case by its name. */
+/** One recorded example by its name. */
 export function recordedAs(file: string, name: string): Recorded {
   const example = recorded(file).find((candidate) => candidate.name === name)
   if (example === undefined) throw new Error(`${name} is not in ${file}`)
   return example
 }
 
-/** What the form made of a submission: the fields that its schema refuses, or the body that it sends. */
+/** The result of a form: the fields that its schema refused, or the body that it would send. */
 export type Mapped = { readonly refused: readonly string[] } | { readonly body: string }
 
 export async function map(
@@ -51,7 +51,7 @@ export async function map(
     },
     ...(options.externalId && { findCase: async () => undefined }),
   }
-  // Each form's type is its own; all are handled alike here, as the adapter does.
+  // The forms have different types of answers. Here, as in the SDK, they are treated alike.
   const forms = [
     complaint(optics),
     comment(optics, env['COMMENT_TYPE'] ?? ''),
@@ -72,13 +72,19 @@ export async function map(
       url: `https://${env['HOST']}/v1/attachments/{attachment-id-${index + 1}}`,
     })),
   } as unknown as Context
-  // What the form's own schema returned.
+  // The schema of the form returned it.
   const submissionAnswers = checked.value as Readonly<Record<string, unknown>>
   await form.handle({ ...submission, submissionAnswers }, context)
   return { body: bodies.join() }
 }
 
-/** A complaint with these answers beside the team that every complaint has. */
+/** One field of the body that the form sends, or what was refused. */
+export async function field(example: Parameters<typeof map>[0], name: string): Promise<unknown> {
+  const mapped = await map(example)
+  return 'body' in mapped ? JSON.parse(mapped.body)[name] : mapped
+}
+
+/** A complaint with these answers, and the team that every complaint needs. */
 export function complaintWith(answers: Readonly<Record<string, unknown>>, now = '2026-01-15T10:20:30Z') {
   return {
     route: { path: '/v2/complaint' },

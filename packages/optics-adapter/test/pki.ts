@@ -1,4 +1,4 @@
-/** A certificate authority and a certificate for localhost, made for one test run. */
+/** Creates a certificate authority and a certificate for localhost, for one test run. */
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
@@ -10,7 +10,7 @@ export interface Pki {
 }
 
 export async function localhostPki(): Promise<Pki> {
-  // The library's types name the browser's Crypto, which Node's types do not have.
+  // The library expects the Crypto type of browsers, which Node's types do not include.
   x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])

@@ -7,7 +7,7 @@ import { recorded } from './mapping.ts'
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
 describe('README.md', () => {
-  it('has every setting as it is read', () => {
+  it('lists every setting as the code defines it', () => {
     const rows = Object.entries(OPTICS_SETTINGS).map(([name, setting]) => [
       `\`${name}\``,
       setting.meaning,
@@ -18,17 +18,17 @@ describe('README.md', () => {
     expect(table('| name |')).to.deep.equal(rows)
   })
 
-  it('has every code of an error', () => {
+  it('lists every error code', () => {
     const rows = Object.entries(OPTICS_ERRORS).map(([code, { meaning, end }]) => [`\`${code}\``, meaning, end])
 
     expect(table('| code |')).to.deep.equal(rows)
   })
 
-  it('has every failure of the stand-in', () => {
+  it('lists every failure of the stand-in', () => {
     expect(table('| kind |')).to.deep.equal(Object.entries(FAILURES).map(([kind, what]) => [`\`${kind}\``, what]))
   })
 
-  it('names no recorded case that does not exist', () => {
+  it('names only recorded examples that exist', () => {
     const files = ['complaint-v2', 'comment-v2', 'feedback-v2', 'enquiry-v2', 'job-failures', 'http', 'attachments']
     const names = files.flatMap(recorded).map(({ name }) => name)
     const named = table('| | Ruby').flatMap(([what]) => /\(([\w, -]+)\)$/.exec(what ?? '')?.[1]?.split(', ') ?? [])
@@ -38,7 +38,7 @@ describe('README.md', () => {
   })
 })
 
-/** Rows of the table whose head begins with this text. */
+/** The rows of the table whose header starts with this text. */
 function table(head: string): string[][] {
   const [, , ...rows] =
     README.split('\n\n')

@@ -1,41 +1,40 @@
-/** The command `submitter`: its options, its help and its exit code. */
+/** Defines the command `submitter`: its options, its help and its exit codes. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type KeygenOptions, keycheck, keygen, send, type TargetOptions, verify } from './commands.ts'
 import { exitCode } from './exit-code.ts'
-import { type Streams, tell } from './streams.ts'
+import { printError, type Streams } from './streams.ts'
 
-/** Runs the command with its arguments, and returns its exit code. Never throws. */
+/** Runs the command and returns its exit code. Never throws. */
 export async function main(args: readonly string[], streams: Streams): Promise<number> {
   const program = createProgram(streams)
   try {
     await program.parseAsync(args, { from: 'user' })
     return 0
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2 // Commander has already told
-    tell(error, args.includes('--json'), streams)
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2 // Commander has printed the error
+    printError(error, args.includes('--json'), streams)
     return exitCode(error)
   }
 }
 
-/** The program, with every option and its help. */
 function createProgram(streams: Streams): Command {
   const program = new Command('submitter')
-    .description("Form Builder's side of an adapter: sends a submission, verifies an endpoint, makes a key.")
+    .description('Sends submissions to an adapter as Form Builder does, verifies endpoints and makes keys.')
     .version(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => streams.stdout.write(text), writeErr: (text) => streams.stderr.write(text) })
     .addHelpText('after', EXIT_HELP)
 
-  targeted(program.command('send'))
-    .description('Encrypts a submission as Form Builder does, and posts it.')
-    .argument('<file>', 'JSON of a submission; - reads standard input')
-    .option('--retry <times>', 'try again when there is no answer, or 429 or 5xx (0 to 25)', whole(0, 25), 0)
+  withTargetOptions(program.command('send'))
+    .description('Encrypts a submission as Form Builder does, and sends it.')
+    .argument('<file>', 'file with the JSON of a submission; - reads standard input')
+    .option('--retry <times>', 'how often to try again after no answer, 429 or 5xx (0 to 25)', wholeNumber(0, 25), 0)
     .addHelpText('after', SEND_HELP)
     .action((file: string, options: TargetOptions & { retry: number }) => send(file, options, streams))
 
-  targeted(program.command('verify'))
-    .description('Asks an endpoint to prove that it holds the key. Nothing is stored, no case is made.')
+  withTargetOptions(program.command('verify'))
+    .description('Asks an endpoint to prove that it has the key. The adapter stores nothing and creates no case.')
     .addHelpText('after', VERIFY_HELP)
     .action((options: TargetOptions) => verify(options, streams))
 
@@ -47,50 +46,50 @@ function createProgram(streams: Streams): Command {
         .choices(['16', '32'])
         .default('16'),
     )
-    .option('--out <file>', 'write it to a new file that only you may read, instead of printing it')
-    .option('--json', 'print one line of JSON')
+    .option('--out <file>', 'write the key to a new file that only you can read, instead of printing it')
+    .option('--json', 'print the result as one line of JSON')
     .addHelpText('after', KEYGEN_HELP)
     .action((options: KeygenOptions) => keygen(options, streams))
 
   program
     .command('keycheck')
-    .description('Says what is wrong with a key, if anything. Never prints it.')
-    .requiredOption('--key-file <file>', 'file that holds the shared key and nothing else')
-    .option('--json', 'print one line of JSON')
+    .description('Checks a key and reports problems. Never prints the key.')
+    .requiredOption('--key-file <file>', 'file that contains only the shared key')
+    .option('--json', 'print the result as one line of JSON')
     .action((options: { keyFile: string; json?: true }) => keycheck(options, streams))
 
   return program
 }
 
-function targeted(command: Command): Command {
+function withTargetOptions(command: Command): Command {
   return command
-    .requiredOption('--endpoint <url>', "the form's address: https, on gov.uk")
-    .requiredOption('--key-file <file>', 'file that holds the shared key and nothing else')
-    .option('--timeout-seconds <seconds>', 'time for one attempt (1 to 600)', whole(1, 600), 60)
-    .option('--allow-local', 'development only: also send to localhost, at any port')
+    .requiredOption('--endpoint <url>', "the form's URL: https, on gov.uk")
+    .requiredOption('--key-file <file>', 'file that contains only the shared key')
+    .option('--timeout-seconds <seconds>', 'time allowed for one attempt (1 to 600)', wholeNumber(1, 600), 60)
+    .option('--allow-local', 'development only: also allow localhost, on any port')
     .option('--ca-file <file>', 'with --allow-local: certificate authority to trust for localhost (PEM)')
-    .option('--json', 'print one line of JSON')
+    .option('--json', 'print the result as one line of JSON')
 }
 
-function whole(least: number, most: number): (text: string) => number {
+function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const number = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN
     if (number >= least && number <= most) return number
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is needed.`)
+    throw new InvalidArgumentError(`must be a whole number from ${least} to ${most}.`)
   }
 }
 
 const EXIT_HELP = `
 Exit codes:
   0  done
-  1  a defect in the submitter
-  2  wrong command line, or a file that cannot be used
-  3  the endpoint is refused: nothing was sent
-  4  the key is wrong: nothing was sent
-  5  the submission is wrong: nothing was sent
-  6  the receiver answered, and did not accept
-  7  no answer from the receiver
-  8  the endpoint did not prove that it holds the key`
+  1  unexpected error in the submitter
+  2  wrong command line, or a file that cannot be read or written
+  3  the endpoint is not allowed; nothing was sent
+  4  the key is not valid; nothing was sent
+  5  the submission is not valid; nothing was sent
+  6  the receiver did not accept the submission
+  7  the receiver did not answer
+  8  the endpoint did not prove that it has the key`
 const SEND_HELP = `
 Examples:
   submitter send --endpoint https://adapter.service.gov.uk/v2/complaint --key-file key.txt submission.json

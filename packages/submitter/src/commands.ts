@@ -1,11 +1,11 @@
-/** What the commands do. */
+/** The commands `send`, `verify`, `keygen` and `keycheck`. */
 import { readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { AdapterError, generateKey } from '@formbuilder/adapter-sdk/protocol'
 import { UsageError } from './exit-code.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 import { withProgress } from './progress.ts'
-import { note, print, type Streams } from './streams.ts'
+import { print, printNote, type Streams } from './streams.ts'
 import { submit, type Target } from './submit.ts'
 import { verifyEndpoint } from './verify.ts'
 
@@ -26,74 +26,78 @@ export interface KeygenOptions {
   readonly json?: true
 }
 
-/** Sends the submission in a file, or on standard input. */
+/** Sends the submission from a file or from standard input. */
 export async function send(file: string, options: TargetOptions & { retry: number }, streams: Streams): Promise<void> {
   const target = await readTarget(options, streams)
-  const submission = file === '-' ? await readStdin(streams.stdin) : await use(file, readFile)
+  const submission = file === '-' ? await readStdin(streams.stdin) : await withFile(file, readFile)
   const receipt = await withProgress(
     'waiting for the receiver',
-    (line) => note(streams, line),
+    (line) => printNote(streams, line),
     submit({
       ...target,
       submission,
       retries: options.retry,
       onRetry: (attempt, seconds, { message }) =>
-        note(streams, `attempt ${attempt}: ${message}; trying again in ${Math.ceil(seconds)} s`),
+        printNote(streams, `attempt ${attempt}: ${message}; trying again in ${Math.ceil(seconds)} s`),
     }),
   )
   const { outcome, status, submissionId, attempts } = receipt
-  const had = outcome === 'duplicate' ? 'the receiver already had it' : 'the receiver has it'
-  const again = attempts > 1 ? `, at attempt ${attempts}` : ''
-  print(streams, options.json, receipt, `${outcome}: ${had} (${status}${again}), submission ${submissionId}`)
+  const meaning = outcome === 'duplicate' ? 'the receiver already had it' : 'the receiver has it'
+  const atAttempt = attempts > 1 ? `, at attempt ${attempts}` : ''
+  print(streams, options.json, receipt, `${outcome}: ${meaning} (${status}${atAttempt}), submission ${submissionId}`)
 }
 
-/** Asks an endpoint for its proof. */
+/** Asks an endpoint to prove that it has the key. */
 export async function verify(options: TargetOptions, streams: Streams): Promise<void> {
   const target = await readTarget(options, streams)
-  const proof = await withProgress('waiting for the receiver', (line) => note(streams, line), verifyEndpoint(target))
+  const proof = await withProgress(
+    'waiting for the receiver',
+    (line) => printNote(streams, line),
+    verifyEndpoint(target),
+  )
   const relay =
     proof.origin === null
-      ? '\nThe adapter does not know its own address (HOST), so another host may have passed the challenge on to it.'
+      ? '\nThe adapter does not know its own host name (HOST), so another host could have forwarded the challenge to it.'
       : ''
-  const human = `proven: form ${proof.form}, adapter ${proof.version}, holds this key${relay}`
+  const human = `proven: form ${proof.form} of adapter ${proof.version} has this key${relay}`
   print(streams, options.json, { outcome: 'proven', ...proof }, human)
 }
 
-/** Makes a key, for a file or for stdout. */
+/** Makes a key, and writes it to a file or to standard output. */
 export async function keygen({ length, out, json }: KeygenOptions, streams: Streams): Promise<void> {
   const key = generateKey(length === '16' ? 16 : 32)
   const bits = length === '16' ? 95 : 190
-  if (out !== undefined) await use(out, (path) => writeKeyFile(path, key))
+  if (out !== undefined) await withFile(out, (path) => writeKeyFile(path, key))
   const made = { length: Number(length), bits, ...(out === undefined ? { key } : { file: out }) }
   print(streams, json, made, out === undefined ? key : `${length} characters, ${bits} bits, written to ${out}`)
-  note(streams, KEEPING)
+  printNote(streams, KEY_ADVICE)
 }
 
-/** Looks at a key. Its problems are an error, so that a script can ask. */
+/** Checks a key. A problem is an error, so that scripts see it in the exit code. */
 export async function keycheck({ keyFile, json }: { keyFile: string; json?: true }, streams: Streams): Promise<void> {
-  const { warnings } = await use(keyFile, readKeyFile)
+  const { warnings } = await withFile(keyFile, readKeyFile)
   if (warnings.length > 0) throw new AdapterError('ERR_KEY_INVALID', warnings.join('; '))
-  print(streams, json, { outcome: 'sound' }, 'nothing wrong with the key')
+  print(streams, json, { outcome: 'sound' }, 'no problem found with the key')
 }
 
 async function readTarget(options: TargetOptions, streams: Streams): Promise<Target> {
   const { endpoint, timeoutSeconds, allowLocal = false, caFile } = options
-  if (allowLocal) note(streams, ALLOW_LOCAL_WARNING)
-  if (caFile !== undefined && !allowLocal) throw new UsageError('--ca-file is for --allow-local only')
-  const { key, warnings } = await use(options.keyFile, readKeyFile)
-  for (const warning of warnings) note(streams, `warning: ${warning}`)
-  const ca = caFile === undefined ? {} : { ca: (await use(caFile, readFile)).toString() }
+  if (allowLocal) printNote(streams, ALLOW_LOCAL_WARNING)
+  if (caFile !== undefined && !allowLocal) throw new UsageError('--ca-file needs --allow-local')
+  const { key, warnings } = await withFile(options.keyFile, readKeyFile)
+  for (const warning of warnings) printNote(streams, `warning: ${warning}`)
+  const ca = caFile === undefined ? {} : { ca: (await withFile(caFile, readFile)).toString() }
   return { endpoint, key, timeoutSeconds, allowLocal, ...ca }
 }
 
-/** Does something with a file that the command line names; if the file system objects, says so. */
-async function use<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
+/** Reads or writes a file that the command line names. Turns an error of the file system into a usage error. */
+async function withFile<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
   try {
     return await work(path)
   } catch (error) {
     if (!(error instanceof Error) || !('syscall' in error)) throw error
     const { code } = error as NodeJS.ErrnoException
-    const why = code === 'EEXIST' ? 'exists already and is not replaced' : `cannot be used (${code})`
+    const why = code === 'EEXIST' ? 'already exists and is not overwritten' : `cannot be opened (${code})`
     throw new UsageError(`the file ${path} ${why}`)
   }
 }
@@ -106,7 +110,7 @@ async function readStdin(stdin: Readable): Promise<Buffer> {
 
 const ALLOW_LOCAL_WARNING = `
 *** WARNING: --allow-local is for development only. ***
-*** The submission may go to this machine instead of a gov.uk host. Never use it with what citizens wrote. ***
+*** The submission may go to this machine instead of a gov.uk host. Never use it with real submissions. ***
 `
-const KEEPING =
-  'Keep the key in a secret store. Give it to Form Builder (SERVICE_OUTPUT_JSON_KEY) and to the adapter (JWE_SHARED_KEY), and to nobody else.'
+const KEY_ADVICE =
+  'Keep the key in a secret store. Give it only to Form Builder (SERVICE_OUTPUT_JSON_KEY) and to the adapter (JWE_SHARED_KEY).'

@@ -1,7 +1,7 @@
-/** What the exit code of the command says. */
+/** Maps errors to the exit codes of the command. */
 import { AdapterError, type ErrorCode } from '@formbuilder/adapter-sdk/protocol'
 
-/** Exit codes by error. 0 is success, 1 a defect in the submitter, 2 a wrong command line or a file that cannot be used. */
+/** Exit codes by error code. 0 is success, 1 an unexpected error, 2 a wrong command line or file. */
 export const EXIT_CODES = {
   ERR_ENDPOINT_REFUSED: 3,
   ERR_KEY_INVALID: 4,
@@ -11,7 +11,7 @@ export const EXIT_CODES = {
   ERR_ENDPOINT_UNPROVEN: 8,
 } as const satisfies Partial<Record<ErrorCode, number>>
 
-/** The command line, or a file that it names, cannot be used. The message says which and how. */
+/** The command line is wrong, or a file that it names cannot be used. The message says what is wrong. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -20,6 +20,6 @@ export class UsageError extends Error {
 export function exitCode(error: unknown): number {
   if (error instanceof UsageError) return 2
   if (error instanceof AdapterError && error.code in EXIT_CODES)
-    return EXIT_CODES[error.code as keyof typeof EXIT_CODES] // `in` has just looked
+    return EXIT_CODES[error.code as keyof typeof EXIT_CODES] // the check with `in` above
   return 1
 }

@@ -1,3 +1,4 @@
+/** The public API of the package: send a submission, verify an endpoint, check an address. */
 export { AdapterError, type EndpointProof, type SubmissionEnvelope } from '@formbuilder/adapter-sdk/protocol'
 export { assertEndpoint, type EndpointRules } from './endpoint.ts'
 export type { SubmissionInput } from './plaintext.ts'

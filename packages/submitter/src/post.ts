@@ -1,4 +1,4 @@
-/** One POST of a JWE, byte-true as the real sender makes it, and what came back. */
+/** Sends one JWE by POST, with the same bytes and headers as Form Builder, and reads the answer. */
 import { Agent } from 'node:https'
 import type { Readable } from 'node:stream'
 import { AdapterError } from '@formbuilder/adapter-sdk/protocol'
@@ -6,30 +6,30 @@ import axios from 'axios'
 import { isLocal } from './endpoint.ts'
 
 export interface PostOptions {
-  /** Time for the whole exchange, in seconds (1 to 600). */
+  /** Time for the request and its answer, in seconds (1 to 600). */
   readonly timeoutSeconds: number
   readonly signal?: AbortSignal | undefined
-  /** Certificate authorities to trust instead of the usual ones, in PEM; used for endpoints on this machine only. */
+  /** Certificate authorities in PEM to trust instead of Node's. Used for endpoints on this machine only. */
   readonly ca?: string | undefined
 }
 
-/** What the receiver answered, as far as it is read. */
+/** The answer of the receiver. */
 export interface Answer {
   readonly status: number
   readonly contentType: string
   readonly retryAfter: string | undefined
-  /** The first 64 KiB. */
+  /** The first 64 KiB of the body. */
   readonly body: string
 }
 
 /**
- * Posts a compact JWE. Follows no redirect, uses no proxy, and answers with whatever status there is.
- * @throws {AdapterError} ERR_RECEIVER_UNREACHABLE: no answer; `retryable` unless the certificate is the reason.
+ * Posts a compact JWE. Follows no redirect and uses no proxy. Any status is an answer.
+ * @throws {AdapterError} ERR_RECEIVER_UNREACHABLE: there was no answer. `retryable` unless the certificate is the reason.
  */
 export async function post(endpoint: URL, jwe: string, options: PostOptions): Promise<Answer> {
   const deadline = AbortSignal.timeout(options.timeoutSeconds * 1000)
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal])
-  // `rejectUnauthorized` is written out, so that no environment variable turns it off.
+  // `rejectUnauthorized` is set explicitly, so that no environment variable can turn it off.
   const ca = isLocal(endpoint) && options.ca !== undefined ? { ca: options.ca } : {}
   const httpsAgent = new Agent({ keepAlive: false, minVersion: 'TLSv1.2', rejectUnauthorized: true, ...ca })
   try {
@@ -52,7 +52,8 @@ export async function post(endpoint: URL, jwe: string, options: PostOptions): Pr
   }
 }
 
-// libcurl claims a form and sends a token; it asks for no compression. `false` keeps axios from asking.
+// The headers of libcurl in Form Builder: it declares a form although the body is a token, and does not ask for compression.
+// `false` stops axios from adding Accept-Encoding.
 const HEADERS = {
   Accept: '*/*',
   'Accept-Encoding': false,
@@ -76,18 +77,18 @@ function text(header: unknown): string {
   return typeof header === 'string' ? header : ''
 }
 
-/** The foreign error is told by its code only: it carries the whole request. */
+/** Keeps only the code of the original error, because the error itself contains the whole request. */
 function unreachable(error: unknown, timedOut: boolean, timeoutSeconds: number): AdapterError {
   if (timedOut)
     return new AdapterError('ERR_RECEIVER_UNREACHABLE', `no answer within ${timeoutSeconds} s`, {
       retryable: true,
     })
-  const told = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const code = /^[A-Z][A-Z0-9_]{2,63}$/.test(told) ? told : 'unknown reason'
+  const original = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = /^[A-Z][A-Z0-9_]{2,63}$/.test(original) ? original : 'unknown reason'
   const untrusted = /CERT|ISSUER|ALTNAME|SIGNATURE/.test(code)
   return new AdapterError(
     'ERR_RECEIVER_UNREACHABLE',
-    untrusted ? `the receiver's certificate is not accepted (${code})` : `no answer from the receiver (${code})`,
+    untrusted ? `the certificate of the receiver is not trusted (${code})` : `no answer from the receiver (${code})`,
     { retryable: !untrusted },
   )
 }

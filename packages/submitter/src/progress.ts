@@ -1,6 +1,6 @@
-/** Says what is being waited for, when it takes more than a second. */
+/** Reports what the command is waiting for when it takes more than a second. */
 
-/** Awaits `work`; after one second, and every five, writes a line that says so. */
+/** Awaits `work`. Writes a line after one second, and then every five seconds. */
 export async function withProgress<T>(what: string, write: (line: string) => void, work: Promise<T>): Promise<T> {
   let seconds = 0
   const timer = setInterval(() => {

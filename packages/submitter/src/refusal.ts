@@ -1,20 +1,20 @@
-/** An answer that is no acceptance, told in words that are safe to print. */
+/** The error for an answer that is not 2xx, with the receiver's explanation in a form that is safe to print. */
 import { AdapterError } from '@formbuilder/adapter-sdk/protocol'
 import type { Answer } from './post.ts'
 
-/** The receiver answered, and did not accept. `retryable`: 429, and 5xx. */
+/** The receiver did not accept the submission. `retryable` after 429 and 5xx. */
 export class RefusalError extends AdapterError {
   override readonly name = 'RefusalError'
   readonly status: number
-  /** Title and detail of an `application/problem+json` answer: bounded, without control characters. */
+  /** Title and detail of an `application/problem+json` answer, shortened and without control characters. */
   readonly title: string | undefined
   readonly detail: string | undefined
   readonly retryAfter: string | undefined
 
   constructor(answer: Answer) {
     const { title, detail } = problem(answer)
-    const said = [title, detail].filter((part) => part !== undefined).join(': ')
-    super('ERR_RECEIVER_REFUSED', `the receiver answered ${answer.status}${explain(answer.status, said)}`, {
+    const explanation = [title, detail].filter((part) => part !== undefined).join(': ')
+    super('ERR_RECEIVER_REFUSED', `the receiver answered ${answer.status}${suffix(answer.status, explanation)}`, {
       retryable: answer.status === 429 || answer.status >= 500,
     })
     this.status = answer.status
@@ -24,8 +24,8 @@ export class RefusalError extends AdapterError {
   }
 }
 
-/** The members of a JSON answer; none if it is not an object in JSON. */
-export function members(answer: Answer): ReadonlyMap<string, unknown> {
+/** The members of a JSON answer. Empty if the answer is not a JSON object. */
+export function jsonMembers(answer: Answer): ReadonlyMap<string, unknown> {
   if (!/^application\/(?:[\w.-]+\+)?json\b/i.test(answer.contentType)) return new Map()
   try {
     const value: unknown = JSON.parse(answer.body)
@@ -35,9 +35,9 @@ export function members(answer: Answer): ReadonlyMap<string, unknown> {
   }
 }
 
-/** Foreign text for a terminal or a log: one line, 300 characters, nothing that moves a cursor or hides a letter. */
-export function printable(foreign: string): string {
-  const clean = foreign.slice(0, 4 * PRINTED_CHARACTERS).replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
+/** Makes text from outside safe for a terminal or a log: one line, 300 characters, no control or invisible characters. */
+export function printable(text: string): string {
+  const clean = text.slice(0, 4 * PRINTED_CHARACTERS).replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
   const characters = [...clean.trim()]
   if (characters.length <= PRINTED_CHARACTERS) return characters.join('')
   return `${characters.slice(0, PRINTED_CHARACTERS).join('')} ...`
@@ -46,16 +46,16 @@ export function printable(foreign: string): string {
 const PRINTED_CHARACTERS = 300
 
 function problem(answer: Answer): { title: string | undefined; detail: string | undefined } {
-  const told = members(answer)
-  return { title: words(told.get('title')), detail: words(told.get('detail')) }
+  const members = jsonMembers(answer)
+  return { title: printableText(members.get('title')), detail: printableText(members.get('detail')) }
 }
 
-function words(value: unknown): string | undefined {
+function printableText(value: unknown): string | undefined {
   const text = typeof value === 'string' ? printable(value) : ''
   return text === '' ? undefined : text
 }
 
-function explain(status: number, said: string): string {
-  if (said !== '') return ` (${said})`
+function suffix(status: number, explanation: string): string {
+  if (explanation !== '') return ` (${explanation})`
   return status >= 300 && status < 400 ? ', a redirect, which is not followed' : ''
 }

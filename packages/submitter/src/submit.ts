@@ -1,57 +1,58 @@
-/** Sends one submission, as Form Builder does. */
+/** Sends one submission as Form Builder does, with retries on request. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { AdapterError, encryptCompact, type Key, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
 import { assertEndpoint, type EndpointRules } from './endpoint.ts'
 import { type SubmissionInput, writeSubmission } from './plaintext.ts'
 import { type Answer, post } from './post.ts'
-import { members, RefusalError } from './refusal.ts'
+import { jsonMembers, RefusalError } from './refusal.ts'
 
-/** Where and with what to send, for `submit` and `verifyEndpoint`. */
+/** The endpoint, its key and the limits of a request, for `submit` and `verifyEndpoint`. */
 export interface Target extends EndpointRules {
   readonly endpoint: string | URL
-  /** The shared key: its text, or as `parseKeyring` made it. */
+  /** The shared key, as text or as returned by `parseKeyring`. */
   readonly key: string | Key
-  /** Time for one attempt, in seconds (1 to 600, default 60). */
+  /** Time allowed for one attempt, in seconds (1 to 600, default 60). */
   readonly timeoutSeconds?: number
-  /** Certificate authorities to trust, in PEM, for an endpoint on this machine. */
+  /** Certificate authorities in PEM to trust for an endpoint on this machine. */
   readonly ca?: string
-  /** Gives up when it aborts. */
+  /** Aborts the request, and the wait before a retry. */
   readonly signal?: AbortSignal
 }
 
+/** Options of {@link submit}. */
 export interface SubmitOptions extends Target {
   readonly submission: SubmissionInput
   /**
-   * How often to try again when there is no answer, or 429 or 5xx (0 to 25, default 0). Waits as `Retry-After` asks, up
-   * to 5 minutes, or else 1, 2, 4 ... up to 60 seconds. Repeating is safe: a receiver knows a submission by its id.
+   * How often to try again after no answer, 429 or 5xx (0 to 25, default 0). Waits as `Retry-After` asks, for at most 5
+   * minutes, or else 1, 2, 4 ... up to 60 seconds. A retry is safe, because the receiver recognises the submissionId.
    */
   readonly retries?: number
-  /** Told before each wait. */
+  /** Called before each wait. */
   readonly onRetry?: (attempt: number, waitSeconds: number, error: AdapterError) => void
-  /** How to wait; for tests. */
+  /** Replaces the wait between attempts, for tests. */
   readonly wait?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<unknown>
 }
 
-/** The receiver has the submission: any status from 200 to 299. */
+/** The receiver has the submission. It answered with a status from 200 to 299. */
 export interface Receipt {
-  /** `duplicate`: it had it already. */
+  /** `duplicate`: the receiver already had it. */
   readonly outcome: 'accepted' | 'duplicate'
   readonly status: number
   readonly submissionId: string
-  /** How often it was posted, from 1. */
+  /** How many attempts it took, at least 1. */
   readonly attempts: number
 }
 
 /**
- * Checks the endpoint and the submission, encrypts and posts it. Each attempt is encrypted anew.
+ * Checks the endpoint, the key and the submission, then encrypts and sends it. Each attempt is encrypted again, with a new IV.
  * @throws {AdapterError} ERR_ENDPOINT_REFUSED, ERR_KEY_INVALID, ERR_SUBMISSION_INVALID: nothing was sent.
- * ERR_RECEIVER_REFUSED (a `RefusalError`): another answer than 2xx. ERR_RECEIVER_UNREACHABLE: no answer; the receiver
- * may have the submission all the same.
+ * ERR_RECEIVER_REFUSED (a `RefusalError`): the answer was not 2xx. ERR_RECEIVER_UNREACHABLE: there was no answer, but the
+ * receiver may have the submission.
  */
 export async function submit(options: SubmitOptions): Promise<Receipt> {
   const { endpoint, key, timeoutSeconds } = assertTarget(options)
   const { plaintext, submissionId } = writeSubmission(options.submission)
-  const retries = within(options.retries ?? 0, 0, 25, 'retries')
+  const retries = assertInRange(options.retries ?? 0, 0, 25, 'retries')
   for (let attempts = 1; ; attempts++) {
     try {
       const jwe = await encryptCompact(plaintext, key)
@@ -68,38 +69,38 @@ export async function submit(options: SubmitOptions): Promise<Receipt> {
 }
 
 /**
- * What `submit` and `verifyEndpoint` have in common: everything is in order before anything is sent.
+ * Checks the endpoint, the key and the timeout before `submit` or `verifyEndpoint` sends anything.
  * @throws {AdapterError} ERR_ENDPOINT_REFUSED, ERR_KEY_INVALID
  */
 export function assertTarget(target: Target): { endpoint: URL; key: Key; timeoutSeconds: number } {
   const endpoint = assertEndpoint(target.endpoint, target)
-  const timeoutSeconds = within(target.timeoutSeconds ?? 60, 1, 600, 'timeoutSeconds')
+  const timeoutSeconds = assertInRange(target.timeoutSeconds ?? 60, 1, 600, 'timeoutSeconds')
   if (typeof target.key !== 'string') return { endpoint, key: target.key, timeoutSeconds }
   const [key] = parseKeyring(target.key).keys
-  if (key === undefined) throw new AdapterError('ERR_KEY_INVALID', 'there is no key')
+  if (key === undefined) throw new AdapterError('ERR_KEY_INVALID', 'the key is missing')
   return { endpoint, key, timeoutSeconds }
 }
 
 const RETRY_AFTER_LIMIT_SECONDS = 300
 const BACKOFF_LIMIT_SECONDS = 60
 
-function within(value: number, least: number, most: number, name: string): number {
+function assertInRange(value: number, least: number, most: number, name: string): number {
   if (value >= least && value <= most) return value
-  throw new RangeError(`${name} is not between ${least} and ${most}`)
+  throw new RangeError(`${name} must be from ${least} to ${most}`)
 }
 
 function outcomeOf(answer: Answer): Receipt['outcome'] {
-  return members(answer).get('status') === 'duplicate' ? 'duplicate' : 'accepted'
+  return jsonMembers(answer).get('status') === 'duplicate' ? 'duplicate' : 'accepted'
 }
 
 function secondsToWait(error: AdapterError, attempts: number): number {
-  const asked = error instanceof RefusalError ? retryAfterSeconds(error.retryAfter) : undefined
-  if (asked !== undefined) return Math.min(asked, RETRY_AFTER_LIMIT_SECONDS)
-  // From half the time to all of it, so that those who were refused together do not come back together.
+  const retryAfter = error instanceof RefusalError ? retryAfterSeconds(error.retryAfter) : undefined
+  if (retryAfter !== undefined) return Math.min(retryAfter, RETRY_AFTER_LIMIT_SECONDS)
+  // A random wait from half the time to all of it, so that senders refused at the same moment do not all return at once.
   return Math.min(2 ** (attempts - 1), BACKOFF_LIMIT_SECONDS) * (0.5 + Math.random() / 2)
 }
 
-/** Seconds, or a date (RFC 9110 section 10.2.3). */
+/** `Retry-After` is a number of seconds or a date (RFC 9110 section 10.2.3). */
 function retryAfterSeconds(header: string | undefined): number | undefined {
   if (header === undefined) return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header)

@@ -1,14 +1,14 @@
-/** Asks an endpoint to prove that it holds the key, before any submission goes there. */
+/** Asks an endpoint to prove that it has the key, before any submission is sent to it. */
 import { AdapterError, createChallenge, type EndpointProof, verifyAnswer } from '@formbuilder/adapter-sdk/protocol'
 import { type Answer, post } from './post.ts'
 import { RefusalError } from './refusal.ts'
 import { assertTarget, type Target } from './submit.ts'
 
 /**
- * Posts an encrypted challenge to the form's own path, and reads the encrypted answer: who gives it holds the key, and
- * says which form receives there. Nothing is stored by the receiver and no case is made.
- * @throws {AdapterError} ERR_ENDPOINT_REFUSED, ERR_KEY_INVALID: nothing was sent. ERR_ENDPOINT_UNPROVEN: an answer, but no
- * proof. ERR_RECEIVER_REFUSED (a `RefusalError`): 429 or 5xx, so ask again later. ERR_RECEIVER_UNREACHABLE: no answer.
+ * Posts an encrypted challenge to the path of the form and checks the encrypted answer. Only a holder of the key can answer;
+ * the answer names the form at that path. The receiver stores nothing and creates no case.
+ * @throws {AdapterError} ERR_ENDPOINT_REFUSED, ERR_KEY_INVALID: nothing was sent. ERR_ENDPOINT_UNPROVEN: the answer is no
+ * proof. ERR_RECEIVER_REFUSED (a `RefusalError`): 429 or 5xx, try again later. ERR_RECEIVER_UNREACHABLE: there was no answer.
  */
 export async function verifyEndpoint(target: Target): Promise<EndpointProof> {
   const { endpoint, key, timeoutSeconds } = assertTarget(target)
@@ -21,10 +21,10 @@ export async function verifyEndpoint(target: Target): Promise<EndpointProof> {
 }
 
 function meaning({ status }: Answer): string {
-  if (status === 401) return 'it does not hold this key'
-  if (status === 404 || status === 405) return 'no form receives at this path'
-  if (status === 422) return 'it holds the key, and does not answer this challenge'
+  if (status === 401) return 'it does not have this key'
+  if (status === 404 || status === 405) return 'it has no form at this path'
+  if (status === 422) return 'it has the key but does not answer this challenge'
   if (status >= 200 && status <= 299)
-    return 'it took the challenge for something else, so it is no adapter that can prove itself'
-  return 'it is no adapter, or not at this address'
+    return 'it did not recognise the challenge, so it is not an adapter that supports verification'
+  return 'there is no adapter at this URL'
 }

@@ -28,7 +28,7 @@ describe('against an adapter of the SDK', () => {
     attachments: [],
   })
 
-  it('a submission is accepted, handed over as it was sent, and known when it comes again', async () => {
+  it('a submission is accepted, handled as it was sent, and recognised when it is sent again', async () => {
     const sent = submission()
 
     const receipts = [await submit({ ...target(), submission: sent }), await submit({ ...target(), submission: sent })]
@@ -43,7 +43,7 @@ describe('against an adapter of the SDK', () => {
     ])
   })
 
-  it('another key, another path and another form are refused, each in plain words', async () => {
+  it('another key, another path and another form are refused, each with its reason', async () => {
     const path = `https://localhost:${adapter.running.port}/v2/other`
     const errors = [
       await failure(() => submit({ ...target({ key: generateKey(16) }), submission: submission() })),
@@ -60,7 +60,7 @@ describe('against an adapter of the SDK', () => {
     expect(errors[2]?.message).to.contain('serviceSlug is not one of this form')
   })
 
-  it('the endpoint proves that it holds the key, and nothing is stored', async () => {
+  it('the endpoint proves that it has the key, and stores nothing', async () => {
     const before = await adapter.running.ledger.list()
 
     expect(await verifyEndpoint(target())).to.deep.include({ form: 'complaint', version: '1.4.2' })

@@ -1,4 +1,4 @@
-/** Certificates for localhost, made for one test run. */
+/** Creates certificates for localhost, for one test run. */
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
@@ -8,7 +8,7 @@ export interface Certificate {
   readonly key: string
 }
 
-/** A certificate that is its own authority, for `localhost` and 127.0.0.1 unless another name is asked for. */
+/** A self-signed certificate, for `localhost` and 127.0.0.1 by default. */
 export async function makeCertificate(
   names: x509.JsonGeneralName[] = [
     { type: 'dns', value: 'localhost' },

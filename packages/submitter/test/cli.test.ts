@@ -58,7 +58,7 @@ describe('the command submitter', () => {
   const ok = (receiver: Receiver) => [...local(receiver), file('submission.json')]
 
   describe('send', () => {
-    it('sends the file, says what the receiver answered and ends with 0', async () => {
+    it('sends the file, prints what the receiver answered and exits with 0', async () => {
       await using receiver = await start(ACCEPTED)
 
       const { code, out } = await run(['send', ...ok(receiver)])
@@ -68,7 +68,7 @@ describe('the command submitter', () => {
       expect(Buffer.from(plaintext).toString()).to.equal(SUBMISSION)
     })
 
-    it('reads standard input where the file is -', async () => {
+    it('reads standard input when the file is -', async () => {
       await using receiver = await start(json(200, { status: 'duplicate' }))
 
       const { code, out } = await run(['send', ...local(receiver), '-'], SUBMISSION)
@@ -76,7 +76,7 @@ describe('the command submitter', () => {
       expect([code, out]).to.deep.equal([0, `duplicate: the receiver already had it (200), submission ${ID}\n`])
     })
 
-    it('prints one line of JSON where asked to', async () => {
+    it('prints one line of JSON with --json', async () => {
       await using receiver = await start(ACCEPTED)
 
       const { out } = await run(['send', '--json', ...ok(receiver)])
@@ -93,7 +93,7 @@ describe('the command submitter', () => {
       )
     })
 
-    it('tries again where asked to, and says so', async () => {
+    it('tries again with --retry, and says so', async () => {
       let calls = 0
       await using receiver = await start((...all) =>
         ++calls < 3 ? json(503, { title: 'Busy' }, { 'Retry-After': '0' })(...all) : ACCEPTED(...all),
@@ -105,7 +105,7 @@ describe('the command submitter', () => {
       expect(err).to.contain('attempt 2: the receiver answered 503 (Busy); trying again in 0 s\n')
     })
 
-    it('says what it waits for when that takes more than a second', async () => {
+    it('says what it is waiting for after a second', async () => {
       const stderr = new PassThrough()
       await using receiver = await start(async (...all) => {
         for await (const chunk of stderr) if (String(chunk).includes('waiting for the receiver, 1 s ...')) break
@@ -128,7 +128,7 @@ describe('the command submitter', () => {
         'ERR_RECEIVER_UNREACHABLE: no answer from the receiver (ECONNRESET)',
       ],
     ] as [Reply, number, string][])
-      it(`ends with ${code}: ${said}`, async () => {
+      it(`exits with ${code}: ${said}`, async () => {
         await using receiver = await start(reply)
 
         const { code: ended, out, err } = await run(['send', ...ok(receiver)])
@@ -148,7 +148,7 @@ describe('the command submitter', () => {
       ])
     })
 
-    it('refuses an endpoint that is not on gov.uk, with 3', async () => {
+    it('refuses an endpoint that is not on gov.uk with 3', async () => {
       const { code, err } = await run([
         ...[
           'send',
@@ -160,10 +160,13 @@ describe('the command submitter', () => {
         ],
       ])
 
-      expect([code, err]).to.deep.equal([3, 'ERR_ENDPOINT_REFUSED: the endpoint is not on gov.uk or a name below it\n'])
+      expect([code, err]).to.deep.equal([
+        3,
+        'ERR_ENDPOINT_REFUSED: the endpoint is not on gov.uk or a subdomain of it\n',
+      ])
     })
 
-    it('refuses a submission that is none, with 5, and quotes nothing of it', async () => {
+    it('refuses an invalid submission with 5, and does not quote it', async () => {
       await using receiver = await start(ACCEPTED)
 
       const { code, err } = await run(['send', ...local(receiver), '-'], SUBMISSION.replace('"submissionId"', '"id"'))
@@ -177,35 +180,35 @@ describe('the command submitter', () => {
       ['no endpoint', ['send', 'x'], "required option '--endpoint <url>' not specified"],
       ['an unknown option', ['keygen', '--verbose'], "unknown option '--verbose'"],
       ['an unknown command', ['receive'], "unknown command 'receive'"],
-      ['a time in words', ['send', '--timeout-seconds', 'soon'], 'a whole number from 1 to 600 is needed'],
-      ['too much time', ['send', '--timeout-seconds', '601'], 'a whole number from 1 to 600 is needed'],
-      ['too many retries', ['send', '--retry', '26'], 'a whole number from 0 to 25 is needed'],
+      ['a time in words', ['send', '--timeout-seconds', 'soon'], 'must be a whole number from 1 to 600'],
+      ['too much time', ['send', '--timeout-seconds', '601'], 'must be a whole number from 1 to 600'],
+      ['too many retries', ['send', '--retry', '26'], 'must be a whole number from 0 to 25'],
       ['a key of 24 characters', ['keygen', '--length', '24'], 'Allowed choices are 16, 32'],
     ] as const)
-      it(`ends with 2 for ${what}`, async () => {
+      it(`exits with 2 for ${what}`, async () => {
         const { code, err } = await run([...args])
 
         expect(code).to.equal(2)
         expect(err).to.contain(said)
       })
 
-    it('ends with 2 for a file that is not there, and names it', async () => {
+    it('exits with 2 for a missing file, and names it', async () => {
       await using receiver = await start(ACCEPTED)
 
       const missing = await run(['send', ...local(receiver), file('none.json')])
       const noKey = await run(['send', ...local(receiver, file('none.txt')), file('submission.json')])
 
       expect([missing.code, noKey.code]).to.deep.equal([2, 2])
-      expect(missing.err).to.contain(`usage: the file ${file('none.json')} cannot be used (ENOENT)`)
-      expect(noKey.err).to.contain(`usage: the file ${file('none.txt')} cannot be used (ENOENT)`)
+      expect(missing.err).to.contain(`usage: the file ${file('none.json')} cannot be opened (ENOENT)`)
+      expect(noKey.err).to.contain(`usage: the file ${file('none.txt')} cannot be opened (ENOENT)`)
     })
 
-    it('takes --ca-file with --allow-local only', async () => {
+    it('accepts --ca-file only with --allow-local', async () => {
       const { code, err } = await run([
         ...['send', '--endpoint', 'https://x.gov.uk/', '--ca-file', file('ca.pem'), '--key-file', file('key.txt'), '-'],
       ])
 
-      expect([code, err]).to.deep.equal([2, 'usage: --ca-file is for --allow-local only\n'])
+      expect([code, err]).to.deep.equal([2, 'usage: --ca-file needs --allow-local\n'])
     })
   })
 
@@ -229,7 +232,7 @@ describe('the command submitter', () => {
       ['a space before the key', ` ${KEY}`, 'the current key begins or ends with white space (17 characters with it)'],
       ['two keys', `${KEY}\n${KEY}\n`, 'the current key has a character at position 17 that is not visible ASCII'],
       ['a name', `JWE_SHARED_KEY=${KEY}`, 'the current key is 31 characters long, not 16 or 32'],
-      ['a picture', '\u0089PNG'.repeat(100), 'the key file is too long to hold a key'],
+      ['a picture', '\u0089PNG'.repeat(100), 'the key file is too long to be a key'],
     ] as const)
       it(`may not have ${what}`, async () => {
         await using receiver = await start(ACCEPTED)
@@ -245,17 +248,17 @@ describe('the command submitter', () => {
         expect(receiver.received).to.deep.equal([])
       })
 
-    it('brings a warning where others may read it', async () => {
+    it('causes a warning when other users can read it', async () => {
       await using receiver = await start(ACCEPTED)
       chmodSync(write('open.txt', KEY), 0o644)
 
       const { code, err } = await run(['send', ...local(receiver, file('open.txt')), file('submission.json')])
 
       expect(code).to.equal(0)
-      expect(err).to.contain('warning: others on this machine may read the key file; chmod 600 keeps them out\n')
+      expect(err).to.contain('warning: other users of this machine can read the key file; run chmod 600 on it\n')
     })
 
-    it('brings a warning where the key is weak', async () => {
+    it('causes a warning when the key is weak', async () => {
       await using receiver = await start(ACCEPTED)
 
       const { err } = await run([
@@ -267,7 +270,7 @@ describe('the command submitter', () => {
       expect(err).to.contain('warning: the key is 16 hexadecimal characters, which carry only 64 bits')
     })
 
-    it('brings no warning where all is well', async () => {
+    it('causes no warning when nothing is wrong', async () => {
       await using receiver = await start(ACCEPTED)
 
       expect((await run(['send', ...ok(receiver)])).err).not.to.contain('warning:')
@@ -275,14 +278,14 @@ describe('the command submitter', () => {
   })
 
   describe('verify', () => {
-    it('ends with 8 where the endpoint does not hold the key', async () => {
+    it('exits with 8 when the endpoint does not have the key', async () => {
       await using receiver = await start(json(401, { title: 'Unauthorized' }))
 
       const { code, err } = await run(['verify', ...local(receiver)])
 
       expect(code).to.equal(8)
       expect(err).to.contain(
-        'ERR_ENDPOINT_UNPROVEN: the receiver answered 401 (Unauthorized): it does not hold this key\n',
+        'ERR_ENDPOINT_UNPROVEN: the receiver answered 401 (Unauthorized): it does not have this key\n',
       )
     })
   })
@@ -300,7 +303,7 @@ describe('the command submitter', () => {
         expect(out).to.match(new RegExp(`^[A-Za-z0-9]{${length}}\n$`))
       })
 
-    it('writes the key to a file of its own that only its owner may read, and prints it nowhere', async () => {
+    it('writes the key to a new file that only its owner can read, and does not print it', async () => {
       const path = file('made.txt')
 
       const { code, out, err } = await run(['keygen', '--out', path])
@@ -313,16 +316,16 @@ describe('the command submitter', () => {
       expect(out).to.equal(`16 characters, 95 bits, written to ${path}\n`)
     })
 
-    it('never replaces a file', async () => {
+    it('never overwrites a file', async () => {
       const path = write('kept.txt', 'kept')
 
       const { code, err } = await run(['keygen', '--out', path])
 
-      expect([code, err]).to.deep.equal([2, `usage: the file ${path} exists already and is not replaced\n`])
+      expect([code, err]).to.deep.equal([2, `usage: the file ${path} already exists and is not overwritten\n`])
       expect(readFileSync(path, 'utf8')).to.equal('kept')
     })
 
-    it('prints JSON where asked to', async () => {
+    it('prints JSON with --json', async () => {
       const { out } = await run(['keygen', '--json', '--length', '32', '--out', file('long.txt')])
 
       expect(JSON.parse(out)).to.deep.equal({ length: 32, bits: 190, file: file('long.txt') })
@@ -330,12 +333,12 @@ describe('the command submitter', () => {
   })
 
   describe('keycheck', () => {
-    it('finds nothing wrong with a key of its own', async () => {
+    it('finds no problem with a key from keygen', async () => {
       await run(['keygen', '--out', file('fresh.txt')])
 
       expect(await run(['keycheck', '--key-file', file('fresh.txt')])).to.deep.equal({
         code: 0,
-        out: 'nothing wrong with the key\n',
+        out: 'no problem found with the key\n',
         err: '',
       })
     })
@@ -368,7 +371,7 @@ describe('the command submitter', () => {
       }
   })
 
-  it('prints nothing of an input that it cannot read', async () => {
+  it('prints nothing of an input that it cannot parse', async () => {
     await using receiver = await start(ACCEPTED)
 
     for (const input of [`{"a": ${KEY} Ann`, '{"Ann":1,"Ann":2}', '"Ann\\ud800"']) {
@@ -379,7 +382,7 @@ describe('the command submitter', () => {
     }
   })
 
-  it('explains itself: commands, examples, exit codes', async () => {
+  it('has help that lists commands, examples and exit codes', async () => {
     const { code, out } = await run(['--help'])
     const send = await run(['send', '--help'])
 
@@ -389,14 +392,14 @@ describe('the command submitter', () => {
     expect(send.out).to.contain('Examples:\n  submitter send --endpoint https://')
   })
 
-  it('has an exit code of its own for every error of the submitter', () => {
+  it('has a separate exit code for every error of the submitter', () => {
     const ours = Object.entries(ERRORS).filter(([, { meaning }]) => meaning.startsWith('Submitter:'))
 
     for (const [code] of ours) expect(EXIT_CODES).to.have.property(code)
     expect(new Set(Object.values(EXIT_CODES)).size).to.equal(Object.keys(EXIT_CODES).length)
   })
 
-  it('is a program', async () => {
+  it('can be started as a program', async () => {
     await using receiver = await start(ACCEPTED)
     const bin = join(import.meta.dirname, '../bin/submitter.js')
 
@@ -409,7 +412,7 @@ describe('the command submitter', () => {
     expect(failed.code).to.equal(2)
   })
 
-  it('verifies certificates, also where the environment asks it not to', async () => {
+  it('verifies certificates, even if the environment turns that off', async () => {
     await using receiver = await start(ACCEPTED)
     const bin = join(import.meta.dirname, '../bin/submitter.js')
     const untrusting = ok(receiver).filter((arg) => arg !== '--ca-file' && arg !== file('ca.pem'))
@@ -419,7 +422,7 @@ describe('the command submitter', () => {
     }).catch((error) => error)
 
     expect(failed.code).to.equal(7)
-    expect(failed.stderr).to.contain("the receiver's certificate is not accepted (DEPTH_ZERO_SELF_SIGNED_CERT)")
+    expect(failed.stderr).to.contain('the certificate of the receiver is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)')
     expect(receiver.received).to.deep.equal([])
   })
 })

@@ -1,4 +1,4 @@
-/** What became of a call, as one word that a test can expect. */
+/** The outcome of a call, as a short text that a test can compare. */
 import { AdapterError } from '@formbuilder/adapter-sdk/protocol'
 
 export async function outcome(run: () => unknown): Promise<string> {

@@ -1,4 +1,4 @@
-/** A receiver on a real socket, that answers as a test says and remembers what it was sent. */
+/** A receiver on a real socket that answers as the test says and records what it was sent. */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
@@ -8,7 +8,7 @@ import { type Certificate, makeCertificate } from './certificate.ts'
 export interface Received {
   readonly method: string
   readonly url: string
-  /** Names as they were written, in order. */
+  /** In order, with names as they were sent. */
   readonly headers: readonly (readonly [string, string])[]
   readonly body: string
 }
@@ -19,13 +19,13 @@ export class Receiver implements AsyncDisposable {
   readonly received: Received[] = []
   readonly certificate: Certificate
   readonly #server: Server
-  /** What it answers; may be changed while it runs. */
+  /** How it answers. May be changed while it runs. */
   reply: Reply
 
   constructor(certificate: Certificate, reply: Reply) {
     this.certificate = certificate
     this.reply = reply
-    this.#server = createServer(certificate, (request, response) => void this.#take(request, response))
+    this.#server = createServer(certificate, (request, response) => void this.#receive(request, response))
   }
 
   static async start(reply: Reply, certificate?: Certificate): Promise<Receiver> {
@@ -39,7 +39,7 @@ export class Receiver implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** The address of a form. */
+  /** The URL of a form. */
   url(path = '/v2/complaint'): string {
     return `https://localhost:${this.port}${path}`
   }
@@ -50,7 +50,7 @@ export class Receiver implements AsyncDisposable {
     await once(this.#server, 'close')
   }
 
-  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const headers: [string, string][] = []
@@ -67,7 +67,7 @@ export class Receiver implements AsyncDisposable {
   }
 }
 
-/** A reply of a status, some JSON and more headers. */
+/** A reply with a status, a JSON body and additional headers. */
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): Reply {
   const type = status >= 400 ? 'application/problem+json' : 'application/json; charset=utf-8'
   return (_received, response) =>

@@ -31,7 +31,7 @@ describe('submitting', () => {
   })
 
   describe('sends', () => {
-    it('a compact JWE as the whole body, with the headers of the real sender', async () => {
+    it('a compact JWE as the whole body, with the headers of Form Builder', async () => {
       await using receiver = await start(ACCEPTED)
 
       await submit(to(receiver))
@@ -48,7 +48,7 @@ describe('submitting', () => {
       expect(received?.body).to.match(/^eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0\.\.[\w-]{16}\.[\w-]+\.[\w-]{22}$/)
     })
 
-    it('the submission as the sender’s JSON library writes it', async () => {
+    it('the submission as the JSON library of Form Builder writes it', async () => {
       await using receiver = await start(ACCEPTED)
 
       await submit(to(receiver))
@@ -59,7 +59,7 @@ describe('submitting', () => {
       )
     })
 
-    it('the JSON of a submission without its white space, with every member that it has', async () => {
+    it('the JSON of a submission without white space, with unknown members', async () => {
       await using receiver = await start(ACCEPTED)
 
       await submit(to(receiver, { submission: JSON.stringify({ schema: 2, ...SUBMISSION }, null, 2) }))
@@ -67,7 +67,7 @@ describe('submitting', () => {
       expect(await decrypted(receiver)).to.match(/^\{"schema":2,"serviceSlug":"complaint-form",/)
     })
 
-    it('megabytes', async () => {
+    it('a submission of several megabytes', async () => {
       await using receiver = await start(ACCEPTED)
       const answers = { long_textarea_1: 'x'.repeat(4_000_000) }
 
@@ -85,7 +85,7 @@ describe('submitting', () => {
     })
   })
 
-  describe('is done', () => {
+  describe('succeeds', () => {
     for (const [status, body, expected] of [
       [201, { status: 'accepted' }, 'accepted'],
       [200, { status: 'duplicate' }, 'duplicate'],
@@ -110,7 +110,7 @@ describe('submitting', () => {
       expect((await submit(to(receiver))).status).to.equal(204)
     })
 
-    it('when the answer never ends: its start is enough', async () => {
+    it('when the answer never ends, after its first 64 KiB', async () => {
       await using receiver = await start((_received, response) => {
         response.writeHead(201, { 'Content-Type': 'text/plain' })
         response.write('x'.repeat(1_000_000))
@@ -129,7 +129,7 @@ describe('submitting', () => {
       [422, 'the receiver answered 422 (Unauthorized: wrong key)'],
       [500, 'the receiver answered 500 (Unauthorized: wrong key)'],
     ] as const)
-      it(`when the receiver answers ${status}, and says what it said`, async () => {
+      it(`when the receiver answers ${status}, and quotes its explanation`, async () => {
         await using receiver = await start((received, response, request) =>
           status < 400
             ? response.writeHead(status, { Location: 'https://localhost:1/' }).end()
@@ -153,7 +153,7 @@ describe('submitting', () => {
       expect(other.received).to.deep.equal([])
     })
 
-    it('and repeats the receiver’s words without what could harm a terminal or a log', async () => {
+    it('and quotes the receiver without characters that could harm a terminal or a log', async () => {
       const detail = `\u001b[2Jred\u001b[31m\r\nline\u0000 \u202eevil\u2028${'x'.repeat(5000)}`
       await using receiver = await start(json(422, { title: 'A\tB', detail }))
 
@@ -165,22 +165,22 @@ describe('submitting', () => {
     })
 
     for (const [what, reply] of [
-      ['no JSON', json(400, undefined)],
+      ['not JSON', json(400, undefined)],
       ['an array', json(400, [1])],
       ['numbers', json(400, { title: 1, detail: {} })],
       [
         'JSON that claims to be HTML',
         (_r: unknown, response: Parameters<Reply>[1]) =>
-          response.writeHead(400, { 'Content-Type': 'text/html' }).end('{"title":"not told"}'),
+          response.writeHead(400, { 'Content-Type': 'text/html' }).end('{"title":"not retried"}'),
       ],
     ] as [string, Reply][])
-      it(`and says the status alone when the answer is ${what}`, async () => {
+      it(`and reports only the status when the answer is ${what}`, async () => {
         await using receiver = await start(reply)
 
         expect((await failure(() => submit(to(receiver)))).message).to.equal('the receiver answered 400')
       })
 
-    it('when nobody listens', async () => {
+    it('when nothing listens at the address', async () => {
       const receiver = await start(ACCEPTED)
       const options = to(receiver)
       await receiver[Symbol.asyncDispose]()
@@ -194,7 +194,7 @@ describe('submitting', () => {
       ])
     })
 
-    it('when the receiver hangs up', async () => {
+    it('when the receiver closes the connection', async () => {
       await using receiver = await start((_received, _response, request) => request.socket.destroy())
 
       const error = await failure(() => submit(to(receiver)))
@@ -206,7 +206,7 @@ describe('submitting', () => {
     })
 
     for (const [what, reply] of [
-      ['says nothing', () => undefined],
+      ['does not answer', () => undefined],
       [
         'stops in the middle of its answer',
         (_r: unknown, response: Parameters<Reply>[1]) => response.writeHead(201).write('{'),
@@ -220,12 +220,12 @@ describe('submitting', () => {
         expect([error.code, error.message]).to.deep.equal(['ERR_RECEIVER_UNREACHABLE', 'no answer within 1 s'])
       })
 
-    it('when the certificate is of another authority', async () => {
+    it('when the certificate is from an unknown authority', async () => {
       await using receiver = await start(ACCEPTED)
 
       const error = await failure(() => submit(to(receiver, { ca: '' })))
 
-      expect(error.message).to.equal("the receiver's certificate is not accepted (DEPTH_ZERO_SELF_SIGNED_CERT)")
+      expect(error.message).to.equal('the certificate of the receiver is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)')
       expect([error.code, error.retryable]).to.deep.equal(['ERR_RECEIVER_UNREACHABLE', false])
       expect(receiver.received).to.deep.equal([])
     })
@@ -238,15 +238,15 @@ describe('submitting', () => {
 
       const error = await failure(() => submit(to(receiver)))
 
-      expect(error.message).to.equal("the receiver's certificate is not accepted (ERR_TLS_CERT_ALTNAME_INVALID)")
+      expect(error.message).to.equal('the certificate of the receiver is not trusted (ERR_TLS_CERT_ALTNAME_INVALID)')
     })
 
-    it('when it is given up, with the reason of who gave it up', async () => {
-      await using receiver = await start(() => giveUp.abort(new Error('enough')))
-      const giveUp = new AbortController()
+    it('when it is aborted, with the reason of the abort', async () => {
+      await using receiver = await start(() => abort.abort(new Error('enough')))
+      const abort = new AbortController()
 
       let reason: unknown
-      await submit(to(receiver, { signal: giveUp.signal })).catch((error: unknown) => {
+      await submit(to(receiver, { signal: abort.signal })).catch((error: unknown) => {
         reason = error
       })
 
@@ -257,10 +257,10 @@ describe('submitting', () => {
   describe('sends nothing', () => {
     for (const [what, change, code] of [
       ['to another host', { endpoint: 'https://example.com/' }, 'ERR_ENDPOINT_REFUSED'],
-      ['to this machine unless asked to', { allowLocal: false }, 'ERR_ENDPOINT_REFUSED'],
+      ['to this machine without allowLocal', { allowLocal: false }, 'ERR_ENDPOINT_REFUSED'],
       ['with a key that is too short', { key: 'short' }, 'ERR_KEY_INVALID'],
       ['of a submission without an id', { submission: '{"serviceSlug":"s"}' }, 'ERR_SUBMISSION_INVALID'],
-      ['of what is no JSON', { submission: Buffer.from('Ann') }, 'ERR_SUBMISSION_INVALID'],
+      ['of input that is not JSON', { submission: Buffer.from('Ann') }, 'ERR_SUBMISSION_INVALID'],
       ['with no time', { timeoutSeconds: 0 }, 'foreign RangeError'],
       ['with too many retries', { retries: 26 }, 'foreign RangeError'],
     ] as const)
@@ -271,7 +271,7 @@ describe('submitting', () => {
         expect(receiver.received).to.deep.equal([])
       })
 
-    it('through a proxy that the environment names', async () => {
+    it('through a proxy, even if the environment names one', async () => {
       await using proxy = await start(ACCEPTED)
       await using receiver = await start(ACCEPTED)
       process.env['HTTPS_PROXY'] = `https://localhost:${proxy.port}`
@@ -285,13 +285,13 @@ describe('submitting', () => {
     })
   })
 
-  describe('again', () => {
+  describe('a retry', () => {
     const failing = (times: number, reply: Reply): Reply => {
       let left = times
       return (...all) => (left-- > 0 ? reply(...all) : ACCEPTED(...all))
     }
 
-    it('is left to the caller unless asked for', async () => {
+    it('does not happen by default', async () => {
       await using receiver = await start(failing(1, json(503, {})))
 
       expect(await outcome(() => submit(to(receiver)))).to.equal('ERR_RECEIVER_REFUSED')
@@ -302,9 +302,9 @@ describe('submitting', () => {
       ['503', json(503, {})],
       ['500', json(500, {})],
       ['429', json(429, {})],
-      ['a hang-up', (_r: unknown, _s: unknown, request: Parameters<Reply>[2]) => request.socket.destroy()],
+      ['a closed connection', (_r: unknown, _s: unknown, request: Parameters<Reply>[2]) => request.socket.destroy()],
     ] as [string, Reply][])
-      it(`happens after ${what}, encrypted anew, until it is accepted`, async () => {
+      it(`happens after ${what}, encrypted again, until it is accepted`, async () => {
         await using receiver = await start(failing(2, reply))
 
         const receipt = await submit(to(receiver, { retries: 3, wait: async () => {} }))
@@ -337,7 +337,7 @@ describe('submitting', () => {
       ['86400', 300],
       [new Date(Date.now() - 60_000).toUTCString(), 0],
     ] as const)
-      it(`waits as Retry-After: ${header.slice(0, 8)} asks, within reason: ${expected} s`, async () => {
+      it(`waits as Retry-After: ${header.slice(0, 8)} asks, for at most 5 minutes: ${expected} s`, async () => {
         await using receiver = await start(failing(1, json(503, {}, { 'Retry-After': header })))
         const waits: number[] = []
 
@@ -356,9 +356,9 @@ describe('submitting', () => {
       expect(waits[0]).to.be.within(60_000, 121_000)
     })
 
-    it('waits longer each time when nothing is asked, and tells before', async () => {
+    it('waits longer each time without Retry-After, and calls onRetry before each wait', async () => {
       await using receiver = await start(json(503, {}, { 'Retry-After': 'soon' }))
-      const told: [number, string][] = []
+      const retried: [number, string][] = []
       const waits: number[] = []
 
       await outcome(() =>
@@ -366,7 +366,7 @@ describe('submitting', () => {
           to(receiver, {
             retries: 9,
             wait: async (milliseconds) => waits.push(milliseconds),
-            onRetry: (attempt, _seconds, { code }) => told.push([attempt, code]),
+            onRetry: (attempt, _seconds, { code }) => retried.push([attempt, code]),
           }),
         ),
       )
@@ -374,22 +374,22 @@ describe('submitting', () => {
       const longest = [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000)
       expect(waits).to.have.length(9)
       for (const [i, wait] of waits.entries()) expect(wait).to.be.within((longest[i] ?? 0) / 2, longest[i] ?? 0)
-      expect(told[8]).to.deep.equal([9, 'ERR_RECEIVER_REFUSED'])
+      expect(retried[8]).to.deep.equal([9, 'ERR_RECEIVER_REFUSED'])
     })
 
-    it('really waits, and stops waiting when it is given up', async () => {
-      const giveUp = new AbortController()
+    it('really waits, and stops waiting when it is aborted', async () => {
+      const abort = new AbortController()
       await using receiver = await start(json(503, {}, { 'Retry-After': '300' }))
 
       const given = outcome(() =>
-        submit(to(receiver, { retries: 1, signal: giveUp.signal, onRetry: () => setImmediate(() => giveUp.abort()) })),
+        submit(to(receiver, { retries: 1, signal: abort.signal, onRetry: () => setImmediate(() => abort.abort()) })),
       )
 
       expect(await given).to.equal('foreign AbortError')
     })
   })
 
-  it('leaves no key, answer or token in what it throws', async () => {
+  it('throws errors without keys, answers or tokens', async () => {
     await using receiver = await start(json(500, {}))
     const errors = [
       await failure(() => submit(to(receiver))),

@@ -28,19 +28,19 @@ describe('verifying an endpoint', () => {
     ...more,
   })
 
-  it('succeeds where an adapter holds the key, and tells form and version', async () => {
+  it('succeeds when an adapter has the key, and returns its form and version', async () => {
     await using receiver = await start(adapter())
 
     expect(await verifyEndpoint(at(receiver))).to.deep.equal({ form: 'complaint', version: '1.2.3', origin: null })
   })
 
-  it('succeeds where the adapter knows its own address', async () => {
+  it('succeeds when the adapter knows its own address', async () => {
     await using receiver = await start((...all) => adapter({ origin: `https://localhost:${receiver.port}` })(...all))
 
     expect((await verifyEndpoint(at(receiver))).origin).to.equal(`https://localhost:${receiver.port}`)
   })
 
-  it('sends one request, which looks like a submission and carries no address in clear', async () => {
+  it('sends one request, which looks like a submission and contains no readable address', async () => {
     await using receiver = await start(adapter())
 
     await verifyEndpoint(at(receiver))
@@ -56,20 +56,20 @@ describe('verifying an endpoint', () => {
     [
       'refuses the key',
       json(401, { title: 'Unauthorized' }),
-      'the receiver answered 401 (Unauthorized): it does not hold this key',
+      'the receiver answered 401 (Unauthorized): it does not have this key',
     ],
-    ['has no such form', json(404, {}), 'the receiver answered 404: no form receives at this path'],
+    ['has no such form', json(404, {}), 'the receiver answered 404: it has no form at this path'],
     [
       'reads the challenge and does not answer it',
       json(422, { detail: 'serviceSlug is missing' }),
-      'the receiver answered 422 (serviceSlug is missing): it holds the key, and does not answer this challenge',
+      'the receiver answered 422 (serviceSlug is missing): it has the key but does not answer this challenge',
     ],
     [
-      'accepts whatever comes',
+      'accepts everything',
       json(201, { placeholder: true }),
-      'the receiver answered 201: it took the challenge for something else, so it is no adapter that can prove itself',
+      'the receiver answered 201: it did not recognise the challenge, so it is not an adapter that supports verification',
     ],
-    ['says that all is well', (_r, response) => response.end('OK'), 'the answer is not from who holds this key'],
+    ['answers 200 OK', (_r, response) => response.end('OK'), 'the answer is not from who holds this key'],
     [
       'sends the challenge back',
       ({ body }, response) => response.end(body),
@@ -78,10 +78,10 @@ describe('verifying an endpoint', () => {
     [
       'redirects',
       (_r, response) => response.writeHead(302, { Location: '/' }).end(),
-      'the receiver answered 302, a redirect, which is not followed: it is no adapter, or not at this address',
+      'the receiver answered 302, a redirect, which is not followed: there is no adapter at this URL',
     ],
   ] as [string, Reply, string][])
-    it(`fails where the receiver ${what}`, async () => {
+    it(`fails when the receiver ${what}`, async () => {
       await using receiver = await start(reply)
 
       const error = await failure(() => verifyEndpoint(at(receiver)))
@@ -89,7 +89,7 @@ describe('verifying an endpoint', () => {
       expect([error.code, error.message]).to.deep.equal(['ERR_ENDPOINT_UNPROVEN', message])
     })
 
-  it('fails where an old answer is played back', async () => {
+  it('fails when an old answer is replayed', async () => {
     let recorded = ''
     await using receiver = await start(async (received, response) => {
       recorded ||= await answerOf(received.body)
@@ -106,7 +106,7 @@ describe('verifying an endpoint', () => {
     expect((await failure(() => verifyEndpoint(at(receiver)))).message).to.contain('challenge.endpoint is another host')
   })
 
-  it('fails where the adapter holds another key', async () => {
+  it('fails when the adapter has another key', async () => {
     const other = createKey(Buffer.from('aB3dE6gH9jK2mN5p'))
     await using receiver = await start(async (received, response) => {
       const { plaintext } = await decryptCompact(received.body, parseKeyring(KEY))
@@ -119,13 +119,13 @@ describe('verifying an endpoint', () => {
   })
 
   for (const status of [429, 500, 503])
-    it(`cannot tell yet where the receiver answers ${status}`, async () => {
+    it(`has no result yet when the receiver answers ${status}`, async () => {
       await using receiver = await start(json(status, {}))
 
       expect(await outcome(() => verifyEndpoint(at(receiver)))).to.equal('ERR_RECEIVER_REFUSED')
     })
 
-  it('asks nothing of an endpoint that may not have a submission', async () => {
+  it('sends nothing to an endpoint that is not allowed', async () => {
     await using receiver = await start(adapter())
 
     expect(await outcome(() => verifyEndpoint(at(receiver, { allowLocal: false })))).to.equal('ERR_ENDPOINT_REFUSED')
@@ -134,7 +134,7 @@ describe('verifying an endpoint', () => {
   })
 })
 
-/** An adapter's side, with the same protocol. */
+/** Answers as an adapter does, with the protocol of the SDK. */
 function adapter(more: { origin?: string } = {}): Reply {
   return async (received, response) => {
     try {

@@ -1,16 +1,17 @@
-/** Your case system. This one remembers its cases in memory: put your own call in its place. */
+/** Your case system. This one keeps cases in memory: replace it with a call to your own. */
 
+/** What the case system needs for a new case. */
 export interface NewCase {
-  /** The same for everything that is sent twice: a case system that knows it makes one case. */
+  /** The idempotency key. A repeated submission has the same key, so the case system can create one case for it. */
   readonly key: string
   readonly name: string
   readonly complaint: string
   readonly date: string | undefined
-  /** Links from which the case system reads the files, for days. */
+  /** Links to the files. They work for days. */
   readonly files: readonly string[]
 }
 
-/** Makes a case, once for each key; its number, or `undefined` when it is refused. */
+/** Creates one case for each key. Returns its number, or `undefined` when the case system refuses it. */
 export async function openCase(newCase: NewCase, signal: AbortSignal): Promise<string | undefined> {
   signal.throwIfAborted()
   const known = cases.get(newCase.key)

@@ -1,20 +1,20 @@
-/** The form "Make a complaint": where it arrives, what its answers are, and what becomes of it. */
+/** The form "Make a complaint": its path, its answers, and how each submission becomes a case. */
 import { defineForm, PermanentError } from '@formbuilder/adapter-sdk'
 import { answers, date, optional, text } from '@formbuilder/adapter-sdk/answers'
 import { openCase } from './case-system.ts'
 
 export const complaint = defineForm({
-  // What Form Builder is given as the endpoint ends in this path.
+  // The endpoint that you enter in Form Builder ends with this path.
   path: '/v2/complaint',
 
-  // The ids of the questions, as the form has them. Any Standard Schema does: zod, valibot, arktype.
+  // The ids of the questions in your form. You can use any Standard Schema here: zod, valibot, arktype.
   answers: answers({
     yourname_text_1: text,
     yourcomplaint_textarea_1: text,
     itsdate_date_1: optional(date),
   }),
 
-  // Resolving is success. What is thrown is retried for days; a PermanentError waits for a person instead.
+  // Return to report success. A thrown error is retried for days, except a PermanentError, which waits for a person.
   async handle({ submissionId, submissionAnswers }, { attachments, signal }) {
     const reference = await openCase(
       {

@@ -1,4 +1,4 @@
-/** Starts the adapter on this machine, with a certificate and a shared key of its own, kept in .development. */
+/** Starts the adapter for development, with a certificate and a shared key that are kept in .development. */
 import { developmentEnvironment } from '@formbuilder/adapter-sdk/testing'
 import { adapter } from './adapter.ts'
 

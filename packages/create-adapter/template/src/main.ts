@@ -1,4 +1,4 @@
-/** Starts the adapter with the settings of the environment: see .env.example. */
+/** Starts the adapter with settings from the environment: see .env.example. */
 import { adapter } from './adapter.ts'
 
 await adapter.start()

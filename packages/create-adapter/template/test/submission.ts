@@ -1,4 +1,4 @@
-/** A submission as Form Builder makes it of the form, a new one each time. */
+/** Creates a new submission, as Form Builder sends it for this form. */
 import { randomUUID } from 'node:crypto'
 
 export function newSubmission() {

@@ -1,16 +1,17 @@
-/** Comments: POST /v2/comment. */
-import { type Answers, answer, anyAnswers } from '../answers.ts'
-import type { Fields } from '../createcase.ts'
-import { type Case, type CaseSystem, opticsForm } from './form.ts'
+/** The form for comments, POST /v2/comment. */
+import type { Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import { type Answers, answer, anyAnswers } from './answers.ts'
+import { type CaseDetails, opticsForm } from './form.ts'
 
-/** The form that makes comments in Optics, as cases of the type `commentType`. */
+/** Creates a case of the type `commentType` in Optics for each comment. */
 export function comment(optics: CaseSystem, commentType: string) {
-  const fields = (answers: Answers, details: Case) => commentFields(answers, details, commentType)
+  const fields = (answers: Answers, details: CaseDetails) => commentFields(answers, details, commentType)
   return opticsForm({ path: '/v2/comment', answers: anyAnswers, fields }, optics)
 }
 
 /** The createcase fields of a comment. */
-export function commentFields(answers: Answers, { requestDate }: Case, commentType: string): Fields {
+export function commentFields(answers: Answers, { requestDate }: CaseDetails, commentType: string): Fields {
   const team = answer(answers, 'which-contact-with_autocomplete_1')
   return {
     Type: commentType,

@@ -1,18 +1,19 @@
-/** Complaints: POST /v2/complaint. */
+/** The form for complaints, POST /v2/complaint. */
 import { z } from 'zod'
-import { addressAnswer, joinLines } from '../address.ts'
-import { answer } from '../answers.ts'
-import { DATABASE, documentFields, type Fields } from '../createcase.ts'
-import { type Case, type CaseSystem, opticsForm } from './form.ts'
+import { DATABASE, documentFields, type Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import { addressAnswer, joinLines } from './address.ts'
+import { answer } from './answers.ts'
+import { type CaseDetails, opticsForm } from './form.ts'
 
-/** The answers that a complaint cannot do without or that need a certain shape; the others are taken as they come. */
+/** Checks the answers that must be present or have a certain shape. The others may be anything. */
 export const complaintAnswers = z.looseObject({
-  // Any value, an empty one too: Optics sorts out blanks. Only a form without the question is refused.
+  // Any value, including an empty one, because Optics handles blanks. Refused only when the question is missing.
   courtortribunalyourcomplaintisabout_autocomplete_1: z.unknown().nonoptional(),
   youraddress_address_1: addressAnswer,
 })
 
-/** The form that makes complaints in Optics. */
+/** Creates a complaint with its attachments in Optics. */
 export function complaint(optics: CaseSystem) {
   return opticsForm({ path: '/v2/complaint', answers: complaintAnswers, fields: complaintFields }, optics)
 }
@@ -20,13 +21,13 @@ export function complaint(optics: CaseSystem) {
 /** The createcase fields of a complaint. */
 export function complaintFields(
   answers: z.output<typeof complaintAnswers>,
-  { requestDate, attachments }: Case,
+  { requestDate, attachments }: CaseDetails,
 ): Fields {
   const team = answers.courtortribunalyourcomplaintisabout_autocomplete_1
   const address = answers.youraddress_address_1
   return {
     Team: team,
-    // Production reads AssignedTeam, UAT reads AssignedTeamSS.
+    // Optics reads AssignedTeam in production and AssignedTeamSS in UAT.
     AssignedTeam: team,
     AssignedTeamSS: team,
     RequestDate: requestDate,

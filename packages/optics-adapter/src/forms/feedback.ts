@@ -1,15 +1,16 @@
-/** Feedback: POST /v2/feedback. */
-import { type Answers, answer, anyAnswers } from '../answers.ts'
-import type { Fields } from '../createcase.ts'
-import { type Case, type CaseSystem, opticsForm } from './form.ts'
+/** The form for feedback, POST /v2/feedback. */
+import type { Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import { type Answers, answer, anyAnswers } from './answers.ts'
+import { type CaseDetails, opticsForm } from './form.ts'
 
-/** The form that makes feedback cases in Optics. */
+/** Creates a feedback case in Optics. */
 export function feedback(optics: CaseSystem) {
   return opticsForm({ path: '/v2/feedback', answers: anyAnswers, fields: feedbackFields }, optics)
 }
 
 /** The createcase fields of feedback. */
-export function feedbackFields(answers: Answers, { requestDate }: Case): Fields {
+export function feedbackFields(answers: Answers, { requestDate }: CaseDetails): Fields {
   return {
     Type: 'UF144908',
     RequestDate: requestDate,

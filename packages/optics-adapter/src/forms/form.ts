@@ -1,50 +1,32 @@
-/** What the four forms have in common: answers become fields, fields become one case. */
-import type { Attachment, Form, Outcome } from '@formbuilder/adapter-sdk'
+/** Turns one mapping of answers to Optics fields into a form that creates one case for each submission. */
+import type { Attachment, Form } from '@formbuilder/adapter-sdk'
 import type { z } from 'zod'
 import { OPTICS_ADVICE } from '../advice.ts'
-import type { Answers } from '../answers.ts'
-import { createcaseBody, type Fields } from '../createcase.ts'
-import { requestDate } from '../request-date.ts'
+import { createcaseBody, type Fields } from '../client/createcase.ts'
+import type { CaseSystem } from '../client/optics.ts'
+import type { Answers } from './answers.ts'
+import { requestDate } from './request-date.ts'
 
-/** What a mapping is given beside the answers. */
-export interface Case {
+/** What a mapping gets in addition to the answers. */
+export interface CaseDetails {
   /** `YYYY-MM-DD`. */
   readonly requestDate: string
   readonly attachments: readonly Pick<Attachment, 'filename' | 'mimetype' | 'url'>[]
 }
 
-/** What distinguishes one form from another. */
+/** What differs between the four forms. */
 export interface Mapping<Known extends Answers> {
   readonly path: string
   readonly answers: z.ZodType<Known>
-  fields(answers: Known, details: Case): Fields
+  fields(answers: Known, details: CaseDetails): Fields
 }
 
-/** What a form needs of Optics. */
-export interface CaseSystem {
-  /** IANA time zone of the day of receipt. */
-  readonly timeZone: string
-  /** Time that an attempt may need when Optics is slow, in seconds. */
-  readonly attemptSeconds: number
-  /** Makes the case, and sends that request once. */
-  createCase(body: Buffer, step: Step): Promise<Outcome>
-  /** Looks a case up by the submissionId that was sent as its ExternalId. Absent: it is not sent. */
-  readonly findCase?: (submissionId: string, step: Step) => Promise<Outcome | undefined>
-}
-
-/** How one step of an attempt may be ended, and announced. */
-export interface Step {
-  readonly signal: AbortSignal
-  /** Called right before a request that Optics may act upon. */
-  readonly acting?: () => Promise<void>
-}
-
-/** A form that makes one case of each submission, and never makes it again without knowing that it is not there. */
+/** A form that creates one case for each submission. It never creates it again while the first may exist. */
 export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optics: CaseSystem): Form<z.ZodType<Known>> {
   const { findCase } = optics
   return {
     path: mapping.path,
-    // Rails answered this path too, and a form's settings are changed by hand.
+    // Rails answers this path too, so an endpoint in Form Builder may end in .json.
     aliases: [`${mapping.path}.json`],
     answers: mapping.answers,
     advice: OPTICS_ADVICE,
@@ -52,7 +34,7 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
     timeoutSeconds: optics.attemptSeconds,
     async handle({ submissionId, submissionAnswers }, context) {
       const { receivedAt, attachments, signal } = context
-      // What the mapping's own schema returned; the compiler cannot see through the generic schema.
+      // The SDK passes what the mapping's schema returned; the compiler cannot infer that through the generic type.
       const answers = submissionAnswers as Known
       const details = { requestDate: requestDate(answers, receivedAt, optics.timeZone), attachments }
       const fields = mapping.fields(answers, details)

@@ -1,7 +1,7 @@
-/** What iCasework answers, as it was recorded. */
+/** Builds the answers of iCasework, in the shape that was recorded from it. */
 import type { StandInCase } from './cases.ts'
 
-/** An answer, before it is sent. */
+/** An answer to a request. */
 export interface Answer {
   readonly status: number
   readonly type: string
@@ -9,33 +9,33 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** An error: always an HTML page, whatever was asked for. */
+/** An error. iCasework sends errors as HTML pages, whatever format was asked for. */
 export function errorPage(status: number, headers: Readonly<Record<string, string>> = {}): Answer {
   const page = `<!DOCTYPE html><html><head><title>Error ${status}</title></head><body><h1>Error ${status}</h1></body></html>`
   return { status, type: 'text/html;charset=UTF-8', body: page, headers }
 }
 
-/** An error that iCasework gives a number and a name. */
+/** An error that has a code and a name in its headers. */
 export function applicationError(status: number, code: string, info: string): Answer {
   return errorPage(status, { 'X-Application-Error-Code': code, 'X-Application-Error-Info': info })
 }
 
-/** What a wrong database name gets. */
-export const nothing: Answer = { status: 200, type: 'text/plain', body: '' }
+/** The answer to a wrong database name: 200 and no body. */
+export const emptyAnswer: Answer = { status: 200, type: 'text/plain', body: '' }
 
 /** The answer to a token request. */
 export function tokenAnswer(accessToken: string, expiresIn: number): Answer {
   return json({ access_token: accessToken, token_type: 'Bearer', expires_in: expiresIn })
 }
 
-/** The answer to createcase: XML unless JSON was asked for. */
+/** The answer to createcase, in XML unless the fields ask for JSON. */
 export function createcaseAnswer({ caseId, fields }: Pick<StandInCase, 'caseId' | 'fields'>): Answer {
   const team = String(fields['AssignedTeam'] ?? fields['Team'] ?? '')
   if (fields['Format'] === 'json') return json({ createcaseresponse: { caseid: caseId, team } })
   return xml(`<createcaseresponse><caseid>${caseId}</caseid><team>${escapeXml(team)}</team></createcaseresponse>`)
 }
 
-/** The answer to getcaseattribute: one object a case, one after another, not in a list. */
+/** The answer to getcaseattribute. In JSON it is one object for each case, one after another, not in a list. */
 export function attributeAnswer(cases: readonly StandInCase[], format: string | null): Answer {
   const objects = cases.map(({ caseId }) => ({ getcaseattributeresponse: { CaseId: caseId } }))
   if (format === 'json') return { ...json({}), body: objects.map((object) => JSON.stringify(object)).join('\n') }
@@ -58,7 +58,7 @@ export function detailsAnswer(cases: readonly StandInCase[], format: string | nu
   return xml(`<Cases>${elements.map((element) => `<Case>${element}</Case>`).join('')}</Cases>`)
 }
 
-/** The answer to getcasedocuments. An unknown case has no documents. */
+/** The answer to getcasedocuments. For an unknown case it lists no documents. */
 export function documentsAnswer(cases: readonly StandInCase[]): Answer {
   const documents = cases
     .flatMap(({ documents }) => documents)

@@ -1,4 +1,4 @@
-/** The part of the iCasework API that the stand-in speaks: a request becomes an answer. */
+/** The part of the iCasework API that the stand-in has: turns a request into an answer. */
 import {
   type Answer,
   applicationError,
@@ -6,8 +6,8 @@ import {
   createcaseAnswer,
   detailsAnswer,
   documentsAnswer,
+  emptyAnswer,
   errorPage,
-  nothing,
   tokenAnswer,
 } from './answers.ts'
 import type { Cases } from './cases.ts'
@@ -15,7 +15,7 @@ import { type documentFetcher, documentsIn } from './documents.ts'
 import type { Route } from './failures.ts'
 import type { Tokens } from './tokens.ts'
 
-/** A request that was read whole. */
+/** A request that was read completely. */
 export interface ApiRequest {
   readonly method: string
   readonly query: URLSearchParams
@@ -24,7 +24,7 @@ export interface ApiRequest {
   readonly body: string
 }
 
-/** What the API works with. */
+/** What the API needs to answer requests. */
 export interface ApiParts {
   readonly account: string
   readonly types: readonly string[]
@@ -33,7 +33,7 @@ export interface ApiParts {
   readonly fetchDocument: ReturnType<typeof documentFetcher>
 }
 
-/** Answers requests route by route. `documentsFail`: as if no document could be fetched. */
+/** Returns the function that answers requests. With `documentsFail` it answers as if no document could be fetched. */
 export function api({ account, types, tokens, cases, fetchDocument }: ApiParts) {
   const routes: Record<Route, (request: ApiRequest, documentsFail: boolean) => Promise<Answer>> = {
     async token({ method, query, body }) {
@@ -46,14 +46,14 @@ export function api({ account, types, tokens, cases, fetchDocument }: ApiParts) 
       if (method !== 'POST') return errorPage(400)
       const fields = parseFields(contentType, body)
       if (fields === undefined || !types.includes(String(fields['Type'] ?? ''))) return errorPage(400)
-      // The case stands before its documents are fetched, and it stays when they cannot be.
-      const made = cases.add(fields)
-      for (const asked of documentsIn(fields)) {
-        const document = documentsFail ? asked : await fetchDocument(asked)
-        made.attach(document)
+      // Like iCasework, this creates the case first and keeps it when a document cannot be fetched.
+      const created = cases.add(fields)
+      for (const wanted of documentsIn(fields)) {
+        const document = documentsFail ? wanted : await fetchDocument(wanted)
+        created.attach(document)
         if (!('fetched' in document)) return errorPage(500)
       }
-      return documentsFail ? errorPage(500) : createcaseAnswer({ caseId: made.caseId, fields })
+      return documentsFail ? errorPage(500) : createcaseAnswer({ caseId: created.caseId, fields })
     },
 
     async getcaseattribute({ query }) {
@@ -73,8 +73,8 @@ export function api({ account, types, tokens, cases, fetchDocument }: ApiParts) 
   }
 
   return async (route: Route, request: ApiRequest, { documentsFail = false } = {}): Promise<Answer> => {
-    if (request.query.get('db') !== account) return nothing
-    if (route !== 'token' && !tokens.isGood(bearer(request))) return errorPage(401)
+    if (request.query.get('db') !== account) return emptyAnswer
+    if (route !== 'token' && !tokens.isValid(bearer(request))) return errorPage(401)
     return routes[route](request, documentsFail)
   }
 }

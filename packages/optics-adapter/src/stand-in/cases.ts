@@ -1,30 +1,30 @@
-/** The cases that the stand-in has made. */
+/** The cases that the stand-in has created, kept in memory. */
 import { createHash } from 'node:crypto'
 
-/** A case, with what was fetched for it. */
+/** A case and the documents that were fetched for it. */
 export interface StandInCase {
   readonly caseId: string
-  /** Fields as they were sent, documents and all. */
+  /** All fields as they were sent, including those of documents. */
   readonly fields: Readonly<Record<string, unknown>>
   readonly externalId?: string
   readonly documents: readonly StandInDocument[]
 }
 
-/** A document that was fetched with a case, or could not be. */
+/** A document of a case, whether or not it could be fetched. */
 export interface StandInDocument {
   readonly name: unknown
   readonly mimeType: unknown
   readonly url: string
-  /** What was fetched; absent when the fetch failed. */
+  /** What was fetched. Absent when the fetch failed. */
   readonly fetched?: { readonly sha256: string; readonly byteLength: number; readonly contentType: string }
 }
 
-/** Keeps cases as iCasework does: it makes whatever it is asked to make, also twice. */
+/** Creates every case that it is asked for, like iCasework, even if the same case exists already. */
 export class Cases {
   readonly #cases: (StandInCase & { documents: StandInDocument[] })[] = []
   #nextId = 492_233
 
-  /** Makes a case; `attach` adds what is fetched for it afterwards. */
+  /** Creates a case. `attach` adds a document that is fetched afterwards. */
   add(fields: Readonly<Record<string, unknown>>): { caseId: string; attach(document: StandInDocument): void } {
     const caseId = String(this.#nextId++)
     const externalId = fields['ExternalId']
@@ -37,21 +37,21 @@ export class Cases {
     return [...this.#cases]
   }
 
-  /** Cases with this id of ours or of the sender's. Several may share the sender's. */
+  /** Cases with this case id or external id. Several cases may share an external id. */
   find({ caseId, externalId }: { caseId?: string | undefined; externalId?: string | undefined }): StandInCase[] {
     return this.#cases.filter(
-      (made) =>
-        (caseId !== undefined && made.caseId === caseId) ||
-        (externalId !== undefined && made.externalId === externalId),
+      (each) =>
+        (caseId !== undefined && each.caseId === caseId) ||
+        (externalId !== undefined && each.externalId === externalId),
     )
   }
 
-  /** Ids of cases that say the same: the same ExternalId, or without one the same fields. */
+  /** Ids of cases with the same content: the same ExternalId, or the same fields if they have none. */
   duplicates(): string[][] {
     const groups = new Map<string, string[]>()
-    for (const made of this.#cases) {
-      const key = made.externalId ?? content(made.fields)
-      groups.set(key, [...(groups.get(key) ?? []), made.caseId])
+    for (const { caseId, externalId, fields } of this.#cases) {
+      const key = externalId ?? contentHash(fields)
+      groups.set(key, [...(groups.get(key) ?? []), caseId])
     }
     return [...groups.values()].filter((caseIds) => caseIds.length > 1)
   }
@@ -61,8 +61,8 @@ export class Cases {
   }
 }
 
-/** What a case says. The day moves and links are new when a sender repeats itself, so neither counts. */
-function content(fields: Readonly<Record<string, unknown>>): string {
-  const telling = Object.entries(fields).filter(([name]) => !/(^Document\d+\.URL$|RequestDate$)/.test(name))
-  return createHash('sha256').update(JSON.stringify(telling.sort())).digest('base64url')
+/** A hash of the fields. It leaves out dates and links, because they change when a sender repeats a submission. */
+function contentHash(fields: Readonly<Record<string, unknown>>): string {
+  const compared = Object.entries(fields).filter(([name]) => !/(^Document\d+\.URL$|RequestDate$)/.test(name))
+  return createHash('sha256').update(JSON.stringify(compared.sort())).digest('base64url')
 }

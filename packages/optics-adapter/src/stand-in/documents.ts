@@ -1,4 +1,4 @@
-/** Fetches the documents of a case, as iCasework does: at once, one after another, without credentials. */
+/** Fetches the documents of a case as iCasework does: immediately, one after another, without credentials. */
 import { createHash } from 'node:crypto'
 import { Agent } from 'node:https'
 import type { Readable } from 'node:stream'
@@ -6,15 +6,15 @@ import { rootCertificates } from 'node:tls'
 import axios from 'axios'
 import type { StandInDocument } from './cases.ts'
 
-/** Where documents come from. */
+/** How documents are fetched. */
 export interface DocumentOptions {
-  /** Certificates to trust beside Node's own. */
+  /** Certificates to trust in addition to Node's own, in PEM. */
   readonly ca?: string
-  /** Fetch from this origin instead of the one in the URL: for an adapter whose public name leads elsewhere. */
+  /** Fetch from this origin instead of the one in the URL, for an adapter whose public name does not resolve here. */
   readonly documentOrigin?: string
 }
 
-/** A function that fetches one document; the answer lacks `fetched` when it could not. */
+/** Returns a function that fetches one document. `fetched` is absent in its result when the fetch failed. */
 export function documentFetcher({ ca, documentOrigin }: DocumentOptions) {
   const httpsAgent = new Agent(ca === undefined ? {} : { ca: [...rootCertificates, ca] })
 
@@ -41,7 +41,7 @@ export function documentFetcher({ ca, documentOrigin }: DocumentOptions) {
   }
 }
 
-/** The documents that createcase fields ask for, in order. */
+/** The documents that the fields of createcase name, in order. */
 export function documentsIn(fields: Readonly<Record<string, unknown>>): Omit<StandInDocument, 'fetched'>[] {
   const documents = []
   for (let n = 1; Object.hasOwn(fields, `Document${n}.URL`); n++)

@@ -1,55 +1,42 @@
-/** A stand-in for Optics (iCasework): makes cases in memory, fetches their documents, and fails when it is told to. */
+/** A stand-in for Optics (iCasework): creates cases in memory, fetches their documents, and fails on request. */
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import Koa from 'koa'
 import { api } from './api.ts'
-import { Cases, type StandInCase } from './cases.ts'
-import { control } from './control.ts'
+import { Cases } from './cases.ts'
+import { control, type StandInControls } from './control.ts'
 import { type DocumentOptions, documentFetcher } from './documents.ts'
 import { type FailureKind, type FailureOptions, Failures } from './failures.ts'
 import { optics, type StandInRequest } from './server.ts'
 import { type TokenOptions, Tokens } from './tokens.ts'
 
 export type { StandInCase, StandInDocument } from './cases.ts'
+export type { StandInControls } from './control.ts'
 export { FAILURES, type FailureKind, type FailureOptions, type Route } from './failures.ts'
 export type { StandInRequest } from './server.ts'
 
-/** How a stand-in is started. */
+/** Options of {@link startOpticsStandIn}. */
 export interface StandInOptions extends TokenOptions, DocumentOptions {
-  /** Default: any free port. */
+  /** Port to listen on. Default: any free port. */
   readonly port?: number
   /** Address to listen on. Default `127.0.0.1`. */
   readonly host?: string
-  /** HTTPS with this certificate and key, in PEM. Absent: HTTP. */
+  /** Certificate and key in PEM for HTTPS. Default: HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string }
-  /** Values of `Type` that are accepted. Default: those of the four forms of HMCTS. */
+  /** Accepted values of `Type`. Default: those of the four HMCTS forms. */
   readonly types?: readonly string[]
 }
 
-/** A stand-in that is listening. */
-export interface OpticsStandIn {
-  /** What to give an adapter as `OPTICS_ENDPOINT`. */
+/** A running stand-in. */
+export interface OpticsStandIn extends StandInControls, AsyncDisposable {
+  /** Base URL, for `OPTICS_ENDPOINT` of an adapter. */
   readonly url: string
-  /** Every request that was read whole, oldest first. */
-  readonly requests: readonly StandInRequest[]
-  /** Every case that was made, oldest first. */
-  cases(): readonly StandInCase[]
-  /** Ids of cases that say the same, group by group. Empty when nothing was doubled. */
-  duplicates(): string[][]
-  /** Makes the next requests fail. Failures that were asked for earlier come first. */
-  fail(kind: FailureKind, options?: FailureOptions): Promise<void>
-  /** Ends every token that was given out, as if it were old. */
-  expireTokens(): void
-  /** Forgets cases, requests and failures to come, and listens again if it had stopped. */
-  clear(): Promise<void>
-  /** Breaks off what is under way, and stops listening. */
+  /** Closes every connection and stops listening. */
   stop(): Promise<void>
-  /** The same as `stop`. */
-  [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Starts a stand-in. It listens when this resolves. */
+/** Starts a stand-in. It is listening when the promise resolves. */
 export async function startOpticsStandIn(options: StandInOptions): Promise<OpticsStandIn> {
   const { host = '127.0.0.1', account = 'hmcts', tls } = options
   const failures = new Failures()
@@ -60,7 +47,7 @@ export async function startOpticsStandIn(options: StandInOptions): Promise<Optic
 
   const server: Server = tls ? createTlsServer(tls) : createServer()
   const connections = new Set<Socket>()
-  // Before other listeners: TLS would begin to read.
+  // Prepended, because the listener of TLS starts to read.
   server.prependListener('connection', (socket: Socket) => {
     connections.add(socket)
     socket.once('close', () => connections.delete(socket))
@@ -77,7 +64,7 @@ export async function startOpticsStandIn(options: StandInOptions): Promise<Optic
         resolve()
       })
     })
-    // A stand-in that refused connections comes back where it was.
+    // After `refuse` the stand-in listens on the same port again.
     port = (server.address() as AddressInfo).port
   }
   let listeningAgain: NodeJS.Timeout | undefined
@@ -94,9 +81,9 @@ export async function startOpticsStandIn(options: StandInOptions): Promise<Optic
     requests,
     cases: () => cases.all(),
     duplicates: () => cases.duplicates(),
-    async fail(kind: FailureKind, { seconds = 1, ...how }: FailureOptions = {}) {
-      if (kind !== 'refuse') return failures.add({ kind, seconds, ...how })
-      // Connections that stand are kept, so that the order itself can be answered.
+    async fail(kind: FailureKind, { seconds = 1, ...options }: FailureOptions = {}) {
+      if (kind !== 'refuse') return failures.add({ kind, seconds, ...options })
+      // Existing connections stay open, so that the request for this failure can be answered.
       server.close()
       listeningAgain = setTimeout(() => void listen(), seconds * 1000)
     },
@@ -109,13 +96,14 @@ export async function startOpticsStandIn(options: StandInOptions): Promise<Optic
     },
   }
   const app = new Koa().use(control(standIn)).use(optics(answer, failures, requests))
-  // Adapters that give up, or are killed, are what this is for.
+  // Adapters that time out or are killed close connections. Tests do that on purpose, so it is not logged.
   app.on('error', ({ name, code }: NodeJS.ErrnoException) => {
-    if (code !== 'ECONNRESET' && code !== 'EPIPE') console.error(`the stand-in failed: ${name} ${code ?? ''}`)
+    if (code !== 'ECONNRESET' && code !== 'EPIPE')
+      console.error(`optics-stand-in: unexpected error ${name} ${code ?? ''}`)
   })
   server.on('request', app.callback())
   return { ...standIn, stop, [Symbol.asyncDispose]: stop }
 }
 
-// The comment type is the one that HMCTS has used; a deployment may have another.
+// The last one is the comment type that HMCTS has used. A deployment may have another one.
 const TYPES = ['Complaint', 'UF144908', 'HMCTS General enquiry', '1801265']

@@ -4,21 +4,25 @@ import { Command, Option } from 'commander'
 import { startOpticsStandIn } from './index.ts'
 
 const options = new Command('optics-stand-in')
-  .description('A stand-in for Optics (iCasework): makes cases in memory, and fails when it is told to')
+  .description('A stand-in for Optics (iCasework): creates cases in memory, and fails on request')
   .addOption(new Option('--port <number>', 'port to listen on').env('PORT').default('8600'))
   .addOption(new Option('--host <address>', 'address to listen on').default('127.0.0.1'))
-  .addOption(new Option('--cert <file>', 'certificate chain in PEM; HTTP without one').env('TLS_CERT_FILE'))
+  .addOption(
+    new Option('--cert <file>', 'certificate chain in PEM; without it the stand-in uses HTTP').env('TLS_CERT_FILE'),
+  )
   .addOption(new Option('--key <file>', 'private key in PEM').env('TLS_KEY_FILE'))
-  .addOption(new Option('--api-key <text>', 'issuer to give tokens to').env('OPTICS_API_KEY').makeOptionMandatory())
-  .addOption(new Option('--secret-key <text>', 'key of its signature').env('OPTICS_SECRET_KEY').makeOptionMandatory())
-  .addOption(new Option('--token-seconds <number>', 'life of a token').default('3600'))
-  .addOption(new Option('--types <list>', 'accepted values of Type, comma-separated; default: those of HMCTS'))
-  .addOption(new Option('--document-origin <url>', 'fetch documents from here, whatever their URL says'))
+  .addOption(new Option('--api-key <text>', 'issuer that may get tokens').env('OPTICS_API_KEY').makeOptionMandatory())
+  .addOption(
+    new Option('--secret-key <text>', 'key that verifies its signature').env('OPTICS_SECRET_KEY').makeOptionMandatory(),
+  )
+  .addOption(new Option('--token-seconds <number>', 'lifetime of a token').default('3600'))
+  .addOption(new Option('--types <list>', 'accepted values of Type, separated by commas; default: those of HMCTS'))
+  .addOption(new Option('--document-origin <url>', 'fetch documents from this origin instead of the one in their URL'))
   .parse()
   .opts<Record<string, string | undefined>>()
 
 const { cert, key } = options
-if ((cert === undefined) !== (key === undefined)) throw new Error('--cert and --key go together')
+if ((cert === undefined) !== (key === undefined)) throw new Error('--cert and --key must be used together')
 
 const standIn = await startOpticsStandIn({
   port: Number(options['port']),

@@ -1,4 +1,4 @@
-/** The stand-in's HTTP side: reads requests, carries failures out on the connection, sends answers. */
+/** The HTTP layer of the stand-in: reads requests, sends answers, and makes them fail on the connection. */
 import { text } from 'node:stream/consumers'
 import type Koa from 'koa'
 import { type Answer, errorPage } from './answers.ts'
@@ -12,11 +12,11 @@ export interface StandInRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: string
-  /** The failure that it met, or the status of the answer that was made for it. */
+  /** The failure that the request ran into, or else the status of its answer. */
   readonly met: Failure['kind'] | number
 }
 
-/** Koa middleware that speaks Optics, and fails as it is told. */
+/** Koa middleware that answers as Optics does, unless a failure waits for the request. */
 export function optics(answer: ReturnType<typeof api>, failures: Failures, seen: StandInRequest[]): Koa.Middleware {
   return async (ctx) => {
     const route = ROUTES.find((name) => ctx.path === `/${name}`)
@@ -24,7 +24,7 @@ export function optics(answer: ReturnType<typeof api>, failures: Failures, seen:
 
     const body = await text(ctx.req)
     const failure = failures.take(route)
-    const act = (documentsFail = false) =>
+    const answerRequest = (documentsFail = false) =>
       answer(
         route,
         {
@@ -37,32 +37,32 @@ export function optics(answer: ReturnType<typeof api>, failures: Failures, seen:
         { documentsFail },
       )
     const { method, url, headers } = ctx
-    const entry = (met: StandInRequest['met']) => seen.push({ route, method, url, headers, body, met })
+    const record = (met: StandInRequest['met']) => seen.push({ route, method, url, headers, body, met })
 
     if (failure === undefined) {
-      const plain = await act()
-      entry(plain.status)
+      const plain = await answerRequest()
+      record(plain.status)
       return send(ctx, plain)
     }
-    entry(failure.kind)
-    await fail(ctx, failure, act)
+    record(failure.kind)
+    await fail(ctx, failure, answerRequest)
   }
 }
 
 async function fail(
   ctx: Koa.Context,
   failure: Failure,
-  act: (documentsFail?: boolean) => Promise<Answer>,
+  answerRequest: (documentsFail?: boolean) => Promise<Answer>,
 ): Promise<void> {
   const { kind, status = 500, seconds = 1 } = failure
-  if (kind === 'documents') return send(ctx, await act(true))
-  if (kind === 'slow') await elapsed(seconds)
-  const answer = kind === 'slow' || kind.startsWith('case-then-') ? await act() : errorPage(status)
+  if (kind === 'documents') return send(ctx, await answerRequest(true))
+  if (kind === 'slow') await delay(seconds)
+  const answer = kind === 'slow' || kind.startsWith('case-then-') ? await answerRequest() : errorPage(status)
   switch (kind.replace('case-then-', '')) {
     case 'reset':
-      return breakOff(ctx)
+      return destroyConnection(ctx)
     case 'hang':
-      // The response stays open until the client, or the end of the stand-in, closes the connection.
+      // The response stays open until the client closes the connection or the stand-in stops.
       ctx.respond = false
       return
     case 'half':
@@ -90,7 +90,7 @@ function send(ctx: Koa.Context, { status, type, body, headers = {} }: Answer): v
   ctx.status = status
   ctx.set({ ...headers, 'Content-Type': type })
   ctx.body = body
-  // Koa takes an empty body for a wish to answer 204.
+  // Koa changes the status to 204 when the body is empty.
   ctx.status = status
 }
 
@@ -101,11 +101,11 @@ async function sendHalf(ctx: Koa.Context, { status, type, body }: Answer): Promi
   ctx.req.socket.destroy()
 }
 
-function breakOff(ctx: Koa.Context): void {
+function destroyConnection(ctx: Koa.Context): void {
   ctx.respond = false
   ctx.req.socket.destroy()
 }
 
-function elapsed(seconds: number): Promise<void> {
+function delay(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000).unref())
 }

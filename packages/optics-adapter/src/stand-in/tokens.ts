@@ -1,18 +1,18 @@
-/** Access tokens: given for a signed assertion, good for a while. */
+/** Issues access tokens for signed assertions, and knows which are still valid. */
 import { randomUUID } from 'node:crypto'
 import { jwtVerify } from 'jose'
 
-/** Whom the stand-in gives tokens to. */
+/** Who may get tokens, and for how long they are valid. */
 export interface TokenOptions {
   readonly apiKey: string
   readonly secretKey: string
-  /** How long a token is good for, in seconds. Default 3600. */
+  /** Lifetime of a token, in seconds. Default 3600. */
   readonly tokenSeconds?: number
   /** Name of the database. Default `hmcts`. */
   readonly account?: string
 }
 
-/** Gives out tokens and knows which are still good. */
+/** The tokens that were issued. */
 export class Tokens {
   readonly #options: TokenOptions
   readonly #expiry = new Map<string, number>()
@@ -21,7 +21,7 @@ export class Tokens {
     this.#options = options
   }
 
-  /** A new token, or undefined for an assertion that is not by the holder of the keys. */
+  /** Returns a new token, or undefined when the assertion was not signed with the right keys. */
   async issue(assertion: string): Promise<{ accessToken: string; expiresIn: number } | undefined> {
     const { apiKey, secretKey, account = 'hmcts', tokenSeconds = 3600 } = this.#options
     try {
@@ -42,11 +42,11 @@ export class Tokens {
     return { accessToken, expiresIn: tokenSeconds }
   }
 
-  isGood(accessToken: string | undefined): boolean {
+  isValid(accessToken: string | undefined): boolean {
     return accessToken !== undefined && Date.now() < (this.#expiry.get(accessToken) ?? 0)
   }
 
-  /** Ends every token that was given out. */
+  /** Makes every issued token invalid. */
   expireAll(): void {
     this.#expiry.clear()
   }

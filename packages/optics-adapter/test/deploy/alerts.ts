@@ -1,4 +1,4 @@
-/** The alert rules of the chart on the samples of one scrape. */
+/** Evaluates the alert rules of the chart on one scrape of the metrics. */
 import { find, renderChart } from './chart.ts'
 
 interface Rule {
@@ -12,7 +12,7 @@ interface Sample {
   readonly value: number
 }
 
-/** Returns what tells which alerts fire, or would when they had waited long enough; of those rules that look at one moment. */
+/** Returns a function that names the alerts whose condition holds. It ignores `for`, and rules that look at a range of time. */
 export async function alertRules(): Promise<(scraped: string) => string[]> {
   const manifest = find(await renderChart('production'), 'PrometheusRule', 'hmcts-complaints-formbuilder-adapter')
   const { groups } = manifest.spec as { groups: readonly [{ rules: readonly Rule[] }] }

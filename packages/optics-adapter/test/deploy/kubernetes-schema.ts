@@ -1,11 +1,11 @@
-/** Objects against the schemas of the Kubernetes API and of the Prometheus operator, strictly: what no schema knows is wrong. */
+/** Checks objects against the schemas of Kubernetes and of the Prometheus operator. Unknown members are errors. */
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Manifest } from './chart.ts'
 
 type Validate = ((data: unknown) => boolean) & { errors?: readonly { instancePath: string; message?: string }[] }
 
-/** Problems of an object, by their place in it. */
+/** The problems of an object, each with its path. */
 export async function problemsOf(manifest: Manifest): Promise<string[]> {
   const kind = `${manifest.apiVersion}/${manifest.kind}`
   const schema = SCHEMAS[kind]
@@ -39,13 +39,13 @@ function monitoring(kind: string): string {
   return `@kubernetes-models/prometheus-operator/_schemas/ComGithubPrometheusOperatorPrometheusOperatorPkgApisMonitoringV1${kind}`
 }
 
-/** Not all of the files are among the names that the packages export. */
+/** The packages do not export all of these files, so they are found by path. */
 function fileOf(schema: string): string {
   const [name = '', file = ''] = schema.split('/_schemas/')
   return pathToFileURL(join(dirname(fileURLToPath(import.meta.resolve(name))), '_schemas', `${file}.js`)).href
 }
 
-/** The compiled schemas read every member that they know, and pass over the others: what was not read is unknown. */
+/** Records which members a schema reads. The compiled schemas read every member that they know, so the rest is unknown. */
 function watched(value: unknown, path: string, read: Set<string>): unknown {
   if (typeof value !== 'object' || value === null) return value
   return new Proxy(value, {
@@ -58,7 +58,7 @@ function watched(value: unknown, path: string, read: Set<string>): unknown {
   })
 }
 
-/** Every member of every object; places in lists are not members. */
+/** The paths of all members of all objects. List positions are not members. */
 function paths(value: unknown, path: string): string[] {
   if (Array.isArray(value)) return value.flatMap((each, index) => paths(each, `${path}/${index}`))
   if (typeof value !== 'object' || value === null) return []

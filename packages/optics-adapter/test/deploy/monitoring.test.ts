@@ -18,9 +18,11 @@ interface Panel {
   readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[]
 }
 
+const TELEMETRY = new URL('../../../adapter-sdk/src/telemetry/', import.meta.url)
+
 describe('the dashboard and the alerts', () => {
   const existing = new Set<string>()
-  /** Labels that Prometheus adds, or that every histogram has. */
+  /** The labels that Prometheus adds or that every histogram has, and those of the SDK. */
   const labels = new Set(['namespace', 'pod', 'le'])
   let rules: readonly Rule[]
   const dashboard = JSON.parse(
@@ -41,9 +43,7 @@ describe('the dashboard and the alerts', () => {
       existing.add(name)
       if (type === 'histogram') for (const part of ['bucket', 'sum', 'count']) existing.add(`${name}_${part}`)
     }
-    const sources = ['telemetry/metrics.ts', 'telemetry/metric-labels.ts'].map((file) =>
-      readFileSync(new URL(`../../../adapter-sdk/src/${file}`, import.meta.url), 'utf8'),
-    )
+    const sources = ['metrics.ts', 'metric-labels.ts'].map((file) => readFileSync(new URL(file, TELEMETRY), 'utf8'))
     for (const [, name = ''] of sources.join().matchAll(/LabelName = (.*)$/gm))
       for (const [, label = ''] of name.matchAll(/'(\w+)'/g)) labels.add(label)
     const manifest = find(await renderChart('production'), 'PrometheusRule', 'hmcts-complaints-formbuilder-adapter')
@@ -54,8 +54,8 @@ describe('the dashboard and the alerts', () => {
     expressions.flatMap(([where, text]) => {
       const { isValid, metrics, labels: used } = parseExpression(text)
       return [
-        ...(isValid ? [] : [`${where}: not an expression`]),
-        ...(metrics.size > 0 ? [] : [`${where}: asks for nothing`]),
+        ...(isValid ? [] : [`${where}: not a valid expression`]),
+        ...(metrics.size > 0 ? [] : [`${where}: uses no metric`]),
         ...[...metrics].filter((name) => !existing.has(name)).map((name) => `${where}: ${name} does not exist`),
         ...[...used].filter((name) => !labels.has(name)).map((name) => `${where}: the label ${name} does not exist`),
       ]
@@ -69,12 +69,12 @@ describe('the dashboard and the alerts', () => {
     expect(drawn.length).to.be.greaterThan(40)
   })
 
-  it('are checked: a metric that was renamed is found, and a broken expression', () => {
+  it('are checked strictly: the check finds a renamed metric, an unknown label and an invalid expression', () => {
     expect(check([['x', 'sum(formbuilder_gone_total) > 0']])).to.deep.equal([
       'x: formbuilder_gone_total does not exist',
     ])
     expect(check([['x', 'sum by (name) (formbuilder_store_up)']])).to.deep.equal(['x: the label name does not exist'])
-    expect(check([['x', 'sum(formbuilder_store_up']])).to.deep.equal(['x: not an expression'])
+    expect(check([['x', 'sum(formbuilder_store_up']])).to.deep.equal(['x: not a valid expression'])
   })
 
   it('show every metric of the adapter', () => {
@@ -90,7 +90,7 @@ describe('the dashboard and the alerts', () => {
     expect(missing).to.deep.equal([])
   })
 
-  it('lead from every alert to its chapter of the runbook', () => {
+  it('link every alert to its section of the runbook', () => {
     const headings = new Set([...runbook.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase()))
 
     const missing = rules.filter(({ annotations }) => !headings.has(annotations.runbook_url.split('#')[1] ?? ''))
@@ -105,7 +105,7 @@ describe('the dashboard and the alerts', () => {
     ])
   })
 
-  it('are described by a runbook that speaks only of metrics and settings that exist', () => {
+  it('are described by a runbook that names only existing metrics, settings and codes', () => {
     const words = [...runbook.matchAll(/`([^`\n]+)`/g)].flatMap(
       ([, code = '']) => code.match(/\b[A-Za-z]\w*_\w+\b/g) ?? [],
     )

@@ -11,7 +11,7 @@ const PASSWORD = 'correct horse battery'
 const basic = (username: string, password: string) =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
-describe('an outage drill: the case system is down for a day, then back', () => {
+describe('an outage drill: the case system is down for a day, then up again', () => {
   const cases = new Map<string, number>()
   const sent: string[] = []
   let adapter: TestAdapter
@@ -44,7 +44,7 @@ describe('an outage drill: the case system is down for a day, then back', () => 
           ADMIN_AUTH_PASSWORD: PASSWORD,
           RETRY_DELAY_SECONDS: '30',
           RETRY_DELAY_MAX_SECONDS: '3600',
-          // Fewer than the default of 25, so that the first ones give up within the day.
+          // Fewer than the default of 25, so that the first submission runs out of retries within the day.
           RETRY_LIMIT: '8',
         },
       },
@@ -72,7 +72,7 @@ describe('an outage drill: the case system is down for a day, then back', () => 
   }
   const alerts = async () => {
     const headers = { Authorization: basic('metrics', PASSWORD) }
-    // The certificate of the kit ends within days, and its alert is right.
+    // The certificate of the test kit expires within days, so its alert fires.
     return firing((await adapter.request('GET', '/metrics', { headers })).text).filter(
       (alert) => alert !== 'AdapterCertificateEnding',
     )
@@ -107,7 +107,7 @@ describe('an outage drill: the case system is down for a day, then back', () => 
       sending.on('error', reject)
       sending.end(body?.toString())
     })
-  /** Lets time pass; what falls due meanwhile is tried, and has ended when this resolves. */
+  /** Moves the clock, and resolves when every attempt that became due has ended. */
   const pass = async (hours: number) => {
     const attempts = () => adapter.events.filter(({ event }) => event === 'attempt.started').length
     const ended = () =>
@@ -119,7 +119,7 @@ describe('an outage drill: the case system is down for a day, then back', () => 
     await until(async () => (await adapter.running.ledger.counts()).running === 0)
   }
 
-  it('loses nothing, makes each case once, and tells the story at each step', async function () {
+  it('loses nothing, creates each case once, and shows the right alerts and pages at each step', async function () {
     this.timeout(120_000)
 
     // A normal day.
@@ -127,7 +127,7 @@ describe('an outage drill: the case system is down for a day, then back', () => 
     expect(await alerts()).to.deep.equal([])
     expect((await page('/')).text).to.contain('All is well')
 
-    // The case system goes away. Submissions are still taken in.
+    // The case system goes down. Submissions are still accepted.
     casework.closeAllConnections()
     casework.close()
     for (let hour = 0; hour < 24; hour += 3) {
@@ -143,15 +143,15 @@ describe('an outage drill: the case system is down for a day, then back', () => 
       }
     }
 
-    // A day later the first has used up its retries. It rests, and says so.
+    // A day later the first submission has used up its retries and is a dead letter.
     const { dead, waiting, oldestWaitingSeconds } = await adapter.running.ledger.counts()
-    const parked = await page('/dead-letters')
+    const deadLetters = await page('/dead-letters')
     expect([dead, waiting]).to.deep.equal([1, 7])
     expect(oldestWaitingSeconds).to.be.greaterThan(20 * 3600)
     expect(await alerts()).to.deep.equal(['AdapterSubmissionsFailed', 'AdapterDeadLetters', 'AdapterOldestWaiting'])
-    expect(parked.text).to.contain('ERR_RETRIES_EXHAUSTED').and.contain('Check that the case system is up')
+    expect(deadLetters.text).to.contain('ERR_RETRIES_EXHAUSTED').and.contain('Check that the case system is up')
 
-    // It comes back: what waits is delivered by itself; what gave up waits for a person, and keeps its alerts.
+    // The case system is up again. Waiting submissions are delivered; the dead letter waits for a person, and its alerts stay.
     casework = await startCasework(port)
     await pass(2)
     expect(await adapter.running.ledger.counts()).to.include({ dead: 1, waiting: 0, delivered: 8 })
@@ -169,7 +169,7 @@ describe('an outage drill: the case system is down for a day, then back', () => 
     expect(record.timeline.map(({ what, by }) => [what, by])).to.deep.include(['redriven', 'sam'])
     expect(await alerts()).to.deep.equal([])
     expect((await page('/')).text).to.contain('All is well')
-    // What was delivered before the outage is more than a day ago by now.
+    // The submission from before the outage was delivered more than a day ago, so it is not counted.
     expect((await page('/')).text).to.contain('Delivered by hour: 8 in 24 hours')
     expect([...cases.entries()].sort()).to.deep.equal(sent.map((id) => [id, 1]).sort())
   })

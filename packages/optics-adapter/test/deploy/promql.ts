@@ -1,15 +1,15 @@
-/** Expressions of Prometheus, as its own grammar reads them. */
+/** Parses PromQL expressions with the grammar that Prometheus publishes. */
 import { parser } from '@prometheus-io/lezer-promql'
 
-/** What an expression asks for, and whether it is one. */
+/** Whether an expression is valid, and which metrics and labels it uses. */
 export interface Expression {
   readonly isValid: boolean
   readonly metrics: ReadonlySet<string>
-  /** Labels it selects or groups by. */
+  /** Labels that it selects or groups by. */
   readonly labels: ReadonlySet<string>
 }
 
-/** Parses it. Grafana's own variables are given values first. */
+/** Parses an expression, after replacing Grafana's variables with values. */
 export function parseExpression(text: string): Expression {
   const expression = text.replaceAll('$__rate_interval', '5m').replaceAll('$namespace', 'ns')
   const metrics = new Set<string>()

@@ -1,4 +1,4 @@
-/** The settings that the adapter reads: an environment that names others is wrong. */
+/** The names of all settings that the adapter reads. A chart or compose file may set no others. */
 import { SETTINGS } from '@formbuilder/adapter-sdk'
 import { OPTICS_SETTINGS } from '../../src/config.ts'
 

@@ -13,7 +13,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{ required "image.repository is required" .Values.image.repository }}:{{ required "image.tag is required" .Values.image.tag }}
 {{- end -}}
 
-{{/* Settings that both deployments have. */}}
+{{/* Settings of both deployments. */}}
 {{- define "adapter.env" -}}
 - name: PORT
   value: "3000"
@@ -66,7 +66,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* What is the same in both pods: nobody is root, nothing can be written but /tmp. */}}
+{{/* Common to both pods: not root, and only /tmp is writable. */}}
 {{- define "adapter.pod" -}}
 automountServiceAccountToken: false
 terminationGracePeriodSeconds: {{ add .Values.drainSeconds .Values.stopGraceSeconds 15 }}

@@ -1,12 +1,12 @@
-/** The answer of an address question, and the lines that Optics wants in one field. */
+/** Reads the answer to an address question, and joins its lines for the one field that Optics has. */
 import { z } from 'zod'
 
-/** One line of an address: text, or what else JSON can say that can be written on a line. */
+/** One line of an address: text, or another JSON value that can be written as text. */
 export type AddressLine = string | number | boolean | null | readonly AddressLine[] | Readonly<Record<string, never>>
 
 /**
- * The address as sent. `null` and `""` are an address that was not given; another text, number or list is refused, because
- * no part of Optics' address could be told from it.
+ * The address as sent. `null` and `""` mean that no address was given. Any other text, number or list is refused, because
+ * it cannot be split into the parts that Optics has.
  */
 export const addressAnswer = z
   .union([
@@ -20,7 +20,7 @@ export const addressAnswer = z
   .optional()
   .transform((address) => address || {})
 
-/** The lines in one text. Blank ones are left out, the others are not trimmed. */
+/** Joins the lines with commas. Blank lines are left out; the others are not trimmed. */
 export function joinLines(lines: readonly (AddressLine | undefined)[]): string {
   return lines
     .filter((line) => line !== undefined && !isBlank(line))
@@ -37,14 +37,14 @@ const addressLine: z.ZodType<AddressLine> = z.union([
   z.strictObject({}),
 ])
 
-/** Rails' `blank?`: nothing, false, only blanks (no-break spaces too), an empty list or object. A number never is. */
+/** The same as `blank?` in Rails: null, false, only white space (also no-break spaces), an empty list or object. */
 function isBlank(line: AddressLine): boolean {
   if (line === null || line === false) return true
   if (typeof line === 'string') return /^[\p{White_Space}]*$/u.test(line)
   return typeof line === 'object' && Object.keys(line).length === 0
 }
 
-/** Ruby's `Array#join`: lists within lists are joined in the same way, and there blank items keep their place. */
+/** The same as `Array#join` in Ruby: nested lists are joined too, and blank items inside them are kept. */
 function lineText(line: AddressLine): string {
   if (Array.isArray(line)) return line.map(lineText).join(', ')
   if (line === null) return ''

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { startOpticsStandIn } from '../src/stand-in/index.ts'
-import { assertion } from '../src/token.ts'
-import { client, complaintBody, complaintOf, ending, going, KEYS } from './client.ts'
-import { recorded } from './mapping.ts'
+import { assertion } from '../../src/client/token.ts'
+import { startOpticsStandIn } from '../../src/stand-in/index.ts'
+import { recorded } from '../mapping.ts'
+import { client, complaintBody, KEYS, messageOf, notAborted, outcomeOf } from '../optics-client.ts'
 
 describe('the assertion', () => {
   for (const file of ['complaint-v2', 'comment-v2', 'feedback-v2', 'enquiry-v2'])
@@ -22,11 +22,11 @@ describe('the assertion', () => {
 })
 
 describe('a token', () => {
-  it('is asked for as the live adapter asks', async () => {
+  it('is requested in the same way as by the Ruby adapter', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const now = () => Date.now()
 
-    await client(standIn.url, { now }).createCase(complaintBody(), going)
+    await client(standIn.url, { now }).createCase(complaintBody(), notAborted)
 
     const [request] = standIn.requests
     expect(request).to.include({ method: 'POST', url: '/token?db=hmcts', met: 200 })
@@ -36,24 +36,24 @@ describe('a token', () => {
     )
   })
 
-  it('serves many cases, also those that are made at once', async () => {
+  it('serves many cases, including concurrent ones', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const optics = client(standIn.url)
 
-    await Promise.all([1, 2, 3].map(() => optics.createCase(complaintBody(), going)))
-    await optics.createCase(complaintBody(), going)
+    await Promise.all([1, 2, 3].map(() => optics.createCase(complaintBody(), notAborted)))
+    await optics.createCase(complaintBody(), notAborted)
 
     expect(standIn.requests.filter(({ route }) => route === 'token')).to.have.length(1)
     expect(standIn.cases()).to.have.length(4)
   })
 
-  it('is replaced five minutes before its hour ends', async () => {
+  it('is replaced five minutes before it expires', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const started = Date.now() - 55 * 60_000
     let now = started
     const optics = client(standIn.url, { now: () => now })
     const tokens = async () => {
-      await optics.createCase(complaintBody(), going)
+      await optics.createCase(complaintBody(), notAborted)
       return standIn.requests.filter(({ route }) => route === 'token').length
     }
 
@@ -65,45 +65,51 @@ describe('a token', () => {
   })
 
   for (const kind of ['unauthorised', 'forbidden'] as const)
-    it(`that is ${kind} is replaced once, and the case is made once`, async () => {
+    it(`that is ${kind} is replaced once, and the case is created once`, async () => {
       await using standIn = await startOpticsStandIn(KEYS)
       await standIn.fail(kind)
 
-      const outcome = await client(standIn.url).createCase(complaintBody(), going)
+      const outcome = await client(standIn.url).createCase(complaintBody(), notAborted)
 
       expect(outcome).to.deep.equal({ reference: '492233' })
       expect(standIn.requests.map(({ route }) => route)).to.deep.equal(['token', 'createcase', 'token', 'createcase'])
     })
 
-  it('that has expired at Optics is replaced for a lookup too', async () => {
+  it('that Optics has expired is replaced for a lookup too', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const optics = client(standIn.url)
-    await optics.createCase(complaintBody(), going)
+    await optics.createCase(complaintBody(), notAborted)
     standIn.expireTokens()
 
-    expect(await optics.findCase?.('72c49803-e9c3-42ac-bde1-09c04595a2d3', going)).to.deep.equal({
+    expect(await optics.findCase?.('72c49803-e9c3-42ac-bde1-09c04595a2d3', notAborted)).to.deep.equal({
       reference: '492233',
     })
   })
 
-  it('that is refused again leads to a retry later, with a new token', async () => {
+  it('that is refused twice leads to a retry with a new token', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     await standIn.fail('unauthorised', { times: 2 })
     const optics = client(standIn.url)
 
-    expect(await ending(optics.createCase(complaintBody(), going))).to.equal('retry ERR_OPTICS_UNAUTHORISED')
+    expect(await outcomeOf(optics.createCase(complaintBody(), notAborted))).to.equal('retry ERR_OPTICS_UNAUTHORISED')
     expect(standIn.cases()).to.have.length(0)
-    expect(await ending(optics.createCase(complaintBody(), going))).to.deep.equal({ reference: '492233' })
+    expect(await outcomeOf(optics.createCase(complaintBody(), notAborted))).to.deep.equal({ reference: '492233' })
   })
 
   for (const [what, arrange, code] of [
-    ['is not given for wrong credentials', { secretKey: 'another' }, 'TOKEN_REFUSED'],
-    ['is not given by a wrong database, which answers 200 and nothing', { account: 'other' }, 'TOKEN_REFUSED'],
+    ['is not issued for wrong credentials', { secretKey: 'another' }, 'TOKEN_REFUSED'],
+    [
+      'is not issued for a wrong database, where Optics answers 200 and an empty body',
+      { account: 'other' },
+      'TOKEN_REFUSED',
+    ],
   ] as const)
     it(what, async () => {
       await using standIn = await startOpticsStandIn({ ...KEYS, ...arrange })
 
-      expect(await ending(client(standIn.url).createCase(complaintBody(), going))).to.equal(`retry ERR_OPTICS_${code}`)
+      expect(await outcomeOf(client(standIn.url).createCase(complaintBody(), notAborted))).to.equal(
+        `retry ERR_OPTICS_${code}`,
+      )
       expect(standIn.requests.map(({ route }) => route)).to.deep.equal(['token'])
     })
 
@@ -118,33 +124,33 @@ describe('a token', () => {
     ['case-then-half', 'TOKEN_REFUSED'],
     ['too-many-requests', 'BUSY'],
   ] as const)
-    it(`is asked for again next time after ${kind}`, async () => {
+    it(`is requested again by the next attempt after ${kind}`, async () => {
       await using standIn = await startOpticsStandIn(KEYS)
       await standIn.fail(kind, { route: 'token' })
       const optics = client(standIn.url, { timeoutSeconds: kind === 'hang' ? 0.2 : 5 })
 
-      expect(await ending(optics.createCase(complaintBody(), going))).to.equal(`retry ERR_OPTICS_${code}`)
-      expect(await ending(optics.createCase(complaintBody(), going))).to.deep.equal({ reference: '492233' })
+      expect(await outcomeOf(optics.createCase(complaintBody(), notAborted))).to.equal(`retry ERR_OPTICS_${code}`)
+      expect(await outcomeOf(optics.createCase(complaintBody(), notAborted))).to.deep.equal({ reference: '492233' })
       expect(standIn.cases()).to.have.length(1)
     })
 
-  it('that is refused is explained by the error headers of Optics, without a secret', async () => {
+  it('that is refused is explained by the error headers of Optics, without secrets', async () => {
     await using standIn = await startOpticsStandIn({ ...KEYS, secretKey: 'another' })
 
-    const message = await complaintOf(client(standIn.url).createCase(complaintBody(), going))
+    const message = await messageOf(client(standIn.url).createCase(complaintBody(), notAborted))
 
     expect(message).to.equal(
-      'the token request was answered with 400 ' +
+      'Optics answered the token request with 400 ' +
         '(X-Application-Error-Code 19002, X-Application-Error-Info invalid_grant)',
     )
   })
 
-  it('is not waited for when the attempt is given up', async () => {
+  it('is not waited for when the attempt is cancelled', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     await standIn.fail('hang', { route: 'token' })
     const attempt = new AbortController()
 
-    const made = ending(client(standIn.url).createCase(complaintBody(), { signal: attempt.signal }))
+    const made = outcomeOf(client(standIn.url).createCase(complaintBody(), { signal: attempt.signal }))
     attempt.abort()
 
     expect(await made).to.equal('retry ERR_OPTICS_NOT_SENT')

@@ -1,21 +1,28 @@
 import { createServer, Agent as HttpAgent, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { Agent } from 'node:https'
-import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import axios from 'axios'
 import { expect } from 'chai'
-import { type FailureKind, startOpticsStandIn } from '../src/stand-in/index.ts'
-import { client, complaintBody, complaintOf, ending, going, KEYS, SUBMISSION_ID, until } from './client.ts'
-import { recorded } from './mapping.ts'
-import { localhostPki, type Pki } from './pki.ts'
+import { type FailureKind, startOpticsStandIn } from '../../src/stand-in/index.ts'
+import { recorded } from '../mapping.ts'
+import {
+  client,
+  complaintBody,
+  KEYS,
+  messageOf,
+  notAborted,
+  outcomeOf,
+  SUBMISSION_ID,
+  until,
+} from '../optics-client.ts'
 
-describe('making a case', () => {
+describe('creating a case', () => {
   it('sends the bytes of the body, as JSON, with the token', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const body = Buffer.from(
       recorded('complaint-v2').find(({ name }) => name.endsWith('-welsh'))?.expect.opticsRequestBodyRaw ?? '',
     )
 
-    await client(standIn.url).createCase(body, going)
+    await client(standIn.url).createCase(body, notAborted)
 
     const request = standIn.requests.at(-1)
     expect(request).to.include({ method: 'POST', url: '/createcase?db=hmcts', body: body.toString(), met: 200 })
@@ -30,32 +37,34 @@ describe('making a case', () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const optics = client(standIn.url)
 
-    expect(await optics.createCase(complaintBody({ Format: 'json' }), going)).to.deep.equal({ reference: '492233' })
-    expect(await optics.createCase(complaintBody({ Format: 'xml' }), going)).to.deep.equal({ reference: '492234' })
+    expect(await optics.createCase(complaintBody({ Format: 'json' }), notAborted)).to.deep.equal({
+      reference: '492233',
+    })
+    expect(await optics.createCase(complaintBody({ Format: 'xml' }), notAborted)).to.deep.equal({ reference: '492234' })
   })
 
-  it('announces itself after the token is there and before the request is sent, once', async () => {
+  it('calls acting once, after the token arrives and before the request is sent', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     await standIn.fail('unauthorised')
     const seen: string[][] = []
     const acting = async () => void seen.push(standIn.requests.map(({ route }) => route))
 
-    await client(standIn.url).createCase(complaintBody(), { ...going, acting })
+    await client(standIn.url).createCase(complaintBody(), { ...notAborted, acting })
 
     expect(seen).to.deep.equal([['token']])
   })
 
-  it('sends nothing when it may not act any more', async () => {
+  it('sends nothing when acting rejects', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
-    const acting = () => Promise.reject(new Error('taken over'))
+    const acting = () => Promise.reject(new Error('the attempt was lost'))
 
-    expect(await complaintOf(client(standIn.url).createCase(complaintBody(), { ...going, acting }))).to.equal(
-      'taken over',
+    expect(await messageOf(client(standIn.url).createCase(complaintBody(), { ...notAborted, acting }))).to.equal(
+      'the attempt was lost',
     )
     expect(standIn.requests.map(({ route }) => route)).to.deep.equal(['token'])
   })
 
-  it('passes headers on that an interceptor of the client adds', async () => {
+  it('sends the headers that an interceptor of the HTTP client adds', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const traced = axios.create()
     traced.interceptors.request.use((config) => {
@@ -63,14 +72,14 @@ describe('making a case', () => {
       return config
     })
 
-    await client(standIn.url, { axios: traced }).createCase(complaintBody(), going)
+    await client(standIn.url, { axios: traced }).createCase(complaintBody(), notAborted)
 
     expect(standIn.requests.map(({ headers }) => headers['traceparent'])).to.deep.equal(
       Array(2).fill('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'),
     )
   })
 
-  it('may take longer as a whole when Optics may', () => {
+  it('allows an attempt more time when Optics may take longer', () => {
     const seconds = (timeoutSeconds: number) => client('https://uat.icasework.com', { timeoutSeconds }).attemptSeconds
 
     expect([1, 60, 120, 600].map(seconds)).to.deep.equal([300, 300, 600, 3000])
@@ -96,22 +105,22 @@ describe('making a case', () => {
     it(`ends as ${JSON.stringify(end)} after ${kind}`, async () => {
       await using standIn = await startOpticsStandIn(KEYS)
       const optics = client(standIn.url, { timeoutSeconds: kind.endsWith('hang') ? 0.3 : 5 })
-      await optics.createCase(complaintBody({ ExternalId: 'before' }), going)
+      await optics.createCase(complaintBody({ ExternalId: 'before' }), notAborted)
       await standIn.fail(kind, { seconds: 0.05 })
 
-      expect(await ending(optics.createCase(complaintBody(), going))).to.deep.equal(end)
+      expect(await outcomeOf(optics.createCase(complaintBody(), notAborted))).to.deep.equal(end)
       expect(standIn.cases().slice(1)).to.have.length(cases)
     })
 
-  it('is uncertain after any 4xx of createcase, also one that says that the type is unknown', async () => {
+  it('is uncertain after any 4xx from createcase, even one for an unknown type', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
 
-    const end = await ending(client(standIn.url).createCase(complaintBody({ Type: '' }), going))
+    const end = await outcomeOf(client(standIn.url).createCase(complaintBody({ Type: '' }), notAborted))
 
     expect(end).to.equal('uncertain ERR_OPTICS_REJECTED')
   })
 
-  it('is uncertain when the answer begins and does not end in time', async () => {
+  it('is uncertain when the answer starts and does not end in time', async () => {
     const server = createServer((request, response) => {
       request.resume()
       if (request.url?.startsWith('/token')) return response.end('{"access_token":"token"}')
@@ -120,148 +129,62 @@ describe('making a case', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
 
-    const end = await ending(
-      client(`http://127.0.0.1:${port}`, { timeoutSeconds: 0.3 }).createCase(complaintBody(), going),
+    const end = await outcomeOf(
+      client(`http://127.0.0.1:${port}`, { timeoutSeconds: 0.3 }).createCase(complaintBody(), notAborted),
     )
 
     await new Promise((resolve) => server.close(resolve))
     expect(end).to.equal('uncertain ERR_OPTICS_TIMEOUT')
   })
 
-  it('is uncertain when a connection that was kept turns out to be closed', async () => {
+  it('is uncertain when a kept-alive connection turns out to be closed', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const keeping = axios.create({ httpAgent: new HttpAgent({ keepAlive: true }) })
     const optics = client(standIn.url, { axios: keeping })
-    await optics.createCase(complaintBody({ ExternalId: 'before' }), going)
+    await optics.createCase(complaintBody({ ExternalId: 'before' }), notAborted)
     await standIn.fail('reset')
 
-    expect(await ending(optics.createCase(complaintBody(), going))).to.equal('uncertain ERR_OPTICS_BROKEN_OFF')
+    expect(await outcomeOf(optics.createCase(complaintBody(), notAborted))).to.equal('uncertain ERR_OPTICS_BROKEN_OFF')
     keeping.defaults.httpAgent.destroy()
   })
 
-  it('says how long Optics wants to be left alone', async () => {
+  it('reports how long Optics asks us to wait', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     await standIn.fail('too-many-requests', { seconds: 17 })
 
     const error = await client(standIn.url)
-      .createCase(complaintBody(), going)
+      .createCase(complaintBody(), notAborted)
       .catch((thrown: unknown) => thrown)
 
     expect(error).to.have.property('retryAfterSeconds', 17)
   })
 
-  it('is uncertain when the attempt is given up after the request was sent', async () => {
+  it('is uncertain when the attempt is cancelled after the request was sent', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     await standIn.fail('case-then-hang')
     const attempt = new AbortController()
 
-    const made = ending(client(standIn.url).createCase(complaintBody(), { signal: attempt.signal }))
+    const made = outcomeOf(client(standIn.url).createCase(complaintBody(), { signal: attempt.signal }))
     await until(() => standIn.cases().length === 1)
     attempt.abort()
 
     expect(await made).to.equal('uncertain ERR_OPTICS_TIMEOUT')
   })
 
-  it('sends nothing when the attempt was given up before', async () => {
+  it('sends nothing when the attempt is already cancelled', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const optics = client(standIn.url)
-    await optics.createCase(complaintBody(), going)
+    await optics.createCase(complaintBody(), notAborted)
 
-    const end = await ending(optics.createCase(complaintBody(), { signal: AbortSignal.abort() }))
+    const end = await outcomeOf(optics.createCase(complaintBody(), { signal: AbortSignal.abort() }))
 
     expect(end).to.equal('retry ERR_OPTICS_NOT_SENT')
     expect(standIn.cases()).to.have.length(1)
   })
 })
 
-describe('a connection that is never established', () => {
-  let pki: Pki
-  before(async () => {
-    pki = await localhostPki()
-  })
-  const trusting = () => axios.create({ httpsAgent: new Agent({ ca: pki.ca }) })
-
-  it('leads to a retry when the port is closed', async () => {
-    const standIn = await startOpticsStandIn(KEYS)
-    const optics = client(standIn.url)
-    await optics.createCase(complaintBody(), going)
-    await standIn.stop()
-
-    expect(await ending(optics.createCase(complaintBody(), going))).to.equal('retry ERR_OPTICS_UNREACHABLE')
-    expect(await complaintOf(optics.createCase(complaintBody(), going))).to.equal(
-      'no connection for createcase: ECONNREFUSED',
-    )
-  })
-
-  it('leads to a retry when the name does not resolve', async () => {
-    const end = await ending(client('https://optics.invalid').createCase(complaintBody(), going))
-
-    expect(end).to.equal('retry ERR_OPTICS_UNREACHABLE')
-  })
-
-  it('leads to a retry when the certificate is not trusted, and nothing was sent', async () => {
-    await using standIn = await startOpticsStandIn({ ...KEYS, tls: pki })
-
-    const end = await ending(client(standIn.url).createCase(complaintBody(), going))
-
-    expect(end).to.equal('retry ERR_OPTICS_UNREACHABLE')
-    expect(standIn.requests).to.have.length(0)
-  })
-
-  it('leads to a retry when it closes before TLS is agreed, and makes the case the next time', async () => {
-    await using standIn = await startOpticsStandIn({ ...KEYS, tls: pki })
-    const optics = client(standIn.url, { axios: trusting() })
-    await optics.createCase(complaintBody({ ExternalId: 'before' }), going)
-    await standIn.fail('close')
-
-    expect(await ending(optics.createCase(complaintBody(), going))).to.equal('retry ERR_OPTICS_UNREACHABLE')
-    expect(await ending(optics.createCase(complaintBody(), going))).to.deep.equal({ reference: '492234' })
-  })
-
-  describe('because the other end says nothing', () => {
-    const sockets: Socket[] = []
-    let silent: TcpServer
-    let optics: ReturnType<typeof client>
-    beforeEach(async () => {
-      const standIn = await startOpticsStandIn({ ...KEYS, tls: pki })
-      optics = client(standIn.url, { axios: trusting(), timeoutSeconds: 0.5 })
-      await optics.createCase(complaintBody(), going)
-      await standIn.stop()
-      silent = createTcpServer((socket) => void sockets.push(socket))
-      await new Promise<void>((resolve) => silent.listen(Number(new URL(standIn.url).port), '127.0.0.1', resolve))
-    })
-    afterEach(() => {
-      for (const socket of sockets.splice(0)) socket.destroy()
-      silent.close()
-    })
-
-    it('leads to a retry', async () => {
-      expect(await ending(optics.createCase(complaintBody(), going))).to.equal('retry ERR_OPTICS_UNREACHABLE')
-    })
-
-    it('sends nothing when the attempt is given up meanwhile', async () => {
-      const attempt = new AbortController()
-
-      const made = ending(optics.createCase(complaintBody(), { signal: attempt.signal }))
-      await until(() => sockets.length > 0)
-      attempt.abort()
-
-      expect(await made).to.equal('retry ERR_OPTICS_NOT_SENT')
-    })
-  })
-
-  it('is uncertain once TLS is agreed', async () => {
-    await using standIn = await startOpticsStandIn({ ...KEYS, tls: pki })
-    await standIn.fail('reset')
-
-    const end = await ending(client(standIn.url, { axios: trusting() }).createCase(complaintBody(), going))
-
-    expect(end).to.equal('uncertain ERR_OPTICS_BROKEN_OFF')
-  })
-})
-
 describe('an answer of Optics', () => {
-  it('never brings its page or what is odd in its headers into a message', async () => {
+  it('never appears in a message: neither its page nor unusual characters of its headers', async () => {
     await using server = await answering({
       status: 400,
       headers: {
@@ -271,17 +194,17 @@ describe('an answer of Optics', () => {
       body: '<html>Customer Jane Doe, jane@example.com</html>',
     })
 
-    const message = await complaintOf(client(server.url).createCase(complaintBody(), going))
+    const message = await messageOf(client(server.url).createCase(complaintBody(), notAborted))
 
     expect(message).to.equal(
-      `createcase was answered with 400 (X-Application-Error-Code 17001b, X-Application-Error-Info Jane Doe ${'x'.repeat(71)})`,
+      `Optics answered createcase with 400 (X-Application-Error-Code 17001b, X-Application-Error-Info Jane Doe ${'x'.repeat(71)})`,
     )
   })
 
-  it('is not read without end', async () => {
+  it('is read up to a size limit', async () => {
     await using server = await answering({ status: 200, body: ' '.repeat(70_000) })
 
-    const end = await ending(client(server.url).createCase(complaintBody(), going))
+    const end = await outcomeOf(client(server.url).createCase(complaintBody(), notAborted))
 
     expect(end).to.equal('uncertain ERR_OPTICS_BROKEN_OFF')
   })
@@ -299,13 +222,13 @@ describe('an answer of Optics', () => {
     ['done', {}],
     ['', {}],
   ] as const)
-    it(`is read leniently: ${body.slice(0, 60) || 'nothing'}`, async () => {
+    it(`is searched for a case id: ${body.slice(0, 60) || 'an empty body'}`, async () => {
       await using server = await answering({ status: 201, body })
 
-      expect(await ending(client(server.url).createCase(complaintBody(), going))).to.deep.equal(outcome)
+      expect(await outcomeOf(client(server.url).createCase(complaintBody(), notAborted))).to.deep.equal(outcome)
     })
 
-  it('that is compressed is read too', async () => {
+  it('may be compressed', async () => {
     const { gzipSync } = await import('node:zlib')
     const server = createServer((request, response) => {
       request.resume()
@@ -314,8 +237,8 @@ describe('an answer of Optics', () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 
-    const end = await ending(
-      client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`).createCase(complaintBody(), going),
+    const end = await outcomeOf(
+      client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`).createCase(complaintBody(), notAborted),
     )
 
     await new Promise((resolve) => server.close(resolve))
@@ -323,32 +246,32 @@ describe('an answer of Optics', () => {
   })
 })
 
-describe('looking a case up', () => {
-  it('is not offered without ExternalId', () => {
+describe('looking up a case', () => {
+  it('is not possible without ExternalId', () => {
     expect(client('https://uat.icasework.com', { duplicateCheck: 'none' })).not.to.have.property('findCase')
   })
 
-  it('finds a case by the submissionId, and none before it is made', async () => {
+  it('finds a case by the submissionId, and nothing before the case is created', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const optics = client(standIn.url)
 
-    expect(await optics.findCase?.(SUBMISSION_ID, going)).to.equal(undefined)
-    await optics.createCase(complaintBody(), going)
+    expect(await optics.findCase?.(SUBMISSION_ID, notAborted)).to.equal(undefined)
+    await optics.createCase(complaintBody(), notAborted)
 
-    expect(await optics.findCase?.(SUBMISSION_ID, going)).to.deep.equal({ reference: '492233' })
+    expect(await optics.findCase?.(SUBMISSION_ID, notAborted)).to.deep.equal({ reference: '492233' })
     expect(standIn.requests.at(-1)).to.include({
       method: 'GET',
       url: `/getcaseattribute?db=hmcts&Format=json&Attribute=CaseId&ExternalId=${SUBMISSION_ID}`,
     })
   })
 
-  it('names every case that shares the id', async () => {
+  it('returns every case that shares the id', async () => {
     await using standIn = await startOpticsStandIn(KEYS)
     const optics = client(standIn.url)
-    await optics.createCase(complaintBody(), going)
-    await optics.createCase(complaintBody(), going)
+    await optics.createCase(complaintBody(), notAborted)
+    await optics.createCase(complaintBody(), notAborted)
 
-    expect(await optics.findCase?.(SUBMISSION_ID, going)).to.deep.equal({ reference: '492233, 492234' })
+    expect(await optics.findCase?.(SUBMISSION_ID, notAborted)).to.deep.equal({ reference: '492233, 492234' })
   })
 
   for (const [body, outcome] of [
@@ -360,12 +283,12 @@ describe('looking a case up', () => {
     ['{"getcaseattributeresponse', {}],
     [' <!DOCTYPE html><p>7', 'retry ERR_OPTICS_LOOKUP_FAILED'],
   ] as const)
-    it(`reads what it gets with 200: ${body}`, async () => {
+    it(`reads the body of a 200: ${body}`, async () => {
       await using server = await answering({ status: 200, body })
 
-      expect(await ending(client(server.url).findCase?.(SUBMISSION_ID, going) ?? Promise.resolve())).to.deep.equal(
-        outcome,
-      )
+      expect(
+        await outcomeOf(client(server.url).findCase?.(SUBMISSION_ID, notAborted) ?? Promise.resolve()),
+      ).to.deep.equal(outcome)
     })
 
   for (const kind of [
@@ -379,19 +302,19 @@ describe('looking a case up', () => {
     'hang',
     'case-then-half',
   ] as const)
-    it(`decides nothing after ${kind}`, async () => {
+    it(`fails, and is repeated later, after ${kind}`, async () => {
       await using standIn = await startOpticsStandIn(KEYS)
       const optics = client(standIn.url, { timeoutSeconds: kind === 'hang' ? 0.3 : 5 })
-      await optics.createCase(complaintBody(), going)
+      await optics.createCase(complaintBody(), notAborted)
       await standIn.fail(kind, { route: 'getcaseattribute', times: kind === 'forbidden' ? 2 : 1 })
 
-      expect(await ending(optics.findCase?.(SUBMISSION_ID, going) ?? Promise.resolve())).to.equal(
+      expect(await outcomeOf(optics.findCase?.(SUBMISSION_ID, notAborted) ?? Promise.resolve())).to.equal(
         'retry ERR_OPTICS_LOOKUP_FAILED',
       )
     })
 })
 
-describe('a lookup that is answered 400 because of its token', () => {
+describe('a lookup whose token Optics refuses with 400', () => {
   const refusal = { status: 400, headers: { 'X-Application-Error-Code': '19002' }, body: '' }
 
   it('is repeated with a new token', async () => {
@@ -406,20 +329,20 @@ describe('a lookup that is answered 400 because of its token', () => {
       return response.end('{"CaseId":7}')
     })
 
-    expect(await client(server.url).findCase?.(SUBMISSION_ID, going)).to.deep.equal({ reference: '7' })
+    expect(await client(server.url).findCase?.(SUBMISSION_ID, notAborted)).to.deep.equal({ reference: '7' })
     expect(lookups).to.deep.equal(['Bearer token-1', 'Bearer token-2'])
   })
 
-  it('is never taken for a case that is not there', async () => {
+  it('is never read as proof that there is no case', async () => {
     await using server = await answering(refusal)
 
-    expect(await ending(client(server.url).findCase?.(SUBMISSION_ID, going) ?? Promise.resolve())).to.equal(
+    expect(await outcomeOf(client(server.url).findCase?.(SUBMISSION_ID, notAborted) ?? Promise.resolve())).to.equal(
       'retry ERR_OPTICS_LOOKUP_FAILED',
     )
   })
 })
 
-/** Answers each request for a token, and any other as told. */
+/** Issues a token on request, and gives every other request the same answer. */
 async function answering(answer: { status: number; headers?: Record<string, string>; body: string }) {
   return listening((request, response) => {
     if (request.url?.startsWith('/token')) return response.end('{"access_token":"token","expires_in":3600}')

@@ -1,14 +1,14 @@
-/** Case ids in what Optics answers. */
+/** Finds case ids in an answer from Optics, and recognises an HTML page. */
 
 /**
- * Every case id in an answer, in order and once each: XML or JSON, whatever is wrapped around it. Several cases come as
- * several JSON objects one after another, which no JSON parser reads.
+ * Every case id in an answer, in order and without duplicates, in XML or JSON of any shape. Optics returns several cases
+ * as several JSON objects one after another, which no JSON parser accepts.
  */
 export function caseIds(answer: string): string[] {
   return [...new Set([...answer.matchAll(CASE_ID)].map((match) => match[1] ?? match[2] ?? ''))]
 }
 
-/** Whether an answer is a page for people: an error, a login, a notice of maintenance. */
+/** Whether an answer is an HTML page, such as an error, a login or a maintenance notice. */
 export function isPage(contentType: string, answer: string): boolean {
   return /^\s*text\/html\b/i.test(contentType) || /^\s*<(!doctype html|html)\b/i.test(answer)
 }

@@ -1,4 +1,4 @@
-/** One HTTP request to Optics, and whether it can have arrived. */
+/** Sends one HTTP request to Optics, and says whether Optics may have received it. */
 import http from 'node:http'
 import https from 'node:https'
 import type { Readable } from 'node:stream'
@@ -11,45 +11,45 @@ export interface OpticsRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer
   readonly signal?: AbortSignal
-  /** Longest wait for the connection, then for the head of the answer, then for its body; in seconds. */
+  /** Longest wait for the connection, then for the headers of the answer, then for its body, in seconds. */
   readonly timeoutSeconds: number
 }
 
-/** The head of an answer. The body is read only by who asks for it. */
+/** Status and headers of an answer. The body is read only on request. */
 export interface OpticsAnswer {
   readonly status: number
   readonly header: (name: string) => string
-  /** @throws {ExchangeFailed} The body broke off, or is longer than 64 KiB. */
+  /** @throws {ExchangeFailed} The body is incomplete, or longer than 64 KiB. */
   text(): Promise<string>
-  /** Drops the body unread, and the connection with it. */
+  /** Drops the body without reading it, and closes the connection. */
   discard(): void
 }
 
-/** No answer, or no whole one. */
+/** There was no answer, or only part of one. */
 export class ExchangeFailed extends Error {
   override readonly name = 'ExchangeFailed'
-  /** Whether any of the request can have reached Optics: false only when there never was a connection to write to. */
-  readonly written: boolean
-  readonly how: 'timeout' | 'aborted' | 'broken'
+  /** Whether any of the request may have reached Optics: false only when the connection was never established. */
+  readonly mayHaveArrived: boolean
+  readonly reason: 'timeout' | 'aborted' | 'broken'
 
   /** `code` is the code of a system or TLS error. */
-  constructor(written: boolean, how: ExchangeFailed['how'], code: string) {
+  constructor(mayHaveArrived: boolean, reason: ExchangeFailed['reason'], code: string) {
     super(code)
-    this.written = written
-    this.how = how
+    this.mayHaveArrived = mayHaveArrived
+    this.reason = reason
   }
 }
 
 /**
- * Sends one request and waits for the head of the answer. Redirects are answers. Never repeated here.
+ * Sends one request and waits for the headers of the answer. Does not follow redirects and does not retry.
  * @throws {ExchangeFailed}
  */
 export async function exchange(client: AxiosInstance, request: OpticsRequest): Promise<OpticsAnswer> {
   const { method, url, headers, body, signal } = request
   const connection = watchedConnection(request.timeoutSeconds * 1000)
   const failed = (error: unknown) => {
-    const how = connection.timedOut() ? 'timeout' : signal?.aborted ? 'aborted' : 'broken'
-    return new ExchangeFailed(connection.isEstablished(), how, systemCode(error))
+    const reason = connection.timedOut() ? 'timeout' : signal?.aborted ? 'aborted' : 'broken'
+    return new ExchangeFailed(connection.isEstablished(), reason, systemCode(error))
   }
 
   try {
@@ -65,13 +65,13 @@ export async function exchange(client: AxiosInstance, request: OpticsRequest): P
       ...(signal && { signal }),
       responseType: 'stream',
       validateStatus: () => true,
-      // Only a direct connection shows whether the request can have arrived.
+      // Only on a direct connection can we see whether the request may have arrived.
       maxRedirects: 0,
       proxy: false,
       maxBodyLength: Number.POSITIVE_INFINITY,
       transport: connection.transport,
     })
-    // A body that nobody reads may still break off.
+    // A body that nobody reads can still emit an error, which would end the process.
     data.on('error', () => undefined)
     return {
       status,
@@ -85,9 +85,9 @@ export async function exchange(client: AxiosInstance, request: OpticsRequest): P
 }
 
 /**
- * A transport for axios that sees the connection being made. A request is handed to the operating system the moment
- * its connection is established (for TLS: after the handshake, certificate checked), so that is the line between
- * "cannot have arrived" and "may have arrived".
+ * A transport for axios that watches the connection being made. Node writes the request as soon as the connection is
+ * established (for TLS: after the handshake and the certificate check). Before that moment the request cannot have
+ * arrived; from then on it may have.
  */
 function watchedConnection(timeoutMs: number) {
   let established = false
@@ -95,29 +95,29 @@ function watchedConnection(timeoutMs: number) {
 
   const request = (options: https.RequestOptions, onAnswer: (answer: http.IncomingMessage) => void) => {
     const secure = options.protocol === 'https:'
-    // A kept connection may be closed at the other end while a request is on its way, which cannot be told from a
-    // request that was read: so by default each request gets a connection of its own.
+    // The other end may close a keep-alive connection while a request is on its way. That looks the same as a request
+    // that was read, so by default each request gets its own connection.
     const direct = { ...options, agent: options.agent ?? false }
     const sent = secure ? https.request(direct, onAnswer) : http.request(direct, onAnswer)
-    const giveUp = () => {
+    const timeOut = () => {
       timedOut = true
       sent.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }))
     }
-    let patience = setTimeout(giveUp, timeoutMs)
-    const waitAnew = () => {
-      clearTimeout(patience)
-      patience = setTimeout(giveUp, timeoutMs)
+    let timer = setTimeout(timeOut, timeoutMs)
+    const restartTimer = () => {
+      clearTimeout(timer)
+      timer = setTimeout(timeOut, timeoutMs)
     }
     const establish = () => {
       established = true
-      waitAnew()
+      restartTimer()
     }
     sent.once('socket', (socket) => {
       if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', establish)
       else establish()
     })
-    sent.once('response', waitAnew)
-    sent.once('close', () => clearTimeout(patience))
+    sent.once('response', restartTimer)
+    sent.once('close', () => clearTimeout(timer))
     return sent
   }
   return { transport: { request }, isEstablished: () => established, timedOut: () => timedOut }
@@ -137,7 +137,7 @@ async function readText(body: Readable): Promise<string> {
 
 const ANSWER_LIMIT_BYTES = 64 * 1024
 
-/** The code of a foreign error, if it has one that is safe to show. Its message may hold names and addresses. */
+/** The code of an error of Node or axios, if it is safe to log. The message of such an error may contain names and addresses. */
 function systemCode(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return /^[A-Z][A-Z0-9_]{2,63}$/.test(code) ? code : 'no code'

@@ -1,21 +1,21 @@
-/** Access to Optics: one bearer token for all requests, for as long as it is good. */
+/** Fetches the access token for Optics and keeps it until shortly before it expires. */
 import type { AxiosInstance } from 'axios'
 import { SignJWT } from 'jose'
+import { OpticsError } from '../errors.ts'
 import { DATABASE } from './createcase.ts'
-import { OpticsError } from './errors.ts'
 import { ExchangeFailed, exchange, type OpticsAnswer } from './exchange.ts'
 import { applicationError, retryAfterSeconds } from './refusal.ts'
 
-/** Whose tokens, and from where. */
+/** Which Optics to ask for tokens, and with which keys. */
 export interface TokenOptions {
-  /** Where Optics is, without a slash at the end. */
+  /** Base URL of Optics, without a slash at the end. */
   readonly endpoint: string
   readonly apiKey: string
   readonly secretKey: string
   readonly timeoutSeconds: number
 }
 
-/** The signed assertion that is exchanged for a token: header and claims in the order in which Optics has always got them. */
+/** The signed assertion that is exchanged for a token. Header and claims keep the order that the Ruby adapter sends. */
 export function assertion(
   { endpoint, apiKey, secretKey }: Omit<TokenOptions, 'timeoutSeconds'>,
   now: Date,
@@ -26,12 +26,12 @@ export function assertion(
     .sign(new TextEncoder().encode(secretKey))
 }
 
-/** Fetches a token when one is needed and keeps it until shortly before it ends. Concurrent callers share one request. */
+/** One token for all requests. It is fetched when first needed; concurrent callers share one request. */
 export class Tokens {
   readonly #client: AxiosInstance
   readonly #options: TokenOptions
   readonly #now: () => number
-  #kept: { readonly accessToken: string; readonly endsAt: number } | undefined
+  #token: { readonly accessToken: string; readonly expiresAt: number } | undefined
   #fetching: Promise<string> | undefined
 
   /** `now` is the time in milliseconds. */
@@ -43,24 +43,24 @@ export class Tokens {
 
   /** @throws {OpticsError} ERR_OPTICS_UNREACHABLE, ERR_OPTICS_TOKEN_REFUSED, ERR_OPTICS_BUSY. The next call tries again. */
   async get(): Promise<string> {
-    if (this.#kept !== undefined && this.#now() < this.#kept.endsAt) return this.#kept.accessToken
+    if (this.#token !== undefined && this.#now() < this.#token.expiresAt) return this.#token.accessToken
     this.#fetching ??= this.#fetch().finally(() => {
       this.#fetching = undefined
     })
     return this.#fetching
   }
 
-  /** Forgets this token, unless another has taken its place. */
+  /** Forgets this token, unless a newer one has already replaced it. */
   discard(accessToken: string): void {
-    if (this.#kept?.accessToken === accessToken) this.#kept = undefined
+    if (this.#token?.accessToken === accessToken) this.#token = undefined
   }
 
   async #fetch(): Promise<string> {
     const askedAt = this.#now()
     const { accessToken, expiresIn } = parseToken(await this.#request())
-    // A token is not used in its last tenth, at most five minutes, so that none ends on its way.
-    const goodFor = expiresIn - Math.min(MARGIN_SECONDS, expiresIn / 10)
-    this.#kept = { accessToken, endsAt: askedAt + goodFor * 1000 }
+    // The last tenth of a token's life, at most five minutes, is not used: a token must not expire on its way to Optics.
+    const usableSeconds = expiresIn - Math.min(MARGIN_SECONDS, expiresIn / 10)
+    this.#token = { accessToken, expiresAt: askedAt + usableSeconds * 1000 }
     return accessToken
   }
 
@@ -86,17 +86,18 @@ export class Tokens {
       throw refused(answer)
     } catch (error) {
       if (!(error instanceof ExchangeFailed)) throw error
-      throw error.written
-        ? new OpticsError('ERR_OPTICS_TOKEN_REFUSED', `the token request had no answer: ${error.how}, ${error.message}`)
-        : new OpticsError('ERR_OPTICS_UNREACHABLE', `no connection for the token request: ${error.message}`)
+      const { mayHaveArrived, reason, message } = error
+      throw mayHaveArrived
+        ? new OpticsError('ERR_OPTICS_TOKEN_REFUSED', `Optics did not answer the token request: ${reason}, ${message}`)
+        : new OpticsError('ERR_OPTICS_UNREACHABLE', `could not connect to Optics for the token request: ${message}`)
     }
   }
 }
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 const MARGIN_SECONDS = 300
-// RFC 6749 lets a server leave expires_in out. Optics has always sent 3600.
-const UNSTATED_LIFE_SECONDS = 300
+// RFC 6749 section 5.1 makes expires_in optional. Optics sends 3600.
+const DEFAULT_LIFE_SECONDS = 300
 
 function tokenUrl(endpoint: string): string {
   return `${endpoint}/token?db=${DATABASE}`
@@ -104,29 +105,29 @@ function tokenUrl(endpoint: string): string {
 
 function refused(answer: OpticsAnswer): OpticsError {
   answer.discard()
-  const message = `the token request was answered with ${answer.status}${applicationError(answer)}`
+  const message = `Optics answered the token request with ${answer.status}${applicationError(answer)}`
   if (answer.status !== 429) return new OpticsError('ERR_OPTICS_TOKEN_REFUSED', message)
   return new OpticsError('ERR_OPTICS_BUSY', message, { retryAfterSeconds: retryAfterSeconds(answer) })
 }
 
-/** A wrong database name is answered with 200 and nothing. */
+/** Reads the token from an answer with status 200. Optics answers a wrong database name with 200 and an empty body. */
 function parseToken(answer: string): { accessToken: string; expiresIn: number } {
   let parsed: unknown
   try {
     parsed = JSON.parse(answer)
   } catch {
-    // The parser's message would quote the answer.
+    // Ignored, because the message of a JSON error quotes the answer. The check below reports it.
   }
   const { access_token, expires_in } =
     typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {}
   if (typeof access_token !== 'string' || !/^[\x21-\x7e]+$/.test(access_token))
     throw new OpticsError(
       'ERR_OPTICS_TOKEN_REFUSED',
-      'the token request was answered with 200, but without an access_token',
+      'Optics answered the token request with 200 but without an access_token',
     )
   const expiresIn = Number(expires_in)
   return {
     accessToken: access_token,
-    expiresIn: expiresIn > 0 && Number.isFinite(expiresIn) ? expiresIn : UNSTATED_LIFE_SECONDS,
+    expiresIn: expiresIn > 0 && Number.isFinite(expiresIn) ? expiresIn : DEFAULT_LIFE_SECONDS,
   }
 }

@@ -1,4 +1,4 @@
-/** A client of Optics for tests, and what one of its requests came to. */
+/** A client of Optics for tests, and the outcome of its requests. */
 import { setTimeout as elapsed } from 'node:timers/promises'
 import { UncertainError } from '@formbuilder/adapter-sdk'
 import type { AxiosInstance } from 'axios'
@@ -26,7 +26,7 @@ export function client(
 
 export const SUBMISSION_ID = '72c49803-e9c3-42ac-bde1-09c04595a2d3'
 
-/** The body of a complaint that names its submission. */
+/** The body of a complaint that contains its submissionId. */
 export function complaintBody(fields: Readonly<Record<string, unknown>> = {}): Buffer {
   return Buffer.from(
     JSON.stringify({
@@ -39,10 +39,10 @@ export function complaintBody(fields: Readonly<Record<string, unknown>> = {}): B
   )
 }
 
-export const going = { signal: new AbortController().signal }
+export const notAborted = { signal: new AbortController().signal }
 
-/** How a request ended: with what, or with which code and whether it may be repeated. */
-export async function ending(request: Promise<unknown>): Promise<unknown> {
+/** The result of a request, or the code of its error and whether it may be repeated. */
+export async function outcomeOf(request: Promise<unknown>): Promise<unknown> {
   try {
     return await request
   } catch (error) {
@@ -52,8 +52,8 @@ export async function ending(request: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** The message of the error that a request ended with. */
-export async function complaintOf(request: Promise<unknown>): Promise<string> {
+/** The message of the error that a request rejects with. */
+export async function messageOf(request: Promise<unknown>): Promise<string> {
   return request.then(
     () => 'no error',
     (error: Error) => error.message,

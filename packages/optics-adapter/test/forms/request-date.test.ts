@@ -1,16 +1,16 @@
 import { expect } from 'chai'
-import { requestDate } from '../src/request-date.ts'
+import { requestDate } from '../../src/forms/request-date.ts'
 
 const received = new Date('2026-06-30T23:30:00Z')
 
 describe('RequestDate', () => {
-  it('is the day of receipt in the time zone of the court', () => {
+  it('is the day of receipt in the configured time zone', () => {
     expect(requestDate({}, received, 'Europe/London')).to.equal('2026-07-01')
     expect(requestDate({}, received, 'UTC')).to.equal('2026-06-30')
     expect(requestDate({}, new Date('2026-01-01T00:30:00Z'), 'Europe/London')).to.equal('2026-01-01')
   })
 
-  // What Ruby gives for Time.at(value.to_s.to_i / 1000).utc.strftime('%Y-%m-%d'), worked out by hand.
+  // The result in Ruby of Time.at(value.to_s.to_i / 1000).utc.strftime('%Y-%m-%d'), worked out by hand.
   const days: readonly (readonly [unknown, string])[] = [
     ['1568199892316', '2019-09-11'],
     [1568199892316, '2019-09-11'],

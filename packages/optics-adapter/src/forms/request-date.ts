@@ -1,10 +1,10 @@
-/** RequestDate: the day that Optics counts as the day of receipt. */
+/** Works out RequestDate, the day that Optics counts as the day of receipt. */
 import type { Answers } from './answers.ts'
 
 /**
- * The day, `YYYY-MM-DD`. When the answers carry `submissionDate` (milliseconds) its day in UTC, read as the live
- * adapter reads it: anything that does not begin with a number is 0. Otherwise the day in `timeZone` on which the
- * submission was received first, so that a retry after midnight does not move it.
+ * The day as `YYYY-MM-DD`. If the answers contain `submissionDate` (milliseconds), it is that day in UTC. The value is read
+ * as the Ruby adapter reads it: anything that does not start with a number is 0. Otherwise it is the day in `timeZone` on
+ * which the submission was first received, so that a retry after midnight does not change it.
  */
 export function requestDate(answers: Answers, receivedAt: Date, timeZone: string): string {
   return Object.hasOwn(answers, 'submissionDate')
@@ -19,7 +19,8 @@ function zonedDay(instant: Date, timeZone: string): string {
 }
 
 const MS_PER_DAY = 86_400_000n
-// The Gregorian calendar repeats after 400 years. Ruby's Time has no last year, JavaScript's Date has.
+// Ruby's Time accepts any year, JavaScript's Date does not. The Gregorian calendar repeats every 400 years, so the date is
+// worked out within one cycle of it.
 const DAYS_PER_CYCLE = 146_097n
 const YEARS_PER_CYCLE = 400n
 
@@ -37,14 +38,14 @@ function floorDivide(dividend: bigint, divisor: bigint): bigint {
   return dividend % divisor < 0n ? quotient - 1n : quotient
 }
 
-/** What Ruby's `value.to_s.to_i` gives for a value that came from JSON. */
+/** The same as `value.to_s.to_i` in Ruby, for a JSON value. */
 function leadingInteger(value: unknown): bigint {
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : leadingDigits(fraction(value))
-  // `null` is "" in Ruby, a list begins with "[", an object with "{", true and false with a letter: all are 0.
+  // In Ruby `null` is "", a list starts with "[", an object with "{", true and false with a letter. All of them give 0.
   return typeof value === 'string' ? leadingDigits(value) : 0n
 }
 
-/** A fraction as Ruby writes it, as far as its leading digits go: below a ten-thousandth with an exponent. */
+/** The start of a fraction as Ruby writes it: numbers below 0.0001 have an exponent. */
 function fraction(value: number): string {
   return Math.abs(value) < 1e-4 ? value.toExponential() : String(value)
 }
@@ -55,5 +56,5 @@ function leadingDigits(text: string): bigint {
   return sign === '-' ? -magnitude : magnitude
 }
 
-// Ruby skips ASCII blanks, takes one sign, the prefix 0d of a decimal, and single underscores between digits.
+// Ruby skips ASCII white space and accepts one sign, the prefix 0d for a decimal, and single underscores between digits.
 const INTEGER = /^[ \t\n\v\f\r]*(?<sign>[+-]?)(?:0[dD](?=\d))?(?<digits>\d+(?:_\d+)*)/

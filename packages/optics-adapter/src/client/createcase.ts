@@ -1,7 +1,7 @@
-/** The body of a createcase request. */
+/** Writes the body of a createcase request. */
 import type { Attachment } from '@formbuilder/adapter-sdk'
 
-/** The name of HMCTS' database at Optics. */
+/** The name of the HMCTS database in Optics. */
 export const DATABASE = 'hmcts'
 
 /** Optics fields in the order in which they are sent. */
@@ -12,7 +12,7 @@ export function createcaseBody(fields: Fields): Buffer {
   return Buffer.from(JSON.stringify(fields).replace(ESCAPED, unicodeEscape), 'utf8')
 }
 
-/** The fields by which Optics fetches each file for itself, numbered from 1. */
+/** The fields that make Optics fetch each file, numbered from 1. */
 export function documentFields(attachments: readonly Pick<Attachment, 'filename' | 'mimetype' | 'url'>[]): Fields {
   return Object.fromEntries(
     attachments.flatMap(({ filename, mimetype, url }, index) => [
@@ -24,7 +24,7 @@ export function documentFields(attachments: readonly Pick<Attachment, 'filename'
   )
 }
 
-// ActiveSupport keeps JSON safe inside HTML and JavaScript; these characters stand only inside strings.
+// ActiveSupport escapes these characters so that the JSON is safe inside HTML and JavaScript. They occur only in strings.
 const ESCAPED = /[<>&\u2028\u2029]/g
 
 function unicodeEscape(character: string): string {

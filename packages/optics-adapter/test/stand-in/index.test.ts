@@ -3,14 +3,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
-import axios from 'axios'
 import { expect } from 'chai'
-import { isLoopback } from '../src/stand-in/control.ts'
-import { type OpticsStandIn, startOpticsStandIn } from '../src/stand-in/index.ts'
-import { assertion } from '../src/token.ts'
-import { KEYS, until } from './client.ts'
-
-const http = axios.create({ validateStatus: () => true, proxy: false, maxRedirects: 0, responseType: 'text' })
+import { assertion } from '../../src/client/token.ts'
+import { type OpticsStandIn, startOpticsStandIn } from '../../src/stand-in/index.ts'
+import { KEYS, until } from '../optics-client.ts'
+import { callStandIn, createCase, http, tokenFrom } from './calls.ts'
 
 describe('the stand-in for Optics', () => {
   let standIn: OpticsStandIn
@@ -19,23 +16,11 @@ describe('the stand-in for Optics', () => {
   })
   afterEach(() => standIn.stop())
 
-  async function token(url = standIn.url): Promise<string> {
-    const grant = {
-      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-      assertion: await assertion({ endpoint: url, ...KEYS }, new Date()),
-    }
-    const { data } = await http.post(`${url}/token?db=hmcts`, new URLSearchParams(grant))
-    return JSON.parse(data).access_token
-  }
+  const call = (method: 'get' | 'post', path: string, body?: unknown, headers?: Record<string, string>) =>
+    callStandIn(standIn, method, path, body, headers)
+  const create = (fields: object) => createCase(standIn, fields)
 
-  async function call(method: 'get' | 'post', path: string, body?: unknown, headers: Record<string, string> = {}) {
-    const authorization = { Authorization: `Bearer ${await token()}` }
-    return http.request({ method, url: `${standIn.url}${path}`, data: body, headers: { ...authorization, ...headers } })
-  }
-
-  const create = (fields: object) => call('post', '/createcase?db=hmcts', { Type: 'Complaint', ...fields })
-
-  it('gives a token in the words of the real one', async () => {
+  it('answers a token request as the real one does', async () => {
     const grant = {
       grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
       assertion: await assertion({ endpoint: standIn.url, ...KEYS }, new Date()),
@@ -64,20 +49,20 @@ describe('the stand-in for Optics', () => {
       expect(headers['content-type']).to.match(/^text\/html/)
     })
 
-  it('answers nothing at all for a wrong database', async () => {
+  it('answers 200 and an empty body for a wrong database', async () => {
     const { status, data } = await http.post(`${standIn.url}/token?db=other`, '')
 
     expect([status, data]).to.deep.equal([200, ''])
   })
 
-  it('answers createcase in XML, and in JSON when asked for it', async () => {
+  it('answers createcase in XML, or in JSON on request', async () => {
     expect((await create({ Team: 'A<B' })).data).to.equal(
       '<?xml version="1.0" encoding="UTF-8"?>\n<createcaseresponse><caseid>492233</caseid><team>A&#60;B</team></createcaseresponse>',
     )
     expect((await create({ Format: 'json' })).data).to.equal('{"createcaseresponse":{"caseid":"492234","team":""}}')
   })
 
-  it('takes form-encoded fields too', async () => {
+  it('accepts form-encoded fields too', async () => {
     await call('post', '/createcase?db=hmcts', new URLSearchParams({ Type: 'UF144908', 'Case.ServiceTeam': 'a b' }))
 
     expect(standIn.cases()[0]?.fields).to.deep.equal({ Type: 'UF144908', 'Case.ServiceTeam': 'a b' })
@@ -88,7 +73,7 @@ describe('the stand-in for Optics', () => {
     ['an empty type', { Type: '' }],
     ['an unknown type', { Type: 'Praise' }],
   ] as const)
-    it(`refuses ${what} with a page, and makes nothing`, async () => {
+    it(`refuses ${what} with an HTML page, and creates no case`, async () => {
       const { status, headers } = await call('post', '/createcase?db=hmcts', { Format: 'json', ...body })
 
       expect(status).to.equal(400)
@@ -96,17 +81,19 @@ describe('the stand-in for Optics', () => {
       expect(standIn.cases()).to.deep.equal([])
     })
 
-  it('lets nobody in without a good token', async () => {
+  it('answers 401 without a valid token', async () => {
     const url = `${standIn.url}/createcase?db=hmcts`
-    const old = await token()
+    const old = await tokenFrom(standIn.url)
     standIn.expireTokens()
 
     for (const headers of [{}, { Authorization: 'Bearer x' }, { Authorization: `Bearer ${old}` }])
       expect((await http.post(url, { Type: 'Complaint' }, { headers })).status).to.equal(401)
-    expect((await http.post(`${url}&access_token=${await token()}`, { Type: 'Complaint' })).status).to.equal(200)
+    expect(
+      (await http.post(`${url}&access_token=${await tokenFrom(standIn.url)}`, { Type: 'Complaint' })).status,
+    ).to.equal(200)
   })
 
-  it('finds cases by either id: several come one after another, none is a 400', async () => {
+  it('finds cases by either id: answers several one after another, and 400 when there is none', async () => {
     await create({ ExternalId: 'e' })
     await create({ ExternalId: 'e' })
     const find = async (query: string) => {
@@ -148,7 +135,7 @@ describe('the stand-in for Optics', () => {
       [`Document${n}.URLLoadContent`]: true,
     })
 
-    it('fetches each and remembers what it got', async () => {
+    it('fetches each document and records what it got', async () => {
       expect((await create(document(1, `${origin}/file`))).status).to.equal(200)
 
       expect(standIn.cases()[0]?.documents).to.deep.equal([
@@ -168,16 +155,16 @@ describe('the stand-in for Optics', () => {
       )
     })
 
-    it('makes the case and then fails when one cannot be fetched', async () => {
+    it('creates the case and then fails when a document cannot be fetched', async () => {
       const { status } = await create({ ...document(1, `${origin}/file`), ...document(2, `${origin}/gone`) })
 
       expect(status).to.equal(500)
       expect(standIn.cases()[0]?.documents.map(({ fetched }) => fetched !== undefined)).to.deep.equal([true, false])
     })
 
-    it('fetches from where it is told, whatever the URL says', async () => {
+    it('fetches from `documentOrigin` instead of the origin in the URL', async () => {
       await using elsewhere = await startOpticsStandIn({ ...KEYS, documentOrigin: origin })
-      const headers = { Authorization: `Bearer ${await token(elsewhere.url)}` }
+      const headers = { Authorization: `Bearer ${await tokenFrom(elsewhere.url)}` }
 
       await http.post(
         `${elsewhere.url}/createcase?db=hmcts`,
@@ -189,7 +176,7 @@ describe('the stand-in for Optics', () => {
     })
   })
 
-  it('tells cases that say the same from others', async () => {
+  it('lists the cases that have the same content', async () => {
     await create({ Details: 'a', RequestDate: '2026-01-15', 'Document1.Name': 'x' })
     await create({ Details: 'a', RequestDate: '2026-01-16', 'Document1.Name': 'x' })
     await create({ Details: 'b' })
@@ -203,7 +190,7 @@ describe('the stand-in for Optics', () => {
     ])
   })
 
-  it('refuses connections for a while, and comes back on the same port', async () => {
+  it('refuses connections for a while, then listens on the same port again', async () => {
     await standIn.fail('refuse', { seconds: 0.2 })
 
     const refused = await http.get(standIn.url).catch((error: { code?: string }) => error.code)
@@ -220,7 +207,7 @@ describe('the stand-in for Optics', () => {
     expect(back).to.equal(404)
   })
 
-  it('fails as often as it is told, in the order in which it is told', async () => {
+  it('fails as often as requested, in the order of the requests', async () => {
     await standIn.fail('status', { times: 2, status: 503 })
     await standIn.fail('forbidden')
     const statuses = []
@@ -230,62 +217,14 @@ describe('the stand-in for Optics', () => {
     expect(statuses).to.deep.equal([503, 503, 403, 200])
   })
 
-  describe('is controlled over HTTP', () => {
-    const control = (method: string, path: string, data?: unknown) =>
-      http.request({ method, url: `${standIn.url}/__stand-in/${path}`, data })
-
-    it('to fail, and to show and forget its cases', async () => {
-      await control('post', 'fail', { kind: 'case-then-status', status: 502, times: 1, route: 'createcase' })
-      expect((await create({ Details: 'x' })).status).to.equal(502)
-      await create({ Details: 'x' })
-
-      const shown = JSON.parse((await control('get', 'cases')).data)
-      expect(shown.cases.map(({ caseId }: { caseId: string }) => caseId)).to.deep.equal(['492233', '492234'])
-      expect(shown.duplicates).to.deep.equal([['492233', '492234']])
-      expect(JSON.parse((await control('get', 'requests')).data).requests).to.have.length(4)
-      await control('delete', 'cases')
-      expect(standIn.cases()).to.deep.equal([])
-    })
-
-    it('to end tokens', async () => {
-      const headers = { Authorization: `Bearer ${await token()}` }
-
-      await control('post', 'expire-tokens')
-
-      expect((await http.get(`${standIn.url}/getcasedetails?db=hmcts&CaseId=1`, { headers })).status).to.equal(401)
-    })
-
-    for (const order of [{}, { kind: 'unheard-of' }, { kind: 'hang', route: 'elsewhere' }, 'not JSON'])
-      it(`and refuses an order that it does not know: ${JSON.stringify(order)}`, async () => {
-        expect((await control('post', 'fail', order)).status).to.equal(400)
-      })
-
-    for (const [address, here] of [
-      ['127.0.0.1', true],
-      ['127.8.8.8', true],
-      ['::1', true],
-      ['::ffff:127.0.0.1', true],
-      ['10.0.0.7', false],
-      ['::ffff:10.0.0.7', false],
-      ['', false],
-    ] as const)
-      it(`${here ? 'by' : 'but not by'} ${address || 'a connection that is gone'}`, () => {
-        expect(isLoopback(address)).to.equal(here)
-      })
-
-    it('and knows no other orders', async () => {
-      expect((await control('put', 'cases')).status).to.equal(404)
-    })
-  })
-
-  it('is a command too', async () => {
-    const child = spawn(process.execPath, [resolve(import.meta.dirname, '../bin/optics-stand-in.js')], {
+  it('can be started as a command', async () => {
+    const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../bin/optics-stand-in.js')], {
       env: { PORT: '0', OPTICS_API_KEY: KEYS.apiKey, OPTICS_SECRET_KEY: KEYS.secretKey },
     })
     const [line] = await once(child.stdout, 'data')
     const [, url = ''] = /listens on (\S+)/.exec(String(line)) ?? []
 
-    expect(await token(url)).to.match(/^[\w-]{36}$/)
+    expect(await tokenFrom(url)).to.match(/^[\w-]{36}$/)
 
     child.kill('SIGTERM')
     expect((await once(child, 'exit'))[0]).to.equal(0)

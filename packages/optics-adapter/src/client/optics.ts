@@ -1,0 +1,177 @@
+/** The client of Optics that the forms use: creates a case once, and finds out whether a case exists. */
+import type { Outcome } from '@formbuilder/adapter-sdk'
+import axios, { type AxiosInstance } from 'axios'
+import type { OpticsConfig } from '../config.ts'
+import { OpticsError, uncertain } from '../errors.ts'
+import { caseIds, isPage } from './case-id.ts'
+import { DATABASE } from './createcase.ts'
+import { ExchangeFailed, exchange, type OpticsAnswer, type OpticsRequest } from './exchange.ts'
+import { applicationError, retryAfterSeconds } from './refusal.ts'
+import { Tokens } from './token.ts'
+
+/** What a form needs from Optics. */
+export interface CaseSystem {
+  /** IANA time zone that decides the day of receipt. */
+  readonly timeZone: string
+  /** Longest time that one attempt may take when Optics is slow, in seconds. */
+  readonly attemptSeconds: number
+  /** Creates the case. The body reaches Optics at most once, except after a 401 or 403. */
+  createCase(body: Buffer, step: Step): Promise<Outcome>
+  /** Finds a case by the submissionId that was sent as its ExternalId. Absent when no ExternalId is sent. */
+  readonly findCase?: (submissionId: string, step: Step) => Promise<Outcome | undefined>
+}
+
+/** How a request to Optics is aborted and announced. */
+export interface Step {
+  readonly signal: AbortSignal
+  /** Called immediately before the first request that could change something in Optics. */
+  readonly acting?: () => Promise<void>
+}
+
+/** Optional parts of a client of Optics, for tracing and tests. */
+export interface OpticsParts {
+  /** Sends the requests. An interceptor may add headers, such as `traceparent`. An agent must not keep connections alive. */
+  readonly client?: AxiosInstance
+  /** The time in milliseconds. */
+  readonly now?: () => number
+}
+
+/** Creates a client of Optics. It holds one token, so use one client for all forms of a process. */
+export function createOptics(
+  config: OpticsConfig,
+  { client = axios.create(), now = Date.now }: OpticsParts = {},
+): CaseSystem {
+  const { endpoint, timeoutSeconds, duplicateCheck, timeZone } = config
+  const tokens = new Tokens(client, config, now)
+
+  /** Sends a request with a token. If Optics refuses the token, sends it once more with a new one. */
+  async function authorised(
+    request: Omit<OpticsRequest, 'timeoutSeconds'>,
+    { signal, acting }: Step,
+  ): Promise<OpticsAnswer> {
+    const send = async (accessToken: string) =>
+      exchange(client, {
+        ...request,
+        headers: { ...request.headers, Authorization: `Bearer ${accessToken}` },
+        signal,
+        timeoutSeconds,
+      })
+
+    const accessToken = await unlessAborted(tokens.get(), signal)
+    await acting?.()
+    const answer = await send(accessToken)
+    const isRefused = isUnauthorised(answer) || (request.method === 'GET' && isInvalidGrant(answer))
+    if (!isRefused) return answer
+    answer.discard()
+    tokens.discard(accessToken)
+    return send(await unlessAborted(tokens.get(), signal))
+  }
+
+  async function createCase(body: Buffer, step: Step): Promise<Outcome> {
+    try {
+      const answer = await authorised(
+        {
+          method: 'POST',
+          url: `${endpoint}/createcase?db=${DATABASE}`,
+          headers: { 'Content-Type': 'application/json' },
+          body,
+        },
+        step,
+      )
+      if (answer.status < 200 || answer.status > 299) throw createcaseRefused(answer)
+      const text = await answer.text()
+      const [reference] = caseIds(text)
+      if (reference !== undefined) return { reference }
+      if (isPage(answer.header('content-type'), text))
+        throw uncertain(
+          'ERR_OPTICS_ANSWER_UNKNOWN',
+          `Optics answered createcase with ${answer.status} and an HTML page`,
+        )
+      // An answer without a case id counts as success: the Ruby adapter looks at the status only.
+      return {}
+    } catch (error) {
+      throw error instanceof ExchangeFailed ? createcaseUnanswered(error) : error
+    }
+  }
+
+  async function findCase(submissionId: string, step: Step): Promise<Outcome | undefined> {
+    const query = new URLSearchParams({ db: DATABASE, Format: 'json', Attribute: 'CaseId', ExternalId: submissionId })
+    const failed = (message: string) => new OpticsError('ERR_OPTICS_LOOKUP_FAILED', message)
+    try {
+      const answer = await authorised({ method: 'GET', url: `${endpoint}/getcaseattribute?${query}` }, step)
+      if (answer.status === 200) return foundCase(await answer.text(), answer, failed)
+      answer.discard()
+      if (answer.status === 400 && !isInvalidGrant(answer)) return undefined
+      throw failed(`Optics answered getcaseattribute with ${answer.status}${applicationError(answer)}`)
+    } catch (error) {
+      if (!(error instanceof ExchangeFailed)) throw error
+      throw failed(`Optics did not answer getcaseattribute: ${error.reason}, ${error.message}`)
+    }
+  }
+
+  // Enough for a token and a case, each with its own waits to connect, answer and read. The SDK allows at most an hour.
+  const attemptSeconds = Math.min(3600, Math.max(300, 5 * timeoutSeconds))
+  return { timeZone, attemptSeconds, createCase, ...(duplicateCheck === 'external-id' && { findCase }) }
+}
+
+function isUnauthorised({ status }: OpticsAnswer): boolean {
+  return status === 401 || status === 403
+}
+
+/**
+ * Whether Optics refused the token with 400 and `invalid_grant`. A lookup also gets 400 when there is no case, so the two
+ * must be told apart. For createcase any 400 is uncertain.
+ */
+function isInvalidGrant({ status, header }: OpticsAnswer): boolean {
+  return status === 400 && header('x-application-error-code') === '19002'
+}
+
+/** The error for a status other than 2xx. Only 401, 403 and 429 come before any work, so only they certainly created no case. */
+function createcaseRefused(answer: OpticsAnswer): Error {
+  answer.discard()
+  const message = `Optics answered createcase with ${answer.status}${applicationError(answer)}`
+  if (isUnauthorised(answer)) return new OpticsError('ERR_OPTICS_UNAUTHORISED', message)
+  if (answer.status === 429)
+    return new OpticsError('ERR_OPTICS_BUSY', message, { retryAfterSeconds: retryAfterSeconds(answer) })
+  if (answer.status >= 500) return uncertain('ERR_OPTICS_FAILED', message)
+  if (answer.status >= 400) return uncertain('ERR_OPTICS_REJECTED', message)
+  return uncertain('ERR_OPTICS_ANSWER_UNKNOWN', message)
+}
+
+function createcaseUnanswered({ mayHaveArrived, reason, message }: ExchangeFailed): Error {
+  if (!mayHaveArrived && reason === 'aborted') return notSent()
+  if (!mayHaveArrived)
+    return new OpticsError('ERR_OPTICS_UNREACHABLE', `could not connect to Optics for createcase: ${message}`)
+  if (reason === 'broken')
+    return uncertain('ERR_OPTICS_BROKEN_OFF', `the connection broke after createcase was sent: ${message}`)
+  return uncertain('ERR_OPTICS_TIMEOUT', `Optics did not answer createcase in time: ${message}`)
+}
+
+/**
+ * The case that a lookup found. Status 200 means that it exists; the shape of the body is not documented. Several cases can
+ * share an ExternalId, and all of them are named. An empty answer (Optics sends one for a wrong database) or an HTML page
+ * (from a proxy, or during maintenance) is not proof of a case: the submission would count as delivered.
+ */
+function foundCase(text: string, answer: OpticsAnswer, failed: (message: string) => Error): Outcome {
+  if (/^[\s[\]{}"]*$/.test(text)) throw failed('Optics answered getcaseattribute with 200 and an empty body')
+  if (isPage(answer.header('content-type'), text))
+    throw failed('Optics answered getcaseattribute with 200 and an HTML page')
+  const references = caseIds(text)
+  return references.length === 0 ? {} : { reference: references.join(', ') }
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) throw notSent()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(notSent())
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+function notSent(): OpticsError {
+  return new OpticsError('ERR_OPTICS_NOT_SENT', 'the attempt was cancelled before the request was sent')
+}

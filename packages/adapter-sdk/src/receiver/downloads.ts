@@ -5,6 +5,7 @@ import { create as contentDisposition } from 'content-disposition'
 import type { Context, Middleware } from 'koa'
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
+import { refuseMethod } from './problems.ts'
 
 /** A file that can be read. */
 export interface OpenFile {
@@ -28,10 +29,7 @@ export function downloads(options: { find(id: string): Promise<OpenFile>; readon
       throw error
     }
   })
-  router.all(PATH, (ctx) => {
-    ctx.set('Allow', 'GET, HEAD')
-    throw new AdapterError('ERR_METHOD_NOT_ALLOWED', 'the method is not allowed here')
-  })
+  router.all(PATH, (ctx) => refuseMethod(ctx, ['GET', 'HEAD']))
   return router.routes() as unknown as Middleware // the router's own context type extends Koa's
 }
 

@@ -3,8 +3,8 @@ import Router from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import Koa from 'koa'
 import bodyParser from 'koa-bodyparser'
-import { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'
-import { type Emit, errorName } from '../events.ts'
+import { AdapterError } from '../errors.ts'
+import type { Emit } from '../events.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import type { Keyring } from '../protocol/keyring.ts'
 import { parseSubmission, type SubmissionEnvelope } from '../protocol/submission.ts'
@@ -91,40 +91,6 @@ async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptio
   }
 }
 
-/** Turns every error into `application/problem+json` (RFC 9457), and tells the reason to the events only. */
-export function problems(emit: Emit): Middleware {
-  return async (ctx: Context, next: Next) => {
-    try {
-      await next()
-      if (ctx.status === 404 && ctx.body === undefined)
-        throw new AdapterError('ERR_NOT_FOUND', 'no such path: a form receives at exactly the path that it declares')
-    } catch (error) {
-      // The body broke off: the sender is gone, or was answered by the server, which tells why. It was no token yet.
-      if (ctx.req.aborted) return
-      const known = asAdapterError(error)
-      if (known.code === 'ERR_INTERNAL') {
-        emit({ event: 'internal.failed', during: 'request', code: errorName(error) })
-      }
-      const status = statusOf(known.code)
-      const form: unknown = ctx.state['form']
-      if (typeof form === 'string') emit({ event: 'submission.refused', form, code: known.code, status })
-      answer(ctx, status, known)
-    }
-  }
-}
-
-/** Answers 405 where the path exists, and only the method does not. */
-export function allowMethods(paths: ReadonlyMap<string, readonly string[]>): Middleware {
-  return async (ctx: Context, next: Next) => {
-    const allowed = paths.get(ctx.path.replace(/(.)\/$/, '$1'))
-    if (allowed !== undefined && !allowed.includes(ctx.method)) {
-      ctx.set('Allow', allowed.join(', '))
-      throw new AdapterError('ERR_METHOD_NOT_ALLOWED', 'the method is not allowed here')
-    }
-    await next()
-  }
-}
-
 /** An application with nothing in it that speaks of itself. */
 export function createApp(): Koa {
   const app = new Koa()
@@ -151,43 +117,4 @@ async function requireTextType(ctx: Context, next: Next): Promise<void> {
   delete ctx.request.headers['content-encoding']
   ctx.request.headers['content-type'] = 'text/plain' // the parser reads by type, and would leave a body without one
   await next()
-}
-
-function asAdapterError(error: unknown): AdapterError {
-  if (error instanceof AdapterError) return error
-  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
-  if (status === 413) return new AdapterError('ERR_BODY_TOO_LARGE', 'the body is too large', { cause: error })
-  if (status === 400) return new AdapterError('ERR_JWE_INVALID', 'the body did not arrive whole', { cause: error })
-  return new AdapterError('ERR_INTERNAL', 'unexpected', { cause: error })
-}
-
-function statusOf(code: ErrorCode): number {
-  const entry = ERRORS[code]
-  return 'status' in entry ? entry.status : 500
-}
-
-function answer(ctx: Context, status: number, error: AdapterError): void {
-  ctx.status = status
-  ctx.type = 'application/problem+json'
-  if (status === 503) ctx.set('Retry-After', '30')
-  // One answer for every reason why a token is refused: which one it was, only the operator learns.
-  const told = status !== 401 && status !== 500
-  ctx.body = JSON.stringify({
-    type: 'about:blank',
-    title: TITLES[status] ?? 'Error',
-    status,
-    ...(told ? { code: error.code, detail: error.message } : {}),
-  })
-}
-
-const TITLES: Readonly<Record<number, string>> = {
-  401: 'Unauthorized',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  422: 'Unprocessable Content',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
 }

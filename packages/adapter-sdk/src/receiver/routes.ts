@@ -9,8 +9,9 @@ import { traceparent, traceRequests } from '../telemetry/tracing.ts'
 import { downloads, type OpenFile } from './downloads.ts'
 import { type HealthOptions, health } from './health.ts'
 import { scrape } from './metrics-route.ts'
+import { allowMethods, problems } from './problems.ts'
 import type { Identity } from './proof.ts'
-import { allowMethods, createApp, problems, type ReceiverOptions, receiver } from './receiver.ts'
+import { createApp, type ReceiverOptions, receiver } from './receiver.ts'
 
 export interface HttpOptions {
   readonly config: Config

@@ -92,7 +92,7 @@ describe("a newcomer's mistakes", () => {
         event: 'submission.unmatched',
         path: '/v2/complaints',
         forms: ['/v2/complaint'],
-        detail: 'no form has this path: change the endpoint in Form Builder, or the path of the form',
+        detail: 'no form has this path: change the endpoint in Form Builder or the path of the form',
       },
     ])
   })

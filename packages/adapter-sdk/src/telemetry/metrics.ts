@@ -27,7 +27,7 @@ export interface ListenerState {
 export interface Metrics {
   readonly record: Emit
   /** The text of a scrape: the three gauges of the live deployment first. */
-  expose(): Promise<string>
+  read(): Promise<string>
 }
 
 /** Makes the metrics. `sets`: every value that a label may have. */
@@ -48,7 +48,7 @@ export function createMetrics(sets: LabelSets, sources: MetricSources): Metrics 
   return {
     record: counted,
     // Scrapes that come at once share one look at the store.
-    expose() {
+    read() {
       scraping ??= scrape().finally(() => {
         scraping = undefined
       })

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
 import { loadConfig } from '../../src/config.ts'
-import { createHttp } from '../../src/receiver/routes.ts'
+import { addRoutes } from '../../src/receiver/routes.ts'
 import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
 
 const forms = { complaint: { path: '/v2/complaint', handle: async () => undefined } }
@@ -54,10 +54,10 @@ describe('reasons for not being ready', () => {
       METRICS_AUTH_USERNAME: 'dhh',
       METRICS_AUTH_PASSWORD: 'secret',
     }
-    const app = createHttp({
+    const app = addRoutes({
       config: loadConfig(environment, ['complaint']),
       emit: () => undefined,
-      expose: async () => '',
+      readMetrics: async () => '',
       health: {
         isStopping: () => state.stopping,
         check: () => (state.store ? Promise.resolve() : Promise.reject(new Error('password of the database'))),
@@ -86,7 +86,7 @@ describe('reasons for not being ready', () => {
       status: 'not ready',
       reasons: [
         { code: 'stopping', detail: 'the process is stopping' },
-        { code: 'full', detail: '10 requests wait to be stored, of 10' },
+        { code: 'full', detail: '10 requests are waiting to be stored, the limit is 10' },
         { code: 'store', detail: 'a submission cannot be stored now' },
       ],
     })

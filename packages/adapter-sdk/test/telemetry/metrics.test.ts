@@ -130,7 +130,7 @@ describe('metrics of an adapter', () => {
   it('has its counters at 0 before anything happens, so that a first event is seen to raise them', async () => {
     const metrics = createMetrics(labelSets(new Map([['complaint', {}]]), 1), NOTHING)
 
-    const text = await metrics.expose()
+    const text = await metrics.read()
 
     const ofForms = ['accepted', 'duplicate', 'replaced', 'delivered', 'redriven', 'discarded'].map(
       (what) => `formbuilder_submissions_${what}_total{form="complaint"}`,
@@ -164,7 +164,7 @@ describe('metrics of an adapter', () => {
   it('says that the store is away, and shows no zeros for what it does not know', async () => {
     const metrics = createMetrics(labelSets(new Map(), 1), { ...NOTHING, counts: () => Promise.reject(new Error()) })
 
-    const text = await metrics.expose()
+    const text = await metrics.read()
 
     expect(value(text, 'formbuilder_store_up')).to.equal(0)
     expect(text).not.to.match(/^(delayed_jobs_failed|formbuilder_dead_letters|formbuilder_oldest_waiting_seconds)\b/m)
@@ -175,7 +175,7 @@ describe('metrics of an adapter', () => {
     const metrics = createMetrics(sets, NOTHING)
 
     for (const event of strange()) metrics.record(event)
-    const text = await metrics.expose()
+    const text = await metrics.read()
 
     const allowed: Record<string, ReadonlySet<string>> = { ...sets }
     const labels = [...text.matchAll(/^formbuilder_\w+\{(.+)\} /gm)]

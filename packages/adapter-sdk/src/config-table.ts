@@ -2,38 +2,45 @@
 import { LIMITS } from '@formbuilder/secure-server'
 import { choice, integer, list, optionalInteger, type Setting, text } from './settings.ts'
 
-/** Every setting of an adapter: the table in README.md is checked against this one. */
+/** Every setting of an adapter. A test compares the table in README.md with this one. */
 export const SETTINGS = {
-  PORT: integer('Port to listen on; 0 takes any free one', { default: 3000, min: 0, max: 65_535 }),
+  PORT: integer('Port to listen on; 0 means any free port', { default: 3000, min: 0, max: 65_535 }),
   LISTEN_HOST: text('Address to listen on', { default: '::' }),
-  HOST: text('Public name of this adapter: file links are `https://HOST/v1/attachments/<id>`', {
+  HOST: text('Public host name of this adapter: file links are `https://HOST/v1/attachments/<id>`', {
     default: 'localhost',
   }),
   TLS_CERT_FILE: text('PEM file with the certificate chain; read again when it changes'),
   TLS_KEY_FILE: text('PEM file with the private key; read again when it changes'),
   TRUST_PROXY: list(
-    'Addresses or networks of the ingress that ends TLS. Only then the port speaks plain HTTP, and only to them',
+    'Addresses or networks of the ingress that ends TLS. If set, the port uses plain HTTP and accepts requests from these only',
   ),
-  JWE_SHARED_KEY: text('Shared key of every form that has none of its own: 16 or 32 ASCII characters', {
+  JWE_SHARED_KEY: text('Shared key of every form without its own key: 16 or 32 ASCII characters', {
     secret: true,
   }),
-  JWE_PREVIOUS_KEYS: list("Keys that are still accepted while the sender's queue drains, newest first", {
+  JWE_PREVIOUS_KEYS: list('Old keys, newest first: still accepted until the sender has emptied its queue', {
     secret: true,
   }),
-  DATABASE_URL: text('PostgreSQL, with `sslmode` and `sslrootcert` as libpq has them. Absent: the embedded store', {
-    secret: true,
-  }),
-  DATABASE_CONNECTIONS: integer('Connections to PostgreSQL at most', { default: 10, min: 2, max: 100 }),
+  DATABASE_URL: text(
+    'PostgreSQL URL; `sslmode` and `sslrootcert` work as in libpq. Without it, the embedded store is used',
+    {
+      secret: true,
+    },
+  ),
+  DATABASE_CONNECTIONS: integer('Maximum number of connections to PostgreSQL', { default: 10, min: 2, max: 100 }),
   DATA_DIR: text('Folder of the embedded store, and of captured files without `DATABASE_URL`', { default: './data' }),
   ADAPTER_ROLE: choice(
-    'Whether this process takes submissions in, hands them over, or both',
+    'Whether this process accepts submissions (`web`), hands them to handlers (`worker`), or does both',
     ['all', 'web', 'worker'],
     {
       default: 'all',
     },
   ),
-  CONCURRENCY: integer('Attempts at the same time in one process', { default: 16, min: 1, max: 1000 }),
-  RETRY_DELAY_SECONDS: integer('Before the first retry; doubled each time, a quarter more or less', {
+  CONCURRENCY: integer('Maximum number of attempts at the same time in one process', {
+    default: 16,
+    min: 1,
+    max: 1000,
+  }),
+  RETRY_DELAY_SECONDS: integer('Wait before the first retry; doubled each time, give or take a quarter', {
     default: 30,
     min: 1,
     max: 86_400,
@@ -46,27 +53,27 @@ export const SETTINGS = {
     unit: 'seconds',
   }),
   RETRY_LIMIT: integer(
-    'Retries after the first attempt, then it is a dead letter (the defaults span three days or more)',
+    'Retries after the first attempt before a submission becomes a dead letter; the defaults last at least three days',
     {
       default: 25,
       min: 0,
       max: 1000,
     },
   ),
-  KEEP_DAYS: integer('How long a delivered or discarded submission is remembered, so that a repeat is known', {
+  KEEP_DAYS: integer('How long a delivered or discarded submission is remembered, so that a repeat is recognised', {
     default: 28,
     min: 1,
     max: 3650,
     unit: 'days',
   }),
-  ATTACHMENT_KEEP_DAYS: integer('How long files and answers stay, encrypted, after the case is made', {
+  ATTACHMENT_KEEP_DAYS: integer('How long files and answers are kept, encrypted, after the submission is delivered', {
     default: 7,
     min: 1,
     max: 365,
     unit: 'days',
   }),
   ATTACHMENT_HOSTS: list(
-    'Hosts that file links may lead to. `*` stands for one label; an entry with a port is one origin, which alone may be private',
+    'Hosts that file links may point to. `*` matches one label. An entry with a port means that origin only, and may be private',
   ),
   ATTACHMENT_LIMIT_BYTES: integer('Largest file, encrypted', {
     default: 104_857_616,
@@ -74,44 +81,47 @@ export const SETTINGS = {
     max: 10_737_418_240,
     unit: 'bytes',
   }),
-  ATTACHMENT_TOTAL_BYTES: integer('All files of a submission together, encrypted', {
+  ATTACHMENT_TOTAL_BYTES: integer('Largest total of all files of a submission, encrypted', {
     default: 524_288_000,
     min: 16,
     max: 107_374_182_400,
     unit: 'bytes',
   }),
-  ATTACHMENT_LIMIT_COUNT: integer('Files in a submission', { default: 100, min: 0, max: 500 }),
-  ATTACHMENT_TIMEOUT_SECONDS: integer("For all files of a submission; less than the sender's own patience", {
-    default: 45,
-    min: 1,
-    max: 600,
-    unit: 'seconds',
-  }),
+  ATTACHMENT_LIMIT_COUNT: integer('Maximum number of files in a submission', { default: 100, min: 0, max: 500 }),
+  ATTACHMENT_TIMEOUT_SECONDS: integer(
+    "Time to fetch all files of a submission; must be less than the sender's own timeout",
+    {
+      default: 45,
+      min: 1,
+      max: 600,
+      unit: 'seconds',
+    },
+  ),
   BODY_LIMIT_BYTES: integer('Largest request body', { default: 2_097_152, min: 1024, max: 67_108_864, unit: 'bytes' }),
-  ACCEPT_WAITING_LIMIT: integer('Requests that may wait to be stored before new ones get 503', {
+  ACCEPT_WAITING_LIMIT: integer('How many requests may wait to be stored; more are answered 503', {
     default: 1000,
     min: 1,
     max: 100_000,
   }),
-  STOP_GRACE_SECONDS: integer('How long requests and attempts may go on after SIGTERM', {
+  STOP_GRACE_SECONDS: integer('How long requests and attempts may continue after SIGTERM', {
     default: 25,
     min: 0,
     max: 3600,
     unit: 'seconds',
   }),
-  DRAIN_SECONDS: integer('How long requests are still taken after SIGTERM, while `/readiness` says that it stops', {
+  DRAIN_SECONDS: integer('How long requests are still accepted after SIGTERM, while `/readiness` answers 503', {
     default: 0,
     min: 0,
     max: 300,
     unit: 'seconds',
   }),
-  LOG_LEVEL: choice('Least severe log lines that are written', ['debug', 'info', 'warn', 'error', 'silent'], {
+  LOG_LEVEL: choice('Lowest level of log line that is written', ['debug', 'info', 'warn', 'error', 'silent'], {
     default: 'info',
   }),
-  METRICS_AUTH_USERNAME: text('User name for `/metrics`; without both, `/metrics` answers 404'),
+  METRICS_AUTH_USERNAME: text('User name for `/metrics`; without user name and password, `/metrics` answers 404'),
   METRICS_AUTH_PASSWORD: text('Password for `/metrics`', { secret: true }),
-  SENTRY_DSN: text('Where errors are told to Sentry; needs the package `@sentry/node`', { secret: true }),
-  ADMIN_PORT: optionalInteger("Port of the operator's page; without it there is none. 0 takes any free one", {
+  SENTRY_DSN: text('Sentry DSN to report errors to; needs the package `@sentry/node`', { secret: true }),
+  ADMIN_PORT: optionalInteger("Port of the operator's page; without it there is no page. 0 means any free port", {
     min: 0,
     max: 65_535,
   }),
@@ -122,14 +132,14 @@ export const SETTINGS = {
     "Addresses or networks of the proxy in front of the operator's page. It must send `X-Forwarded-Proto: https`",
   ),
   ADMIN_FORWARDED_USER_HEADER: text(
-    'Header in which that proxy names who has signed in; it replaces user name and password',
+    'Header in which that proxy sends the name of the signed-in user; replaces user name and password',
   ),
 }
 
-/** Every bound of the HTTPS server: `requestsPerSecondPerAddress` is `SERVER_REQUESTS_PER_SECOND_PER_ADDRESS`. */
+/** A setting for each limit of the HTTPS server: `idleSeconds` is `SERVER_IDLE_SECONDS`. */
 export const SERVER_SETTINGS: Readonly<Record<string, Setting<number>>> = Object.fromEntries(
   Object.entries(LIMITS)
-    .filter(([name]) => name !== 'bodyBytes') // BODY_LIMIT_BYTES, because more than the server keeps to it
+    .filter(([name]) => name !== 'bodyBytes') // this one is BODY_LIMIT_BYTES, because the body parser keeps to it too
     .map(([name, { value, min, max, meaning }]) => [
       serverSetting(name),
       integer(meaning, { default: value, min: Math.ceil(min), max, ...unitOf(name) }),

@@ -6,19 +6,19 @@ import { AdapterError } from './errors.ts'
 import { type Keyring, keyFormProblem, parseKeyring } from './protocol/keyring.ts'
 import { list, readSettings, required, type Values } from './settings.ts'
 
-/** Every setting of an adapter, read. */
+/** The settings of an adapter, with their values. */
 export type Config = Values<typeof SETTINGS> & {
   readonly serverLimits: Partial<Limits>
-  /** Keys by form. */
+  /** The keys of each form, by the form's name. */
   readonly keyrings: Readonly<Record<string, Keyring>>
 }
 
-/** Settings as texts, by name. */
+/** The environment: texts by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Reads the settings for these forms. `also`: problems found elsewhere, to be reported with ours.
- * @throws {AdapterError} ERR_CONFIG_INVALID: one message that names every problem, never a secret.
+ * Reads the settings for these forms. `also`: problems found elsewhere, to be reported in the same message.
+ * @throws {AdapterError} ERR_CONFIG_INVALID: one message with every problem, and no secret.
  */
 export function loadConfig(
   environment: Environment = process.env,
@@ -34,7 +34,7 @@ export function loadConfig(
     if ('problem' in keyring) all.push(keyring.problem)
     else keyrings[form] = keyring.value
   }
-  all.push(...strayKeys(environment, forms))
+  all.push(...unusedKeys(environment, forms))
   const found = [...new Set(all)]
   if (found.length > 0) {
     throw new AdapterError(
@@ -49,7 +49,7 @@ export function loadConfig(
   return { ...values, keyrings, serverLimits: Object.fromEntries(limits) }
 }
 
-/** `JWE_SHARED_KEY__COMPLAINT` for the form `complaint`: what stands after the two underscores. */
+/** What follows the two underscores in `JWE_SHARED_KEY__COMPLAINT`, the key of the form `complaint`. */
 export function formSuffix(form: string): string {
   return form.toUpperCase().replaceAll('-', '_')
 }
@@ -71,16 +71,16 @@ function readKeyring(environment: Environment, form: string): { value: Keyring }
   return wrong.length > 0 ? { problem: wrong.join('; ') } : { value: parseKeyring(current.value, texts) }
 }
 
-const NEW_KEY = 'take the 16 or 32 ASCII characters that the sender has, or make a key with `npx submitter keygen`'
+const NEW_KEY = "use the sender's key of 16 or 32 ASCII characters, or make one with `npx submitter keygen`"
 
-/** Keys that nobody would read: a form that does not exist, or previous keys without a current one. */
-function strayKeys(environment: Environment, forms: readonly string[]): string[] {
+/** Problems of key settings that nothing reads: their form does not exist, or has no current key of its own. */
+function unusedKeys(environment: Environment, forms: readonly string[]): string[] {
   const suffixes = forms.map(formSuffix)
   return Object.keys(environment).flatMap((name) => {
     const [, kind, suffix = ''] = /^JWE_(SHARED_KEY|PREVIOUS_KEYS)__(.*)$/.exec(name) ?? []
     if (kind === undefined || !environment[name]) return []
-    if (!suffixes.includes(suffix)) return [`${name} names no form: there are ${suffixes.join(', ')}`]
+    if (!suffixes.includes(suffix)) return [`${name} does not belong to a form: the forms are ${suffixes.join(', ')}`]
     const own = `JWE_SHARED_KEY__${suffix}`
-    return kind === 'PREVIOUS_KEYS' && !environment[own] ? [`${name} needs ${own} beside it`] : []
+    return kind === 'PREVIOUS_KEYS' && !environment[own] ? [`${name} needs ${own} too`] : []
   })
 }

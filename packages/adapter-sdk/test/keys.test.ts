@@ -103,7 +103,10 @@ describe('keys', () => {
 
   const settings = { TRUST_PROXY: '127.0.0.1', JWE_SHARED_KEY: NEW }
   for (const [wrong, problem] of [
-    [{ JWE_SHARED_KEY__COMPLAIN: OWN }, /JWE_SHARED_KEY__COMPLAIN names no form/],
+    [
+      { JWE_SHARED_KEY__COMPLAIN: OWN },
+      /JWE_SHARED_KEY__COMPLAIN does not belong to a form: the forms are COMPLAINT, COMMENT/,
+    ],
     [{ JWE_PREVIOUS_KEYS__COMMENT: OLD }, /JWE_PREVIOUS_KEYS__COMMENT needs JWE_SHARED_KEY__COMMENT/],
     [{ JWE_SHARED_KEY__COMMENT: 'short' }, /JWE_SHARED_KEY__COMMENT.*5 characters/],
     [{ JWE_PREVIOUS_KEYS: `${OLD},short` }, /JWE_PREVIOUS_KEYS.*key 2.*5 characters/],

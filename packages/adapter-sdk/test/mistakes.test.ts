@@ -23,8 +23,8 @@ describe("a newcomer's mistakes", () => {
 
     expect(stderr).to.equal(
       'ERR_CONFIG_INVALID: 1 setting to put right:\n' +
-        '- JWE_SHARED_KEY is 15 characters long, not 16 or 32: take the 16 or 32 ASCII characters that the sender has, ' +
-        'or make a key with `npx submitter keygen`\n',
+        '- JWE_SHARED_KEY is 15 characters long, not 16 or 32: ' +
+        "use the sender's key of 16 or 32 ASCII characters, or make one with `npx submitter keygen`\n",
     )
     expect([status, stdout]).to.deep.equal([1, ''])
   })

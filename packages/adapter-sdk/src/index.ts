@@ -6,7 +6,8 @@ export {
   defineForm,
   type Forms,
 } from './adapter.ts'
-export { type Config, type Environment, loadConfig, SETTINGS } from './config.ts'
+export { type Config, type Environment, loadConfig } from './config.ts'
+export { SETTINGS } from './config-table.ts'
 export { AdapterError, ERRORS, type ErrorCode, PermanentError, UncertainError } from './errors.ts'
 export type { About, AdapterEvent, Emit } from './events.ts'
 export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } from './form.ts'

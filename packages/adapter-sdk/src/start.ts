@@ -13,20 +13,22 @@ import { sweep } from './operator/sweep.ts'
 import { ownProcess } from './process.ts'
 import { Arrivals } from './receiver/arrivals.ts'
 import { createIntake } from './receiver/intake.ts'
-import { createHttp, serverOptions } from './receiver/routes.ts'
+import { addRoutes, serverOptions } from './receiver/routes.ts'
+import { findFile } from './receiver/stored-files.ts'
 import { serveLedger } from './store/ledger-socket.ts'
 import { openStore } from './store/pg-boss.ts'
 import type { Store } from './store/storage.ts'
+import type { ListenerState } from './telemetry/gauges.ts'
 import { createLog, logEvents } from './telemetry/log.ts'
 import { labelSets } from './telemetry/metric-labels.ts'
-import { createMetrics, type ListenerState } from './telemetry/metrics.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 import { reportErrors } from './telemetry/sentry.ts'
 import { TargetCalls } from './telemetry/target-calls.ts'
-import { tracedCapture, tracedForms, tracedInbox } from './telemetry/traced.ts'
+import { tracedForms } from './telemetry/traced.ts'
 import { traceAttempt, traceEvents } from './telemetry/tracing.ts'
 import { lossOf } from './worker/attempt.ts'
 import { Work } from './worker/attempts.ts'
-import { findFile, handOver } from './worker/context.ts'
+import { handOver } from './worker/context.ts'
 import { Worker } from './worker/worker.ts'
 
 /** What may be said when an adapter is started. */
@@ -92,7 +94,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const listeners = new Map<'web' | 'operator', RunningServer>()
   const metrics = createMetrics(labelSets(forms, longestKeyring(config)), {
     counts: () => ledger.counts(),
-    waitingForCommit: () => inbox.waiting,
+    waitingForCommit: () => arrivals.waiting,
     attemptsRunning: () => worker.running,
     listeners: () => new Map([...listeners].map(([name, each]) => [name, stateOf(each)])),
   })
@@ -119,7 +121,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const supervise = isWorker && database.kind === 'postgres'
   const store = await openStore(database, [...forms.keys()], { supervise, emit })
   opened[0] = () => store.close()
-  const inbox = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
+  const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit)
   const work = new Work(store)
   const capture = createCapture({
@@ -143,23 +145,23 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   })
 
   const state = { stopping: false }
-  const http = createHttp(
+  const http = addRoutes(
     {
       config,
       emit,
       health: {
         isStopping: () => state.stopping,
-        check: () => inbox.check(),
-        waiting: () => ({ requests: inbox.waiting, limit: config.ACCEPT_WAITING_LIMIT }),
+        check: () => arrivals.check(),
+        waiting: () => ({ requests: arrivals.waiting, limit: config.ACCEPT_WAITING_LIMIT }),
       },
-      expose: metrics.expose,
+      readMetrics: metrics.read,
     },
     isWeb
       ? {
           app,
           forms,
-          accept: createIntake({ inbox: tracedInbox(inbox), capture: tracedCapture(capture), files, emit }),
-          find: findFile({ database, files, config }),
+          acceptSubmission: createIntake({ arrivals, capture, files, emit }),
+          findFile: findFile({ database, files, config }),
           version: options.version,
         }
       : undefined,

@@ -4,7 +4,7 @@ import { loadConfig } from '../src/config.ts'
 const USABLE = { JWE_SHARED_KEY: 'Xk2fQ9wLs7TgBzR4', TRUST_PROXY: '127.0.0.1' }
 
 describe('a configuration', () => {
-  it('is read when every setting can be used', () => {
+  it('is read if every setting is valid', () => {
     const environment = {
       ...USABLE,
       ATTACHMENT_HOSTS: 'localhost:9443, *.example.org',
@@ -14,7 +14,7 @@ describe('a configuration', () => {
     expect(loadConfig(environment, ['complaint']).TRUST_PROXY).to.deep.equal(['127.0.0.1'])
   })
 
-  it('with several wrong settings is refused with one message that names them all, and quotes none', () => {
+  it('with several invalid settings is refused with one message that names them all and quotes no value', () => {
     const environment = {
       JWE_SHARED_KEY: 'short',
       TRUST_PROXY: 'ingress',

@@ -14,7 +14,7 @@ describe('keys', () => {
   let fails: boolean
   let running: TestAdapter | undefined
   beforeEach(async () => {
-    // On PostgreSQL, so that an adapter with other keys starts on what the one before it holds.
+    // On PostgreSQL, so that an adapter with other keys can start on the same submissions.
     environment = { DATABASE_URL: await (await sharedPostgres()).database() }
     fails = false
   })
@@ -41,7 +41,7 @@ describe('keys', () => {
     return { submissionId, status }
   }
 
-  it('that are previous ones let in and are handed over', async () => {
+  it('that are previous ones still let submissions in, which are delivered', async () => {
     const adapter = await start({ JWE_SHARED_KEY: NEW, JWE_PREVIOUS_KEYS: OLD })
 
     const { status, submissionId } = await send(adapter, OLD)
@@ -50,13 +50,13 @@ describe('keys', () => {
     expect((await adapter.ended(submissionId)).state).to.equal('delivered')
   })
 
-  it('that are no longer there let nothing in', async () => {
+  it('that were removed let nothing in', async () => {
     const adapter = await start({ JWE_SHARED_KEY: NEW })
 
     expect((await send(adapter, OLD)).status).to.equal(401)
   })
 
-  it('that were taken away too early lose nothing: what needs one rests until the key is back', async () => {
+  it('that were removed too early lose nothing: their submissions are dead letters until the key is back', async () => {
     fails = true
     const { submissionId } = await send(await start({ JWE_SHARED_KEY: OLD }), OLD)
     await running?.ended(submissionId)
@@ -73,7 +73,7 @@ describe('keys', () => {
     expect(after.state).to.equal('delivered')
   })
 
-  it('of one form let nothing into another', async () => {
+  it('of one form let no submission into another form', async () => {
     const adapter = await start({ JWE_SHARED_KEY: NEW, JWE_SHARED_KEY__COMPLAINT: OWN })
 
     const [own, common, elsewhere, ofAnother] = [
@@ -88,7 +88,7 @@ describe('keys', () => {
     expect((await adapter.ended(elsewhere.submissionId)).state).to.equal('delivered')
   })
 
-  it('of one form have previous ones of their own', async () => {
+  it('of one form have their own previous keys', async () => {
     const adapter = await start({
       JWE_SHARED_KEY: generateKey(16),
       JWE_SHARED_KEY__COMPLAINT: OWN,
@@ -103,13 +103,16 @@ describe('keys', () => {
 
   const settings = { TRUST_PROXY: '127.0.0.1', JWE_SHARED_KEY: NEW }
   for (const [wrong, problem] of [
-    [{ JWE_SHARED_KEY__COMPLAIN: OWN }, /JWE_SHARED_KEY__COMPLAIN names no form/],
+    [
+      { JWE_SHARED_KEY__COMPLAIN: OWN },
+      /JWE_SHARED_KEY__COMPLAIN does not belong to a form: the forms are COMPLAINT, COMMENT/,
+    ],
     [{ JWE_PREVIOUS_KEYS__COMMENT: OLD }, /JWE_PREVIOUS_KEYS__COMMENT needs JWE_SHARED_KEY__COMMENT/],
     [{ JWE_SHARED_KEY__COMMENT: 'short' }, /JWE_SHARED_KEY__COMMENT.*5 characters/],
     [{ JWE_PREVIOUS_KEYS: `${OLD},short` }, /JWE_PREVIOUS_KEYS.*key 2.*5 characters/],
     [{ JWE_SHARED_KEY: '' }, /JWE_SHARED_KEY is missing/],
   ] as const) {
-    it(`stop the start when one would not be used: ${Object.keys(wrong)[0]}`, () => {
+    it(`stop the start if one is wrong or not used: ${Object.keys(wrong)[0]}`, () => {
       const load = () => loadConfig({ ...settings, ...wrong }, ['complaint', 'comment'])
 
       expect(load).to.throw(problem).with.property('code', 'ERR_CONFIG_INVALID')

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { createAdapter } from '../src/adapter.ts'
 import { startTestAdapter } from '../src/testing/index.ts'
 
-/** Runs a program that uses the SDK as a newcomer's does, and says what is left on the screen. */
+/** Runs a newcomer's program, and returns its exit code and what it prints. */
 function run(program: string, environment: { [name: string]: string } = {}) {
   const sdk = new URL('../src/index.ts', import.meta.url)
   const source = `import { AdapterError, createAdapter } from '${sdk}'\nasync function handle() {}\n${program}`
@@ -18,18 +18,18 @@ function run(program: string, environment: { [name: string]: string } = {}) {
 const START = `await createAdapter({ forms: { complaint: { path: '/v2/complaint', handle } } }).start()`
 
 describe("a newcomer's mistakes", () => {
-  it('a key of the wrong length: one message says which setting, and what to do', () => {
+  it('a key of the wrong length: the message names the setting and what to do', () => {
     const { status, stdout, stderr } = run(START, { JWE_SHARED_KEY: '123456789012345' })
 
     expect(stderr).to.equal(
       'ERR_CONFIG_INVALID: 1 setting to put right:\n' +
-        '- JWE_SHARED_KEY is 15 characters long, not 16 or 32: take the 16 or 32 ASCII characters that the sender has, ' +
-        'or make a key with `npx submitter keygen`\n',
+        '- JWE_SHARED_KEY is 15 characters long, not 16 or 32: ' +
+        "use the sender's key of 16 or 32 ASCII characters, or make one with `npx submitter keygen`\n",
     )
     expect([status, stdout]).to.deep.equal([1, ''])
   })
 
-  it('settings that the server could not use: one message names all of them', () => {
+  it('settings that the server cannot use: one message names them all', () => {
     const { status, stderr } = run(START, {
       JWE_SHARED_KEY: 'k7Wq2mZx9LtR4vBn',
       TRUST_PROXY: '10.0.0.0/99',
@@ -44,7 +44,7 @@ describe("a newcomer's mistakes", () => {
     expect(status).to.equal(1)
   })
 
-  it('a path that no form could have: one message says which form, and what to change', () => {
+  it('an invalid path: the message names the form and what to change', () => {
     const { status, stdout, stderr } = run(`createAdapter({ forms: { complaint: { path: 'v2/complaint/', handle } } })`)
 
     expect(stderr).to.equal(
@@ -53,7 +53,7 @@ describe("a newcomer's mistakes", () => {
     expect([status, stdout]).to.deep.equal([1, ''])
   })
 
-  it('a data folder that is none: one message says which, and what is needed', () => {
+  it('a data folder that is a file: the message names it and what is needed', () => {
     const { status, stderr } = run(START, {
       JWE_SHARED_KEY: '5d6dc7fc083ea4f0',
       PORT: '0',
@@ -67,20 +67,20 @@ describe("a newcomer's mistakes", () => {
     expect(status).to.equal(1)
   })
 
-  it('can still be caught', () => {
+  it('can be caught by the program', () => {
     const { status, stdout } = run(`await ${START.slice(6)}.catch((error) => console.log(error.code))`)
 
     expect([status, stdout]).to.deep.equal([0, 'ERR_CONFIG_INVALID\n'])
   })
 
-  it('hide nothing of other errors', () => {
+  it('do not hide other errors', () => {
     const { status, stderr } = run(`try { ${START} } catch {}\nthrow new TypeError('another')`)
 
     expect(stderr).to.match(/TypeError: another\n\s+at /)
     expect(status).to.equal(1)
   })
 
-  it('an endpoint with another path: one line of the log names the path that was posted to and those there are', async () => {
+  it('a POST to a wrong path: one event names that path and the paths of the forms', async () => {
     const forms = { complaint: { path: '/v2/complaint', handle: async () => undefined } }
     await using adapter = await startTestAdapter(createAdapter({ forms }))
 
@@ -92,12 +92,12 @@ describe("a newcomer's mistakes", () => {
         event: 'submission.unmatched',
         path: '/v2/complaints',
         forms: ['/v2/complaint'],
-        detail: 'no form has this path: change the endpoint in Form Builder, or the path of the form',
+        detail: 'no form has this path: change the endpoint in Form Builder or the path of the form',
       },
     ])
   })
 
-  it('a handler that throws a string: the log says that it should throw an Error', async () => {
+  it('a handler that throws a string: the event asks for an Error', async () => {
     const forms = {
       complaint: {
         path: '/v2/complaint',
@@ -122,7 +122,7 @@ describe("a newcomer's mistakes", () => {
     expect(JSON.stringify(adapter.events)).not.to.include('Lovelace')
   })
 
-  it("an error's own words stay out of the log, also where operators may read them", async () => {
+  it('the message of an error stays out of the log, even if operators may read it', async () => {
     const forms = {
       complaint: {
         path: '/v2/complaint',

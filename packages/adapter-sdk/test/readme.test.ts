@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { SERVER_SETTINGS, SETTINGS } from '../src/config.ts'
+import { SERVER_SETTINGS, SETTINGS } from '../src/config-table.ts'
 import { ERRORS } from '../src/errors.ts'
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')

@@ -1,9 +1,9 @@
-/** Submissions as the inbox and its work see them, made up for a test. */
+/** Made-up submissions, claims and endings for tests of the store and the worker. */
 import { randomUUID } from 'node:crypto'
 import type { Claim, Ending } from '../src/store/claim.ts'
 import type { Incoming } from '../src/store/submission.ts'
 
-/** A submission to take in. Its text stands for a JWE: neither the inbox nor its work look into it. */
+/** A submission to accept. Its text stands for a JWE: neither the arrivals nor the worker's attempts decrypt it. */
 export function incoming(over: Partial<Incoming> = {}): Incoming {
   return {
     form: 'complaint',
@@ -34,7 +34,7 @@ export const dead = (over: Partial<Ending & { outcome: 'dead' }> = {}): Ending =
   ...over,
 })
 
-/** A claim that no store knows. */
+/** A claim that is in no store. */
 export function claimed(over: Partial<Claim> = {}): Claim {
   return {
     id: randomUUID(),

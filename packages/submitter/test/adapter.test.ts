@@ -57,7 +57,7 @@ describe('against an adapter of the SDK', () => {
       'the receiver answered 404',
       'the receiver answered 422',
     ])
-    expect(errors[2]?.message).to.contain('serviceSlug is not one of this form')
+    expect(errors[2]?.message).to.contain('serviceSlug is not a service of this form')
   })
 
   it('the endpoint proves that it has the key, and stores nothing', async () => {

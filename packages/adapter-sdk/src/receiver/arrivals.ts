@@ -1,4 +1,4 @@
-/** The durable store of accepted submissions. What it has acknowledged, it holds until it is delivered or a person ends it. */
+/** Writes arriving submissions to the store, many in one commit, and answers what it already holds. */
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
 import { SCHEMA } from '../store/database.ts'
@@ -7,14 +7,14 @@ import { SLOT } from '../store/hours.ts'
 import type { QueueStore } from '../store/pg-boss.ts'
 import { type Accepted, type Incoming, rowId, type StoredFile } from '../store/submission.ts'
 
-/** Takes submissions in, durably. */
+/** Stores submissions durably. A stored submission stays until it is delivered or a person ends it. */
 export class Arrivals {
   readonly #store: QueueStore
   readonly #emit: Emit
   readonly #mostWaiting: number
   readonly #commit
 
-  /** `mostWaiting`: how many requests may wait for their commit before new ones are refused. */
+  /** `mostWaiting`: how many requests may wait for their commit before `accept` refuses more. */
   constructor(store: QueueStore, emit: Emit, mostWaiting = 1000) {
     this.#store = store
     this.#emit = emit
@@ -28,8 +28,8 @@ export class Arrivals {
   }
 
   /**
-   * Resolves when the submission is held, durably; until then nothing is promised.
-   * @throws {AdapterError} ERR_STORE_FULL, ERR_STORE_UNAVAILABLE: not held as far as we know; the sender has to keep it.
+   * Resolves when the submission is stored durably.
+   * @throws {AdapterError} ERR_STORE_FULL, ERR_STORE_UNAVAILABLE: treat it as not stored; the sender must keep it.
    */
   async accept(incoming: Incoming): Promise<Accepted> {
     if (this.#commit.waiting >= this.#mostWaiting) {
@@ -40,7 +40,7 @@ export class Arrivals {
     return await this.#commit.add(incoming)
   }
 
-  /** Whether `accept` would do anything: asked before the files of a repeated submission are fetched again. */
+  /** Whether `accept` would answer `duplicate`. Saves fetching the files of a repeated submission again. */
   async isHeld(form: string, submissionId: string): Promise<boolean> {
     const rows = await this.#guard('look up', () =>
       this.#store.database.query(`SELECT 1 FROM ${SCHEMA}.submission WHERE id = $1 AND NOT (${REPLACEABLE})`, [
@@ -50,7 +50,7 @@ export class Arrivals {
     return rows.length > 0
   }
 
-  /** Counts a delivery whose files could not be captured; returns how many there were. */
+  /** Counts a delivery whose files could not be captured, and returns the count so far. */
   async countDelivery(form: string, submissionId: string): Promise<number> {
     const [row] = await this.#guard('count', () =>
       this.#store.database.query<{ deliveries: number }>(
@@ -70,7 +70,7 @@ export class Arrivals {
   async #write(items: readonly Incoming[]): Promise<Accepted[]> {
     const started = performance.now()
     const ids = items.map((item) => rowId(item.form, item.submissionId))
-    // Copies that meet in one batch: the first is taken in, the others are its duplicates.
+    // If one batch has several copies of a submission, the first is stored and the others are duplicates.
     const rows = new Map<string, Row>()
     for (const [index, item] of items.entries()) {
       const id = ids[index] as string
@@ -102,7 +102,7 @@ export class Arrivals {
       return await work()
     } catch (cause) {
       this.#emit({ event: 'store.failed', during, code: errorName(cause) })
-      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
+      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the store is unavailable', { cause, retryable: true })
     }
   }
 }
@@ -121,7 +121,7 @@ interface Row {
   readonly reason: string | null
 }
 
-// W3C Trace Context, section 3.2. A header that is anything else might hold anything.
+// W3C Trace Context, section 3.2. Any other text could contain personal data, so it is not stored.
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 
 function row(id: string, incoming: Incoming): Row {
@@ -130,7 +130,7 @@ function row(id: string, incoming: Incoming): Row {
     id,
     form: incoming.form,
     submission_id: incoming.submissionId,
-    // Half of a surrogate pair is a string in JSON and no text in PostgreSQL: one such name would fail its whole batch.
+    // JSON allows a lone surrogate, PostgreSQL text does not: one such name would make its whole batch fail.
     service_slug: incoming.serviceSlug.toWellFormed(),
     jwe: incoming.jwe,
     files: incoming.files,

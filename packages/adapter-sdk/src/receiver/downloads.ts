@@ -1,23 +1,30 @@
-/** GET /v1/attachments/<id>: captured files in clear, for the case system, to whoever has the link. */
+/** Answers GET /v1/attachments/<id> with the decrypted file, to any caller that knows the id. */
 import type { Readable } from 'node:stream'
 import Router from '@koa/router'
 import { create as contentDisposition } from 'content-disposition'
 import type { Context, Middleware } from 'koa'
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
+import { refuseMethod } from './problems.ts'
 
-/** A file that can be read. */
+/** A captured file, ready to be read. */
 export interface OpenFile {
   readonly filename: string | null
   readonly mimetype: string | null
-  /** Of the file in clear. */
+  /** Size of the decrypted file. */
   readonly bytes: number
-  /** Resolves with the content once its first bytes are known to be good. */
+  /** Resolves with the decrypted content once its first bytes have been read. */
   open(): Promise<Readable>
 }
 
-/** Koa middleware that serves files. `find` throws ERR_ATTACHMENT_NOT_FOUND. */
-export function downloads(options: { find(id: string): Promise<OpenFile>; readonly emit: Emit }): Middleware {
+export interface DownloadOptions {
+  /** Throws ERR_ATTACHMENT_NOT_FOUND for an id without a file. */
+  readonly findFile: (id: string) => Promise<OpenFile>
+  readonly emit: Emit
+}
+
+/** Koa middleware that serves files. */
+export function downloads(options: DownloadOptions): Middleware {
   const router = new Router()
   router.get(PATH, async (ctx) => {
     const id = String(ctx.params['id'])
@@ -28,22 +35,19 @@ export function downloads(options: { find(id: string): Promise<OpenFile>; readon
       throw error
     }
   })
-  router.all(PATH, (ctx) => {
-    ctx.set('Allow', 'GET, HEAD')
-    throw new AdapterError('ERR_METHOD_NOT_ALLOWED', 'the method is not allowed here')
-  })
+  router.all(PATH, (ctx) => refuseMethod(ctx, ['GET', 'HEAD']))
   return router.routes() as unknown as Middleware // the router's own context type extends Koa's
 }
 
 const PATH = '/v1/attachments/:id'
 
-async function serve(ctx: Context, id: string, { find, emit }: Parameters<typeof downloads>[0]): Promise<void> {
-  if (!UUID.test(id)) throw new AdapterError('ERR_ATTACHMENT_NOT_FOUND', 'no such file')
+async function serve(ctx: Context, id: string, { findFile, emit }: DownloadOptions): Promise<void> {
+  if (!UUID.test(id)) throw new AdapterError('ERR_ATTACHMENT_NOT_FOUND', 'there is no such file')
   const started = performance.now()
-  const file = await find(id.toLowerCase())
+  const file = await findFile(id.toLowerCase())
   ctx.set('Content-Disposition', contentDisposition(safeName(file.filename)))
   ctx.set('Content-Type', MEDIA_TYPE.test(file.mimetype ?? '') ? (file.mimetype as string) : 'application/octet-stream')
-  // It is a stranger's file: no browser is to run what is in it.
+  // A stranger uploaded the file: no browser may run what is in it.
   ctx.set('Content-Security-Policy', "default-src 'none'; sandbox")
   ctx.length = file.bytes
   ctx.status = 200
@@ -59,8 +63,8 @@ async function serve(ctx: Context, id: string, { find, emit }: Parameters<typeof
 }
 
 /**
- * The last part of a name, as one that can be saved anywhere. Control characters and lone surrogates have no place in a
- * header (RFC 6266, RFC 8187); marks that turn the direction of writing make one ending look like another.
+ * The last part of a file name, safe to save anywhere. Headers allow no control characters or lone surrogates (RFC 6266,
+ * RFC 8187), and characters that change the direction of writing can disguise a file's extension.
  */
 function safeName(filename: string | null): string {
   const last = (filename ?? '').split(/[/\\]/).at(-1) ?? ''

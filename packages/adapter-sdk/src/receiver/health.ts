@@ -1,7 +1,7 @@
-/** GET /health and /readiness, as orchestrators ask. */
+/** Answers GET /health and GET /readiness for Kubernetes and other orchestrators. */
 import type { Context, Middleware, Next } from 'koa'
 
-/** Why no submission should be sent here now. */
+/** One reason why this process should not be sent submissions now. */
 export interface Reason {
   readonly code: 'stopping' | 'store' | 'full'
   readonly detail: string
@@ -9,17 +9,17 @@ export interface Reason {
 
 export interface HealthOptions {
   readonly isStopping: () => boolean
-  /** Rejects when no submission could be stored now. */
+  /** Rejects if a submission could not be stored now. */
   readonly check: () => Promise<void>
-  /** Requests that wait to be stored, and how many may. */
+  /** How many requests are waiting to be stored, and how many may wait. */
   readonly waiting: () => { readonly requests: number; readonly limit: number }
-  /** Who may read the reasons, when they ask for JSON. */
+  /** Whether the caller may read the reasons. */
   readonly mayReadReasons: (authorization: string) => boolean
 }
 
-/** Koa middleware: `/health` 200 while the process lives, `/readiness` 200 while it can take submissions, else 503. */
+/** Koa middleware: `/health` always answers 200; `/readiness` answers 200, or 503 if no submission can be accepted. */
 export function health(given: HealthOptions): Middleware {
-  // However many ask, the store is looked at once at a time: asking must not keep it from storing.
+  // One check of the store at a time, so that many probes do not slow it down.
   const options = { ...given, check: shared(given.check) }
   return async (ctx: Context, next: Next) => {
     if (ctx.path === '/health') {
@@ -38,14 +38,14 @@ export function health(given: HealthOptions): Middleware {
   }
 }
 
-/** Whoever comes while one look is under way shares it. */
+/** Callers that arrive during a check share its result. */
 function shared(check: () => Promise<void>): () => Promise<void> {
-  let looking: Promise<void> | undefined
+  let checking: Promise<void> | undefined
   return () => {
-    looking ??= check().finally(() => {
-      looking = undefined
+    checking ??= check().finally(() => {
+      checking = undefined
     })
-    return looking
+    return checking
   }
 }
 
@@ -53,7 +53,8 @@ async function reasonsOf({ isStopping, check, waiting }: HealthOptions): Promise
   const reasons: Reason[] = []
   if (isStopping()) reasons.push({ code: 'stopping', detail: 'the process is stopping' })
   const { requests, limit } = waiting()
-  if (requests >= limit) reasons.push({ code: 'full', detail: `${requests} requests wait to be stored, of ${limit}` })
+  if (requests >= limit)
+    reasons.push({ code: 'full', detail: `${requests} requests are waiting to be stored, the limit is ${limit}` })
   await check().catch(() => reasons.push({ code: 'store', detail: 'a submission cannot be stored now' }))
   return reasons
 }

@@ -1,14 +1,14 @@
-/** GET /metrics, behind basic authentication as in the live deployment. */
+/** Answers GET /metrics, with basic authentication as in the live deployment. */
 import type { Context, Middleware, Next } from 'koa'
 import { type Credentials, isAuthorised } from '../basic-auth.ts'
 
-/** Koa middleware: the text of `expose` to whoever has the credentials. */
-export function scrape(options: { credentials: Credentials; expose(): Promise<string> }): Middleware {
+/** Koa middleware that answers a caller with these credentials with the text of the metrics. */
+export function metricsRoute(options: { credentials: Credentials; readMetrics(): Promise<string> }): Middleware {
   return async (ctx: Context, next: Next) => {
     if (ctx.path !== '/metrics') return await next()
     if (isAuthorised(ctx.get('Authorization'), options.credentials)) {
       ctx.set('Content-Type', 'text/plain; version=0.0.4')
-      ctx.body = await options.expose()
+      ctx.body = await options.readMetrics()
     } else {
       ctx.status = 401
       ctx.set('WWW-Authenticate', 'Basic realm="Application"')

@@ -1,19 +1,19 @@
-/** Proof of endpoint, the adapter's side: who asks with a form's key is told, under that key, which form this is. */
+/** Proves to a sender that this endpoint holds a form's key: answers its challenge, encrypted with that key. */
 import type { Context } from 'koa'
 import { answerChallenge, parseChallenge } from '../protocol/challenge.ts'
 import type { Key } from '../protocol/keyring.ts'
 
-/** What an adapter says of itself to a sender that holds the key. */
+/** What an adapter says about itself to a sender that holds the key. */
 export interface Identity {
-  /** Of the adapter. */
+  /** Version of the adapter. */
   readonly version: string
-  /** `https://adapter.service.gov.uk`; absent: the adapter does not know under which name it is reached. */
+  /** `https://adapter.service.gov.uk`; absent if the adapter does not know its public name. */
   readonly origin?: string
 }
 
 /**
- * Answers a challenge, and says whether the body was one: then nothing is stored, and nothing else happens.
- * @throws {AdapterError} ERR_SUBMISSION_INVALID: a challenge that is stale, or meant for another endpoint.
+ * Answers the body if it is a challenge, and returns whether it was. A challenge is never stored.
+ * @throws {AdapterError} ERR_SUBMISSION_INVALID: the challenge is too old, or for another endpoint.
  */
 export async function answerIfChallenge(
   ctx: Context,

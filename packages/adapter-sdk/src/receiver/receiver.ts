@@ -1,14 +1,14 @@
-/** POST -> 2xx, 4xx, 5xx: the only module that knows HTTP. What it may do, it is given. */
+/** Receives submissions over HTTP: reads a POST, decrypts it, has it accepted and answers. */
 import Router from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import Koa from 'koa'
 import bodyParser from 'koa-bodyparser'
-import { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'
-import { type Emit, errorName } from '../events.ts'
+import { AdapterError } from '../errors.ts'
+import type { Emit } from '../events.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import type { Keyring } from '../protocol/keyring.ts'
-import { parseSubmission, type SubmissionEnvelope } from '../protocol/submission.ts'
-import type { Accepted } from '../store/submission.ts'
+import { parseSubmission } from '../protocol/submission.ts'
+import type { AcceptSubmission } from './intake.ts'
 import { answerIfChallenge, type Identity } from './proof.ts'
 
 /** A form as the receiver sees it. */
@@ -23,41 +23,40 @@ export interface ReceiverOptions {
   readonly forms: readonly ReceivingForm[]
   readonly bodyLimitBytes: number
   readonly keyring: (form: string) => Keyring
-  /** What a sender that holds a key is told of this adapter. */
+  /** What this adapter says about itself to a sender that holds a key. */
   readonly identity: Identity
-  /** Takes a submission in: its files first, then itself. */
-  readonly accept: (form: string, envelope: SubmissionEnvelope, jwe: string, traceparent?: string) => Promise<Accepted>
+  readonly acceptSubmission: AcceptSubmission
   readonly emit: Emit
 }
 
-/** Koa middleware that receives submissions at the forms' paths. */
+/** Koa middleware that receives submissions at the paths of the forms. */
 export function receiver(options: ReceiverOptions): Middleware {
   const router = new Router()
-  const read = bodyParser({
+  const readBody = bodyParser({
     enableTypes: ['text'],
     extendTypes: { text: TEXT_TYPES },
     textLimit: `${options.bodyLimitBytes}b`,
     ...BYTE_FOR_BYTE,
   })
   for (const form of options.forms) {
-    const ofForm: Middleware = (ctx, next) => {
+    const noteForm: Middleware = (ctx, next) => {
       ctx.state['form'] = form.name
       return next()
     }
     const paths = [form.path, ...(form.aliases ?? [])]
-    router.post(paths, ofForm, requireTextType, read, (ctx) => receive(ctx, form, options))
+    router.post(paths, noteForm, requireTextType, readBody, (ctx) => receive(ctx, form, options))
   }
   const routes = router.routes() as unknown as Middleware // the router's own context type extends Koa's
-  return (ctx, next) => routes(ctx, () => unmatched(ctx, next, options))
+  return (ctx, next) => routes(ctx, () => noteUnmatched(ctx, next, options))
 }
 
-/** Tells of a POST that nobody answers: most likely the path of a form and the sender's endpoint differ. */
-async function unmatched(ctx: Context, next: Next, { forms, emit }: ReceiverOptions): Promise<void> {
+/** Emits an event for a POST that nothing answers: the sender's endpoint probably has the wrong path. */
+async function noteUnmatched(ctx: Context, next: Next, { forms, emit }: ReceiverOptions): Promise<void> {
   await next()
   if (ctx.method !== 'POST' || ctx.status !== 404 || ctx.body !== undefined) return
-  // Anybody may send anything as a path. Shown is what a form could have; the rest might be somebody's name, or a token.
+  // A caller can put a name or a token into a path, so only a path that a form could have is logged.
   const path = FORM_PATH.test(ctx.path) ? ctx.path : '(no path that a form could have)'
-  const detail = 'no form has this path: change the endpoint in Form Builder, or the path of the form'
+  const detail = 'no form has this path: change the endpoint in Form Builder or the path of the form'
   emit({ event: 'submission.unmatched', path, forms: forms.map((form) => form.path), detail })
 }
 
@@ -74,9 +73,9 @@ async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptio
   }
   const envelope = parseSubmission(plaintext)
   if (form.services !== undefined && !form.services.includes(envelope.serviceSlug)) {
-    throw new AdapterError('ERR_SUBMISSION_INVALID', 'serviceSlug is not one of this form')
+    throw new AdapterError('ERR_SUBMISSION_INVALID', 'serviceSlug is not a service of this form')
   }
-  const accepted = await options.accept(form.name, envelope, jwe, ctx.get('traceparent') || undefined)
+  const accepted = await options.acceptSubmission(form.name, envelope, jwe, ctx.get('traceparent') || undefined)
 
   const { submissionId } = envelope
   ctx.status = accepted === 'duplicate' ? 200 : 201
@@ -91,40 +90,6 @@ async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptio
   }
 }
 
-/** Turns every error into `application/problem+json` (RFC 9457), and tells the reason to the events only. */
-export function problems(emit: Emit): Middleware {
-  return async (ctx: Context, next: Next) => {
-    try {
-      await next()
-      if (ctx.status === 404 && ctx.body === undefined)
-        throw new AdapterError('ERR_NOT_FOUND', 'no such path: a form receives at exactly the path that it declares')
-    } catch (error) {
-      // The body broke off: the sender is gone, or was answered by the server, which tells why. It was no token yet.
-      if (ctx.req.aborted) return
-      const known = asAdapterError(error)
-      if (known.code === 'ERR_INTERNAL') {
-        emit({ event: 'internal.failed', during: 'request', code: errorName(error) })
-      }
-      const status = statusOf(known.code)
-      const form: unknown = ctx.state['form']
-      if (typeof form === 'string') emit({ event: 'submission.refused', form, code: known.code, status })
-      answer(ctx, status, known)
-    }
-  }
-}
-
-/** Answers 405 where the path exists, and only the method does not. */
-export function allowMethods(paths: ReadonlyMap<string, readonly string[]>): Middleware {
-  return async (ctx: Context, next: Next) => {
-    const allowed = paths.get(ctx.path.replace(/(.)\/$/, '$1'))
-    if (allowed !== undefined && !allowed.includes(ctx.method)) {
-      ctx.set('Allow', allowed.join(', '))
-      throw new AdapterError('ERR_METHOD_NOT_ALLOWED', 'the method is not allowed here')
-    }
-    await next()
-  }
-}
-
 /** An application with nothing in it that speaks of itself. */
 export function createApp(): Koa {
   const app = new Koa()
@@ -132,10 +97,10 @@ export function createApp(): Koa {
   return app
 }
 
-// The sender claims a form and sends a bare token (libcurl's default); the others are what the field would write.
+// Form Builder labels its bare token as a form (libcurl's default type). The other two types are correct ones.
 const TEXT_TYPES = ['application/x-www-form-urlencoded', 'application/jose', 'text/plain']
 
-// A compact JWE is ASCII. Read as UTF-8, a body would lose its byte order mark. The parser's types leave this option out.
+// A compact JWE is ASCII. Reading the body as UTF-8 would drop a byte order mark. The parser's types lack this option.
 const BYTE_FOR_BYTE = { encoding: 'binary' }
 
 async function requireTextType(ctx: Context, next: Next): Promise<void> {
@@ -145,49 +110,10 @@ async function requireTextType(ctx: Context, next: Next): Promise<void> {
   }
   const encoding = ctx.get('Content-Encoding').toLowerCase()
   if (encoding !== '' && encoding !== 'identity') {
-    throw new AdapterError('ERR_MEDIA_TYPE_UNSUPPORTED', 'a content encoding is not accepted')
+    throw new AdapterError('ERR_MEDIA_TYPE_UNSUPPORTED', 'the body must not have a content encoding')
   }
-  // The parser knows no other spelling of `identity`.
+  // The parser does not recognise `Identity`, only `identity`.
   delete ctx.request.headers['content-encoding']
-  ctx.request.headers['content-type'] = 'text/plain' // the parser reads by type, and would leave a body without one
+  ctx.request.headers['content-type'] = 'text/plain' // the parser skips a body without a known type
   await next()
-}
-
-function asAdapterError(error: unknown): AdapterError {
-  if (error instanceof AdapterError) return error
-  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
-  if (status === 413) return new AdapterError('ERR_BODY_TOO_LARGE', 'the body is too large', { cause: error })
-  if (status === 400) return new AdapterError('ERR_JWE_INVALID', 'the body did not arrive whole', { cause: error })
-  return new AdapterError('ERR_INTERNAL', 'unexpected', { cause: error })
-}
-
-function statusOf(code: ErrorCode): number {
-  const entry = ERRORS[code]
-  return 'status' in entry ? entry.status : 500
-}
-
-function answer(ctx: Context, status: number, error: AdapterError): void {
-  ctx.status = status
-  ctx.type = 'application/problem+json'
-  if (status === 503) ctx.set('Retry-After', '30')
-  // One answer for every reason why a token is refused: which one it was, only the operator learns.
-  const told = status !== 401 && status !== 500
-  ctx.body = JSON.stringify({
-    type: 'about:blank',
-    title: TITLES[status] ?? 'Error',
-    status,
-    ...(told ? { code: error.code, detail: error.message } : {}),
-  })
-}
-
-const TITLES: Readonly<Record<number, string>> = {
-  401: 'Unauthorized',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  422: 'Unprocessable Content',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
 }

@@ -1,4 +1,4 @@
-/** What an adapter answers over HTTP: submissions and files where it is a web process, and how it is in every process. */
+/** The adapter's own HTTP routes: submissions and files in a web process, health and metrics in every process. */
 import type { ServerOptions } from '@formbuilder/secure-server'
 import type Koa from 'koa'
 import { type Credentials, isAuthorised } from '../basic-auth.ts'
@@ -8,29 +8,33 @@ import type { Form } from '../form.ts'
 import { traceparent, traceRequests } from '../telemetry/tracing.ts'
 import { downloads, type OpenFile } from './downloads.ts'
 import { type HealthOptions, health } from './health.ts'
-import { scrape } from './metrics-route.ts'
+import type { AcceptSubmission } from './intake.ts'
+import { metricsRoute } from './metrics-route.ts'
+import { allowMethods, problems } from './problems.ts'
 import type { Identity } from './proof.ts'
-import { allowMethods, createApp, problems, type ReceiverOptions, receiver } from './receiver.ts'
+import { createApp, receiver } from './receiver.ts'
 
-export interface HttpOptions {
+/** What the routes of every process need. */
+export interface RouteOptions {
   readonly config: Config
   readonly emit: Emit
   readonly health: Omit<HealthOptions, 'mayReadReasons'>
-  readonly expose: () => Promise<string>
+  readonly readMetrics: () => Promise<string>
 }
 
-/** What only a web process answers. */
+/** What only the routes of a web process need. */
 export interface WebOptions {
   readonly app: Koa
   readonly forms: ReadonlyMap<string, Form>
-  readonly accept: ReceiverOptions['accept']
-  readonly find: (id: string) => Promise<OpenFile>
+  readonly acceptSubmission: AcceptSubmission
+  readonly findFile: (id: string) => Promise<OpenFile>
+  /** Version of the adapter. */
   readonly version: string
 }
 
-/** Puts the adapter's own answers before the routes of `web.app`; without `web`, a worker's: how it is, and nothing else. */
-export function createHttp(options: HttpOptions, web?: WebOptions): Koa {
-  const { config, emit, expose } = options
+/** Puts the adapter's routes in front of those of `web.app`. Without `web`, returns an app for health and metrics only. */
+export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
+  const { config, emit, readMetrics } = options
   const app = web?.app ?? createApp()
   const credentials = metricsCredentials(config)
   const forms = [...(web?.forms ?? [])].map(([name, form]) => ({ name, ...form }))
@@ -48,7 +52,7 @@ export function createHttp(options: HttpOptions, web?: WebOptions): Koa {
       ]),
     ),
     health({ ...options.health, mayReadReasons }),
-    ...(credentials === undefined ? [] : [scrape({ credentials, expose })]),
+    ...(credentials === undefined ? [] : [metricsRoute({ credentials, readMetrics })]),
     ...(web === undefined
       ? []
       : [
@@ -57,17 +61,17 @@ export function createHttp(options: HttpOptions, web?: WebOptions): Koa {
             bodyLimitBytes: config.BODY_LIMIT_BYTES,
             keyring: (form) => config.keyrings[form] ?? { keys: [] },
             identity: identityOf(config, web.version),
-            // What is stored is the span of this request, not what the sender wrote.
-            accept: (form, envelope, jwe) => web.accept(form, envelope, jwe, traceparent()),
+            // Store the span of this request, not the header that the sender wrote.
+            acceptSubmission: (form, envelope, jwe) => web.acceptSubmission(form, envelope, jwe, traceparent()),
             emit,
           }),
-          downloads({ find: web.find, emit }),
+          downloads({ findFile: web.findFile, emit }),
         ]),
   )
   return app
 }
 
-/** How the adapter's own port is served. Probes and scrapes come from inside the cluster, not through the ingress. */
+/** The server options of the adapter's own port. Probes and scrapes come from inside the cluster, not through the ingress. */
 export function serverOptions(config: Config, emit: Emit): ServerOptions {
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TRUST_PROXY: proxies } = config
   return {
@@ -75,14 +79,14 @@ export function serverOptions(config: Config, emit: Emit): ServerOptions {
     host: config.LISTEN_HOST ?? '::',
     ...(certFile !== undefined && keyFile !== undefined
       ? { tls: { certFile, keyFile } }
-      : // A worker has no ingress in front: it serves its probes, and everything else is refused.
+      : // A worker has no ingress in front of it: it answers probes and refuses everything else.
         { trustProxy: proxies.length > 0 ? proxies : ['127.0.0.1'], plainPaths: [...PROBES, '/metrics'] }),
     limits: { ...config.serverLimits, bodyBytes: config.BODY_LIMIT_BYTES },
     onEvent: (server) => emit({ event: 'server', server }),
   }
 }
 
-/** An adapter whose HOST was not set does not know under which name it is reached. */
+/** Without HOST, an adapter does not know its public name. */
 function identityOf({ HOST }: Config, version: string): Identity {
   return HOST === undefined || HOST === 'localhost' ? { version } : { version, origin: `https://${HOST}` }
 }

@@ -1,9 +1,7 @@
-/** The three gauges that the alert rules of the live deployment read, in its exact text. */
+/** The three gauges that the alert rules of the live deployment read, in exactly its text. */
 import type { Counts } from '../store/entry.ts'
 
-/**
- * Delivered ever; accepted and not yet failed; failed and not yet put right, be it waiting for a retry or a dead letter.
- */
+/** Submissions ever delivered; waiting or running without a failure so far; failed, and now waiting for a retry or dead. */
 export function liveGauges(counts: Counts): string {
   const { delivered, waiting, running, retrying, dead } = counts
   return [
@@ -13,7 +11,7 @@ export function liveGauges(counts: Counts): string {
   ].join('\n')
 }
 
-// TYPE before HELP, and a blank line between: as recorded from the live deployment.
+// TYPE before HELP, and a blank line after each gauge: as recorded from the live deployment.
 function gauge(name: string, help: string, value: number): string {
   return `# TYPE ${name} gauge\n# HELP ${name} ${help}\n${name} ${value}\n`
 }

@@ -1,12 +1,12 @@
-/** Operational log: the typed events and nothing else, as JSON lines. */
+/** The log: each event as one line of JSON. */
 
 import type { ServerEvent } from '@formbuilder/secure-server'
 import pino, { type Logger, type LoggerOptions } from 'pino'
 import { type AdapterEvent, type Emit, errorName } from '../events.ts'
 
 /**
- * A log to standard output, in JSON lines with `time` in ISO 8601. A line is one line in every terminal and viewer, and
- * an error in it is its name and code: handlers log with it too.
+ * Creates a log that writes JSON lines to standard output, with `time` in ISO 8601. Handlers use it too, so it keeps only
+ * the name and code of an error, and escapes what a terminal or a viewer would interpret.
  */
 export function createLog(level: string): Logger {
   const options: LoggerOptions = {
@@ -16,7 +16,7 @@ export function createLog(level: string): Logger {
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: named, error: named, cause: named },
     hooks: {
-      // An error without a message beside it would lend its own to the line, and that may quote the citizen.
+      // Without a message of ours pino would log the error's message, which may quote the citizen.
       logMethod(args, method) {
         const [error, message = errorName(error)] = args as unknown as [unknown, string | undefined]
         if (error instanceof Error) method.call(this, error, message)
@@ -25,11 +25,11 @@ export function createLog(level: string): Logger {
       streamWrite: (line) => line.replace(UNPRINTABLE, escaped),
     },
   }
-  // At once: a line that is still on its way when the process ends is lost, and with it why the process ended.
+  // Synchronous, because a buffered line would be lost when the process exits, and with it the reason for the exit.
   return pino(options, pino.destination({ dest: 1, sync: true }))
 }
 
-// What JSON.stringify leaves as it is: a terminal takes the first for commands, a viewer the last for line ends.
+// JSON.stringify does not escape these: a terminal takes the first for commands, a viewer the last two for line breaks.
 const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029]/g
 
 function named(value: unknown): unknown {
@@ -40,7 +40,7 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
-/** Writes each event as one line. */
+/** Returns a sink that writes each event as one line. */
 export function logEvents(log: Logger): Emit {
   return (event) => {
     if (event.event === 'server') log[serverLevel(event.server)](event.server, `server.${event.server.type}`)
@@ -53,7 +53,7 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
 function serverLevel({ type }: ServerEvent): Level {
   if (type === 'certificate.refused' || type === 'trust.refused' || type === 'listener.failed') return 'error'
   if (type === 'certificate.expiring' || type.startsWith('crl.')) return 'warn'
-  // Under attack these come by the thousand; they are counted as metrics.
+  // An attack causes thousands of these, and metrics count them.
   return type === 'connection.refused' || type === 'request.refused' ? 'debug' : 'info'
 }
 

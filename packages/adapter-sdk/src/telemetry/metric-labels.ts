@@ -1,16 +1,16 @@
-/** The values that each label of a metric may have: a closed set, fixed when the process starts. */
+/** The values that each label of a metric may have: a closed set, fixed at the start of the process. */
 import { ERRORS } from '../errors.ts'
 import type { Form } from '../form.ts'
 
-/** A label's name, and every value it may have beside `other`. */
+/** Every value that a label may have apart from `other`, by the name of the label. */
 export type LabelSets = Readonly<Record<LabelName, ReadonlySet<string>>> & {
-  /** Codes with which a delivery may be refused: a part of `code`. */
+  /** The codes that a refused delivery may have: a subset of `code`. */
   readonly refusal: ReadonlySet<string>
 }
 
 export type LabelName = 'form' | 'code' | 'position' | 'use' | 'outcome' | 'during' | 'reason' | 'layer' | 'listener'
 
-/** The label sets of these forms. `keys`: the length of the longest keyring. */
+/** Returns the label values for these forms. `keys`: the length of the longest keyring. */
 export function labelSets(forms: ReadonlyMap<string, Pick<Form, 'advice'>>, keys: number): LabelSets {
   const codes = [...forms.values()].flatMap(({ advice }) => Object.keys(advice ?? {}))
   return {
@@ -27,12 +27,12 @@ export function labelSets(forms: ReadonlyMap<string, Pick<Form, 'advice'>>, keys
   }
 }
 
-/** The value itself when its set has it, else `other`: nothing that is sent to us can make a new time series. */
+/** Returns the value if its set has it, otherwise `other`, so that nobody outside can create new time series. */
 export function closed(sets: LabelSets, name: LabelName, value: string): string {
   return sets[name].has(value) ? value : OTHER
 }
 
-/** Stands for every value that is in no set. */
+/** Replaces every value that is in no set. */
 export const OTHER = 'other'
 
 const ATTEMPT_OUTCOMES = ['delivered', 'confirmed', 'failed']

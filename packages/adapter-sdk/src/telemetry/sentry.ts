@@ -1,17 +1,17 @@
-/** Errors to Sentry: our own typed records and nothing else, so that there is nothing in them to scrub. */
+/** Reports errors to Sentry: only our own events, so there is no personal data to scrub. */
 import type { ErrorEvent, NodeClient } from '@sentry/node'
 import { AdapterError } from '../errors.ts'
 import type { AdapterEvent, Emit } from '../events.ts'
 
-/** A sink that tells of errors. */
+/** A sink that reports errors. */
 export interface ErrorReports {
   readonly record: Emit
-  /** Waits for what is on its way, for a few seconds at most. */
+  /** Waits up to three seconds for reports that are being sent. */
   close(): Promise<void>
 }
 
 /**
- * Makes a client of our own: no global handlers, no instrumentation, nothing that sees a request or a message of a library.
+ * Creates a Sentry client without global handlers or instrumentation: it sees no request and no message of a library.
  * @throws {AdapterError} ERR_CONFIG_INVALID: `@sentry/node` is not installed.
  */
 export async function reportErrors(dsn: string): Promise<ErrorReports> {
@@ -38,14 +38,14 @@ export async function reportErrors(dsn: string): Promise<ErrorReports> {
 
   return {
     record(event) {
-      const error = errorOf(event)
-      if (error === undefined) return
-      const key = error.fingerprint.join(' ')
+      const reported = reportOf(event)
+      if (reported === undefined) return
+      const key = reported.fingerprint.join(' ')
       const now = Date.now()
-      // A store that is away fails many times a second; one report a minute says as much.
+      // An unavailable store fails many times a second; one report a minute is enough.
       if (now - (lastSent.get(key) ?? 0) < QUIET_MILLISECONDS) return
       lastSent.set(key, now)
-      client.captureEvent({ ...error, level: 'error', platform: 'node' }, {}, new sentry.Scope())
+      client.captureEvent({ ...reported, level: 'error', platform: 'node' }, {}, new sentry.Scope())
     },
     async close() {
       await client.close(FLUSH_MILLISECONDS)
@@ -63,8 +63,8 @@ interface Report {
   readonly fingerprint: string[]
 }
 
-/** The events that somebody has to look at. */
-function errorOf(event: AdapterEvent): Report | undefined {
+/** The report for an event that somebody has to look at. */
+function reportOf(event: AdapterEvent): Report | undefined {
   switch (event.event) {
     case 'submission.dead': {
       const { form, code, submissionId, attempt } = event
@@ -88,7 +88,7 @@ function report(event: string, code: string, tags: Record<string, string> = {}, 
   return { message: `${event} ${code}`, tags: { ...tags, event, code }, extra, fingerprint }
 }
 
-/** The last door: whatever the library added to an event of ours stays here. */
+/** Keeps only our own fields, whatever the library has added to the event. */
 function onlyOurs(event: ErrorEvent): ErrorEvent {
   const { event_id, timestamp, level, platform, message, tags, extra, fingerprint, environment, type } = event
   const ours = { event_id, timestamp, level, platform, message, tags, extra, fingerprint, environment, type }

@@ -1,4 +1,4 @@
-/** What a handler asks of other servers over HTTP, seen from Node's own diagnostics: whatever client the handler uses. */
+/** Observes the HTTP requests that a handler makes, through Node's diagnostics channels, whichever client it uses. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { ClientRequest, IncomingMessage } from 'node:http'
@@ -9,8 +9,8 @@ import { startCall } from './tracing.ts'
 type Outcome = Extract<AdapterEvent, { event: 'target.called' }>['outcome']
 
 /**
- * Tells of each HTTP request made inside `observe`, with node:http, axios or fetch: how long until it was answered, in a span
- * of its own. The request carries that span as `traceparent`, unless it carries one already.
+ * Emits `target.called` for each HTTP request made inside `observe` (with node:http, axios or fetch), and opens a span for it.
+ * The request gets that span as its `traceparent`, unless it already has one.
  */
 export class TargetCalls implements Disposable {
   readonly #emit: Emit
@@ -31,9 +31,9 @@ export class TargetCalls implements Disposable {
     for (const [channel, listener] of this.#channels) subscribe(channel, listener)
   }
 
-  /** Runs a handler; what it calls is told as its own. */
-  observe<T>(about: About, handle: () => T): T {
-    return this.#handling.run(about, handle)
+  /** Runs a handler. Its HTTP requests are emitted as requests of this submission. */
+  observe<T>(submission: About, handle: () => T): T {
+    return this.#handling.run(submission, handle)
   }
 
   [Symbol.dispose](): void {
@@ -42,11 +42,11 @@ export class TargetCalls implements Disposable {
 
   #created({ request }: HttpMessage): void {
     const { method } = request
-    this.#begin(
+    this.#start(
       request,
       method,
       (traceparent) => {
-        // Headers given as a list are written before anyone can add to them.
+        // Headers that were given as a list have already been written.
         if (!request.headersSent) request.setHeader('traceparent', traceparent)
       },
       request.hasHeader('traceparent'),
@@ -55,35 +55,35 @@ export class TargetCalls implements Disposable {
 
   #fetched({ request }: FetchMessage): void {
     const isTraced = String(request.headers).toLowerCase().includes('traceparent')
-    this.#begin(request, request.method, (traceparent) => request.addHeader('traceparent', traceparent), isTraced)
+    this.#start(request, request.method, (traceparent) => request.addHeader('traceparent', traceparent), isTraced)
   }
 
-  #begin(request: object, method: string, carry: (traceparent: string) => void, isTraced: boolean): void {
-    const about = this.#handling.getStore()
-    if (about === undefined) return
+  #start(request: object, method: string, addHeader: (traceparent: string) => void, isTraced: boolean): void {
+    const submission = this.#handling.getStore()
+    if (submission === undefined) return
     const started = performance.now()
-    if (isTraced) return void this.#calls.set(request, { about, started, span: undefined })
-    const { span, traceparent } = startCall({ 'http.request.method': method, 'formbuilder.form': about.form })
-    this.#calls.set(request, { about, started, span })
-    if (traceparent !== undefined) carry(traceparent)
+    if (isTraced) return void this.#calls.set(request, { submission, started, span: undefined })
+    const { span, traceparent } = startCall({ 'http.request.method': method, 'formbuilder.form': submission.form })
+    this.#calls.set(request, { submission, started, span })
+    if (traceparent !== undefined) addHeader(traceparent)
   }
 
   #ended({ request, response }: HttpMessage | FetchMessage): void {
     const call = this.#calls.get(request)
     if (call === undefined) return
     this.#calls.delete(request)
-    const { about, started, span } = call
+    const { submission, started, span } = call
     const status = response?.statusCode
     if (status !== undefined) span?.setAttribute('http.response.status_code', status)
     if (status === undefined || status >= 400) span?.setStatus({ code: SpanStatusCode.ERROR })
     span?.end()
     const milliseconds = Math.round(performance.now() - started)
-    this.#emit({ event: 'target.called', ...about, milliseconds, outcome: outcomeOf(status) })
+    this.#emit({ event: 'target.called', ...submission, milliseconds, outcome: outcomeOf(status) })
   }
 }
 
 interface Call {
-  readonly about: About
+  readonly submission: About
   readonly started: number
   readonly span: Span | undefined
 }
@@ -93,7 +93,7 @@ interface HttpMessage {
   readonly response?: IncomingMessage
 }
 
-/** What undici tells, in so far as it is read here. */
+/** The part of undici's messages that is read here. */
 interface FetchMessage {
   readonly request: { readonly method: string; readonly headers: unknown; addHeader(name: string, value: string): void }
   readonly response?: { readonly statusCode: number }

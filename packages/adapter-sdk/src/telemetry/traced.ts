@@ -1,7 +1,5 @@
 /** The parts of an adapter with a span around each, so that a trace tells where the time went. */
-import type { Capture } from '../files/capture.ts'
 import type { Form } from '../form.ts'
-import type { Arrivals } from '../receiver/arrivals.ts'
 import type { TargetCalls } from './target-calls.ts'
 import { step } from './tracing.ts'
 
@@ -27,21 +25,4 @@ export function tracedForms(forms: ReadonlyMap<string, Form>, calls: TargetCalls
     ]
   }
   return new Map([...forms].map(traced))
-}
-
-/** The commit in a span. */
-export function tracedInbox(inbox: Arrivals): Pick<Arrivals, 'accept' | 'isHeld' | 'countDelivery'> {
-  return {
-    accept: (incoming) => step('commit', () => inbox.accept(incoming)),
-    isHeld: (form, submissionId) => inbox.isHeld(form, submissionId),
-    countDelivery: (form, submissionId) => inbox.countDelivery(form, submissionId),
-  }
-}
-
-/** The capture of the files in a span. */
-export function tracedCapture(capture: Capture): Capture {
-  return {
-    capture: (links, signal) =>
-      step('capture', () => capture.capture(links, signal), { 'formbuilder.files': links.length }),
-  }
 }

@@ -1,4 +1,4 @@
-/** Traces (OpenTelemetry API): one from the POST to the case, through the store and every retry. Without an SDK, nothing. */
+/** Traces with the OpenTelemetry API: one trace per submission, from the POST through every retry. No SDK, no traces. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import {
   type Attributes,
@@ -17,12 +17,12 @@ import type { Middleware } from 'koa'
 import type { AdapterEvent, Emit } from '../events.ts'
 import type { Claim, Ending } from '../store/claim.ts'
 
-/** Koa middleware: a span for each request to one of the paths, child of the `traceparent` that the sender gave. */
+/** Koa middleware: opens a span for each POST to one of the paths, as a child of the sender's `traceparent`. */
 export function traceRequests(paths: ReadonlyMap<string, string>): Middleware {
   return async (ctx, next) => {
     const form = ctx.method === 'POST' ? paths.get(ctx.path.replace(/(.)\/$/, '$1')) : undefined
     if (form === undefined) return await next()
-    // Whoever instruments HTTP already has a span for this request.
+    // HTTP instrumentation may already have opened a span for this request.
     const parent = trace.getSpan(context.active()) ? context.active() : propagation.extract(ROOT_CONTEXT, ctx.headers)
     const attributes = { 'http.request.method': 'POST', 'http.route': ctx.path, [FORM]: form }
     await spanned(`POST ${ctx.path}`, { kind: SpanKind.SERVER, attributes }, parent, async (span) => {
@@ -33,19 +33,19 @@ export function traceRequests(paths: ReadonlyMap<string, string>): Middleware {
   }
 }
 
-/** Runs work in a span of its own, child of the one that runs. */
+/** Runs work in a new span, as a child of the current span. */
 export async function step<T>(name: string, work: () => Promise<T>, attributes: Attributes = {}): Promise<T> {
   return await spanned(name, { attributes }, current(), work)
 }
 
-/** The running span as a `traceparent`, to be stored beside what it is about; undefined when nobody traces. */
+/** The current span as a `traceparent`, to be stored with a submission; undefined without an SDK. */
 export function traceparent(of: Context = current()): string | undefined {
   const carrier: Record<string, string> = {}
   propagation.inject(of, carrier, SET)
   return carrier['traceparent']
 }
 
-/** Runs an attempt in a span that belongs to the trace of the POST, however much later, and is linked to it. */
+/** Runs an attempt in a span of the POST's trace, however much later, with a link to the POST's span. */
 export async function traceAttempt(claim: Claim, deliver: () => Promise<Ending>): Promise<Ending> {
   const parent =
     claim.traceparent === null ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, { traceparent: claim.traceparent })
@@ -66,14 +66,14 @@ export async function traceAttempt(claim: Claim, deliver: () => Promise<Ending>)
   })
 }
 
-/** A span for a call to another server, child of the one that runs. The caller ends it. */
+/** Starts a span for a call to another server, as a child of the current span. The caller ends it. */
 export function startCall(attributes: Attributes): { readonly span: Span; readonly traceparent: string | undefined } {
   const parent = current()
   const span = tracer().startSpan('target', { kind: SpanKind.CLIENT, attributes }, parent)
   return { span, traceparent: traceparent(trace.setSpan(parent, span)) }
 }
 
-/** A sink of events: notes them on the span that runs, by name, form, id and code. */
+/** Returns a sink that adds each event to the current span. */
 export function traceEvents(): Emit {
   return (event) => {
     const span = trace.getSpan(current())
@@ -86,7 +86,7 @@ export function traceEvents(): Emit {
 const FORM = 'formbuilder.form'
 const SUBMISSION_ID = 'formbuilder.submission_id'
 
-// The API keeps no context of its own: without a context manager of an SDK, `context.active()` is always the root.
+// Without an SDK's context manager, `context.active()` is always the root, so we keep the context ourselves.
 const running = new AsyncLocalStorage<Context>()
 
 function current(): Context {
@@ -104,13 +104,13 @@ async function spanned<T>(
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
   const span = tracer().startSpan(name, options, parent)
-  // Nobody traces: there is nothing to carry along.
+  // Without an SDK there is nothing to propagate.
   if (!trace.isSpanContextValid(span.spanContext())) return await work(span)
   const inside = trace.setSpan(parent, span)
   try {
     return await running.run(inside, () => context.with(inside, () => work(span)))
   } catch (error) {
-    // Its message may quote the citizen, so the exception itself is not recorded.
+    // The message of the error may quote the citizen, so the error is not recorded.
     span.setStatus({ code: SpanStatusCode.ERROR })
     throw error
   } finally {
@@ -124,7 +124,7 @@ const SET: TextMapSetter<Record<string, string>> = {
   },
 }
 
-/** Codes, counts and ids: what an event has, and nothing else. */
+/** The fields of an event: codes, counts and ids only. */
 function attributesOf(event: Exclude<AdapterEvent, { event: 'server' }>): Attributes {
   const entries = Object.entries(event).filter(([name]) => name !== 'event')
   return Object.fromEntries(entries.map(([name, value]) => [`formbuilder.${name}`, value]))

@@ -3,14 +3,11 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
-import { firstBytes, openAttachment } from '../files/capture.ts'
+import { openAttachment } from '../files/capture.ts'
 import type { AttachmentStore } from '../files/file-store.ts'
 import type { Attachment, Context, Form } from '../form.ts'
-import { decryptCompact } from '../protocol/jwe.ts'
-import { parseSubmission, type SubmissionEnvelope } from '../protocol/submission.ts'
-import type { OpenFile } from '../receiver/downloads.ts'
+import type { SubmissionEnvelope } from '../protocol/submission.ts'
 import type { Claim, Ending } from '../store/claim.ts'
-import { type Database, SCHEMA } from '../store/database.ts'
 import type { StoredFile } from '../store/submission.ts'
 import { deliver } from './attempt.ts'
 import type { Work } from './attempts.ts'
@@ -53,35 +50,6 @@ export function handOver(options: HandOverOptions): (claim: Claim, signal: Abort
     const onDecrypted = (keyPosition: number) =>
       emit({ event: 'attempt.decrypted', form: claim.form, submissionId, keyPosition })
     return await deliver(claim, form, { keyring, retry, onDecrypted, context, signal })
-  }
-}
-
-/** Returns what finds a file by its public id: the key that decrypts it rests in its submission. */
-export function findFile(options: {
-  readonly database: Database
-  readonly files: AttachmentStore
-  readonly config: Config
-}) {
-  const { database, files, config } = options
-  return async (id: string): Promise<OpenFile> => {
-    const [row] = await database.query<{ form: string; jwe: string | null; files: readonly StoredFile[] }>(
-      `SELECT s.form, s.jwe, s.files FROM ${SCHEMA}.attachment a JOIN ${SCHEMA}.submission s ON s.id = a.submission WHERE a.id = $1`,
-      [id],
-    )
-    const position = row?.files.findIndex((file) => 'id' in file && file.id === id) ?? -1
-    const file = row?.files[position]
-    if (row?.jwe == null || file === undefined || 'missing' in file) {
-      throw new AdapterError('ERR_ATTACHMENT_NOT_FOUND', 'no such file, or it was swept')
-    }
-    const { plaintext } = await decryptCompact(row.jwe, config.keyrings[row.form] ?? { keys: [] })
-    const link = parseSubmission(plaintext).attachments[position]
-    if (link === undefined) throw new AdapterError('ERR_ATTACHMENT_NOT_FOUND', 'no such file in its submission')
-    return {
-      filename: link.filename,
-      mimetype: link.mimetype,
-      bytes: file.plaintextBytes,
-      open: () => firstBytes(openAttachment(files, file, link)),
-    }
   }
 }
 

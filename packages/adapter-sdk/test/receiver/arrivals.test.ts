@@ -9,19 +9,19 @@ import { dead, delivered, incoming, retry } from '../submissions.ts'
 
 const MISSING: StoredFile = { missing: 'ERR_ATTACHMENT_STATUS', message: 'attachments[0]: was answered with 403' }
 
-onBothStores('an inbox', (store) => {
-  let inbox: Arrivals
+onBothStores('arrivals', (store) => {
+  let arrivals: Arrivals
   let ledger: Ledger
   let work: Work
   before(() => {
-    inbox = new Arrivals(store().store, () => undefined)
+    arrivals = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
     work = new Work(store().store)
   })
   const claim = async () => (await work.claim('complaint', 1, 'uncertain-if-acting'))[0] as Claim
   const rows = async (table: string) => await store().database.query(`SELECT 1 FROM ${table}`)
 
-  describe('takes the same submission again', () => {
+  describe('answer a repeat of a submission', () => {
     type Reach = () => Promise<unknown>
     const states: readonly (readonly [string, Reach, Accepted, string])[] = [
       ['waiting', async () => undefined, 'duplicate', 'waiting'],
@@ -50,10 +50,10 @@ onBothStores('an inbox', (store) => {
     for (const [state, reach, accepted, after] of states) {
       it(`that is ${state}: ${accepted}`, async () => {
         const first = incoming({ jwe: 'the first' })
-        await inbox.accept(first)
+        await arrivals.accept(first)
         await reach()
 
-        const again = await inbox.accept({ ...first, jwe: 'the second' })
+        const again = await arrivals.accept({ ...first, jwe: 'the second' })
 
         expect(again).to.equal(accepted)
         expect((await ledger.show(first.submissionId)).state).to.equal(after)
@@ -63,29 +63,29 @@ onBothStores('an inbox', (store) => {
 
     it('that was discarded: duplicate', async () => {
       const first = incoming()
-      await inbox.accept(first)
+      await arrivals.accept(first)
       await work.settle(await claim(), dead())
       await ledger.discard({ id: first.submissionId }, 'a test', 'not wanted')
 
-      expect(await inbox.accept(first)).to.equal('duplicate')
+      expect(await arrivals.accept(first)).to.equal('duplicate')
       expect(await work.claim('complaint', 10, 'repeatable')).to.deep.equal([])
     })
 
-    it('and hands the new copy of a dead letter over, with all its retries', async () => {
+    it('that replaces a dead letter, and the new copy gets all its retries', async () => {
       const first = incoming({ jwe: 'the first' })
-      await inbox.accept(first)
+      await arrivals.accept(first)
       await work.settle(await claim(), retry())
       await work.settle(await claim(), dead())
 
-      await inbox.accept({ ...first, jwe: 'the second' })
+      await arrivals.accept({ ...first, jwe: 'the second' })
 
       expect(await claim()).to.include({ jwe: 'the second', attempt: 3, attemptsSinceRedrive: 1, uncertain: false })
     })
   })
 
-  it('takes twenty copies that arrive at the same moment in once, on every replica', async () => {
+  it('store one of twenty copies that arrive together at three replicas', async () => {
     const replicas = [
-      inbox,
+      arrivals,
       ...(await Promise.all([1, 2].map(async () => new Arrivals(await store().another(), () => undefined)))),
     ]
     const submission = incoming()
@@ -101,10 +101,10 @@ onBothStores('an inbox', (store) => {
     await work.settle(claims[0] as Claim, delivered())
   })
 
-  it('keeps the same id of two forms apart', async () => {
+  it('store the same id for two forms as two submissions', async () => {
     const one = incoming()
 
-    const results = [await inbox.accept(one), await inbox.accept({ ...one, form: 'comment' })]
+    const results = [await arrivals.accept(one), await arrivals.accept({ ...one, form: 'comment' })]
 
     expect(results).to.deep.equal(['accepted', 'accepted'])
     for (const form of ['complaint', 'comment']) {
@@ -112,7 +112,7 @@ onBothStores('an inbox', (store) => {
     }
   })
 
-  it('takes many in by one commit', async () => {
+  it('store many submissions in one commit', async () => {
     const commits: number[] = []
     const counting = new Arrivals(store().store, (event) => {
       if (event.event === 'store.committed') commits.push(event.submissions)
@@ -124,12 +124,12 @@ onBothStores('an inbox', (store) => {
     for (const each of await work.claim('comment', 100, 'repeatable')) await work.settle(each, delivered())
   })
 
-  it('refuses all that share a commit that fails, and holds none of them', async () => {
+  it('refuse every submission of a commit that fails, and store none of them', async () => {
     const failing = new Arrivals(store().store, () => undefined)
     const before = (await rows('formbuilder.submission')).length
     const good = Array.from({ length: 5 }, () => incoming())
 
-    // No capture makes such an id; here it stands for any reason why a commit fails.
+    // A capture never makes such an id. It stands for any reason why a commit fails.
     const bad = incoming({ files: [{ id: 'no uuid', bytes: 1, plaintextBytes: 1, sha256: '' }] })
     const all = await Promise.allSettled([...good, bad].map((each) => failing.accept(each)))
 
@@ -142,7 +142,7 @@ onBothStores('an inbox', (store) => {
     await work.settle(await claim(), delivered())
   })
 
-  it('refuses what comes when too many wait already, and takes it later', async () => {
+  it('refuse a submission while too many are waiting, and accept it later', async () => {
     const small = new Arrivals(store().store, () => undefined, 3)
 
     const first = await Promise.allSettled(Array.from({ length: 5 }, () => small.accept(incoming({ form: 'comment' }))))
@@ -160,21 +160,21 @@ onBothStores('an inbox', (store) => {
     for (const each of await work.claim('comment', 100, 'repeatable')) await work.settle(each, delivered())
   })
 
-  it('stores a name that is no text, and a trace only if it is one', async () => {
+  it('store a service name with a lone surrogate, and a traceparent only if it is valid', async () => {
     const slug = incoming({ serviceSlug: 'half \ud800', traceparent: 'Jarndyce' })
     const traced = incoming({ traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` })
 
-    await Promise.all([inbox.accept(slug), inbox.accept(traced)])
+    await Promise.all([arrivals.accept(slug), arrivals.accept(traced)])
     const claims = await work.claim('complaint', 10, 'repeatable')
 
     expect(claims.map(({ traceparent }) => traceparent)).to.have.members([null, traced.traceparent])
     for (const each of claims) await work.settle(each, delivered())
   })
 
-  it('parks a submission without its files until a person decides', async () => {
+  it('store a submission with a missing file as a dead letter, until a person decides', async () => {
     const submission = incoming({ files: [MISSING] })
 
-    const accepted = await inbox.accept(submission)
+    const accepted = await arrivals.accept(submission)
     const waiting = await work.claim('complaint', 10, 'repeatable')
     const record = await ledger.show(submission.submissionId)
     await ledger.redrive({ id: submission.submissionId }, 'a test')
@@ -187,12 +187,12 @@ onBothStores('an inbox', (store) => {
     await work.settle(redriven, delivered())
   })
 
-  it('replaces one whose files are missing by a copy that has them', async () => {
+  it('replace a submission whose files are missing with a copy that has them', async () => {
     const submission = incoming({ files: [MISSING] })
-    await inbox.accept(submission)
+    await arrivals.accept(submission)
     const file = { id: crypto.randomUUID(), bytes: 32, plaintextBytes: 20, sha256: 'ab' }
 
-    const accepted = await inbox.accept({ ...submission, files: [file] })
+    const accepted = await arrivals.accept({ ...submission, files: [file] })
     const claimed = await claim()
 
     expect(accepted).to.equal('replaced')
@@ -200,14 +200,14 @@ onBothStores('an inbox', (store) => {
     await work.settle(claimed, delivered())
   })
 
-  it('knows what it holds, and what it would take in place of a dead letter', async () => {
+  it('know which submissions are held, and that a dead letter could be replaced', async () => {
     const held = incoming()
-    await inbox.accept(held)
-    const before = await inbox.isHeld(held.form, held.submissionId)
+    await arrivals.accept(held)
+    const before = await arrivals.isHeld(held.form, held.submissionId)
     await work.settle(await claim(), dead())
 
     expect(before).to.equal(true)
-    expect(await inbox.isHeld(held.form, held.submissionId)).to.equal(false)
-    expect(await inbox.isHeld(held.form, crypto.randomUUID())).to.equal(false)
+    expect(await arrivals.isHeld(held.form, held.submissionId)).to.equal(false)
+    expect(await arrivals.isHeld(held.form, crypto.randomUUID())).to.equal(false)
   })
 })

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
 import { loadConfig } from '../../src/config.ts'
-import { createHttp } from '../../src/receiver/routes.ts'
+import { addRoutes } from '../../src/receiver/routes.ts'
 import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
 
 const forms = { complaint: { path: '/v2/complaint', handle: async () => undefined } }
@@ -17,7 +17,7 @@ describe('health of an adapter', () => {
   })
   after(() => adapter.stop())
 
-  it('is healthy and ready, in the words of the live deployment', async () => {
+  it('answers healthy and ready with the texts of the live deployment', async () => {
     const [healthy, ready] = [await adapter.request('GET', '/health'), await adapter.request('GET', '/readiness')]
 
     expect(healthy).to.include({ status: 200, text: 'healthy' })
@@ -25,7 +25,7 @@ describe('health of an adapter', () => {
     expect(ready.headers['content-type']).to.equal('text/plain; charset=utf-8')
   })
 
-  it('says that it stops while it still takes what arrives', async () => {
+  it('answers 503 while it stops, and still accepts submissions', async () => {
     const draining = await startTestAdapter(createAdapter({ forms }), {
       environment: { DRAIN_SECONDS: '1', METRICS_AUTH_USERNAME: 'dhh', METRICS_AUTH_PASSWORD: 'secret' },
     })
@@ -54,10 +54,10 @@ describe('reasons for not being ready', () => {
       METRICS_AUTH_USERNAME: 'dhh',
       METRICS_AUTH_PASSWORD: 'secret',
     }
-    const app = createHttp({
+    const app = addRoutes({
       config: loadConfig(environment, ['complaint']),
       emit: () => undefined,
-      expose: async () => '',
+      readMetrics: async () => '',
       health: {
         isStopping: () => state.stopping,
         check: () => (state.store ? Promise.resolve() : Promise.reject(new Error('password of the database'))),
@@ -75,7 +75,7 @@ describe('reasons for not being ready', () => {
   const ask = (headers: Record<string, string>) =>
     fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/readiness`, { headers })
 
-  it('names every reason to who may scrape, and asks for JSON', async () => {
+  it('are all given to a caller that may read metrics and asks for JSON', async () => {
     state = { stopping: true, store: false, requests: 10 }
 
     const answer = await ask({ ...basic, Accept: 'application/json' })
@@ -86,7 +86,7 @@ describe('reasons for not being ready', () => {
       status: 'not ready',
       reasons: [
         { code: 'stopping', detail: 'the process is stopping' },
-        { code: 'full', detail: '10 requests wait to be stored, of 10' },
+        { code: 'full', detail: '10 requests are waiting to be stored, the limit is 10' },
         { code: 'store', detail: 'a submission cannot be stored now' },
       ],
     })
@@ -95,10 +95,10 @@ describe('reasons for not being ready', () => {
   for (const [who, headers] of [
     ['a probe', {}],
     ['a stranger who asks for JSON', { Accept: 'application/json' }],
-    ['somebody with wrong credentials', { Accept: 'application/json', Authorization: 'Basic YTpi' }],
+    ['a caller with wrong credentials', { Accept: 'application/json', Authorization: 'Basic YTpi' }],
     ['a scraper that does not ask for JSON', basic],
   ] as const) {
-    it(`tells no reason to ${who}`, async () => {
+    it(`are not given to ${who}`, async () => {
       state = { ...state, requests: 11 }
 
       const answer = await ask(headers)
@@ -107,7 +107,7 @@ describe('reasons for not being ready', () => {
     })
   }
 
-  it('is ready while fewer requests wait than may', async () => {
+  it('are none while fewer requests are waiting than the limit', async () => {
     state = { ...state, requests: 9 }
 
     const answer = await ask({ ...basic, Accept: 'application/json' })

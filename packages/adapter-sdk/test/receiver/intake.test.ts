@@ -31,7 +31,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
     const send = (submissionId: string, lifeSeconds = 900) =>
       adapter.send('/v2/complaint', { submissionId, attachments: [adapter.fileStore.link(FILE, lifeSeconds)] })
 
-    it('are held before the sender hears 201, and served to the case system afterwards', async () => {
+    it('are captured before the answer 201, and served to the case system afterwards', async () => {
       const submissionId = crypto.randomUUID()
 
       const { status } = await send(submissionId)
@@ -45,7 +45,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(served.headers['content-disposition']).to.equal('attachment; filename=letter.txt')
     })
 
-    it('whose link has expired: 503, fresh links with the next delivery, one case', async () => {
+    it('with an expired link are answered 503, and fresh links in the next delivery make one case', async () => {
       const submissionId = crypto.randomUUID()
 
       const first = await send(submissionId, -1)
@@ -61,7 +61,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(record).to.include({ state: 'delivered', attempts: 1, files: 1 })
     })
 
-    it('that cannot be had in three deliveries: taken without them, and parked for a person', async () => {
+    it('that three deliveries cannot capture are marked missing, and the submission becomes a dead letter', async () => {
       const submissionId = crypto.randomUUID()
 
       const statuses = [await send(submissionId, -1), await send(submissionId, -1), await send(submissionId, -1)].map(
@@ -78,7 +78,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(handled.get(submissionId)).to.deep.equal({ files: 0, missing: ['ERR_ATTACHMENT_STATUS'] })
     })
 
-    it('that come with a later delivery after all take the place of the missing ones', async () => {
+    it('that a later delivery captures replace the missing ones', async () => {
       const submissionId = crypto.randomUUID()
       for (let delivery = 0; delivery < 3; delivery++) await send(submissionId, -1)
 
@@ -89,7 +89,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(record).to.include({ state: 'delivered', files: 1, missingFiles: 0 })
     })
 
-    it('are captured once, however many copies arrive at the same moment', async () => {
+    it('are captured once if twenty copies arrive together', async () => {
       const submissionId = crypto.randomUUID()
       const before = adapter.fileStore.served
 
@@ -100,7 +100,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(adapter.fileStore.served - before).to.equal(1)
     })
 
-    it('are not asked for again when their submission is held already', async () => {
+    it('are not fetched again if their submission is already stored', async () => {
       const submissionId = crypto.randomUUID()
       await send(submissionId)
       const before = adapter.fileStore.served

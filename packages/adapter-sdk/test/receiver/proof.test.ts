@@ -7,7 +7,7 @@ import { generateKey, type Key, parseKeyring } from '../../src/protocol/keyring.
 import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
 import { postAsSender } from '../../src/testing/sender.ts'
 
-describe('proof of endpoint, at the adapter', () => {
+describe('the proof of an endpoint', () => {
   const previousKey = generateKey(16)
   let adapter: TestAdapter
   let endpoint: URL
@@ -25,7 +25,7 @@ describe('proof of endpoint, at the adapter', () => {
   const post = (jwe: string, path = '/v2/complaint') =>
     postAsSender({ port: adapter.running.port, ca: adapter.certificate.cert }, path, jwe)
 
-  it('names the form, its version and its origin to a sender that holds the key', async () => {
+  it('names the form, the version and the origin to a sender that holds the key', async () => {
     const { challenge, jwe } = await createChallenge(adapter.key, endpoint)
 
     const answer = await post(jwe)
@@ -38,7 +38,7 @@ describe('proof of endpoint, at the adapter', () => {
     })
   })
 
-  it('names the form of the path that was posted to', async () => {
+  it('names the form of the path that received the challenge', async () => {
     const { challenge, jwe } = await createChallenge(adapter.key, new URL(endpointText('/v2/comment')))
 
     const proof = await verifyAnswer((await post(jwe, '/v2/comment')).text, challenge, adapter.key)
@@ -46,26 +46,26 @@ describe('proof of endpoint, at the adapter', () => {
     expect(proof).to.include({ form: 'comment' })
   })
 
-  it('stores nothing, runs nothing, and tells it to the operator', async () => {
+  it('stores nothing, runs no handler, and emits one event', async () => {
     const { jwe } = await createChallenge(adapter.key, endpoint)
-    const told = adapter.events.length
+    const before = adapter.events.length
 
     await post(jwe)
 
     expect(await adapter.running.ledger.list()).to.have.length(0)
     expect(adapter.handled).to.have.length(0)
-    const events = adapter.events.slice(told).filter(({ event }) => !['server', 'store.swept'].includes(event))
+    const events = adapter.events.slice(before).filter(({ event }) => !['server', 'store.swept'].includes(event))
     expect(events).to.deep.equal([{ event: 'endpoint.proven', form: 'complaint', keyPosition: 0 }])
   })
 
-  it('answers a key that is on its way out, under that key', async () => {
+  it('answers a challenge under a previous key with that key', async () => {
     const key = parseKeyring(previousKey).keys[0] as Key
     const { challenge, jwe } = await createChallenge(key, endpoint)
 
     expect(await verifyAnswer((await post(jwe)).text, challenge, key)).to.include({ form: 'complaint' })
   })
 
-  it('is no use to who repeats a challenge: the answer is to that challenge only', async () => {
+  it('does not help a caller that replays a challenge: the answer fits that challenge only', async () => {
     const { jwe } = await createChallenge(adapter.key, endpoint)
     const other = await createChallenge(adapter.key, endpoint)
 
@@ -75,7 +75,7 @@ describe('proof of endpoint, at the adapter', () => {
     expect(refusal).to.include({ code: 'ERR_ENDPOINT_UNPROVEN' })
   })
 
-  it('is no use to who repeats an answer: it is neither a submission nor a challenge', async () => {
+  it('does not help a caller that replays an answer: it is neither a submission nor a challenge', async () => {
     const { jwe } = await createChallenge(adapter.key, endpoint)
     const answer = await post(jwe)
 
@@ -108,14 +108,14 @@ describe('proof of endpoint, at the adapter', () => {
     })
   }
 
-  it('answers a stranger as it answers any wrong key', async () => {
+  it('gives a caller without the key the same answer as any wrong key', async () => {
     const key = parseKeyring(generateKey(16)).keys[0] as Key
     const { jwe } = await createChallenge(key, endpoint)
 
     expect([(await post(jwe)).status, (await post(jwe)).body?.['detail']]).to.deep.equal([401, undefined])
   })
 
-  it('takes a submission for a submission, also one with a member named challenge', async () => {
+  it('accepts a submission that has an answer named challenge', async () => {
     const submissionId = randomUUID()
 
     const answer = await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { challenge: 'x' } })
@@ -123,7 +123,7 @@ describe('proof of endpoint, at the adapter', () => {
     expect([answer.status, (await adapter.ended(submissionId)).state]).to.deep.equal([201, 'delivered'])
   })
 
-  it('names the SDK where the adapter has no version, and no origin where it does not know one', async () => {
+  it('names the SDK if the adapter has no version, and no origin if HOST is not set', async () => {
     const plain = createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } })
     await using test = await startTestAdapter(plain)
     const { challenge, jwe } = await createChallenge(test.key, new URL(`${test.url}/v2/complaint`))

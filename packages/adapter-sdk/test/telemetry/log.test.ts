@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { expect } from 'chai'
 
-/** What a program writes that is given a log. */
+/** Runs a program that has a log, and returns what it writes. */
 function written(program: string): string {
   const source = `import { createLog } from '${new URL('../../src/telemetry/log.ts', import.meta.url)}'\nconst log = createLog('info')\n${program}`
   return spawnSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' }).stdout
@@ -19,7 +19,7 @@ describe('the log', () => {
     'log.error(error, "failed")',
     'log.error(error, "failed after %d", 3)',
   ]) {
-    it(`keeps of an error its name and code only: ${call}`, () => {
+    it(`writes only the name and code of an error: ${call}`, () => {
       const line = written(`${ERROR}\n${call}`)
 
       expect(line).to.match(/^\{.*TypeError E_NO.*\}\n$/)
@@ -27,14 +27,14 @@ describe('the log', () => {
     })
   }
 
-  it('writes one line in every terminal and viewer, whatever is in it', () => {
+  it('writes one line without control characters, whatever the fields contain', () => {
     const line = written(String.raw`log.info({ name: 'a\u001b[2J\u007f\u0085\u009b31m\u2028\u2029\r\nb' }, 'c\u009bd')`)
 
     expect(line).not.to.match(/[\p{Cc}\u2028\u2029](?!$)/u)
     expect(JSON.parse(line)).to.include({ name: 'a\u001b[2J\u007f\u0085\u009b31m\u2028\u2029\r\nb', msg: 'c\u009bd' })
   })
 
-  it('is otherwise what pino writes: fields, level and time', () => {
+  it('writes fields, level and time as pino does', () => {
     const line = JSON.parse(written(`log.warn({ form: 'complaint', error: 'none' }, 'as it is %s', 'said')`))
 
     expect(line).to.include({ level: 'warn', form: 'complaint', error: 'none', msg: 'as it is said' })

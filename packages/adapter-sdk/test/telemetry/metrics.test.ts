@@ -40,24 +40,7 @@ describe('metrics of an adapter', () => {
     return await adapter.ended(submissionId)
   }
 
-  for (const [name, headers] of [
-    ['no credentials', {}],
-    ['a wrong password', basic('dhh:wrong')],
-    ['a wrong user name', basic('a:secret')],
-    ['a longer password', basic('dhh:secret2')],
-    ['no Base64', { Authorization: 'Basic %%%' }],
-    ['another scheme', { Authorization: 'Bearer dhh:secret' }],
-  ] as const) {
-    it(`answers 401 as the live deployment does, to ${name}`, async () => {
-      const answer = await adapter.request('GET', '/metrics', { headers })
-
-      expect(answer).to.include({ status: 401, text: 'HTTP Basic: Access denied.\n' })
-      expect(answer.headers['www-authenticate']).to.equal('Basic realm="Application"')
-      expect(answer.headers['content-type']).to.equal('text/html; charset=utf-8')
-    })
-  }
-
-  it('begins with the three gauges of the live deployment, byte for byte', async () => {
+  it('start with the three gauges of the live deployment, byte for byte', async () => {
     await using fresh = await startTestAdapter(
       createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } }),
       { environment: CREDENTIALS },
@@ -70,17 +53,7 @@ describe('metrics of an adapter', () => {
     expect(answer.text.slice(RECORDED.length)).to.match(/^\n# HELP /)
   })
 
-  it('is not there without credentials in the configuration', async () => {
-    await using open = await startTestAdapter(
-      createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } }),
-    )
-
-    const answer = await open.request('GET', '/metrics', { headers: basic('dhh:secret') })
-
-    expect(answer.status).to.equal(404)
-  })
-
-  it('counts what was delivered, and keeps `_failed` up while a dead letter is there', async () => {
+  it('count deliveries, and keep `_failed` up while there is a dead letter', async () => {
     const delivered = await deliver({})
     const dead = await deliver({ code: 'ERR_CASEWORK_CLOSED' })
 
@@ -96,7 +69,7 @@ describe('metrics of an adapter', () => {
     expect(value(after, 'formbuilder_dead_letters{code="ERR_CASEWORK_CLOSED"}')).to.equal(0)
   })
 
-  it('tells what was accepted, repeated, refused and captured, how long it took and which key it was', async () => {
+  it('count what was accepted, repeated, refused and captured, with the time taken and the key used', async () => {
     const submissionId = crypto.randomUUID()
     const start = await scrape()
     const uploads = [{ filename: 'a.txt', mimetype: 'text/plain', content: Buffer.from('hello') }]
@@ -127,10 +100,10 @@ describe('metrics of an adapter', () => {
     expect(end).to.match(/^process_resident_memory_bytes /m)
   })
 
-  it('has its counters at 0 before anything happens, so that a first event is seen to raise them', async () => {
+  it('start every counter at 0, so that its first increase is visible', async () => {
     const metrics = createMetrics(labelSets(new Map([['complaint', {}]]), 1), NOTHING)
 
-    const text = await metrics.expose()
+    const text = await metrics.read()
 
     const ofForms = ['accepted', 'duplicate', 'replaced', 'delivered', 'redriven', 'discarded'].map(
       (what) => `formbuilder_submissions_${what}_total{form="complaint"}`,
@@ -139,7 +112,7 @@ describe('metrics of an adapter', () => {
       expect([series, value(text, series)]).to.deep.equal([series, 0])
   })
 
-  it('counts what is posted to a path of no form, whatever the path', async () => {
+  it('count POST requests to paths that no form has, without naming the paths', async () => {
     await adapter.send('/v2/complaints')
     await adapter.send('/v2/another')
 
@@ -149,7 +122,7 @@ describe('metrics of an adapter', () => {
     expect(text).not.to.contain('another')
   })
 
-  it('counts a code that the form does not declare as other', async () => {
+  it('count a code that the form does not declare as other', async () => {
     const { submissionId } = await deliver({ code: 'ERR_MADE_UP_BY_A_HANDLER' })
     await until(() =>
       adapter.events.some((each) => each.event === 'submission.dead' && each.submissionId === submissionId),
@@ -161,21 +134,21 @@ describe('metrics of an adapter', () => {
     expect(text).not.to.contain('ERR_MADE_UP_BY_A_HANDLER')
   })
 
-  it('says that the store is away, and shows no zeros for what it does not know', async () => {
+  it('show that the store is unavailable, and omit its gauges instead of setting them to 0', async () => {
     const metrics = createMetrics(labelSets(new Map(), 1), { ...NOTHING, counts: () => Promise.reject(new Error()) })
 
-    const text = await metrics.expose()
+    const text = await metrics.read()
 
     expect(value(text, 'formbuilder_store_up')).to.equal(0)
     expect(text).not.to.match(/^(delayed_jobs_failed|formbuilder_dead_letters|formbuilder_oldest_waiting_seconds)\b/m)
   })
 
-  it('has a closed set of values for every label, whatever happens', async () => {
+  it('have only label values from a closed set, whatever the events contain', async () => {
     const sets = labelSets(new Map([['complaint', {}]]), 2)
     const metrics = createMetrics(sets, NOTHING)
 
     for (const event of strange()) metrics.record(event)
-    const text = await metrics.expose()
+    const text = await metrics.read()
 
     const allowed: Record<string, ReadonlySet<string>> = { ...sets }
     const labels = [...text.matchAll(/^formbuilder_\w+\{(.+)\} /gm)]
@@ -216,7 +189,7 @@ const NOTHING = {
   listeners: () => new Map(),
 }
 
-/** Events with values that no adapter of ours makes: a handler's code, a form that was removed, a key that is gone. */
+/** Events with unexpected values: a handler's own code, a form or a key that has been removed. */
 function strange(): AdapterEvent[] {
   const words = { form: 'Jane', submissionId: 'Jane', code: 'Jane', reason: 'Jane', during: 'Jane', outcome: 'Jane' }
   const numbers = { bytes: 1, files: 1, milliseconds: 1, keyPosition: 9, position: 9, attempt: 1, submissions: 1 }

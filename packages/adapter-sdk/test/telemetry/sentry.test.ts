@@ -8,7 +8,7 @@ import { type ErrorReports, reportErrors } from '../../src/telemetry/sentry.ts'
 import { startTestAdapter } from '../../src/testing/index.ts'
 import { until } from '../until.ts'
 
-describe('errors told to Sentry', () => {
+describe('errors reported to Sentry', () => {
   let sentry: Server
   let dsn: string
   let reports: ErrorReports
@@ -49,7 +49,7 @@ describe('errors told to Sentry', () => {
     await until(() => bodies.length === 1)
 
     const [event] = events()
-    // The library names itself, and no more.
+    // The library names itself and nothing else.
     expect(Object.keys(event?.['sdk'] as object)).to.have.members(['integrations', 'name', 'packages', 'version'])
     expect({ ...event, event_id: '', timestamp: 0, sdk: '' }).to.deep.equal({
       event_id: '',
@@ -65,11 +65,11 @@ describe('errors told to Sentry', () => {
     })
   })
 
-  it('are told once a minute, however often the same happens', async () => {
-    const away = { event: 'store.failed', during: 'claim', code: 'Error ECONNREFUSED' } as const
+  it('are reported once a minute, however often the same error happens', async () => {
+    const unavailable = { event: 'store.failed', during: 'claim', code: 'Error ECONNREFUSED' } as const
 
-    for (let i = 0; i < 50; i++) reports.record(away)
-    reports.record({ ...away, during: 'accept' })
+    for (let i = 0; i < 50; i++) reports.record(unavailable)
+    reports.record({ ...unavailable, during: 'accept' })
     await reports.close()
 
     expect(events().map(({ message, tags }) => [message, (tags as { during: string }).during])).to.have.deep.members([
@@ -78,7 +78,7 @@ describe('errors told to Sentry', () => {
     ])
   })
 
-  it('leave out what is no error', async () => {
+  it('do not include events that are not errors', async () => {
     reports.record({ event: 'submission.refused', form: 'complaint', code: 'ERR_JWE_INVALID', status: 401 })
     reports.record({
       event: 'server',
@@ -90,7 +90,7 @@ describe('errors told to Sentry', () => {
     expect(events().map(({ message }) => message)).to.deep.equal(['server listener.failed'])
   })
 
-  it('hold no answer, whatever a handler does with it', async () => {
+  it('contain no answer, whatever a handler throws', async () => {
     const handle = async ({ submissionAnswers }: { submissionAnswers: unknown }) => {
       const { name } = submissionAnswers as { name: string }
       console.assert(name.length > 0, name)

@@ -71,7 +71,7 @@ describe('a trace', () => {
   const spans = () => exporter.getFinishedSpans()
   const named = (name: string): ReadableSpan[] => spans().filter((span) => span.name === name)
 
-  it('leads from the POST through the commit and every retry to the case, and is linked to the POST', async () => {
+  it('covers the POST, the commit and every attempt, each linked to the POST', async () => {
     call = (url) => axios.post(url, {})
 
     const submissionId = await post({ traceparent: TRACEPARENT })
@@ -99,7 +99,7 @@ describe('a trace', () => {
     ['fetch', (url: string) => fetch(url, { method: 'POST' }).then(assertOk)],
     ['node:http', postPlainly],
   ] as const) {
-    it(`is passed on to a target that is called with ${client}, in a span for each call`, async () => {
+    it(`continues in a server that the handler calls with ${client}, with a span for each call`, async () => {
       call = use
 
       await post({ traceparent: TRACEPARENT })
@@ -116,7 +116,7 @@ describe('a trace', () => {
     })
   }
 
-  it('leaves a traceparent alone that the handler set itself', async () => {
+  it('keeps a traceparent that the handler sets itself', async () => {
     call = (url) => axios.post(url.replace('503', '200'), {}, { headers: { traceparent: TRACEPARENT } })
 
     await post({})
@@ -129,10 +129,10 @@ describe('a trace', () => {
     ['a trace of zeros', `00-${'0'.repeat(32)}-${SENDER_SPAN}-01`],
     ['version ff', `ff-${TRACE_ID}-${SENDER_SPAN}-01`],
     ['more than version 00 has', `${TRACEPARENT}-00`],
-    ['no hexadecimal', TRACEPARENT.replace('0af', 'xyz')],
+    ['not hexadecimal', TRACEPARENT.replace('0af', 'xyz')],
     ['a name in it', 'Jane Citizen'],
   ] as const) {
-    it(`begins anew when the sender's traceparent is not one: ${why}`, async () => {
+    it(`starts anew if the sender's traceparent is invalid: ${why}`, async () => {
       await post({ traceparent })
 
       const [received] = named('POST /v2/complaint')
@@ -142,7 +142,7 @@ describe('a trace', () => {
     })
   }
 
-  it('carries no word of an error, only its code', async () => {
+  it('contains the code of an error, and nothing of its message', async () => {
     call = async (url) => {
       if (url.endsWith('/503')) throw new Error('Jane Citizen, 1 High Street')
     }

@@ -338,14 +338,17 @@ describe("settings of the operator's page", () => {
 
   for (const [problem, environment] of [
     ['ADMIN_PORT needs ADMIN_AUTH_USERNAME', {}],
-    ['ADMIN_AUTH_USERNAME and ADMIN_AUTH_PASSWORD go together', { ADMIN_AUTH_USERNAME: 'operator' }],
+    ['ADMIN_AUTH_USERNAME and ADMIN_AUTH_PASSWORD must be set together', { ADMIN_AUTH_USERNAME: 'operator' }],
     ['ADMIN_AUTH_PASSWORD must have 12 characters', { ...SIGN_IN, ADMIN_AUTH_PASSWORD: 'short' }],
     ['ADMIN_FORWARDED_USER_HEADER needs ADMIN_TRUSTED_PROXIES', { ADMIN_FORWARDED_USER_HEADER: 'X-Forwarded-Email' }],
     [
       'ADMIN_FORWARDED_USER_HEADER must be the name',
       { ...SIGN_IN, ADMIN_FORWARDED_USER_HEADER: 'a b', ADMIN_TRUSTED_PROXIES: '::1' },
     ],
-    ['ADMIN_HOST beyond loopback needs', { ...SIGN_IN, ADMIN_HOST: '0.0.0.0' }],
+    [
+      'ADMIN_HOST needs TLS_CERT_FILE and TLS_KEY_FILE, or ADMIN_TRUSTED_PROXIES',
+      { ...SIGN_IN, ADMIN_HOST: '0.0.0.0' },
+    ],
     ['ADMIN_TRUSTED_PROXIES must be addresses', { ...SIGN_IN, ADMIN_TRUSTED_PROXIES: 'proxy.local' }],
     ['ADMIN_PORT and PORT must differ', { ...SIGN_IN, PORT: '3001' }],
   ] as const) {

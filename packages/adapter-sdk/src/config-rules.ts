@@ -1,0 +1,113 @@
+/** Rules for settings that go beyond one setting's own text: files, addresses, and settings that depend on each other. */
+import { accessSync, constants } from 'node:fs'
+import { type SETTINGS, serverSetting } from './config-table.ts'
+import { AdapterError } from './errors.ts'
+import { attachmentHosts } from './files/hosts.ts'
+import { isLoopback, networks } from './networks.ts'
+import type { Values } from './settings.ts'
+
+type Settings = Partial<Values<typeof SETTINGS>>
+
+/** Returns the problems of these settings. Each one starts with the name of a setting and quotes no value. */
+export function brokenRules(settings: Settings, server: Readonly<Partial<Record<string, number>>>): string[] {
+  return [...unusable(settings), ...inconsistent(settings), ...serverTimes(server)]
+}
+
+/** Finds at once what would otherwise fail later, one start after another: files, URLs and hosts that cannot be used. */
+function unusable(settings: Settings): string[] {
+  const problems = (['TLS_CERT_FILE', 'TLS_KEY_FILE'] as const).flatMap((name) => unreadable(name, settings[name]))
+  if (settings.DATABASE_URL !== undefined && !/^postgres(ql)?:\/\//.test(settings.DATABASE_URL)) {
+    problems.push('DATABASE_URL must start with postgresql:// or postgres://')
+  }
+  try {
+    attachmentHosts(settings.ATTACHMENT_HOSTS)
+  } catch (error) {
+    if (!(error instanceof AdapterError)) throw error
+    problems.push(error.message)
+  }
+  return problems
+}
+
+function unreadable(name: string, file: string | undefined): string[] {
+  try {
+    if (file !== undefined) accessSync(file, constants.R_OK)
+    return []
+  } catch (error) {
+    return [`${name} names a file that cannot be read (${(error as NodeJS.ErrnoException).code})`]
+  }
+}
+
+/** Problems between settings. */
+function inconsistent(settings: Settings): string[] {
+  const problems: string[] = []
+  const certificate = [settings.TLS_CERT_FILE, settings.TLS_KEY_FILE].filter((file) => file !== undefined)
+  const isBehindProxy = (settings.TRUST_PROXY ?? []).length > 0
+  if (settings.ADAPTER_ROLE !== 'worker' && certificate.length < 2 && !isBehindProxy) {
+    problems.push('TLS_CERT_FILE and TLS_KEY_FILE are required, unless TRUST_PROXY names the ingress that ends TLS')
+  }
+  if (certificate.length === 1) problems.push('TLS_CERT_FILE and TLS_KEY_FILE must be set together')
+  if (certificate.length === 2 && isBehindProxy) problems.push('TRUST_PROXY and TLS_CERT_FILE must not both be set')
+  problems.push(...invalidNetworks('TRUST_PROXY', settings.TRUST_PROXY))
+  if ((settings.METRICS_AUTH_USERNAME === undefined) !== (settings.METRICS_AUTH_PASSWORD === undefined)) {
+    problems.push('METRICS_AUTH_USERNAME and METRICS_AUTH_PASSWORD must be set together')
+  }
+  problems.push(...operatorPage(settings))
+  if (settings.SENTRY_DSN !== undefined && !/^https?:\/\/[^@/\s]+@[^/\s]+\/.*\d+$/.test(settings.SENTRY_DSN)) {
+    problems.push('SENTRY_DSN must look like https://key@host/1')
+  }
+  if ((settings.RETRY_DELAY_MAX_SECONDS ?? 0) < (settings.RETRY_DELAY_SECONDS ?? 0)) {
+    problems.push('RETRY_DELAY_MAX_SECONDS must not be less than RETRY_DELAY_SECONDS')
+  }
+  if (settings.ADAPTER_ROLE !== 'all' && settings.DATABASE_URL === undefined && settings.ADAPTER_ROLE !== undefined) {
+    problems.push('ADAPTER_ROLE web or worker needs DATABASE_URL: only one process can use the embedded store')
+  }
+  return problems
+}
+
+function operatorPage(settings: Settings): string[] {
+  if (settings.ADMIN_PORT === undefined) return []
+  const problems: string[] = []
+  const proxies = settings.ADMIN_TRUSTED_PROXIES ?? []
+  const isForwarded = settings.ADMIN_FORWARDED_USER_HEADER !== undefined
+  if ((settings.ADMIN_AUTH_USERNAME === undefined) !== (settings.ADMIN_AUTH_PASSWORD === undefined)) {
+    problems.push('ADMIN_AUTH_USERNAME and ADMIN_AUTH_PASSWORD must be set together')
+  } else if (settings.ADMIN_AUTH_PASSWORD === undefined && !isForwarded) {
+    problems.push('ADMIN_PORT needs ADMIN_AUTH_USERNAME and ADMIN_AUTH_PASSWORD, or ADMIN_FORWARDED_USER_HEADER')
+  }
+  if ((settings.ADMIN_AUTH_PASSWORD?.length ?? 12) < 12) {
+    problems.push('ADMIN_AUTH_PASSWORD must have 12 characters or more')
+  }
+  if (isForwarded && proxies.length === 0) {
+    problems.push('ADMIN_FORWARDED_USER_HEADER needs ADMIN_TRUSTED_PROXIES: without it, anybody could send the header')
+  }
+  if (isForwarded && !/^[\w-]{1,64}$/.test(settings.ADMIN_FORWARDED_USER_HEADER ?? '')) {
+    problems.push('ADMIN_FORWARDED_USER_HEADER must be the name of an HTTP header')
+  }
+  if (!isLoopback(settings.ADMIN_HOST ?? '') && settings.TLS_CERT_FILE === undefined && proxies.length === 0) {
+    problems.push(
+      'ADMIN_HOST needs TLS_CERT_FILE and TLS_KEY_FILE, or ADMIN_TRUSTED_PROXIES, unless it is a loopback address',
+    )
+  }
+  problems.push(...invalidNetworks('ADMIN_TRUSTED_PROXIES', proxies))
+  if (settings.ADMIN_PORT !== 0 && settings.ADMIN_PORT === settings.PORT) {
+    problems.push('ADMIN_PORT and PORT must differ')
+  }
+  return problems
+}
+
+function invalidNetworks(name: string, texts: readonly string[] = []): string[] {
+  try {
+    networks(texts)
+    return []
+  } catch {
+    return [`${name} must be addresses or networks such as 10.0.0.0/8`]
+  }
+}
+
+/** The server checks this too, but only after the store is open, and names its limits instead of our settings. */
+function serverTimes(settings: Readonly<Partial<Record<string, number>>>): string[] {
+  const [headers, request] = [serverSetting('headersSeconds'), serverSetting('requestSeconds')]
+  return (settings[headers] ?? 0) > (settings[request] ?? Number.POSITIVE_INFINITY)
+    ? [`${headers} must not be more than ${request}`]
+    : []
+}

@@ -1,0 +1,68 @@
+/** The metrics that show the present state: they are set at each scrape, from what the adapter reports then. */
+import { Gauge, type Registry } from 'prom-client'
+import type { Counts } from '../store/entry.ts'
+import { closed, type LabelName, type LabelSets } from './metric-labels.ts'
+
+/** Where the gauges get their values at each scrape. */
+export interface MetricSources {
+  /** If it rejects, the store's gauges are omitted. */
+  readonly counts: () => Promise<Counts>
+  /** How many requests are waiting to be stored. */
+  readonly waitingForCommit: () => number
+  /** How many attempts are running in this process. */
+  readonly attemptsRunning: () => number
+  /** The state of each port that the process listens on. */
+  readonly listeners: () => ReadonlyMap<'web' | 'operator', ListenerState>
+}
+
+export interface ListenerState {
+  /** Undefined if it has no certificate. */
+  readonly certificateDaysLeft: number | undefined
+  readonly connections: number
+  readonly requests: number
+}
+
+/** Registers the gauges. `set` gives each its value; without `counts`, those of the store are omitted. */
+export function gauges(registry: Registry, sets: LabelSets) {
+  const gauge = (name: string, help: string, ...labelNames: LabelName[]) =>
+    new Gauge({ name: `formbuilder_${name}`, help, labelNames, registers: [registry] })
+
+  const storeUp = gauge('store_up', '1 if the store answers, otherwise 0')
+  const waiting = gauge('submissions_waiting', 'Submissions waiting for an attempt')
+  const running = gauge('submissions_running', 'Submissions with a running attempt')
+  const retrying = gauge('submissions_retrying', 'Submissions waiting for a retry')
+  const deadLetters = gauge('dead_letters', 'Dead letters, which need a person, by error code', 'code')
+  const oldest = gauge('oldest_waiting_seconds', 'Age of the oldest submission that is waiting or running')
+  const commit = gauge('accept_waiting', 'Requests waiting to be stored')
+  const attempts = gauge('attempts_running', 'Attempts running in this process')
+  const certificate = gauge('certificate_days_left', 'Whole days until the certificate expires', 'listener')
+  const connections = gauge('connections', 'Open connections', 'listener')
+  const requests = gauge('requests_unanswered', 'Requests that have started and are not yet answered', 'listener')
+
+  return {
+    set(sources: MetricSources, counts: Counts | undefined): void {
+      storeUp.set(counts === undefined ? 0 : 1)
+      for (const each of [waiting, running, retrying, deadLetters, oldest]) each.reset()
+      if (counts === undefined) {
+        // A zero would look as if all were well.
+        for (const each of [waiting, running, retrying, oldest]) each.remove()
+      } else {
+        waiting.set(counts.waiting)
+        running.set(counts.running)
+        retrying.set(counts.retrying)
+        oldest.set(counts.oldestWaitingSeconds)
+        for (const code of sets.code) deadLetters.set({ code }, 0)
+        for (const [code, count] of Object.entries(counts.deadByCode)) {
+          deadLetters.inc({ code: closed(sets, 'code', code) }, count)
+        }
+      }
+      commit.set(sources.waitingForCommit())
+      attempts.set(sources.attemptsRunning())
+      for (const [listener, state] of sources.listeners()) {
+        if (state.certificateDaysLeft !== undefined) certificate.set({ listener }, state.certificateDaysLeft)
+        connections.set({ listener }, state.connections)
+        requests.set({ listener }, state.requests)
+      }
+    },
+  }
+}

@@ -1,5 +1,6 @@
 /** Forms and configuration made into a running adapter. */
 import { readFileSync } from 'node:fs'
+import { createApp } from '@formbuilder/secure-server'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type Koa from 'koa'
 import { loadConfig } from './config.ts'
@@ -7,7 +8,6 @@ import { AdapterError } from './errors.ts'
 import type { AdapterEvent } from './events.ts'
 import type { Answers, AsSent, Form } from './form.ts'
 import { printConfigErrors } from './process.ts'
-import { createApp } from './receiver/receiver.ts'
 import type { RunningAdapter, StartOptions } from './start.ts'
 import { openInBackground } from './store/storage.ts'
 

@@ -1,9 +1,9 @@
 /** Rules for settings that go beyond one setting's own text: files, addresses, and settings that depend on each other. */
 import { accessSync, constants } from 'node:fs'
+import { isLoopback, networks } from '@formbuilder/secure-server'
 import { type SETTINGS, serverSetting } from './config-table.ts'
 import { AdapterError } from './errors.ts'
 import { attachmentHosts } from './files/hosts.ts'
-import { isLoopback, networks } from './networks.ts'
 import type { Values } from './settings.ts'
 
 type Settings = Partial<Values<typeof SETTINGS>>

@@ -1,6 +1,7 @@
 /** Network addresses as keys of limits, and the proxies that may speak for others. */
-import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
+import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { SecureServerError } from './errors.ts'
+import { networks } from './networks.ts'
 
 /**
  * The address that limits count: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64, since whoever holds one
@@ -16,27 +17,16 @@ export function addressKey(address: string | undefined): string {
 
 /** The proxies in front of the server that are believed. */
 export class TrustedProxies {
-  readonly #list = new BlockList()
-
-  /** @throws {SecureServerError} ERR_OPTIONS_INVALID: an entry is no address and no CIDR. */
-  constructor(entries: readonly string[]) {
-    for (const entry of entries) {
-      const [address = '', bits, ...rest] = entry.split('/')
-      const family = isIPv4(address) ? 'ipv4' : 'ipv6'
-      const length = bits === undefined ? undefined : Number(bits)
-      const valid = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 'ipv4' ? 32 : 128))
-      if (isIP(address) === 0 || rest.length > 0 || !valid)
-        throw new SecureServerError('ERR_OPTIONS_INVALID', 'trustProxy has an entry that is no address and no CIDR')
-      if (length === undefined) this.#list.addAddress(address, family)
-      else this.#list.addSubnet(address, length, family)
-    }
-  }
-
   /** Whether a peer, or an entry of `X-Forwarded-For`, is one of the proxies. */
-  includes(address: string | undefined): boolean {
-    if (address === undefined) return false
-    const plain = MAPPED.exec(address)?.[1] ?? address
-    return isIP(plain) !== 0 && this.#list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6')
+  readonly includes: (address: string | undefined) => boolean
+
+  /** @throws {SecureServerError} ERR_OPTIONS_INVALID: an entry is neither an address nor a network. */
+  constructor(entries: readonly string[]) {
+    try {
+      this.includes = networks(entries)
+    } catch {
+      throw new SecureServerError('ERR_OPTIONS_INVALID', 'trustProxy has an entry that is no address and no CIDR')
+    }
   }
 
   /** The nearest address in `X-Forwarded-For` that is not a proxy of ours; whatever stands left of it may be invented. */

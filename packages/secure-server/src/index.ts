@@ -1,4 +1,6 @@
 /** The public names, nothing else. */
+export { createApp } from './app.ts'
+export { type Credentials, isAuthorised } from './basic-auth.ts'
 
 export { SECURITY_HEADERS } from './connection/messages.ts'
 export { ERRORS, type ErrorCode, SecureServerError } from './errors.ts'
@@ -11,6 +13,7 @@ export {
   type ServerEvent,
 } from './events.ts'
 export { LIMITS, type Limits } from './limits.ts'
+export { isLoopback, networks } from './networks.ts'
 export type { RunningServer, ServerOptions } from './options.ts'
 export { type RefusalDescription, type RenderedRefusal, type RenderRefusal, renderProblem } from './request/refusals.ts'
 export { METHODS } from './request/request-syntax.ts'

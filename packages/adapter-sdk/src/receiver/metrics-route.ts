@@ -1,6 +1,7 @@
 /** Answers GET /metrics, with basic authentication as in the live deployment. */
+
+import { type Credentials, isAuthorised } from '@formbuilder/secure-server'
 import type { Context, Middleware, Next } from 'koa'
-import { type Credentials, isAuthorised } from '../basic-auth.ts'
 
 /** Koa middleware that answers a caller with these credentials with the text of the metrics. */
 export function metricsRoute(options: { credentials: Credentials; readMetrics(): Promise<string> }): Middleware {

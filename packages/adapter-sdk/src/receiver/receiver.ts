@@ -1,7 +1,6 @@
 /** Receives submissions over HTTP: reads a POST, decrypts it, has it accepted and answers. */
 import Router from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
-import Koa from 'koa'
 import bodyParser from 'koa-bodyparser'
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
@@ -88,13 +87,6 @@ async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptio
   } else {
     options.emit({ event: accepted === 'duplicate' ? 'submission.duplicate' : 'submission.replaced', ...about })
   }
-}
-
-/** An application with nothing in it that speaks of itself. */
-export function createApp(): Koa {
-  const app = new Koa()
-  app.silent = true // errors are told by events; Koa would print their stacks
-  return app
 }
 
 // Form Builder labels its bare token as a form (libcurl's default type). The other two types are correct ones.

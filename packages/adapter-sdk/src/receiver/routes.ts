@@ -1,7 +1,6 @@
 /** The adapter's own HTTP routes: submissions and files in a web process, health and metrics in every process. */
-import type { ServerOptions } from '@formbuilder/secure-server'
+import { type Credentials, createApp, isAuthorised, type ServerOptions } from '@formbuilder/secure-server'
 import type Koa from 'koa'
-import { type Credentials, isAuthorised } from '../basic-auth.ts'
 import type { Config } from '../config.ts'
 import type { Emit } from '../events.ts'
 import type { Form } from '../form.ts'
@@ -12,7 +11,7 @@ import type { AcceptSubmission } from './intake.ts'
 import { metricsRoute } from './metrics-route.ts'
 import { allowMethods, problems } from './problems.ts'
 import type { Identity } from './proof.ts'
-import { createApp, receiver } from './receiver.ts'
+import { receiver } from './receiver.ts'
 
 /** What the routes of every process need. */
 export interface RouteOptions {

@@ -1,10 +1,11 @@
 /** The operator's page as a Koa application: what is asked for, who asks, and what is shown. */
+
+import { createApp } from '@formbuilder/secure-server'
 import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Middleware } from 'koa'
 import { AdapterError, ERRORS } from '../../errors.ts'
 import { type Emit, errorName } from '../../events.ts'
-import { createApp } from '../../receiver/receiver.ts'
 import { showActions } from './actions.ts'
 import { assets } from './assets.ts'
 import { showDeadLetters } from './dead-letters.ts'

@@ -1,6 +1,7 @@
 /** Who looks at the operator's page: by user name and password, or as a trusted proxy says. */
+
+import { type Credentials, isAuthorised } from '@formbuilder/secure-server'
 import type { Context, Middleware, Next } from 'koa'
-import { type Credentials, isAuthorised } from '../../basic-auth.ts'
 import type { Emit } from '../../events.ts'
 
 export interface IdentityOptions {

@@ -1,10 +1,9 @@
 /** Starts the operator's page on a port of its own. */
 import { hkdfSync } from 'node:crypto'
-import { type RunningServer, type ServerOptions, startServer } from '@formbuilder/secure-server'
+import { isLoopback, networks, type RunningServer, type ServerOptions, startServer } from '@formbuilder/secure-server'
 import type { Config } from '../../config.ts'
 import type { Emit } from '../../events.ts'
 import type { Form } from '../../form.ts'
-import { isLoopback, networks } from '../../networks.ts'
 import type { Database } from '../../store/database.ts'
 import type { Ledger } from '../ledger.ts'
 import { advisor } from './advice.ts'

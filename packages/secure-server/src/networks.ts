@@ -1,0 +1,46 @@
+/** Networks of addresses: `10.0.0.0/8`, `127.0.0.1`, `::1`. An IPv4 address counts the same when it is mapped into IPv6. */
+import { BlockList, isIP, isIPv4 } from 'node:net'
+
+/**
+ * Returns whether an address lies in one of the networks.
+ * @throws {TypeError} An entry is neither an address nor a network; the message gives its position only.
+ */
+export function networks(entries: readonly string[]): (address: string | undefined) => boolean {
+  const list = new BlockList()
+  for (const [position, entry] of entries.entries()) {
+    const network = parseNetwork(entry)
+    if (network === undefined) throw new TypeError(`network ${position + 1} is neither an address nor a network`)
+    list.addSubnet(network.address, network.bits, network.family)
+  }
+  return (address) => {
+    if (address === undefined) return false
+    const plain = MAPPED.exec(address)?.[1] ?? address
+    return isIP(plain) !== 0 && list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6')
+  }
+}
+
+/** Whether a listen address can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || LOOPBACK(host)
+}
+
+const MAPPED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i
+const LOOPBACK = networks(['127.0.0.0/8', '::1'])
+
+interface Network {
+  readonly address: string
+  readonly bits: number
+  readonly family: 'ipv4' | 'ipv6'
+}
+
+function parseNetwork(entry: string): Network | undefined {
+  const [given = '', bits, ...rest] = entry.split('/')
+  const mapped = MAPPED.exec(given)?.[1]
+  const address = mapped ?? given
+  if (isIP(address) === 0 || rest.length > 0) return undefined
+  const family = isIPv4(address) ? 'ipv4' : 'ipv6'
+  const most = family === 'ipv4' ? 32 : 128
+  if (bits === undefined) return { address, bits: most, family }
+  const length = Number(bits) - (mapped === undefined ? 0 : 96)
+  return /^\d{1,3}$/.test(bits) && length >= 0 && length <= most ? { address, bits: length, family } : undefined
+}

@@ -1,9 +1,9 @@
-/** What an adapter answers over HTTP, as an OpenAPI 3.1 document: for gateways, for reviewers, for other languages. */
+/** Describes what an adapter answers over HTTP, as an OpenAPI 3.1 document for gateways, reviewers and other languages. */
 import type { Adapter } from './adapter.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { submissionJsonSchema } from './protocol/submission.ts'
 
-/** An OpenAPI 3.1 document, as JSON. */
+/** An OpenAPI 3.1 document. */
 export interface OpenApiDocument {
   readonly openapi: '3.1.1'
   readonly info: { readonly title: string; readonly version: string; readonly description: string }
@@ -11,10 +11,10 @@ export interface OpenApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, object>>; readonly [part: string]: object }
 }
 
-/** Describes every route of an adapter: its forms, its files, its probes. Routes of your own are not in it. */
+/** Describes every route that the adapter adds: forms, files, health and metrics. Your own routes are not included. */
 export function openapi(adapter: Pick<Adapter, 'paths' | 'version'>): OpenApiDocument {
   const forms = [...adapter.paths].flatMap(([form, paths]) =>
-    paths.map((path, i) => [path, { post: receiving(form, i) }] as const),
+    paths.map((path, i) => [path, { post: receiveOperation(form, i) }] as const),
   )
   return {
     openapi: '3.1.1',
@@ -29,42 +29,42 @@ export function openapi(adapter: Pick<Adapter, 'paths' | 'version'>): OpenApiDoc
 
 const DESCRIPTION =
   'Receives submissions from MoJ Form Builder, each as a compact JWE (RFC 7516) under a shared key, which is also what ' +
-  'authenticates the sender. Every answer in 2xx means that the submission and its files are durably held.'
+  'authenticates the sender. Every 2xx answer means that the submission and its files are stored durably.'
 
-/** `i`: 0 for the path of the form, more for its aliases. */
-function receiving(form: string, i: number): object {
+/** `i`: 0 for the form's path, higher for its aliases. */
+function receiveOperation(form: string, i: number): object {
   return {
     operationId: `receive-${form}${i === 0 ? '' : `-${i + 1}`}`,
-    summary: `Takes in a submission of the form "${form}"`,
+    summary: `Accepts a submission of the form "${form}"`,
     requestBody: {
       required: true,
       description:
-        'A compact JWE, `alg` `dir`, `enc` A128GCM (as Form Builder sends), A256GCM or A128CBC-HS256, and nothing else. Its ' +
-        'plaintext is a Submission in JSON; or a challenge, which is answered under the same key and stored nowhere.',
+        'A compact JWE, `alg` `dir`, `enc` A128GCM (as Form Builder sends), A256GCM or A128CBC-HS256. Its ' +
+        'plaintext is a Submission in JSON, or a challenge, which is answered with the same key and never stored.',
       content: Object.fromEntries(
         ['application/jose', 'text/plain', 'application/x-www-form-urlencoded'].map((type) => [type, { schema: JWE }]),
       ),
     },
     responses: {
       200: {
-        description: 'Already held: nothing was done. Or the answer to a challenge.',
+        description: 'The submission was already stored, and nothing has changed; or the answer to a challenge.',
         content: {
           'application/json': { schema: held('duplicate') },
           'application/jose': { schema: JWE },
         },
       },
       201: {
-        description: 'Held, with all its files.',
+        description: 'The submission is stored, with all its files.',
         content: { 'application/json': { schema: held('accepted') } },
       },
       400: problem('The request could not be read.'),
-      401: problem('No key fits, or it is no JWE that is accepted: one answer for every reason.'),
+      401: problem('No key fits, or the body is not an accepted JWE. The answer is the same for every reason.'),
       413: problem(meanings(413)),
       415: problem(meanings(415)),
       422: problem(meanings(422)),
       429: problem('Too many requests from one address.', RETRY_AFTER),
       500: problem(meanings(500)),
-      503: problem(`Not held; the sender keeps it. ${meanings(503)}`, RETRY_AFTER),
+      503: problem(`The submission is not stored, and the sender keeps it. ${meanings(503)}`, RETRY_AFTER),
     },
   }
 }
@@ -81,35 +81,37 @@ const OWN_PATHS = {
   '/v1/attachments/{id}': {
     get: {
       operationId: 'read-attachment',
-      summary: 'A captured file in clear, to whoever has its link',
+      summary: 'Returns a decrypted file to any caller that has its link',
       parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string', format: 'uuid' } }],
       responses: {
         200: {
-          description: 'The file, with the type and the name that it was uploaded with.',
+          description: 'The file, with the type and the name it was uploaded with.',
           headers: {
-            'Content-Disposition': { description: 'RFC 6266, always an attachment.', schema: { type: 'string' } },
+            'Content-Disposition': { description: 'Always an attachment (RFC 6266).', schema: { type: 'string' } },
           },
           content: { '*/*': {} },
         },
-        404: problem('No such file, or it was swept.'),
+        404: problem('There is no such file, or it has been deleted.'),
       },
     },
   },
   '/health': {
     get: {
       operationId: 'health',
-      summary: 'Whether the process lives',
-      responses: { 200: text('It does.', ['healthy']) },
+      summary: 'Returns 200 while the process is running',
+      responses: { 200: text('The process is running.', ['healthy']) },
     },
   },
   '/readiness': {
     get: {
       operationId: 'readiness',
-      summary: 'Whether it can take a submission now',
+      summary: 'Returns 200 while the adapter can accept submissions',
       responses: {
-        200: text('It can.', ['ready']),
+        200: text('It can accept submissions.', ['ready']),
         503: {
-          ...text('It cannot: the store is away, too many wait, or it stops.', ['not ready']),
+          ...text('The store is unavailable, too many requests are waiting, or the process is stopping.', [
+            'not ready',
+          ]),
           headers: RETRY_AFTER,
         },
       },
@@ -118,7 +120,7 @@ const OWN_PATHS = {
   '/metrics': {
     get: {
       operationId: 'metrics',
-      summary: 'Prometheus metrics; not there without credentials in the settings',
+      summary: 'Returns the Prometheus metrics, if the settings name credentials',
       security: [{ metrics: [] }],
       responses: {
         200: text('Prometheus text format, version 0.0.4.'),
@@ -149,7 +151,7 @@ function problem(description: string, headers?: object): object {
   return { description, ...(headers && { headers }), content: { 'application/problem+json': { schema } } }
 }
 
-/** What the table of errors says about a status. */
+/** The meanings of all error codes with this status. */
 function meanings(status: number): string {
   return codes(status)
     .map((code) => `${code}: ${ERRORS[code].meaning.replaceAll('`', '')}.`)
@@ -164,21 +166,21 @@ function codes(status?: number): ErrorCode[] {
 }
 
 function submissionSchema(): object {
-  // OpenAPI 3.1 has this dialect already; `$schema` stands at the root of a document only.
+  // `$schema` is allowed only at the root of a document, and OpenAPI 3.1 uses this dialect anyway.
   const { $schema: _, ...schema } = submissionJsonSchema
   return schema
 }
 
 function problemSchema(): object {
   return {
-    description: 'RFC 9457. Names fields, counts and positions, never a value.',
+    description: 'A problem (RFC 9457). It names fields, counts and positions, never a value.',
     type: 'object',
     required: ['type', 'title', 'status'],
     properties: {
       type: { const: 'about:blank' },
       title: { type: 'string' },
       status: { type: 'integer' },
-      code: { description: 'Absent where the reason is told to the operator only.', enum: codes() },
+      code: { description: 'Absent if only the operator may know the reason.', enum: codes() },
       detail: { type: 'string' },
     },
   }

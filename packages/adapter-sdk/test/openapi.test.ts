@@ -23,7 +23,7 @@ describe('the OpenAPI document of an adapter', () => {
     expect(await new Validator().validate(JSON.parse(JSON.stringify(document)))).to.deep.equal({ valid: true })
   })
 
-  it('names every path of every form, and the own routes', () => {
+  it("describes every path of every form, and the adapter's own routes", () => {
     expect(Object.keys(document.paths)).to.deep.equal([
       '/v2/complaint',
       '/v1/complaint',
@@ -43,7 +43,7 @@ describe('the OpenAPI document of an adapter', () => {
     expect(problem.properties.code.enum).to.deep.equal(reaching.map(([code]) => code))
   })
 
-  describe('says what the adapter answers', () => {
+  describe('describes the answers of the adapter', () => {
     let test: TestAdapter
     before(async () => {
       test = await startTestAdapter(adapter, {
@@ -111,17 +111,17 @@ describe('adapter openapi', () => {
   after(() => rmSync(folder, { recursive: true, force: true }))
 
   async function run(file: string) {
-    const told = { out: '', error: '' }
+    const printed = { out: '', error: '' }
     const output = {
       out(line: string) {
-        told.out += line
+        printed.out += line
       },
       error(line: string) {
-        told.error += line
+        printed.error += line
       },
     }
     const code = await runCommand(['openapi', file], { output })
-    return { code, ...told }
+    return { code, ...printed }
   }
 
   it('prints the document of the adapter that a module exports', async () => {
@@ -138,13 +138,13 @@ describe('adapter openapi', () => {
     expect([code, Object.keys(JSON.parse(out).paths)[0]]).to.deep.equal([0, '/v2/complaint'])
   })
 
-  it('says that there is no such file', async () => {
+  it('reports that the file does not exist', async () => {
     const file = join(folder, 'nowhere.ts')
 
     expect(await run(file)).to.deep.equal({ code: 1, out: '', error: `ERR_CONFIG_INVALID: there is no file ${file}` })
   })
 
-  it('says that no adapter is in it', async () => {
+  it('reports that the file exports no adapter', async () => {
     const file = join(folder, 'empty.ts')
     writeFileSync(file, 'export const other = new Map()')
 

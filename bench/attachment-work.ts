@@ -6,8 +6,9 @@ import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { AttachmentLink } from '@formbuilder/adapter-sdk/protocol'
 import pg from 'pg'
-import { createCapture, isCaptured, openAttachment } from '../packages/adapter-sdk/src/files/capture.ts'
-import { directoryStore } from '../packages/adapter-sdk/src/files/folder.ts'
+import { openAttachment } from '../packages/adapter-sdk/src/files/attachment.ts'
+import { createCapture, isCaptured } from '../packages/adapter-sdk/src/files/capture.ts'
+import { folderStore } from '../packages/adapter-sdk/src/files/folder.ts'
 import { parseAttachmentHosts } from '../packages/adapter-sdk/src/files/hosts.ts'
 import { attachmentTables, tableStore } from '../packages/adapter-sdk/src/files/table.ts'
 
@@ -37,7 +38,7 @@ async function work(order: AttachmentOrder): Promise<AttachmentReport> {
   const pool = order.database === undefined ? undefined : new pg.Pool({ connectionString: order.database, max: 4 })
   await pool?.query(attachmentTables('bench'))
   const store =
-    pool === undefined ? directoryStore(join(process.env['DATA_DIR'] ?? '', 'files')) : tableStore(pool, 'bench')
+    pool === undefined ? folderStore(join(process.env['DATA_DIR'] ?? '', 'files')) : tableStore(pool, 'bench')
   const hosts = parseAttachmentHosts(order.hosts)
   const { capture } = createCapture({ store, hosts, fileTimeoutSeconds: 300, timeoutSeconds: 300 })
   const report = { floor: [] as number[], capture: [] as number[], serve: [] as number[], memory: [] as number[] }

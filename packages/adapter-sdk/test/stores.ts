@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AdapterEvent } from '../src/events.ts'
-import type { AttachmentStore } from '../src/files/file-store.ts'
-import { directoryStore } from '../src/files/folder.ts'
+import type { FileStore } from '../src/files/file-store.ts'
+import { folderStore } from '../src/files/folder.ts'
 import { attachmentTables, tableStore } from '../src/files/table.ts'
 import { type Database, FILE_SCHEMA } from '../src/store/database.ts'
 import { openEmbedded } from '../src/store/embedded.ts'
@@ -17,7 +17,7 @@ export interface TestStore {
   readonly kind: 'embedded' | 'postgres'
   readonly database: Database
   readonly store: QueueStore
-  readonly files: AttachmentStore
+  readonly files: FileStore
   readonly events: AdapterEvent[]
   /** As another process would open it: on PostgreSQL with connections of its own. */
   another(): Promise<QueueStore>
@@ -68,7 +68,7 @@ async function embedded(forms: readonly string[]): Promise<TestStore> {
     kind: 'embedded',
     database,
     store,
-    files: directoryStore(join(folder, 'attachments')),
+    files: folderStore(join(folder, 'attachments')),
     events,
     url: undefined,
     another: async () => ({ ...store, close: async () => undefined }),

@@ -1,20 +1,18 @@
-/** Files of submissions: captured as ciphertext before the sender is answered, decrypted when they are read. */
-import { createHash, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { pipeline, type Readable } from 'node:stream'
+/** Captures the files of a submission: their ciphertext is stored before the sender gets its answer. */
+import { randomUUID } from 'node:crypto'
 import { AdapterError, type ErrorCode } from '../errors.ts'
-import { type AttachmentSecret, attachmentKey, createAttachmentDecipher } from '../protocol/attachment.ts'
+import { attachmentKey } from '../protocol/attachment.ts'
 import type { AttachmentLink } from '../protocol/submission.ts'
 import { Ciphertext, type Measures } from './ciphertext.ts'
 import { deadline, within } from './deadline.ts'
-import { type AttachmentStore, BLOCK_BYTES } from './file-store.ts'
+import type { FileStore } from './file-store.ts'
 import { type AttachmentHosts, attachmentHosts } from './hosts.ts'
 import { Budget, type CaptureLimits, DEFAULT_CAPTURE_LIMITS, Slots } from './limits.ts'
 import { linkAgent, openLink, type Resolve, systemResolve } from './link.ts'
 
-/** A file that is in the store. */
+/** A file whose ciphertext is stored. */
 export interface CapturedFile extends Measures {
-  /** Random UUID: the name of the file in the store and in its public link. */
+  /** Random UUID: names the file in the store and in its public link. */
   readonly id: string
 }
 
@@ -24,39 +22,42 @@ export interface MissingFile {
   readonly message: string
 }
 
-/** What a capture is made with. Limits that are not given are the default ones. */
+/** Options of a capture. Limits that are not given have their defaults. */
 export interface CaptureOptions extends Partial<CaptureLimits> {
-  readonly store: AttachmentStore
+  readonly store: FileStore
   /** Default: the S3 hosts of the platform. */
   readonly hosts?: AttachmentHosts
   /** Default: the resolver of the system. */
   readonly resolve?: Resolve
-  /** Authorities (PEM) that certify file links, instead of the system's. */
+  /** Authorities (PEM) that certify file links instead of the system's. */
   readonly authorities?: readonly string[]
 }
 
 /** Captures files. */
 export interface Capture {
   /**
-   * Captures all files of a submission: one result for each link, in their order. What is captured stays in the store: a
-   * caller that does not accept the submission removes it, and a sweep finds what a crash leaves behind.
-   * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the store failed. The reason of the signal, when it aborts.
-   * Either leaves no file in the store.
+   * Captures all files of a submission and returns one result for each link, in their order. A caller that does not accept
+   * the submission removes the captured files; the sweep removes what a crash leaves behind.
+   * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the store failed. The signal's reason, if it aborts.
+   * In both cases no file stays in the store.
    */
-  capture(links: readonly AttachmentLink[], signal?: AbortSignal): Promise<readonly (CapturedFile | MissingFile)[]>
+  capture(links: readonly AttachmentLink[], signal?: AbortSignal): Promise<readonly StoredFile[]>
 }
 
-/** Whether a file of a capture is in the store. */
-export function isCaptured(file: CapturedFile | MissingFile): file is CapturedFile {
+/** A file of a submission, in its order there. */
+export type StoredFile = CapturedFile | MissingFile
+
+/** Whether a file was captured. */
+export function isCaptured(file: StoredFile): file is CapturedFile {
   return 'id' in file
 }
 
-/** Makes the one reader of attachment links of a process: its limits hold for all captures together. */
+/** Creates the one reader of attachment links in a process. Its limits apply to all captures together. */
 export function createCapture(options: CaptureOptions): Capture {
   const hosts = options.hosts ?? attachmentHosts()
   const agent = linkAgent(options.authorities)
   const limits = { ...DEFAULT_CAPTURE_LIMITS, resolve: systemResolve, ...options, hosts, agent }
-  // Unless it was said, one file may take two thirds of the time of all, so that one that hangs leaves time for the others.
+  // By default one file may use two thirds of the time for all files: a link that hangs leaves time for the others.
   const fileTimeoutSeconds = options.fileTimeoutSeconds ?? (limits.timeoutSeconds * 2) / 3
   const { store } = limits
   const slots = new Slots(limits.inFlight)
@@ -65,7 +66,7 @@ export function createCapture(options: CaptureOptions): Capture {
     async capture(links, signal) {
       const seconds = limits.timeoutSeconds
       using all = deadline(seconds, () => timedOut(`not all files arrived within ${seconds} seconds`), signal)
-      const results: (CapturedFile | MissingFile)[] = []
+      const results: StoredFile[] = []
       const budget = new Budget(limits.totalLimitBytes)
       const queue = links.entries()
       const workers = Array.from({ length: limits.concurrency }, async () => {
@@ -77,7 +78,7 @@ export function createCapture(options: CaptureOptions): Capture {
       } catch (error) {
         all.abort(error)
         await Promise.allSettled(workers)
-        // What cannot be removed now is found by the sweep.
+        // The sweep removes what cannot be removed now.
         await store.remove(results.filter(isCaptured).map(({ id }) => id)).catch(() => {})
         throw error
       }
@@ -104,7 +105,7 @@ export function createCapture(options: CaptureOptions): Capture {
     try {
       return await within(time.signal, work)
     } catch (error) {
-      // The store clears up in a moment. One that hangs may end its work one day; by then the file belongs to nobody.
+      // The store needs a moment to clean up. If it hangs and finishes later, the file has no owner, and the sweep removes it.
       const cleared = work.then(() => store.remove([id])).catch(() => {})
       using grace = deadline(GRACE_SECONDS, () => timedOut('the store hangs'))
       await within(grace.signal, cleared).catch(() => {})
@@ -136,42 +137,6 @@ export function createCapture(options: CaptureOptions): Capture {
       response.destroy()
     }
   }
-}
-
-/**
- * A captured file in clear, decrypted while it is read. The last block of the store is given out only after the SHA-256
- * of the whole was found equal: a file that is not what was captured breaks off and never ends, and one of up to a
- * block (64 KiB) gives no byte at all.
- * Fails with ERR_ATTACHMENT_NOT_FOUND or ERR_ATTACHMENT_CORRUPT, and ends no process when nobody listens.
- * @throws {AdapterError} ERR_ATTACHMENT_KEY_INVALID
- */
-export function openAttachment(store: AttachmentStore, file: CapturedFile, secret: AttachmentSecret): Readable {
-  const decipher = createAttachmentDecipher(secret)
-  pipeline(checked(store, file), decipher, () => {})
-  return decipher
-}
-
-/**
- * Resolves when the first bytes of an open file are there: until then an HTTP answer can still say that it failed.
- * @throws {AdapterError} ERR_ATTACHMENT_NOT_FOUND, ERR_ATTACHMENT_CORRUPT
- */
-export async function firstBytes(file: Readable): Promise<Readable> {
-  await once(file, 'readable')
-  return file
-}
-
-async function* checked(store: AttachmentStore, file: CapturedFile): AsyncGenerator<Buffer, void, undefined> {
-  const sha256 = createHash('sha256')
-  const held = Buffer.allocUnsafeSlow(BLOCK_BYTES)
-  let heldBytes = 0
-  for await (const block of store.read(file.id)) {
-    if (heldBytes > 0) yield held.subarray(0, heldBytes)
-    sha256.update(block)
-    heldBytes = block.copy(held)
-  }
-  if (sha256.digest('hex') !== file.sha256)
-    throw new AdapterError('ERR_ATTACHMENT_CORRUPT', 'the file is not what was captured')
-  yield held.subarray(0, heldBytes)
 }
 
 const GRACE_SECONDS = 1

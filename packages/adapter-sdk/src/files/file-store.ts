@@ -5,7 +5,7 @@ import { AdapterError } from '../errors.ts'
  * Keeps files by id, a UUID. The ciphertext is neither read nor changed on the way.
  * Failures of its own (a full disk, a database that is away) are passed on as they are.
  */
-export interface AttachmentStore {
+export interface FileStore {
   /**
    * Writes a new file. When it resolves, the file survives a crash; when it rejects, no file has this id. What the
    * source throws is passed on.

@@ -1,13 +1,13 @@
 /** Captured files in a folder, for the embedded store. */
 import { type FileHandle, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type AttachmentStore, BLOCK_BYTES, inBlocks, isAttachmentId, notFound } from './file-store.ts'
+import { BLOCK_BYTES, type FileStore, inBlocks, isAttachmentId, notFound } from './file-store.ts'
 
 /**
  * Keeps files in a folder of its own, made when the first is written; only the user of the process can read them.
  * A file has its id as its name from the moment it is whole and on the disk; until then its name ends in `.part`.
  */
-export function directoryStore(folder: string): AttachmentStore {
+export function folderStore(folder: string): FileStore {
   const pathOf = (id: string) => {
     if (!isAttachmentId(id)) throw notFound()
     return join(folder, id)

@@ -1,7 +1,7 @@
 /** Captured files in two PostgreSQL tables, for any number of replicas. */
 import pg from 'pg'
 import { AdapterError } from '../errors.ts'
-import { type AttachmentStore, BLOCK_BYTES, inBlocks, isAttachmentId, notFound } from './file-store.ts'
+import { BLOCK_BYTES, type FileStore, inBlocks, isAttachmentId, notFound } from './file-store.ts'
 
 /** What the store asks of a database; a `pg` pool has it. Each query is a transaction of its own. */
 export interface Sql {
@@ -35,7 +35,7 @@ export function attachmentTables(schema: string): string {
  * Keeps a file as rows of 256 KiB. It takes a connection of the pool for one row at a time, and no transaction stays open
  * while the sender or the reader is slow: a file is whole when its count of rows is set, last.
  */
-export function tableStore(sql: Sql, schema: string): AttachmentStore {
+export function tableStore(sql: Sql, schema: string): FileStore {
   const { files, rows } = tablesIn(schema)
 
   const remove = async (ids: readonly string[]) => {

@@ -1,13 +1,13 @@
 /** What time takes away: files and answers after a case is made, the memory of a submission later, and what belongs to nobody. */
 
 import type { Emit } from '../events.ts'
-import type { AttachmentStore } from '../files/file-store.ts'
+import type { FileStore } from '../files/file-store.ts'
 import { SCHEMA } from '../store/database.ts'
 import { type QueueStore, queueEntry } from '../store/pg-boss.ts'
 
 export interface SweepOptions {
   readonly store: QueueStore
-  readonly files: AttachmentStore
+  readonly files: FileStore
   /** Files and answers, after the submission was delivered or discarded, in days. */
   readonly attachmentKeepDays: number
   /** The submission's id and end, in days, or as long as its files. A dead letter is never removed: it is counted. */

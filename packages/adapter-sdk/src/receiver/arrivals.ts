@@ -1,11 +1,12 @@
 /** Writes arriving submissions to the store, many in one commit, and answers what it already holds. */
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
+import type { StoredFile } from '../files/capture.ts'
 import { SCHEMA } from '../store/database.ts'
 import { groupCommit } from '../store/group-commit.ts'
 import { SLOT } from '../store/hours.ts'
 import type { QueueStore } from '../store/pg-boss.ts'
-import { type Accepted, type Incoming, rowId, type StoredFile } from '../store/submission.ts'
+import { type Accepted, type Incoming, rowId } from '../store/submission.ts'
 
 /** Stores submissions durably. A stored submission stays until it is delivered or a person ends it. */
 export class Arrivals {

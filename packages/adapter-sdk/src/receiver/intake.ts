@@ -2,7 +2,7 @@
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { type Capture, isCaptured } from '../files/capture.ts'
-import type { AttachmentStore } from '../files/file-store.ts'
+import type { FileStore } from '../files/file-store.ts'
 import type { SubmissionEnvelope } from '../protocol/submission.ts'
 import { type Accepted, type Incoming, rowId } from '../store/submission.ts'
 import { step } from '../telemetry/tracing.ts'
@@ -22,7 +22,7 @@ export type AcceptSubmission = (
 export interface IntakeOptions {
   readonly arrivals: Pick<Arrivals, 'accept' | 'isHeld' | 'countDelivery'>
   readonly capture: Capture
-  readonly files: AttachmentStore
+  readonly files: FileStore
   readonly emit: Emit
 }
 

@@ -1,17 +1,17 @@
 /** Finds a captured file by its public id. The key that decrypts it is inside its submission's JWE. */
 import type { Config } from '../config.ts'
 import { AdapterError } from '../errors.ts'
-import { firstBytes, openAttachment } from '../files/capture.ts'
-import type { AttachmentStore } from '../files/file-store.ts'
+import { firstBytes, openAttachment } from '../files/attachment.ts'
+import type { StoredFile } from '../files/capture.ts'
+import type { FileStore } from '../files/file-store.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import { parseSubmission } from '../protocol/submission.ts'
 import { type Database, SCHEMA } from '../store/database.ts'
-import type { StoredFile } from '../store/submission.ts'
 import type { OpenFile } from './downloads.ts'
 
 export interface StoredFilesOptions {
   readonly database: Database
-  readonly files: AttachmentStore
+  readonly files: FileStore
   readonly config: Pick<Config, 'keyrings'>
 }
 

@@ -1,5 +1,5 @@
 /** What the store hands out for one attempt, and how that attempt ended. */
-import type { StoredFile } from './submission.ts'
+import type { StoredFile } from '../files/capture.ts'
 
 /** A submission handed out for one attempt. */
 export interface Claim {

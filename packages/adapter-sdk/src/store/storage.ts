@@ -2,15 +2,15 @@
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import type { Emit } from '../events.ts'
-import type { AttachmentStore } from '../files/file-store.ts'
-import { directoryStore } from '../files/folder.ts'
+import type { FileStore } from '../files/file-store.ts'
+import { folderStore } from '../files/folder.ts'
 import { type Database, FILE_SCHEMA } from './database.ts'
 import { openEmbedded } from './embedded.ts'
 
 /** An open store: submissions, and their files. */
 export interface Store {
   readonly database: Database
-  readonly files: AttachmentStore
+  readonly files: FileStore
   /** The data folder, which the embedded store keeps to one process. */
   readonly folder?: string
 }
@@ -30,7 +30,7 @@ export function openInBackground(config: StoreSettings): (config: StoreSettings,
 type StoreSettings = Pick<Config, 'DATABASE_URL' | 'DATABASE_CONNECTIONS' | 'DATA_DIR'>
 
 async function openFolder(folder: string): Promise<Store> {
-  return { database: await openEmbedded(folder), files: directoryStore(join(folder, 'attachments')), folder }
+  return { database: await openEmbedded(folder), files: folderStore(join(folder, 'attachments')), folder }
 }
 
 async function openShared({ DATABASE_URL = '', DATABASE_CONNECTIONS }: StoreSettings, emit: Emit): Promise<Store> {

@@ -1,5 +1,6 @@
 /** A submission as the store accepts it, and the id of its row. */
 import { createHash } from 'node:crypto'
+import type { StoredFile } from '../files/capture.ts'
 
 /** A submission as the receiver accepts it. */
 export interface Incoming {
@@ -11,11 +12,6 @@ export interface Incoming {
   readonly files: readonly StoredFile[]
   readonly traceparent?: string | undefined
 }
-
-/** A file of a submission, in its order there: captured, or missing for a reason. */
-export type StoredFile =
-  | { readonly id: string; readonly bytes: number; readonly plaintextBytes: number; readonly sha256: string }
-  | { readonly missing: string; readonly message: string }
 
 /** `accepted`: taken in once. `duplicate`: held already, nothing happened. `replaced`: it took the place of a dead letter. */
 export type Accepted = 'accepted' | 'duplicate' | 'replaced'

@@ -1,5 +1,5 @@
 /** Where an adapter under test keeps things: in memory, and with a past that can be made longer. */
-import { type AttachmentStore, BLOCK_BYTES, notFound } from '../files/file-store.ts'
+import { BLOCK_BYTES, type FileStore, notFound } from '../files/file-store.ts'
 import { type Database, SCHEMA } from '../store/database.ts'
 import { openEmbedded } from '../store/embedded.ts'
 import { WAITING_CHANNEL } from '../store/pg-boss.ts'
@@ -47,7 +47,7 @@ export async function openMemoryDatabase(): Promise<Database> {
 let spare: Database | undefined
 
 /** Captured files in memory. */
-export function memoryFiles(clock: TestClock): AttachmentStore {
+export function memoryFiles(clock: TestClock): FileStore {
   const files = new Map<string, { readonly beganAt: number; readonly content: Buffer }>()
   return {
     async write(id, source) {

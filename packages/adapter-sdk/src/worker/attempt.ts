@@ -2,7 +2,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { AdapterError, PermanentError, UncertainError } from '../errors.ts'
 import { errorName } from '../events.ts'
-import { deadline } from '../files/deadline.ts'
+import { deadline, within } from '../files/deadline.ts'
 import type { Context, Form, Submission } from '../form.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import type { Keyring } from '../protocol/keyring.ts'
@@ -121,7 +121,8 @@ async function run(
 
   const working = work().catch((error: unknown) => failure(claim, form, options, context, error))
   // A handler that heeds the signal says itself how far it came.
-  const ending = await within(working, (timeoutSeconds + ABORT_GRACE_SECONDS) * 1000)
+  using grace = deadline(timeoutSeconds + ABORT_GRACE_SECONDS, timedOut)
+  const ending = await within(grace.signal, working).catch(() => undefined)
   if (ending !== undefined) return ending
   context.isOver = true
   return ended(claim, form, options, context, {
@@ -279,16 +280,4 @@ function retryAfterSeconds(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('retryAfterSeconds' in error)) return undefined
   const seconds = error.retryAfterSeconds
   return typeof seconds === 'number' && seconds > 0 ? seconds : undefined
-}
-
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds)
-  })
-  try {
-    return await Promise.race([promise, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
 }

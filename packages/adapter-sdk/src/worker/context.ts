@@ -3,12 +3,12 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
-import { openAttachment } from '../files/capture.ts'
-import type { AttachmentStore } from '../files/file-store.ts'
+import { openAttachment } from '../files/attachment.ts'
+import type { StoredFile } from '../files/capture.ts'
+import type { FileStore } from '../files/file-store.ts'
 import type { Attachment, Context, Form } from '../form.ts'
 import type { SubmissionEnvelope } from '../protocol/submission.ts'
 import type { Claim, Ending } from '../store/claim.ts'
-import type { StoredFile } from '../store/submission.ts'
 import { deliver } from './attempt.ts'
 import type { Work } from './attempts.ts'
 
@@ -16,7 +16,7 @@ export interface HandOverOptions {
   readonly forms: ReadonlyMap<string, Form>
   readonly config: Config
   readonly work: Work
-  readonly files: AttachmentStore
+  readonly files: FileStore
   readonly log: Logger
   readonly emit: Emit
 }
@@ -57,7 +57,7 @@ function attachments(
   stored: readonly StoredFile[],
   envelope: SubmissionEnvelope,
   config: Config,
-  files: AttachmentStore,
+  files: FileStore,
 ): Attachment[] {
   return stored.flatMap((file, position) => {
     const link = envelope.attachments[position]

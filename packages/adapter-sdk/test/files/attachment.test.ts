@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { pipeline, type Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { expect } from 'chai'
-import { type CapturedFile, firstBytes, openAttachment } from '../../src/files/capture.ts'
-import { directoryStore } from '../../src/files/folder.ts'
+import { firstBytes, openAttachment } from '../../src/files/attachment.ts'
+import type { CapturedFile } from '../../src/files/capture.ts'
+import { folderStore } from '../../src/files/folder.ts'
 
 // Recorded: what the platform's cipher makes of `hello world\n`, and of 16 bytes, which take a whole block of padding.
 const SECRET = {
@@ -41,7 +42,7 @@ describe('a captured file', () => {
   }
   const damage = (file: CapturedFile, how: (ciphertext: Buffer) => Buffer) =>
     writeFileSync(join(folder, file.id), how(readFileSync(join(folder, file.id))))
-  const openFile = (file: CapturedFile) => openAttachment(directoryStore(folder), file, SECRET)
+  const openFile = (file: CapturedFile) => openAttachment(folderStore(folder), file, SECRET)
 
   for (const [ciphertext, plaintext] of RECORDED)
     it(`of ${plaintext.length} bytes, encrypted by the platform, is read in clear`, async () => {
@@ -121,7 +122,7 @@ describe('a captured file', () => {
     const file = keep(Buffer.from(RECORDED[0][0], 'hex'))
     const encryption_key = Buffer.alloc(32).toString('base64')
 
-    const code = await codeOf(buffer(openAttachment(directoryStore(folder), file, { ...SECRET, encryption_key })))
+    const code = await codeOf(buffer(openAttachment(folderStore(folder), file, { ...SECRET, encryption_key })))
 
     expect(code).to.equal('ERR_ATTACHMENT_CORRUPT')
   })
@@ -130,7 +131,7 @@ describe('a captured file', () => {
     const file = keep(Buffer.from(RECORDED[0][0], 'hex'))
     const secret = { ...SECRET, encryption_key: 'AAAA' }
 
-    expect(() => openAttachment(directoryStore(folder), file, secret))
+    expect(() => openAttachment(folderStore(folder), file, secret))
       .to.throw()
       .with.property('code', 'ERR_ATTACHMENT_KEY_INVALID')
   })
@@ -147,7 +148,7 @@ describe('a captured file', () => {
   it('is closed when its reader leaves', async () => {
     let closed = false
     const file = keepEncrypted(randomBytes(1_000_000))
-    const store = directoryStore(folder)
+    const store = folderStore(folder)
     const watched = {
       ...store,
       async *read(id: string) {

@@ -14,8 +14,8 @@ import {
   isCaptured,
   type MissingFile,
 } from '../../src/files/capture.ts'
-import type { AttachmentStore } from '../../src/files/file-store.ts'
-import { directoryStore } from '../../src/files/folder.ts'
+import type { FileStore } from '../../src/files/file-store.ts'
+import { folderStore } from '../../src/files/folder.ts'
 import { parseAttachmentHosts } from '../../src/files/hosts.ts'
 import type { AttachmentLink } from '../../src/protocol/submission.ts'
 import { FileHost } from './server.ts'
@@ -53,7 +53,7 @@ describe('a capture', () => {
   })
   const capturing = (options: Partial<CaptureOptions> = {}): Capture =>
     createCapture({
-      store: directoryStore(folder),
+      store: folderStore(folder),
       hosts: parseAttachmentHosts(`localhost:${host.port}`),
       authorities: [host.certificate],
       ...options,
@@ -247,7 +247,7 @@ describe('a capture', () => {
           names.push(name)
           return PUBLIC
         }
-        const { capture } = createCapture({ store: directoryStore(folder), resolve })
+        const { capture } = createCapture({ store: folderStore(folder), resolve })
 
         const [file] = await capture([{ ...link(), url }])
 
@@ -268,7 +268,7 @@ describe('a capture', () => {
     ] as const)
       it(`refuses a host that stands for ${what} (${addresses})`, async () => {
         const resolve = async () => addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
-        const { capture } = createCapture({ store: directoryStore(folder), resolve })
+        const { capture } = createCapture({ store: folderStore(folder), resolve })
 
         const [file] = await capture([{ ...link(), url: 'https://s3.eu-west-2.amazonaws.com/x' }])
 
@@ -283,7 +283,7 @@ describe('a capture', () => {
       const answers = [async () => [], () => Promise.reject(failure)]
 
       for (const resolve of answers) {
-        const { capture } = createCapture({ store: directoryStore(folder), resolve })
+        const { capture } = createCapture({ store: folderStore(folder), resolve })
         const [file] = await capture([{ ...link(), url: 'https://s3.eu-west-2.amazonaws.com/x' }])
         expect(missingFile(file).missing).to.equal('ERR_ATTACHMENT_UNREACHABLE')
         expect(missingFile(file).message).not.to.include('private')
@@ -321,7 +321,7 @@ describe('a capture', () => {
 
     it('names a host whose certificate nobody vouches for', async () => {
       const { capture } = createCapture({
-        store: directoryStore(folder),
+        store: folderStore(folder),
         hosts: parseAttachmentHosts(`localhost:${host.port}`),
       })
 
@@ -346,7 +346,7 @@ describe('a capture', () => {
 
     it('checks certificates also where Node is told not to', async () => {
       const { capture } = createCapture({
-        store: directoryStore(folder),
+        store: folderStore(folder),
         hosts: parseAttachmentHosts(`localhost:${host.port}`),
       })
       process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
@@ -611,9 +611,9 @@ describe('a capture', () => {
   describe('into a store that fails', () => {
     it('fails as a whole, and leaves nothing of the other files', async () => {
       const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
-      const store = directoryStore(folder)
+      const store = folderStore(folder)
       let writes = 0
-      const failing: AttachmentStore = {
+      const failing: FileStore = {
         ...store,
         remove: (ids) => store.remove(ids),
         async write(id, source) {
@@ -635,8 +635,8 @@ describe('a capture', () => {
 
     it('does not wait for the other files', async () => {
       answer = (request, response) => void (request.url === '/1' && response.end(HELLO))
-      const store = directoryStore(folder)
-      const failing: AttachmentStore = { ...store, write: () => Promise.reject(new Error('the disk')) }
+      const store = folderStore(folder)
+      const failing: FileStore = { ...store, write: () => Promise.reject(new Error('the disk')) }
 
       const error = await capturing({ store: failing })
         .capture([link('/0'), link('/1')])
@@ -646,13 +646,13 @@ describe('a capture', () => {
     }).timeout(5_000)
 
     it('ends in time when the store hangs, and removes what the store ends later', async () => {
-      const store = directoryStore(folder)
+      const store = folderStore(folder)
       let resume = () => {}
       const stuck = new Promise<void>((resolve) => {
         resume = resolve
       })
       const removed: string[] = []
-      const hanging: AttachmentStore = {
+      const hanging: FileStore = {
         ...store,
         async write(id, source) {
           await store.write(id, source)

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import pg from 'pg'
-import type { AttachmentStore } from '../../src/files/file-store.ts'
-import { directoryStore } from '../../src/files/folder.ts'
+import type { FileStore } from '../../src/files/file-store.ts'
+import { folderStore } from '../../src/files/folder.ts'
 import { attachmentTables, tableStore } from '../../src/files/table.ts'
 import { PostgresServer } from '../postgres-server.ts'
 import { sharedPostgres } from '../stores.ts'
@@ -18,7 +18,7 @@ const EARLIER = new Date(Date.now() - 3_600_000)
 
 /** A place for files, and what a test does to it behind the back of the store. */
 interface Place {
-  readonly store: AttachmentStore
+  readonly store: FileStore
   /** What another process gives to `attachments-writer.ts`. */
   readonly writer: readonly string[]
   /** Makes a file look as if its write had begun long ago. */
@@ -177,13 +177,13 @@ describe('a folder of files, on the disk', () => {
   it('is closed to other users, and so are its files', async () => {
     const [inner, id] = [join(folder, 'data', 'attachments'), randomUUID()]
 
-    await directoryStore(inner).write(id, pieces(randomBytes(16), 16))
+    await folderStore(inner).write(id, pieces(randomBytes(16), 16))
 
     expect(modes(join(folder, 'data'), inner, join(inner, id))).to.deep.equal(['700', '700', '600'])
   })
 
   it('has no files before it exists', async () => {
-    expect(await all(directoryStore(join(folder, 'absent')).list(LATER))).to.deep.equal([])
+    expect(await all(folderStore(join(folder, 'absent')).list(LATER))).to.deep.equal([])
   })
 
   it('passes over what is no file of its own', async () => {
@@ -191,7 +191,7 @@ describe('a folder of files, on the disk', () => {
     for (const name of ['notes.part', 'lost+found', `${randomUUID()}.txt`])
       mkdirSync(join(other, name), { recursive: true })
 
-    expect(await all(directoryStore(other).list(LATER))).to.deep.equal([])
+    expect(await all(folderStore(other).list(LATER))).to.deep.equal([])
   })
 
   it('brings a file to the disk before it has its name, and the name after', async () => {
@@ -207,7 +207,7 @@ describe('a folder of files, on the disk', () => {
       return sync.call(this)
     }
 
-    await directoryStore(place)
+    await folderStore(place)
       .write(id, pieces(randomBytes(16), 16))
       .finally(() => Object.assign(prototype, { sync }))
 
@@ -220,7 +220,7 @@ describe('a folder of files, on the disk', () => {
     // A folder in the way of the name: renaming fails, after all bytes were written.
     mkdirSync(join(place, id, 'in-the-way'), { recursive: true })
 
-    const error = await directoryStore(place)
+    const error = await folderStore(place)
       .write(id, pieces(randomBytes(16), 16))
       .catch((error: unknown) => error)
 
@@ -294,7 +294,7 @@ async function folderPlace(): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), 'attachments-test-'))
   const pathsOf = (id: string) => [join(folder, id), join(folder, `${id}.part`)].filter(existsSync)
   return {
-    store: directoryStore(folder),
+    store: folderStore(folder),
     writer: ['folder', folder],
     age: async (id) => {
       for (const path of pathsOf(id)) utimesSync(path, AGED, AGED)

@@ -4,15 +4,16 @@
  */
 import { createHash } from 'node:crypto'
 import pg from 'pg'
-import { createCapture, isCaptured, openAttachment } from '../../src/files/capture.ts'
-import { directoryStore } from '../../src/files/folder.ts'
+import { openAttachment } from '../../src/files/attachment.ts'
+import { createCapture, isCaptured } from '../../src/files/capture.ts'
+import { folderStore } from '../../src/files/folder.ts'
 import { parseAttachmentHosts } from '../../src/files/hosts.ts'
 import { tableStore } from '../../src/files/table.ts'
 import type { AttachmentLink } from '../../src/protocol/submission.ts'
 
 const [kind, place = ''] = process.argv.slice(2)
 const pool = new pg.Pool({ connectionString: place, max: 4 })
-const store = kind === 'folder' ? directoryStore(place) : tableStore(pool, 'files')
+const store = kind === 'folder' ? folderStore(place) : tableStore(pool, 'files')
 
 process.once('message', async ({ links, certificate }: { links: AttachmentLink[]; certificate: string }) => {
   const hosts = parseAttachmentHosts(new URL(links[0]?.url ?? '').host)

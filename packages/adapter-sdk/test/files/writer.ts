@@ -1,11 +1,11 @@
 /** A process that writes a file and never comes to its end: node attachments-writer.ts folder|table PLACE ID. */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { directoryStore } from '../../src/files/folder.ts'
+import { folderStore } from '../../src/files/folder.ts'
 import { tableStore } from '../../src/files/table.ts'
 
 const [kind, place = '', id = ''] = process.argv.slice(2)
-const store = kind === 'folder' ? directoryStore(place) : tableStore(new pg.Pool({ connectionString: place }), 'files')
+const store = kind === 'folder' ? folderStore(place) : tableStore(new pg.Pool({ connectionString: place }), 'files')
 
 async function* endless() {
   for (let megabytes = 0; megabytes < 3; megabytes += 1) yield randomBytes(1_000_000)

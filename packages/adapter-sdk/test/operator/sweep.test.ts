@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { AttachmentStore } from '../../src/files/file-store.ts'
+import type { FileStore } from '../../src/files/file-store.ts'
 import { Ledger } from '../../src/operator/ledger.ts'
 import { type SweepOptions, sweep } from '../../src/operator/sweep.ts'
 import { Arrivals } from '../../src/receiver/arrivals.ts'
@@ -150,7 +150,7 @@ onBothStores('a sweep', (store) => {
   ] as const) {
     it(`that is cut short ${where} is ended by the next`, async () => {
       const { submissionId, file } = await submitted(delivered())
-      const files: AttachmentStore = { ...store().files, ...broken }
+      const files: FileStore = { ...store().files, ...broken }
       const database = store().database
       // The process dies with the first statement that comes after the files.
       const cut =
@@ -199,7 +199,7 @@ async function stored({ files }: TestStore) {
   return { id, bytes: 32, plaintextBytes: 20, sha256: 'ab' }
 }
 
-async function readable(files: AttachmentStore, id: string): Promise<boolean> {
+async function readable(files: FileStore, id: string): Promise<boolean> {
   try {
     for await (const _block of files.read(id)) return true
     return false

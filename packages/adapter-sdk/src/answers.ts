@@ -4,7 +4,7 @@ import { type Address, absentIfBlank, addressOf, isoDate, splitList } from './an
 
 export { type Address, absentIfBlank, addressOf, isoDate, splitList } from './answer-values.ts'
 
-/** A schema for one answer. Any Standard Schema is as good. */
+/** A schema for one answer. Any other Standard Schema can be used as well. */
 export type Answer<Output> = StandardSchemaV1<unknown, Output>
 
 /** Text, textarea, email or autocomplete: a text that is not blank, without white space around it. */
@@ -119,12 +119,12 @@ function refine<Output>(schema: Answer<string>, read: (sent: string) => Result<O
   })
 }
 
-/** Says what is wrong, never what was sent. */
+/** Names the problem, never the answer. */
 function refuse(message: string): StandardSchemaV1.FailureResult {
   return { issues: [{ message }] }
 }
 
-/** Takes one option after another off the text; where one begins like another, the longer is tried first. */
+/** Splits the text into options. Longer options are tried first, because one may start like another. */
 function inOptions<Option extends string>(sent: string, options: readonly Option[]): Option[] | undefined {
   for (const option of options.toSorted((a, b) => b.length - a.length)) {
     if (sent === option) return [option]

@@ -1,6 +1,6 @@
 /** Everything that can go wrong, by code. README.md has the table; a test keeps the two equal. */
 
-/** An error of ours: `code` says what happened, `message` names fields, counts and positions, never a value. */
+/** An error of this package. `code` identifies it; `message` names fields, counts and positions, never a value. */
 export class AdapterError extends Error {
   override readonly name: string = 'AdapterError'
   readonly code: ErrorCode
@@ -22,7 +22,7 @@ export class PermanentError extends Error {
   override readonly name = 'PermanentError'
   /** Groups dead letters: upper case letters, digits and underscores. Default `ERR_HANDLER_PERMANENT`. */
   readonly code: string
-  /** What the case system calls what was made so far; a later attempt finds it in `context.previousReference`. */
+  /** The case system's id of what was made so far. A later attempt gets it as `context.previousReference`. */
   readonly reference: string | undefined
 
   constructor(message: string, options: { cause?: unknown; code?: string; reference?: string } = {}) {
@@ -34,14 +34,14 @@ export class PermanentError extends Error {
 
 /**
  * Thrown by a handler: the case system may or may not have acted. The form's `confirm` decides; without one the
- * submission is parked for a person, never repeated blindly (unless the form says `repeatable: true`).
+ * submission becomes an uncertain dead letter. It is never repeated blindly, unless the form has `repeatable: true`.
  * The message is stored and shown to operators: name fields, never what a citizen wrote.
  */
 export class UncertainError extends Error {
   override readonly name = 'UncertainError'
   /** Groups dead letters: upper case letters, digits and underscores. Default `ERR_OUTCOME_UNCERTAIN`. */
   readonly code: string
-  /** What the case system calls what was made so far; a later attempt finds it in `context.previousReference`. */
+  /** The case system's id of what was made so far. A later attempt gets it as `context.previousReference`. */
   readonly reference: string | undefined
 
   constructor(message: string, options: { cause?: unknown; code?: string; reference?: string } = {}) {

@@ -29,7 +29,7 @@ export type AdapterEvent =
   | (About & { readonly event: 'submission.duplicate'; readonly keyPosition: number })
   /** A new copy took the place of a dead letter. */
   | (About & { readonly event: 'submission.replaced'; readonly keyPosition: number })
-  /** A sender that holds the form's key was told that this is the form. */
+  /** A sender proved that it holds the form's key, and got the proof that this is the form. */
   | { readonly event: 'endpoint.proven'; readonly form: string; readonly keyPosition: number }
   /** A POST to a path of no form; `forms` are the paths there are. */
   | {
@@ -46,7 +46,7 @@ export type AdapterEvent =
   | (About & { readonly event: 'attempt.started'; readonly attempt: number })
   /** A stored submission was decrypted for an attempt. */
   | (About & { readonly event: 'attempt.decrypted'; readonly keyPosition: number })
-  /** A handler asked some server for something over HTTP; `milliseconds` until its answer began, or it failed. */
+  /** A handler called another server over HTTP. `milliseconds`: until the answer started, or the call failed. */
   | (About & {
       readonly event: 'target.called'
       readonly milliseconds: number
@@ -65,7 +65,7 @@ export type AdapterEvent =
       readonly milliseconds: number
       readonly code: string
       readonly retryInSeconds: number
-      /** In our words; absent where the handler has said it in its own, which may quote what it should not. */
+      /** Text of this package. Absent where the handler's own error could quote an answer. */
       readonly detail?: string
     })
   | (About & {
@@ -84,15 +84,15 @@ export type AdapterEvent =
       readonly files: number
       readonly oldDeadLetters: number
     }
-  /** Somebody was not let into the operator's page, or sent a form of it that was not ours. */
+  /** A request to the operator's page was refused: wrong credentials, or a form that the page did not make. */
   | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf' }
-  /** What the HTTPS server under the adapter tells: certificates, refused connections and requests. */
+  /** An event of the HTTPS server: certificates, refused connections and requests. */
   | { readonly event: 'server'; readonly server: ServerEvent }
   /** Node or a library warned of something. */
   | { readonly event: 'process.warned'; readonly code: string }
   | { readonly event: 'internal.failed'; readonly during: string; readonly code: string }
 
-/** Takes one event. Must not throw. */
+/** Receives one event. Must not throw. */
 export type Emit = (event: AdapterEvent) => void
 
 /** A foreign error as it may be logged or stored: its name and code only, because its message may quote a citizen. */

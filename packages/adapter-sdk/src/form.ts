@@ -11,13 +11,13 @@ export interface Form<Schema extends StandardSchemaV1 = AsSent> {
   readonly aliases?: readonly string[]
   /** Accepted `serviceSlug`s. Absent: any, because a renamed form changes its slug. */
   readonly services?: readonly string[]
-  /** Any Standard Schema. Absent: the answers arrive as they were sent. */
+  /** Any Standard Schema. Without it, the handler gets the answers as they were sent. */
   readonly answers?: Schema
   /**
-   * Whether handling the same submission twice does no harm. `false`: an attempt whose end is unknown (a crash, a
-   * timeout, `UncertainError`) is confirmed or parked. `'until-acting'`: the same, but only once the handler has called
-   * `context.acting()`; what happens before is repeated. `true`: it is always repeated, also after `UncertainError`.
-   * Absent: a crash or a timeout is repeated, `UncertainError` is confirmed or parked.
+   * Whether handling the same submission twice does no harm. `false`: an attempt with an unknown outcome (a crash, a
+   * timeout, `UncertainError`) is confirmed, or becomes an uncertain dead letter. `'until-acting'`: the same, but only
+   * after the handler has called `context.acting()`; an earlier crash is repeated. `true`: always repeated, also after
+   * `UncertainError`. Absent: a crash or a timeout is repeated, `UncertainError` is confirmed or becomes a dead letter.
    */
   readonly repeatable?: boolean | 'until-acting'
   /** Time for one attempt, in seconds (1 to 3600, default 300). Then `signal` aborts. */
@@ -33,10 +33,10 @@ export interface Form<Schema extends StandardSchemaV1 = AsSent> {
   confirm?(submission: Submission<Answers<Schema>>, context: Context): Promise<Outcome | undefined>
 }
 
-/** The schema of a form that has none: the answers are as sent, and nobody has looked at them. */
+/** The schema of a form that has none: the answers are as sent and unchecked. */
 export type AsSent = StandardSchemaV1<unknown, Readonly<Record<string, unknown>>>
 
-/** What the answers of a form are: what its schema returns. */
+/** The answers of a form, as its schema returns them. */
 export type Answers<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>
 
 /** What a handler receives: the submission as sent, its answers as the schema returns them. */
@@ -52,8 +52,9 @@ export interface Context {
   /** Counts every run of the handler for this submission from 1, also over redrives. */
   readonly attempt: number
   /**
-   * Aborts when the attempt is given up: its time is over, the process stops, or another process has taken it over. What
-   * is thrown then counts as an unknown outcome, as `repeatable` has it, unless it is an `AdapterError` with `retryable`.
+   * Aborts when the attempt is given up: its time has run out, the process stops, or the attempt was lost to another
+   * process. An error thrown after that is an unknown outcome as defined by `repeatable`, unless it is an `AdapterError`
+   * with `retryable`.
    */
   readonly signal: AbortSignal
   /** When the submission was accepted first. */
@@ -63,9 +64,9 @@ export interface Context {
   /** Files that could not be captured; only after a person redrove the submission without them. */
   readonly missingAttachments: readonly { readonly filename: string | null; readonly code: string }[]
   /**
-   * Call it right before the request that makes the case, in a form with `repeatable: 'until-acting'`: when it has
-   * resolved, it is on record that the case system may have acted.
-   * @throws {AdapterError} ERR_ATTEMPT_LOST: another process took the submission over meanwhile; send nothing.
+   * Call it right before the request that makes the case, in a form with `repeatable: 'until-acting'`: when it
+   * resolves, the store has recorded that the case system may have acted.
+   * @throws {AdapterError} ERR_ATTEMPT_LOST: another process has taken the submission over; send nothing.
    */
   acting(): Promise<void>
   /** Carries form, submissionId and attempt. Never log answers. */
@@ -77,7 +78,7 @@ export interface Context {
 /** A captured file. */
 export interface Attachment {
   readonly id: string
-  /** `https://HOST/v1/attachments/<id>`: readable for days, by whoever has the link. */
+  /** `https://HOST/v1/attachments/<id>`: anyone with the link can read it for some days. */
   readonly url: string
   readonly filename: string | null
   readonly mimetype: string | null
@@ -87,6 +88,6 @@ export interface Attachment {
 
 /** What a handler may return. */
 export interface Outcome {
-  /** The case system's id of what was made; shown to operators. */
+  /** The case system's id of the new case. Operators see it. */
   readonly reference?: string
 }

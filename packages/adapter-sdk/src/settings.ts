@@ -1,6 +1,6 @@
 /** Settings from the environment: described once, read by that description, documented by it. */
 
-/** One setting. `read` returns the value, or what is wrong with the text (never quoting it). */
+/** One setting. `read` returns the value, or the problem with the text, which it never quotes. */
 export interface Setting<T> {
   readonly meaning: string
   /** What the text may be, for people: `1 to 86400 seconds`. */
@@ -13,7 +13,7 @@ export interface Setting<T> {
   read(text: string | undefined): Parsed<T>
 }
 
-/** A setting that was read, or what is wrong with its text. */
+/** The value of a setting, or the problem with its text. */
 export type Parsed<T> = { readonly value: T } | { readonly problem: string }
 
 /** Settings by name. */
@@ -34,7 +34,7 @@ export function readSettings<S extends Settings>(
     if ('problem' in parsed) problems.push(`${name} ${parsed.problem}`)
     else values[name] = parsed.value
   }
-  // Every name of S was read above, or stands in `problems`.
+  // Every name of S either has a value or is named in `problems`.
   return { values: values as Values<S>, problems }
 }
 

@@ -8,21 +8,21 @@ import type { AttachmentLink } from '../protocol/submission.ts'
 import { inBlocks } from './file-store.ts'
 import { brokenOff } from './link.ts'
 
-/** What is known of a file once it has been read. */
+/** Size and digest of a file that was read to its end. */
 export interface Measures {
   /** Size of the ciphertext. */
   readonly bytes: number
-  /** Size of the file in clear, as its padding says. */
+  /** Size of the file in clear, derived from its padding. */
   readonly plaintextBytes: number
   /** SHA-256 of the ciphertext, in hexadecimal. */
   readonly sha256: string
 }
 
-/** What ends the reading of a file early. */
+/** What stops the reading of a file before its end. */
 export interface Bounds {
   readonly limitBytes: number
   readonly signal: AbortSignal
-  /** Told of every chunk; throws when all files together have become too large. */
+  /** Called with the size of each chunk. Throws when all files together are too large. */
   count(bytes: number): void
 }
 
@@ -60,7 +60,7 @@ export class Ciphertext implements AsyncIterable<Buffer> {
     this.#measures = { bytes, plaintextBytes: bytes - padding, sha256: this.#sha256.digest('hex') }
   }
 
-  /** What was read; only after the end. */
+  /** Available only after the end was read. */
   get measures(): Measures {
     if (this.#measures === undefined) throw new AdapterError('ERR_INTERNAL', 'a file was measured before its end')
     return this.#measures
@@ -75,9 +75,8 @@ async function* decoded(text: Readable, signal: AbortSignal): AsyncGenerator<Buf
   const abort = () => decoder.destroy(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
-  // In blocks, because the decoder's work is by the call more than by the byte, and TLS brings 16 KiB at a time. The
-  // decoder has read a block when it asks for the next. Whichever of the two fails, the pipeline ends the other; the loop
-  // hears of it from the decoder.
+  // In larger blocks than the 16 KiB of TLS, because a call of the decoder costs more than a byte. If the text or the
+  // decoder fails, the pipeline destroys the other, and the loop gets the error from the decoder.
   pipeline(inBlocks(text, TEXT_BLOCK_BYTES), decoder, () => {})
   try {
     yield* decoder

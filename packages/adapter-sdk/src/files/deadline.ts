@@ -1,4 +1,4 @@
-/** A limit in time for what takes an AbortSignal. */
+/** Time limits for work that accepts an AbortSignal. */
 
 /** A signal, and the means to abort it early. Disposing it ends the wait. */
 export interface Deadline extends Disposable {
@@ -15,7 +15,7 @@ export function deadline(seconds: number, reason: () => Error, parent?: AbortSig
   const follow = () => controller.abort(parent?.reason)
   const timer = setTimeout(() => controller.abort(reason()), seconds * 1000)
   timer.unref()
-  // Not AbortSignal.any: a parent that lives long would gather followers until the garbage collector comes by.
+  // Not AbortSignal.any: a long-lived parent would collect followers until the garbage collector runs.
   parent?.addEventListener('abort', follow, { once: true })
   if (parent?.aborted) follow()
   return {

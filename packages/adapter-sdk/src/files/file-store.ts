@@ -1,9 +1,9 @@
-/** Where captured files rest, as ciphertext: what every store promises. */
+/** What every store of captured files promises. Files are kept as ciphertext. */
 import { AdapterError } from '../errors.ts'
 
 /**
  * Keeps files by id, a UUID. The ciphertext is neither read nor changed on the way.
- * Failures of its own (a full disk, a database that is away) are passed on as they are.
+ * The store's own failures (a full disk, an unavailable database) are passed on unchanged.
  */
 export interface FileStore {
   /**
@@ -13,13 +13,13 @@ export interface FileStore {
   write(id: string, source: AsyncIterable<Uint8Array>): Promise<void>
   /** The file, in blocks of at most `BLOCK_BYTES`, each valid until the next is asked for. @throws {AdapterError} ERR_ATTACHMENT_NOT_FOUND: at the first block. */
   read(id: string): AsyncIterable<Buffer>
-  /** Removes files, and what is left of writes that were cut short. Ids that are not there are no matter. */
+  /** Removes files, and the remains of interrupted writes. Unknown ids are ignored. */
   remove(ids: readonly string[]): Promise<void>
-  /** Ids whose write began before a time, whether it ended or was cut short by a crash: what a sweep looks through. */
+  /** Ids whose write started before a time, whether it finished or a crash interrupted it. For the sweep. */
   list(olderThan: Date): AsyncIterable<string>
 }
 
-/** The size of a block that is read, in bytes. Measured: four times as much is no faster and takes thrice the memory. */
+/** The size of a block that is read, in bytes. Measured: blocks four times as large are no faster and need three times the memory. */
 export const BLOCK_BYTES = 65_536
 
 /**

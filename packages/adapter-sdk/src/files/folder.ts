@@ -22,7 +22,7 @@ export function folderStore(folder: string): FileStore {
         await rename(`${path}${PART}`, path)
         await syncFolder(folder)
       } catch (error) {
-        // What cannot be removed now is found by the sweep; the first failure is the one that says why.
+        // The sweep removes what cannot be removed now. The first error is the one that explains the failure.
         await this.remove([id]).catch(() => {})
         throw error
       }
@@ -48,7 +48,7 @@ export function folderStore(folder: string): FileStore {
     async *list(olderThan) {
       for await (const name of namesIn(folder)) {
         const id = name.endsWith(PART) ? name.slice(0, -PART.length) : name
-        // The time of the last change is no earlier than the beginning: a file that is still growing is left alone.
+        // Compares the time of the last change: a file that is still being written is not listed.
         if (isAttachmentId(id) && (await changedBefore(join(folder, name), olderThan))) yield id
       }
     },
@@ -76,7 +76,7 @@ async function openFound(path: string): Promise<FileHandle> {
   }
 }
 
-/** Makes the folder, and its name durable: a file in a folder that a power cut takes away is lost too. */
+/** Makes the folder and syncs its name: after a power cut, a file in a folder without a name would be lost. */
 async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: 0o700 })
   if (first === undefined) return

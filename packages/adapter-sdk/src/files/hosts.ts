@@ -1,4 +1,4 @@
-/** Where attachment links may lead: an allow-list of hosts, and the addresses that their names may stand for. */
+/** Checks attachment links against allowed hosts, and their addresses against private networks. */
 import ipaddr from 'ipaddr.js'
 import { AdapterError } from '../errors.ts'
 
@@ -14,7 +14,7 @@ export const DEFAULT_ATTACHMENT_HOSTS = [
 export interface AttachmentHosts {
   /** Host names as labels; `*` stands for exactly one. Port 443 and public addresses only. */
   readonly patterns: readonly (readonly string[])[]
-  /** `host:port` taken literally, at whatever address. */
+  /** `host:port` one origin, which may have a private address. */
   readonly origins: ReadonlySet<string>
 }
 
@@ -28,7 +28,7 @@ export function attachmentHosts(entries: readonly string[] = []): AttachmentHost
 
 /**
  * Parses `ATTACHMENT_HOSTS`: comma-separated host names, `*` for exactly one label (never the last); an entry with a
- * port (`localhost:9443`, `[::1]:9443`) is one origin, taken literally, and alone may be a private address.
+ * port (`localhost:9443`, `[::1]:9443`) is one origin, and only such an entry may have a private address.
  * @throws {AdapterError} ERR_CONFIG_INVALID: naming the entries that are neither, by their positions.
  */
 export function parseAttachmentHosts(text: string): AttachmentHosts {
@@ -66,7 +66,7 @@ export function reachOf(url: URL, { patterns, origins }: AttachmentHosts): Reach
 }
 
 /**
- * Whether an address belongs to the public internet and says so in itself: no private, loopback, link-local, shared,
+ * Whether an address belongs to the public internet, judged by the address alone: no private, loopback, link-local, shared,
  * multicast, reserved or documentation range, and no IPv6 form that carries an IPv4 address (mapped, NAT64, 6to4, Teredo).
  */
 export function isPublicAddress(address: string): boolean {

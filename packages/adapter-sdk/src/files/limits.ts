@@ -1,15 +1,15 @@
-/** What captures of files may take: bytes, time, and work at once. */
+/** Limits of captures: bytes, seconds, and files at once. */
 import { AdapterError } from '../errors.ts'
 
 /** The limits of captures. Sizes are of the ciphertext, which is up to 16 bytes larger than the file. */
 export interface CaptureLimits {
-  /** Largest file. Default 128 MiB; the platform takes files up to 7 MiB. */
+  /** Largest file. Default 128 MiB; the platform accepts files up to 7 MiB. */
   readonly limitBytes: number
   /** Largest sum of the files of one submission. Default 512 MiB. */
   readonly totalLimitBytes: number
   /** Most files of one submission; those beyond are missing. Default 100. */
   readonly limitCount: number
-  /** Time until a link begins to answer, in seconds. Default 10. */
+  /** Time until a link starts to answer, in seconds. Default 10. */
   readonly connectTimeoutSeconds: number
   /** Time for one file, in seconds. Default: two thirds of the time for all, 30. */
   readonly fileTimeoutSeconds: number
@@ -21,7 +21,7 @@ export interface CaptureLimits {
   readonly inFlight: number
 }
 
-/** What holds when nothing else is said. The time stays below that of an ingress, so that the sender hears an answer. */
+/** The defaults. The time stays below that of an ingress, so that the sender gets an answer. */
 export const DEFAULT_CAPTURE_LIMITS: Omit<CaptureLimits, 'fileTimeoutSeconds'> = {
   limitBytes: 134_217_728,
   totalLimitBytes: 536_870_912,
@@ -75,7 +75,7 @@ export class Slots {
   }
 }
 
-/** What the files of one submission may take together. */
+/** The bytes that the files of one submission may have together. */
 export class Budget {
   readonly #limitBytes: number
   #takenBytes = 0

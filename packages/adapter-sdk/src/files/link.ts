@@ -1,4 +1,4 @@
-/** Reads what an attachment link leads to: https, allowed hosts, checked addresses, no redirect, no proxy. */
+/** Opens an attachment link: https only, allowed hosts, checked addresses, no redirect, no proxy. */
 import { type LookupAddress, lookup } from 'node:dns'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
@@ -17,17 +17,17 @@ export interface LinkOptions {
   readonly resolve: Resolve
   /** Largest body, in bytes as sent. */
   readonly limitBytes: number
-  /** Time until the answer begins, in seconds. */
+  /** Time until the answer starts, in seconds. */
   readonly connectTimeoutSeconds: number
   readonly agent: Agent
   readonly signal: AbortSignal
 }
 
-/** What connects to links. `authorities` (PEM): who may certify them, instead of the system's. */
+/** The agent that connects to links. `authorities` (PEM) replace those of the system. */
 export function linkAgent(authorities?: readonly string[]): Agent {
-  // node:https rather than axios: an agent of ours with `lookup` per request is all that is wanted, and there is no
-  // redirect, proxy or decompression to be switched off. A connection per file: none outlives the check of its address.
-  // `rejectUnauthorized` is said aloud so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not reach here.
+  // node:https rather than axios: it needs only an agent with a `lookup` for each request, and has no redirects, proxies
+  // or decompression to switch off. One connection for each file: none is reused after the check of its address.
+  // `rejectUnauthorized` is set here so that NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect.
   const ca = authorities === undefined ? {} : { ca: [...authorities] }
   return new Agent({ keepAlive: false, rejectUnauthorized: true, minVersion: 'TLSv1.2', ...ca })
 }
@@ -36,15 +36,15 @@ export function linkAgent(authorities?: readonly string[]): Agent {
 export const systemResolve: Resolve = async (hostname) => await promisify(lookup)(hostname, { all: true })
 
 /**
- * GETs a link, once; resolves when a 200 begins whose body says where it ends and is not too large.
- * The body fails with a foreign error when it breaks off: `brokenOff` names that.
+ * Sends one GET. Resolves when the answer is 200, states where its body ends, and is not too large.
+ * If the body breaks off, it fails with an error of Node; `brokenOff` translates that.
  * @throws {AdapterError} ERR_ATTACHMENT_REFUSED, _UNREACHABLE, _STATUS, _TIMEOUT, _TOO_LARGE, _NOT_HEX; the reason of the signal
  */
 export async function openLink(link: string, options: LinkOptions): Promise<IncomingMessage> {
   const seconds = options.connectTimeoutSeconds
   using connecting = deadline(
     seconds,
-    () => timedOut(`the link did not begin to answer within ${seconds} seconds`),
+    () => timedOut(`the link did not start to answer within ${seconds} seconds`),
     options.signal,
   )
   const url = parseLink(link)

@@ -32,8 +32,8 @@ export function attachmentTables(schema: string): string {
 }
 
 /**
- * Keeps a file as rows of 256 KiB. It takes a connection of the pool for one row at a time, and no transaction stays open
- * while the sender or the reader is slow: a file is whole when its count of rows is set, last.
+ * Keeps a file as rows of 256 KiB. It uses a connection of the pool for one row at a time, and no transaction stays open
+ * while the sender or the reader is slow. A file is whole once its count of rows is set, which is the last write.
  */
 export function tableStore(sql: Sql, schema: string): FileStore {
   const { files, rows } = tablesIn(schema)
@@ -52,9 +52,10 @@ export function tableStore(sql: Sql, schema: string): FileStore {
         const count = await insertRows(sql, rows, id, source)
         const text = `UPDATE ${files} SET row_count = $2 WHERE id = $1 RETURNING id`
         const updated = await sql.query({ text, values: [id, count] })
-        if (updated.rows.length === 0) throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the file was removed meanwhile')
+        if (updated.rows.length === 0)
+          throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the file was removed while it was written')
       } catch (error) {
-        // What cannot be removed now is found by the sweep; the first failure is the one that says why.
+        // The sweep removes what cannot be removed now. The first error is the one that explains the failure.
         await remove([id]).catch(() => {})
         throw error
       }
@@ -110,7 +111,7 @@ async function insertRows(sql: Sql, rows: string, id: string, source: AsyncItera
 
 /**
  * A row of a file, in slices: what `pg` receives it gathers in memory, at several times the size of the largest message.
- * COPY takes no parameters. Nothing of this comes from outside: the id was seen to be a UUID.
+ * COPY accepts no parameters. No part of the text comes from outside: the id was checked to be a UUID.
  */
 function selectSlices(rows: string, id: string, number: number): string {
   return `

@@ -1,9 +1,9 @@
 /** AES-GCM by `node:crypto`: all that the sender uses, at a tenth of what `jose` costs. `jose` remains the reference. */
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto'
 
-/** Decrypts, or says `undefined`: wrong key or changed token. Nothing is returned before the tag is verified. */
+/** Decrypts, or returns `undefined` for a wrong key or a changed token. Nothing is returned before the tag is verified. */
 export function openGcm(key: KeyObject, iv: Buffer, ciphertext: Buffer, tag: Buffer, aad: string): Buffer | undefined {
-  // authTagLength: without it Node takes any tag of 4 bytes or more.
+  // authTagLength: without it Node accepts any tag of 4 bytes or more.
   const decipher = createDecipheriv(algorithm(key), key, iv, { authTagLength: 16 })
   decipher.setAAD(Buffer.from(aad, 'latin1'))
   decipher.setAuthTag(tag)

@@ -4,7 +4,7 @@ import { Transform } from 'node:stream'
 import { AdapterError } from '../errors.ts'
 import type { AttachmentLink } from './submission.ts'
 
-/** What decrypts a file, as it stands in a link. */
+/** Key and IV of a file, as the link has them. */
 export type AttachmentSecret = Pick<AttachmentLink, 'encryption_key' | 'encryption_iv'>
 
 /**
@@ -20,7 +20,7 @@ export function attachmentKey(secret: AttachmentSecret): { key: Buffer; iv: Buff
 
 /**
  * Turns the ciphertext of a file into the file, as a stream. CBC has no integrity: the padding at the end shows most
- * changed or truncated files, not all; whoever stores ciphertext keeps a digest beside it.
+ * changed or truncated files, not all: a caller that stores ciphertext must keep a digest of it.
  * Fails with ERR_ATTACHMENT_CORRUPT when the end is not what the sender's cipher makes.
  * @throws {AdapterError} ERR_ATTACHMENT_KEY_INVALID
  */
@@ -50,7 +50,7 @@ export function createAttachmentDecipher(secret: AttachmentSecret): Transform {
  * character that is no digit, and at an end that is not a whole number of AES blocks, at least one.
  */
 export function createHexDecoder(): Transform {
-  // A digit whose partner comes with the next chunk.
+  // A single digit, which completes a byte with the next chunk.
   let half = ''
   let bytes = 0
   return new Transform({
@@ -73,7 +73,7 @@ export function createHexDecoder(): Transform {
 
 /** The sender's side of a file: what goes into its link, and the stream that turns the file into what is stored. */
 export interface AttachmentCipher extends AttachmentSecret {
-  /** Takes the file, gives the lower-case hexadecimal text of its ciphertext. */
+  /** Reads the file and writes its ciphertext as lower-case hexadecimal text. */
   readonly stream: Transform
 }
 
@@ -91,7 +91,7 @@ export function createAttachmentCipher(): AttachmentCipher {
   return { ...secret, stream }
 }
 
-/** Encrypts a whole file at once: `hexText` is what its link answers. */
+/** Encrypts a whole file. `hexText` is the body that its link must answer with. */
 export function encryptAttachment(file: Uint8Array): AttachmentSecret & { readonly hexText: string } {
   const { cipher, secret } = newCipher()
   return { ...secret, hexText: Buffer.concat([cipher.update(file), cipher.final()]).toString('hex') }

@@ -4,8 +4,8 @@
  *
  * A challenge is encrypted with the shared key, as a submission is, and is no submission: it has one member, which no
  * submission has, and none of a submission's. An answer is encrypted with a key derived from the shared key and the
- * challenge's nonce: it fits no other challenge, and nobody can take it for a submission or a challenge. A challenge
- * repeated by a stranger yields an answer that he cannot read, to a question that nobody asks any more.
+ * challenge's nonce: it fits no other challenge, and cannot be mistaken for a submission or a challenge. A stranger
+ * who repeats a challenge gets an answer that only a holder of the key can read.
  */
 import { hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import { AdapterError } from '../errors.ts'
@@ -24,7 +24,7 @@ export interface Challenge {
   readonly issuedAt: string
 }
 
-/** What an adapter says of itself. */
+/** How an adapter describes itself. */
 export interface EndpointProof {
   /** The form that receives at the endpoint. */
   readonly form: string
@@ -91,7 +91,7 @@ export async function answerChallenge(
 }
 
 /**
- * Reads the answer to a challenge: it can only come from who holds the key, and only after this challenge was made.
+ * Reads the answer to a challenge: only a holder of the key can have written it, and only after this challenge was made.
  * @throws {AdapterError} ERR_ENDPOINT_UNPROVEN: it is anything else.
  */
 export async function verifyAnswer(jwe: string, challenge: Challenge, key: Key): Promise<EndpointProof> {

@@ -12,7 +12,7 @@ export const CONTENT_ENCRYPTION = {
   'A128CBC-HS256': { keyBytes: 32, ivBytes: 16 },
 } as const satisfies Record<ContentEncryption, { keyBytes: number; ivBytes: number }>
 
-/** A compact JWE taken apart and found well-formed; whether it is genuine only a key can tell. */
+/** The parts of a well-formed compact JWE. Only a key can show whether it is genuine. */
 export interface Token {
   readonly enc: ContentEncryption
   /** The encoded header, which the tag covers. */
@@ -28,7 +28,7 @@ export interface Token {
 export const SENDER_HEADER = 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0'
 
 /**
- * Takes a compact JWE apart. Accepted is only what the sender and its like can produce: five segments of canonical
+ * Splits a compact JWE. Only what the sender and similar programs can produce is accepted: five segments of canonical
  * base64url (no white space, no padding, no stray bits), `alg` `dir` with an empty encrypted key, a known `enc`, its
  * exact IV and a tag of 16 bytes. `zip` and `crit` are refused. Other header members are ignored, as RFC 7516
  * section 4 asks: with `dir` none of them can cause work or choose a key.
@@ -77,7 +77,7 @@ function isContentEncryption(enc: unknown): enc is ContentEncryption {
   return typeof enc === 'string' && Object.hasOwn(CONTENT_ENCRYPTION, enc)
 }
 
-/** Node's decoder skips what it does not know; text that encodes back to itself had nothing to skip. */
+/** Node's decoder skips invalid characters. Text that encodes back to itself has none. */
 function decode(segment: string, name: string): Buffer {
   const bytes = Buffer.from(segment, 'base64url')
   if (bytes.toString('base64url') !== segment) throw invalid(`the ${name} is not canonical base64url`)

@@ -18,7 +18,7 @@ export const JSON_LIMITS: JsonLimits = { sizeBytes: 8 * 1024 * 1024, depth: 32, 
  * Parses UTF-8 bytes as one JSON value. Refused with `code`: invalid UTF-8, a byte order mark, whatever is not JSON,
  * a name repeated in an object, lone surrogates, numbers beyond the range of a double, more than `limits` allow, and
  * the names that reach a prototype when objects are merged (`__proto__`; `constructor` holding `prototype`).
- * Messages say what is wrong, never what was sent.
+ * Messages name the problem, never the content.
  */
 export function parseJson(bytes: Uint8Array, code: ErrorCode, limits: JsonLimits = JSON_LIMITS): unknown {
   const refuse = (what: string): never => {
@@ -48,7 +48,7 @@ function decode(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** `undefined` is no JSON value, so it can mean failure. The parser's own message quotes the text: it goes no further. */
+/** `undefined` is no JSON value, so it means failure. The parser's own message is dropped, because it quotes the text. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -101,7 +101,7 @@ function scan(text: string): Outline {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** The index of the quote that ends the string begun at `start`, or the end of the text. */
+/** The index of the quote that ends the string at `start`, or the end of the text. */
 function stringEnd(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let before = end - 1

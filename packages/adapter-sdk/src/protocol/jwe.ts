@@ -15,7 +15,7 @@ export interface Decrypted {
 /**
  * Decrypts a compact JWE with the first key that fits, newest first.
  *
- * Time tells nothing about keys. What is refused as malformed depends on the token alone, which its sender knows. A
+ * Timing reveals nothing about keys. Whether a token is malformed depends on the token alone, which its sender knows. A
  * well-formed token costs one decryption for each key of the keyring, whichever fits, if any; a key of the wrong
  * length for the token's `enc` is replaced by a random one that fits nothing.
  * @throws {AdapterError} ERR_JWE_INVALID: not a JWE that is accepted. ERR_JWE_DECRYPTION_FAILED: no key fits, or changed.

@@ -50,7 +50,7 @@ export function generateKey(length: 16 | 32): string {
 }
 
 /**
- * What is wrong with a key, or `undefined`. First what no keyring accepts (length, characters), then what makes a key
+ * The problem with a key, or `undefined`. First what no keyring accepts (length, characters), then what makes a key
  * easy to guess; a weak key is accepted by `parseKeyring`, because changing it needs both sides. Never quotes the key.
  */
 export function keyProblem(text: string): string | undefined {

@@ -7,7 +7,7 @@ import { mismatch, type Shape } from './shape.ts'
 export interface SubmissionEnvelope {
   readonly serviceSlug: string
   readonly submissionId: string
-  /** As sent: the form's schema, not the envelope, says what an answer is. */
+  /** As sent: the form's schema, not the envelope, defines the answers. */
   readonly submissionAnswers: Readonly<Record<string, unknown>>
   readonly attachments: readonly AttachmentLink[]
 }
@@ -23,7 +23,7 @@ export interface AttachmentLink {
   readonly filename: string | null
 }
 
-// Ids become log lines, HTTP headers and file names of other systems: visible ASCII goes safely everywhere.
+// Ids become log lines, HTTP headers and file names of other systems: visible ASCII is safe in all of them.
 const VISIBLE_ASCII = '^[!-~]+$'
 const NO_CONTROL_CHARACTERS = '^[^\\p{Cc}\\u2028\\u2029]+$'
 

@@ -1,9 +1,9 @@
-/** Many callers, one transaction: whoever comes while one is being written shares the next. */
+/** Many callers share one transaction: items that arrive while a batch is written go into the next one. */
 
 /**
  * Returns a function that puts an item into the next batch and resolves with its result when that batch is committed.
- * One batch is written at a time; there is no timer, so a single caller waits for nobody. A batch that fails, fails all
- * of its items. `mostItems`: how many one batch takes. Order is kept.
+ * One batch is written at a time. There is no timer, so a single caller never waits for others. If a batch fails, all of
+ * its items fail. `mostItems`: the size of a batch. The order is kept.
  */
 export function groupCommit<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,

@@ -488,7 +488,7 @@ describe('a capture', () => {
 
       expect(missingFile(file)).to.deep.equal({
         missing: 'ERR_ATTACHMENT_TIMEOUT',
-        message: 'attachments[0]: the link did not begin to answer within 0.2 seconds',
+        message: 'attachments[0]: the link did not start to answer within 0.2 seconds',
       })
     })
 

@@ -24,11 +24,11 @@ import { labelSets } from './telemetry/metric-labels.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { reportErrors } from './telemetry/sentry.ts'
 import { TargetCalls } from './telemetry/target-calls.ts'
-import { tracedForms } from './telemetry/traced.ts'
-import { traceAttempt, traceEvents } from './telemetry/tracing.ts'
-import { lossOf } from './worker/attempt.ts'
-import { Work } from './worker/attempts.ts'
-import { handOver } from './worker/context.ts'
+import { traceEvents } from './telemetry/tracing.ts'
+import { attemptRunner } from './worker/attempt.ts'
+import { Attempts } from './worker/attempts.ts'
+import { contextMaker } from './worker/context.ts'
+import { lossOf } from './worker/ending.ts'
 import { Worker } from './worker/worker.ts'
 
 /** What may be said when an adapter is started. */
@@ -123,7 +123,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   opened[0] = () => store.close()
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit)
-  const work = new Work(store)
+  const attempts = new Attempts(store)
   const capture = createCapture({
     store: files,
     hosts: attachmentHosts(config.ATTACHMENT_HOSTS),
@@ -134,14 +134,25 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     ...(options.attachmentAuthorities !== undefined && { authorities: options.attachmentAuthorities }),
   })
   const calls = new TargetCalls(emit)
-  const deliver = handOver({ forms: tracedForms(forms, calls), config, work, files, log, emit })
+  const runAttempt = attemptRunner({
+    forms,
+    keyrings: config.keyrings,
+    retry: {
+      delaySeconds: config.RETRY_DELAY_SECONDS,
+      delayMaxSeconds: config.RETRY_DELAY_MAX_SECONDS,
+      limit: config.RETRY_LIMIT,
+    },
+    context: contextMaker({ host: config.HOST, attempts, files, log }),
+    calls,
+    emit,
+  })
   const worker = new Worker({
     database,
-    work,
-    forms: new Map([...forms].map(([name, form]) => [name, lossOf(form)])),
+    attempts,
+    losses: new Map([...forms].map(([name, form]) => [name, lossOf(form)])),
     concurrency: config.CONCURRENCY,
     emit,
-    deliver: (claim, signal) => traceAttempt(claim, () => deliver(claim, signal)),
+    runAttempt,
   })
 
   const state = { stopping: false }
@@ -179,7 +190,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     opened.push(() => page.stop({ graceSeconds: 0 }))
   }
   if (isWorker) {
-    if (database.kind === 'embedded') await work.releaseLost()
+    if (database.kind === 'embedded') await attempts.releaseLost()
     await worker.start()
   }
   const sweepNow = () => sweep({ ...sweepOptions(config), store, files, emit })
@@ -216,7 +227,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     // The worker takes nothing new while the last requests are answered: what they bring waits for the next start.
     await Promise.all([drain(), worker.stop(config.STOP_GRACE_SECONDS)])
     await sweeping?.stop()
-    await work.idle()
+    await attempts.idle()
     await socket?.close()
     await store.close()
     calls[Symbol.dispose]()

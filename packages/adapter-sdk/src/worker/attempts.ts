@@ -1,4 +1,4 @@
-/** Waiting submissions handed out for one attempt each, and how those attempts ended. */
+/** The queue as the worker sees it: claims, signs of life, and endings. */
 
 import { AdapterError } from '../errors.ts'
 import type { Claim, Ending, Loss } from '../store/claim.ts'
@@ -7,7 +7,8 @@ import { groupCommit } from '../store/group-commit.ts'
 import { SLOT as HOUR_SLOT } from '../store/hours.ts'
 import type { QueueStore } from '../store/pg-boss.ts'
 
-export class Work {
+/** Claims submissions for attempts, and records how those ended. Endings that arrive together share a transaction. */
+export class Attempts {
   readonly #store: QueueStore
   readonly #settle
   readonly #acting
@@ -19,10 +20,10 @@ export class Work {
   }
 
   /** Hands out up to `most` waiting submissions of a form, each to one caller only. Recorded durably before it resolves. */
-  async claim(form: string, most: number, lossOf: Loss): Promise<Claim[]> {
+  async claim(form: string, most: number, loss: Loss): Promise<Claim[]> {
     return await this.#store.database.query<Claim>(`SELECT * FROM ${this.#store.functions(form).claim}($1, $2)`, [
       most,
-      lossOf,
+      loss,
     ])
   }
 

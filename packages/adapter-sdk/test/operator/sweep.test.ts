@@ -4,7 +4,7 @@ import { Ledger } from '../../src/operator/ledger.ts'
 import { type SweepOptions, sweep } from '../../src/operator/sweep.ts'
 import { Arrivals } from '../../src/receiver/arrivals.ts'
 import type { Claim, Ending } from '../../src/store/claim.ts'
-import { Work } from '../../src/worker/attempts.ts'
+import { Attempts } from '../../src/worker/attempts.ts'
 import { onBothStores, type TestStore } from '../stores.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
@@ -14,11 +14,11 @@ const KEEP = { attachmentKeepDays: 7, keepDays: 28 }
 onBothStores('a sweep', (store) => {
   let inbox: Arrivals
   let ledger: Ledger
-  let work: Work
+  let work: Attempts
   before(() => {
     inbox = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
-    work = new Work(store().store)
+    work = new Attempts(store().store)
   })
 
   /** A submission with one file, and how its attempt ended; absent: it waits. */

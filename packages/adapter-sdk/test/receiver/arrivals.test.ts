@@ -4,7 +4,7 @@ import { Ledger } from '../../src/operator/ledger.ts'
 import { Arrivals } from '../../src/receiver/arrivals.ts'
 import type { Claim } from '../../src/store/claim.ts'
 import type { Accepted } from '../../src/store/submission.ts'
-import { Work } from '../../src/worker/attempts.ts'
+import { Attempts } from '../../src/worker/attempts.ts'
 import { onBothStores } from '../stores.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
@@ -13,11 +13,11 @@ const MISSING: StoredFile = { missing: 'ERR_ATTACHMENT_STATUS', message: 'attach
 onBothStores('arrivals', (store) => {
   let arrivals: Arrivals
   let ledger: Ledger
-  let work: Work
+  let work: Attempts
   before(() => {
     arrivals = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
-    work = new Work(store().store)
+    work = new Attempts(store().store)
   })
   const claim = async () => (await work.claim('complaint', 1, 'uncertain-if-acting'))[0] as Claim
   const rows = async (table: string) => await store().database.query(`SELECT 1 FROM ${table}`)

@@ -15,7 +15,7 @@ import { openStore } from '../../src/store/pg-boss.ts'
 import { openPostgres } from '../../src/store/postgres.ts'
 import { makeDevelopmentCertificate, startTestAdapter } from '../../src/testing/index.ts'
 import { ask } from '../../src/testing/sender.ts'
-import { Work } from '../../src/worker/attempts.ts'
+import { Attempts } from '../../src/worker/attempts.ts'
 import { PostgresServer } from '../postgres-server.ts'
 import { sharedPostgres } from '../stores.ts'
 import { dead, delivered, incoming } from '../submissions.ts'
@@ -174,7 +174,7 @@ describe('PostgreSQL as the store', () => {
     // Plans, and what is counted, belong to a connection.
     const database = await open(url, 1)
     const store = { ...opened, database }
-    const [inbox, work] = [new Arrivals(store, nobody, 10_000), new Work(store)]
+    const [inbox, work] = [new Arrivals(store, nobody, 10_000), new Attempts(store)]
     const handOver = async (ending: Ending) => {
       const claims = await work.claim('complaint', 4, 'repeatable')
       await Promise.all(claims.map((claim) => work.settle(claim, ending)))

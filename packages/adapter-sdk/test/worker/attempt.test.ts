@@ -5,7 +5,8 @@ import type { Context, Form } from '../../src/form.ts'
 import { encryptCompact } from '../../src/protocol/jwe.ts'
 import { generateKey, type Key, type Keyring, parseKeyring } from '../../src/protocol/keyring.ts'
 import type { Claim, Ending } from '../../src/store/claim.ts'
-import { type DeliveryOptions, deliver, lossOf } from '../../src/worker/attempt.ts'
+import { type AttemptOptions, attemptRunner } from '../../src/worker/attempt.ts'
+import { lossOf } from '../../src/worker/ending.ts'
 import { claimed } from '../submissions.ts'
 
 const keyring: Keyring = parseKeyring(generateKey(16))
@@ -13,7 +14,12 @@ const ANSWERS = { name: 'Jarndyce', age: '66' }
 
 async function attempt(
   form: Partial<Form>,
-  options: { claim?: Partial<Claim>; over?: Partial<DeliveryOptions>; acting?: () => Promise<void> } = {},
+  options: {
+    claim?: Partial<Claim>
+    signal?: AbortSignal
+    retry?: AttemptOptions['retry']
+    acting?: () => Promise<void>
+  } = {},
 ): Promise<Ending> {
   const claim = claimed(options.claim)
   const envelope = {
@@ -23,19 +29,17 @@ async function attempt(
     attachments: [],
   }
   const jwe = await encryptCompact(JSON.stringify(envelope), keyring.keys[0] as Key)
-  return await deliver(
-    { ...claim, jwe: options.claim?.jwe ?? jwe },
-    { path: '/v2/complaint', handle: async () => undefined, ...form },
-    {
-      keyring,
-      retry: { delaySeconds: 30, delayMaxSeconds: 3600, limit: 25 },
-      signal: new AbortController().signal,
-      // Only these are used by the handlers here.
-      context: (_envelope, signal) =>
-        ({ signal, acting: options.acting ?? (async () => undefined) }) as unknown as Context,
-      ...options.over,
-    },
-  )
+  const run = attemptRunner({
+    forms: new Map([[claim.form, { path: '/v2/complaint', handle: async () => undefined, ...form }]]),
+    keyrings: { [claim.form]: keyring },
+    retry: options.retry ?? { delaySeconds: 30, delayMaxSeconds: 3600, limit: 25 },
+    // The handlers here use only these.
+    context: (_claim, _envelope, signal) =>
+      ({ signal, acting: options.acting ?? (async () => undefined) }) as unknown as Context,
+    calls: { observe: (_about, call) => call() },
+    emit: () => undefined,
+  })
+  return await run({ ...claim, jwe: options.claim?.jwe ?? jwe }, options.signal ?? new AbortController().signal)
 }
 
 const throws = (error: unknown) => ({ handle: () => Promise.reject(error) })
@@ -242,7 +246,7 @@ describe('an attempt', () => {
         },
       }
 
-      const ending = await attempt(form, { claim: { uncertain: true }, over: { signal: stop.signal } })
+      const ending = await attempt(form, { claim: { uncertain: true }, signal: stop.signal })
 
       expect(handled).to.equal(false)
       expect(ending).to.include({ outcome: 'retry', uncertain: true })

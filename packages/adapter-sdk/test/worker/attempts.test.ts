@@ -2,18 +2,18 @@ import { expect } from 'chai'
 import { Ledger } from '../../src/operator/ledger.ts'
 import { Arrivals } from '../../src/receiver/arrivals.ts'
 import type { Claim, Loss } from '../../src/store/claim.ts'
-import { Work } from '../../src/worker/attempts.ts'
+import { Attempts } from '../../src/worker/attempts.ts'
 import { onBothStores } from '../stores.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
 onBothStores('the work of an inbox', (store) => {
   let inbox: Arrivals
   let ledger: Ledger
-  let work: Work
+  let work: Attempts
   before(() => {
     inbox = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
-    work = new Work(store().store)
+    work = new Attempts(store().store)
   })
 
   const accept = async (over = {}) => {
@@ -31,7 +31,7 @@ onBothStores('the work of an inbox', (store) => {
 
   it('gives each submission to one of many that ask at the same moment', async () => {
     const ids = await Promise.all(Array.from({ length: 40 }, async () => (await accept()).submissionId))
-    const works = await Promise.all(Array.from({ length: 4 }, async () => new Work(await store().another())))
+    const works = await Promise.all(Array.from({ length: 4 }, async () => new Attempts(await store().another())))
 
     const taken = await Promise.all([...works, ...works].map((each) => each.claim('complaint', 10, 'repeatable')))
 

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Loss } from '../../src/store/claim.ts'
 import type { Database } from '../../src/store/database.ts'
-import type { Work } from '../../src/worker/attempts.ts'
+import type { Attempts } from '../../src/worker/attempts.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { claimed, delivered } from '../submissions.ts'
 
@@ -14,15 +14,15 @@ describe('a worker', () => {
       claim: async (_form: string, most: number) => Array.from({ length: most }, () => claimed()),
       settle: () => recorded.promise,
       settled: async () => undefined,
-    } as unknown as Work
+    } as unknown as Attempts
     const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
     const worker = new Worker({
       database,
-      work,
-      forms: new Map([['complaint', 'repeatable']]),
+      attempts: work,
+      losses: new Map([['complaint', 'repeatable']]),
       concurrency: 4,
       emit: () => undefined,
-      deliver: async () => {
+      runAttempt: async () => {
         handled += 1
         return delivered()
       },
@@ -117,15 +117,15 @@ function laboratory(losses: readonly Loss[]) {
       lab.ended.push(ending)
     },
     settled: async () => undefined,
-  } as unknown as Work
+  } as unknown as Attempts
   const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
   lab.worker = new Worker({
     database,
-    work,
-    forms: new Map(losses.map((lossOf, index) => [`form-${index}`, lossOf])),
+    attempts: work,
+    losses: new Map(losses.map((lossOf, index) => [`form-${index}`, lossOf])),
     concurrency: 4,
     emit: () => undefined,
-    deliver: async () => {
+    runAttempt: async () => {
       lab.begun += 1
       atOnce += 1
       lab.mostAtOnce = Math.max(lab.mostAtOnce, atOnce)

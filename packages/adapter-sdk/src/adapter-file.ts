@@ -1,4 +1,4 @@
-/** An adapter found in a file of somebody's project. */
+/** Loads an adapter from a file of a project. */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Adapter } from './adapter.ts'

@@ -1,4 +1,4 @@
-/** Forms and configuration made into a running adapter. */
+/** Makes an adapter of forms, complete and not started. */
 import { readFileSync } from 'node:fs'
 import { createApp } from '@formbuilder/secure-server'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
@@ -26,15 +26,15 @@ type Given<Inferred> = unknown extends Inferred ? Answers<AsSent> : Inferred
 /** What an adapter is made of. */
 export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {
   readonly forms: Forms<AnswersByForm>
-  /** Of your adapter; told to a sender that proves the endpoint with the key. Default: the name and version of this package. */
+  /** Of your adapter. A sender that proves the endpoint with the key can read it. Default: name and version of this package. */
   readonly version?: string
-  /** Is told everything that happens, beside the log. Must not throw. */
+  /** Called with every event, in addition to the log. Must not throw. */
   readonly onEvent?: (event: AdapterEvent) => void
 }
 
 /** An adapter that is complete, and not started. */
 export interface Adapter {
-  /** Plain Koa, for routes of one's own: add them before `start`. They come after the adapter's. */
+  /** Plain Koa for your own routes: add them before `start`. They run after the adapter's routes. */
   readonly app: Koa
   readonly forms: readonly string[]
   /** Where each form receives: its path, then its aliases. */
@@ -42,7 +42,7 @@ export interface Adapter {
   /** Of the adapter. */
   readonly version: string
   /**
-   * Opens the store, listens, and hands over what waits.
+   * Opens the store, listens, and delivers waiting submissions.
    * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_STORE_LOCKED, ERR_PORT_UNAVAILABLE
    */
   start(options?: StartOptions): Promise<RunningAdapter>

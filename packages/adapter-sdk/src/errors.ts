@@ -55,33 +55,36 @@ export class UncertainError extends Error {
 export const ERRORS = {
   ERR_CONFIG_INVALID: { meaning: 'A setting is missing or wrong; the message names every one' },
   ERR_KEY_INVALID: { meaning: 'A shared key is not 16 or 32 ASCII characters' },
-  ERR_FORM_INVALID: { meaning: 'A form is declared wrongly: its path, name, schema or handler' },
+  ERR_FORM_INVALID: { meaning: 'A form has a wrong path, name, schema or handler' },
   ERR_STORE_LOCKED: { meaning: 'Another process uses the same data folder' },
-  ERR_PORT_UNAVAILABLE: { meaning: 'A port cannot be listened on: another process has it, or this one may not' },
+  ERR_PORT_UNAVAILABLE: { meaning: 'The port cannot be used: another process has it, or this process may not use it' },
 
   ERR_NOT_FOUND: { status: 404, meaning: 'No such path' },
-  ERR_METHOD_NOT_ALLOWED: { status: 405, meaning: 'The path exists, the method does not; `Allow` names those that do' },
+  ERR_METHOD_NOT_ALLOWED: {
+    status: 405,
+    meaning: 'The path exists, but not for this method; `Allow` names the methods',
+  },
   ERR_BODY_TOO_LARGE: { status: 413, meaning: 'The body is larger than `BODY_LIMIT_BYTES`' },
   ERR_MEDIA_TYPE_UNSUPPORTED: {
     status: 415,
     meaning: 'The body is not sent as a compact JWE: wrong media type, or a content encoding',
   },
-  ERR_JWE_INVALID: { status: 401, meaning: 'Not a compact JWE that is accepted here' },
+  ERR_JWE_INVALID: { status: 401, meaning: 'Not a compact JWE that the adapter accepts' },
   ERR_JWE_DECRYPTION_FAILED: { status: 401, meaning: 'No key of the keyring fits, or the token was changed' },
   ERR_SUBMISSION_INVALID: {
     status: 422,
-    meaning: 'It decrypts, but is no submission for this form; the message names the field',
+    meaning: 'It decrypts, but is not a submission of this form; the message names the field',
   },
   ERR_STORE_UNAVAILABLE: { status: 503, meaning: 'The submission cannot be stored now; the sender keeps it' },
   ERR_STORE_FULL: { status: 503, meaning: 'Too many requests are waiting to be stored; the sender keeps it' },
   ERR_STOPPING: { status: 503, meaning: 'The process is stopping; the sender keeps the submission' },
-  ERR_INTERNAL: { status: 500, meaning: 'A defect in the adapter' },
+  ERR_INTERNAL: { status: 500, meaning: 'An unexpected error in the adapter' },
 
   ERR_ATTACHMENT_REFUSED: {
     status: 503,
-    meaning: 'A file link is not https, not to an allowed host, or leads to a private address',
+    meaning: 'A file link is not https, its host is not allowed, or it points to a private address',
   },
-  ERR_ATTACHMENT_UNREACHABLE: { status: 503, meaning: 'A file link could not be connected to, or broke off' },
+  ERR_ATTACHMENT_UNREACHABLE: { status: 503, meaning: 'The connection to a file link failed or broke off' },
   ERR_ATTACHMENT_STATUS: { status: 503, meaning: 'A file link did not answer 200 (an expired link answers 403)' },
   ERR_ATTACHMENT_TIMEOUT: { status: 503, meaning: 'A file did not arrive in the time allowed' },
   ERR_ATTACHMENT_NOT_HEX: { status: 503, meaning: 'A file is not the hexadecimal text of whole AES blocks' },
@@ -89,25 +92,25 @@ export const ERRORS = {
   ERR_ATTACHMENT_KEY_INVALID: { status: 503, meaning: 'A file key is not 32 bytes, or its IV not 16' },
   ERR_ATTACHMENT_CORRUPT: {
     status: 503,
-    meaning: 'A file does not decrypt with its key, or a stored one is not what was captured',
+    meaning: 'A file does not decrypt with its key, or a stored file has changed since its capture',
   },
-  ERR_ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'No such file, or it was swept' },
-  ERR_ATTACHMENT_MISSING: { meaning: 'A file could not be captured in three deliveries; a person has to decide' },
+  ERR_ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'No such file, or the sweep has removed it' },
+  ERR_ATTACHMENT_MISSING: { meaning: 'A file could not be captured in three deliveries; a person must decide' },
 
   ERR_ANSWERS_INVALID: { meaning: 'The answers do not fit the schema of the form; the message names the fields' },
   ERR_HANDLER_FAILED: { meaning: 'The handler threw; retried' },
   ERR_HANDLER_PERMANENT: { meaning: 'The handler threw `PermanentError`' },
-  ERR_ATTEMPT_TIMEOUT: { meaning: 'The handler did not end in the time allowed' },
-  ERR_ATTEMPT_LOST: { meaning: 'The process died during an attempt, or stopped before it began' },
-  ERR_OUTCOME_UNCERTAIN: { meaning: 'The case system may or may not have acted; a person has to decide' },
-  ERR_RETRIES_EXHAUSTED: { meaning: 'Every retry failed; the last reason stands beside it' },
+  ERR_ATTEMPT_TIMEOUT: { meaning: 'The handler did not finish in the time allowed' },
+  ERR_ATTEMPT_LOST: { meaning: 'The process died during the attempt, or stopped before it started' },
+  ERR_OUTCOME_UNCERTAIN: { meaning: 'The case system may or may not have acted; a person must decide' },
+  ERR_RETRIES_EXHAUSTED: { meaning: 'Every retry failed; the reason of the last one is recorded' },
 
   ERR_SUBMISSION_NOT_FOUND: { status: 404, meaning: 'No submission has this id' },
   ERR_STATE_CONFLICT: { status: 409, meaning: 'The submission is not in a state that allows this' },
 
   ERR_ENDPOINT_REFUSED: { meaning: 'Submitter: a submission may not be sent to this endpoint' },
   ERR_ENDPOINT_UNPROVEN: { meaning: 'Submitter: the endpoint did not prove that it holds the key' },
-  ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, and did not accept' },
+  ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, but did not accept the submission' },
   ERR_RECEIVER_UNREACHABLE: { meaning: 'Submitter: no answer from the receiver' },
 } as const satisfies Record<string, { status?: number; meaning: string }>
 

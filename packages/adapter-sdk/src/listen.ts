@@ -1,4 +1,4 @@
-/** What hinders listening on a port, said as an error of ours: which setting it is, and what to put right. */
+/** Reports why a port cannot be used: the error names the setting and what to change. */
 import { SecureServerError } from '@formbuilder/secure-server'
 import { AdapterError } from './errors.ts'
 

@@ -1,19 +1,19 @@
-/** The process that an adapter owns: signals stop it, a defect ends it without a word of what it was working on, and what is set up wrongly is said plainly. */
+/** The process of an adapter: signals stop it, an uncaught error exits with 1 and is logged by name only, and configuration errors are printed. */
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
 
 export interface OwnedProcess {
   readonly emit: Emit
-  /** How long stopping may take, all in all; then the process ends with 1. */
+  /** Longest time for a stop; after that the process exits with 1. */
   readonly stopSeconds: number
-  /** Resolves when the store is lost for this process: only a new one can go on. */
+  /** Resolves when the store cannot be used again in this process. */
   readonly lost?: Promise<Error> | undefined
 }
 
-/** SIGTERM and SIGINT stop the adapter and exit 0; an error that nobody caught exits 1, told by its name only. */
+/** SIGTERM and SIGINT stop the adapter and exit with 0. An uncaught error exits with 1 and is logged by name only. */
 export function ownProcess(adapter: { stop(): Promise<void> }, { emit, stopSeconds, lost }: OwnedProcess): void {
   const stop = () => {
-    // A database that does not answer must not keep the process from ending.
+    // A database that does not answer must not keep the process running.
     setTimeout(() => process.exit(1), stopSeconds * 1000).unref()
     void adapter.stop().then(
       () => process.exit(0),
@@ -36,7 +36,7 @@ export function ownProcess(adapter: { stop(): Promise<void> }, { emit, stopSecon
   silenceNode(emit)
 }
 
-/** What Node itself would print may quote what the process works on; what it would write down holds every secret. */
+/** Keeps Node from printing or writing what the process works on, and its secrets. */
 function silenceNode(emit: Emit): void {
   // Node prints the text of a warning by a listener of this name; DEP0170, for one, quotes a URL.
   for (const printing of process.listeners('warning')) {
@@ -44,14 +44,14 @@ function silenceNode(emit: Emit): void {
   }
   process.on('warning', (warning) => emit({ event: 'process.warned', code: errorName(warning) }))
   // A diagnostic report, as NODE_OPTIONS may ask for, lists the environment and with it every key. Without memory Node
-  // heeds --report-exclude-env only, not what is set here: then there is no report.
+  // respects only --report-exclude-env, not this setting: then no report is written.
   if (!process.report.excludeEnv) process.report.reportOnFatalError = false
   process.report.excludeEnv = true
 }
 
 /**
- * Should nobody catch this error of ours, the process ends with its code and message on standard error and status 1:
- * a stack would only hide which setting or form is to be put right. Says nothing where others look after errors.
+ * If this error is not caught, the process prints its code and message, without a stack, and exits with 1: a stack would
+ * hide which setting or form is wrong. Does nothing if the program has its own handler for uncaught errors.
  */
 export function printConfigErrors(error: unknown): void {
   if (!(error instanceof AdapterError)) return

@@ -1,4 +1,4 @@
-/** Puts the parts together, starts them in order, and stops them in the opposite one. */
+/** Starts the parts of an adapter in order, and stops them in the opposite order. */
 import { type RunningServer, startServer } from '@formbuilder/secure-server'
 import type Koa from 'koa'
 import type { Config, Environment } from './config.ts'
@@ -8,8 +8,7 @@ import { attachmentHosts } from './files/hosts.ts'
 import type { Form } from './form.ts'
 import { listening } from './listen.ts'
 import { Ledger } from './operator/ledger.ts'
-import { periodically } from './operator/periodically.ts'
-import { sweep } from './operator/sweep.ts'
+import { startSweeping, sweep } from './operator/sweep.ts'
 import { ownProcess } from './process.ts'
 import { Arrivals } from './receiver/arrivals.ts'
 import { createIntake } from './receiver/intake.ts'
@@ -31,19 +30,19 @@ import { contextMaker } from './worker/context.ts'
 import { lossOf } from './worker/ending.ts'
 import { Worker } from './worker/worker.ts'
 
-/** What may be said when an adapter is started. */
+/** Options of a start. */
 export interface StartOptions {
   /** Settings; default `process.env`. */
   readonly environment?: Environment
-  /** Settings that were read already; then `environment` is not looked at. */
+  /** Settings that were already read. If given, `environment` is ignored. */
   readonly config?: Config
-  /** Whether SIGTERM and SIGINT stop the adapter and end the process, and a defect ends it too. Default true. */
+  /** Whether SIGTERM, SIGINT and uncaught errors stop the adapter and exit the process. Default true. */
   readonly ownsProcess?: boolean
-  /** Is told everything that happens, beside the log. Must not throw. */
+  /** Called with every event, in addition to the log. Must not throw. */
   readonly onEvent?: (event: AdapterEvent) => void
-  /** Authorities (PEM) that attachment links may be certified by, instead of the system's. */
+  /** Authorities (PEM) that certify attachment links, instead of the system's. */
   readonly attachmentAuthorities?: readonly string[]
-  /** Stands between the adapter and each of its forms, from the start on: for tests. */
+  /** Replaces each form before the start: for tests. */
   readonly decorateForm?: (form: Form, name: string) => Form
   /** Opens the store; default by `DATABASE_URL` and `DATA_DIR`. */
   readonly store?: (config: Config, emit: Emit) => Promise<Store>
@@ -51,11 +50,11 @@ export interface StartOptions {
 
 /** A started adapter. */
 export interface RunningAdapter {
-  /** The port it listens on. A worker answers there how it is, and takes nothing in. */
+  /** The port it listens on. A worker answers only health and metrics there. */
   readonly port: number
   readonly ledger: Ledger
   readonly server: RunningServer | undefined
-  /** Removes what is kept long enough, now instead of within the hour. */
+  /** Runs the sweep now instead of within the hour. */
   sweep(): Promise<void>
   /** The port of the operator's page, where there is one. */
   readonly adminPort: number | undefined
@@ -80,13 +79,13 @@ export async function run(options: RunOptions): Promise<RunningAdapter> {
   try {
     return await assemble(options, opened)
   } catch (error) {
-    // The first failure says why; what cannot be closed any more does not matter beside it.
+    // The first error explains the failure; errors while closing are ignored.
     for (const close of opened.reverse()) await close().catch(() => undefined)
     throw error
   }
 }
 
-/** Notes in `opened` how to close what it has opened, for a start that does not succeed. */
+/** Adds to `opened` how to close each part, in case the start fails. */
 async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[]): Promise<RunningAdapter> {
   const { app, config, decorateForm = (form: Form) => form } = options
   const forms = new Map([...options.forms].map(([name, form]) => [name, decorateForm(form, name)]))
@@ -104,7 +103,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
       try {
         sink(event)
       } catch (error) {
-        // Who looks on must not change what happens: a submission is stored and handed over whatever a listener does.
+        // A listener must not change what happens: its errors are logged, and the submission goes on.
         log.error({ event: 'internal.failed', during: event.event, code: errorName(error) }, 'internal.failed')
       }
     }
@@ -117,7 +116,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const reports = config.SENTRY_DSN === undefined ? undefined : await reportErrors(config.SENTRY_DSN)
   if (reports !== undefined) sinks.push(reports.record)
   const { database, files, folder } = await opening
-  // The embedded store has one process: its work is lost with it, and found again at the next start.
+  // The embedded store has one process: its lost attempts are found at the next start.
   const supervise = isWorker && database.kind === 'postgres'
   const store = await openStore(database, [...forms.keys()], { supervise, emit })
   opened[0] = () => store.close()
@@ -195,11 +194,9 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   }
   const sweepNow = () => sweep({ ...sweepOptions(config), store, files, emit })
   const sweeping = isWorker
-    ? periodically(SWEEP_MILLISECONDS, sweepNow, (error) =>
-        emit({ event: 'internal.failed', during: 'sweep', code: errorName(error) }),
-      )
+    ? startSweeping(sweepNow, (error) => emit({ event: 'internal.failed', during: 'sweep', code: errorName(error) }))
     : undefined
-  // Operators cannot open the embedded store beside us: they ask us.
+  // Operators cannot open the embedded store while it is in use: their commands ask this process.
   const socket = folder === undefined ? undefined : await serveLedger(folder, ledger)
   const { port } = server
   emit({ event: 'adapter.started', port, store: database.kind, forms: forms.size })
@@ -224,7 +221,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   async function stop(): Promise<void> {
     state.stopping = true
     emit({ event: 'adapter.stopping' })
-    // The worker takes nothing new while the last requests are answered: what they bring waits for the next start.
+    // The worker claims nothing new while the last requests are answered: their submissions wait for the next start.
     await Promise.all([drain(), worker.stop(config.STOP_GRACE_SECONDS)])
     await sweeping?.stop()
     await attempts.idle()
@@ -235,15 +232,14 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     await reports?.close()
   }
 
-  /** Goes on serving until whoever sends has read in `/readiness` that it should not, then ends what was begun. */
+  /** Keeps serving until the load balancer has seen `/readiness` fail, then finishes open requests. */
   async function drain(): Promise<void> {
     if (isWeb) await new Promise((resolve) => setTimeout(resolve, config.DRAIN_SECONDS * 1000))
     for (const each of listeners.values()) await each.stop({ graceSeconds: config.STOP_GRACE_SECONDS })
   }
 }
 
-const SWEEP_MILLISECONDS = 3_600_000
-/** For attempts to heed their signal, and for the store to close. */
+/** For attempts to react to their signal, and for the store to close. */
 const STOP_MARGIN_SECONDS = 15
 
 function longestKeyring(config: Config): number {

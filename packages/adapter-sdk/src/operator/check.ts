@@ -1,4 +1,4 @@
-/** What `check` looks at: settings, keys, certificate, store and target, each by itself. */
+/** The checks of `adapter check`: settings, keys, certificate, store and target, one after another. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { request as plainRequest } from 'node:http'
@@ -24,10 +24,10 @@ export interface Finding {
   readonly detail: string
 }
 
-/** One thing to look at. What it throws is a problem. */
+/** One check. An error that it throws is reported as a problem. */
 export interface Check {
   readonly name: string
-  /** Looks, and says what was found. */
+  /** Runs the check and returns its findings. */
   run(): Promise<Omit<Finding, 'name'>[]>
 }
 
@@ -144,7 +144,7 @@ function writableAncestor(folder: string): string {
   return ancestor
 }
 
-/** Any answer will do: what the target says to a stranger is its own matter. */
+/** Any answer counts, whatever its status: the target does not know this request. */
 async function reach(target: string) {
   if (!URL.canParse(target)) return [problem('is not a URL')]
   const url = new URL(target)

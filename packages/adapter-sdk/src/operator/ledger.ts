@@ -7,7 +7,7 @@ import type { Counts, DetailedEntry, Entry, Filter, Moment } from '../store/entr
 import { type QueueStore, queueEntry, WAITING_CHANNEL } from '../store/pg-boss.ts'
 import { rowId } from '../store/submission.ts'
 
-/** What operators see of the inbox, and do with it. */
+/** What operators see of the store, and do with it. */
 export class Ledger {
   readonly #store: QueueStore
   readonly #emit: Emit
@@ -89,8 +89,8 @@ export class Ledger {
   }
 
   /**
-   * Turns a `submissionId` into the inbox ids that it has, one for each form that there ever was: they are the key of the
-   * table, which may have millions of rows.
+   * Turns a `submissionId` into row ids, one for each form that there ever was: they are the key of the table, which may
+   * have millions of rows.
    */
   async #byIds({ id, ...filter }: Filter): Promise<Omit<Filter, 'id'>> {
     if (id === undefined) return filter

@@ -1,4 +1,4 @@
-/** What time takes away: files and answers after a case is made, the memory of a submission later, and what belongs to nobody. */
+/** The sweep: erases files and answers some time after the case was made, forgets submissions later, and removes files without an owner. */
 
 import type { Emit } from '../events.ts'
 import type { FileStore } from '../files/file-store.ts'
@@ -23,7 +23,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
   const { database, boss } = options.store
   const { files } = options
 
-  // First the bytes, then the rows that say whose they are: a crash between leaves rows, and the next sweep finds them.
+  // Bytes are removed before the rows that name their owner: after a crash in between, the next sweep finds the rows.
   const old = await database.query<{ id: string }>(
     `SELECT a.id FROM ${SCHEMA}.attachment a JOIN ${SCHEMA}.submission s ON s.id = a.submission
      WHERE s.state IN ('delivered', 'discarded') AND s.changed_at < $1`,
@@ -73,6 +73,31 @@ export async function sweep(options: SweepOptions): Promise<void> {
   }
 }
 
+/** Sweeps now and then every hour, one run at a time. `onFailure`: called when a run failed. */
+export function startSweeping(
+  run: () => Promise<void>,
+  onFailure: (error: unknown) => void,
+): { stop(): Promise<void> } {
+  let isStopped = false
+  let timer: NodeJS.Timeout | undefined
+  async function turn(): Promise<void> {
+    await run().catch(onFailure)
+    if (isStopped) return
+    timer = setTimeout(() => {
+      running = turn()
+    }, SWEEP_MILLISECONDS)
+  }
+  let running = turn()
+  return {
+    async stop() {
+      isStopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+}
+
+const SWEEP_MILLISECONDS = 3_600_000
 const DAY_MILLISECONDS = 86_400_000
-/** Longer than any capture takes: what nobody owns by then, nobody will. */
+/** Longer than any capture takes: a file without an owner after a day will never get one. */
 const ORPHAN_DAYS = 1

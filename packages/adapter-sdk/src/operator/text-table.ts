@@ -8,7 +8,7 @@ export interface Column<Row> {
   text(row: Row): string
 }
 
-/** Lines without trailing blanks. `width`: of the terminal; absent: as wide as it takes. The last column is cut to fit. */
+/** Lines without trailing blanks. `width`: of the terminal; absent: as wide as needed. The last column is cut to fit. */
 export function textTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width?: number): string {
   const kept = [...columns]
   const most = width ?? Number.POSITIVE_INFINITY
@@ -45,7 +45,7 @@ function widest<Row>(column: Column<Row>, rows: readonly Row[]): number {
   return Math.max(column.title.length, ...rows.map((row) => shown(column, row).length))
 }
 
-/** On one line, and without what moves a cursor: a slug comes from outside. */
+/** On one line, without control characters: a slug comes from outside. */
 function shown<Row>(column: Column<Row>, row: Row): string {
   return printable(column.text(row))
 }

@@ -23,18 +23,18 @@ export function listText(entries: readonly Entry[], width?: number): string {
 }
 
 /** One submission with all that happened to it, and what can be done about it. `program`: how commands are called. */
-export function recordText(record: DetailedEntry, program: string, width?: number): string {
+export function entryText(entry: DetailedEntry, program: string, width?: number): string {
   const facts = [
-    ['submission', record.submissionId],
-    ['form', `${record.form} (${record.serviceSlug})`],
-    ['state', stateText(record)],
-    ['code', record.code],
-    ['reason', record.reason],
-    ['reference', record.reference],
-    ['files', filesText(record)],
-    ['received', second(record.receivedAt)],
-    ['changed', second(record.changedAt)],
-    ['due', record.state === 'waiting' && record.dueAt !== null ? second(record.dueAt) : null],
+    ['submission', entry.submissionId],
+    ['form', `${entry.form} (${entry.serviceSlug})`],
+    ['state', stateText(entry)],
+    ['code', entry.code],
+    ['reason', entry.reason],
+    ['reference', entry.reference],
+    ['files', filesText(entry)],
+    ['received', second(entry.receivedAt)],
+    ['changed', second(entry.changedAt)],
+    ['due', entry.state === 'waiting' && entry.dueAt !== null ? second(entry.dueAt) : null],
   ].flatMap(([name, value]) => (value ? [`${name?.padEnd(10)}  ${printable(value)}`] : []))
   const timeline = textTable<Moment>(
     [
@@ -43,13 +43,13 @@ export function recordText(record: DetailedEntry, program: string, width?: numbe
       { title: 'BY', text: ({ by }) => by ?? '', optional: true },
       { title: 'WHY', text: ({ code, reason }) => [code, reason].filter(Boolean).join(': ') },
     ],
-    record.timeline,
+    entry.timeline,
     width,
   )
-  return [facts.join('\n'), timeline, ...adviceText(record, program)].join('\n\n')
+  return [facts.join('\n'), timeline, ...adviceText(entry, program)].join('\n\n')
 }
 
-/** What was looked at, and how it is. */
+/** The findings of the checks, one a line. */
 export function findingsText(findings: readonly Finding[]): string {
   const signs = { ok: 'ok', warning: 'WARNING', problem: 'PROBLEM' }
   return findings
@@ -62,8 +62,8 @@ export function countText(count: number, done: string): string {
   return `${count} ${count === 1 ? 'submission' : 'submissions'} ${done}`
 }
 
-function adviceText(record: DetailedEntry, program: string): string[] {
-  const { submissionId: id, state, uncertain } = record
+function adviceText(entry: DetailedEntry, program: string): string[] {
+  const { submissionId: id, state, uncertain } = entry
   if (state !== 'dead') return []
   const redrive = `${program} redrive ${id}`
   const discard = `${program} discard ${id} --reason "..."`
@@ -77,9 +77,12 @@ function adviceText(record: DetailedEntry, program: string): string[] {
     ]
   }
   return [
-    ['No case was made. When the cause is put right:', `  ${redrive}`, 'or end it, on record:', `  ${discard}`].join(
-      '\n',
-    ),
+    [
+      'No case was made. When you have fixed the cause:',
+      `  ${redrive}`,
+      'or discard it, with a reason:',
+      `  ${discard}`,
+    ].join('\n'),
   ]
 }
 

@@ -43,9 +43,9 @@ export interface Filter {
   readonly state?: State | undefined
   readonly form?: string | undefined
   readonly code?: string | undefined
-  /** submissionId or inbox id. */
+  /** submissionId or the id of a row. */
   readonly id?: string | undefined
-  /** Arrivals ids: one of these. */
+  /** Ids of rows: one of these. */
   readonly ids?: readonly string[] | undefined
   readonly receivedAfter?: Date | undefined
   /** Newest first; default 50, at most 1000. */

@@ -218,7 +218,7 @@ function settle(statements: QueueStatements): string {
   DECLARE
     ending record;
     delivered int := 0;
-    parked int := 0;
+    died int := 0;
     again jsonb := '[]';
     removed record;
     waiting CONSTANT text := 'waiting';
@@ -238,7 +238,7 @@ function settle(statements: QueueStatements): string {
 
       CASE ending.outcome
         WHEN 'delivered' THEN delivered := delivered + 1;
-        WHEN 'dead' THEN parked := parked + 1;
+        WHEN 'dead' THEN died := died + 1;
         WHEN 'retry' THEN again := again || jsonb_build_object('id', ending.id, 'startAfter', ending.delay_seconds);
       END CASE;
     END LOOP;
@@ -247,8 +247,8 @@ function settle(statements: QueueStatements): string {
       INSERT INTO ${SCHEMA}.tally (outcome, slot, count) VALUES ('delivered', $2, delivered)
       ON CONFLICT (outcome, slot) DO UPDATE SET count = tally.count + excluded.count;
     END IF;
-    IF delivered + parked > 0 THEN
-      ${countEndings({ slot: '$3', delivered: 'delivered', parked: 'parked' })};
+    IF delivered + died > 0 THEN
+      ${countEndings({ slot: '$3', delivered: 'delivered', dead: 'died' })};
     END IF;
     IF again <> '[]' THEN
       ${statements.insert('again::text::json')};

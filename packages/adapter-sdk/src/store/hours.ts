@@ -7,14 +7,14 @@ export interface Hour {
   readonly accepted: number
   readonly delivered: number
   /** Became dead letters. */
-  readonly parked: number
+  readonly dead: number
 }
 
 /** The last hours, oldest first, the current one last; an hour in which nothing happened has zeros. */
 export async function lastHours(database: Queryable, hours = 24): Promise<Hour[]> {
   return await database.query<Hour>(
     `SELECT to_char(h AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS hour,
-       ${['accepted', 'delivered', 'parked']
+       ${['accepted', 'delivered', 'dead']
          .map((outcome) => `COALESCE(sum(count) FILTER (WHERE outcome = '${outcome}'), 0)::float8 AS ${outcome}`)
          .join(', ')}
      FROM generate_series(date_trunc('hour', now()) - ($1 - 1) * interval '1 hour', date_trunc('hour', now()), interval '1 hour') h
@@ -33,7 +33,7 @@ export function countArrivals(inserted: string, slot: string): string {
   return `counted AS (
     INSERT INTO ${SCHEMA}.hourly (hour, outcome, slot, count)
     SELECT date_trunc('hour', now()), outcome, ${slot}::int, count(*)
-    FROM ${inserted} CROSS JOIN (VALUES ('accepted'), ('parked')) o (outcome)
+    FROM ${inserted} CROSS JOIN (VALUES ('accepted'), ('dead')) o (outcome)
     WHERE outcome = 'accepted' OR state = 'dead' GROUP BY outcome ORDER BY outcome ${ADD})`
 }
 
@@ -41,10 +41,10 @@ export function countArrivals(inserted: string, slot: string): string {
 export function countEndings(names: {
   readonly slot: string
   readonly delivered: string
-  readonly parked: string
+  readonly dead: string
 }): string {
   return `INSERT INTO ${SCHEMA}.hourly (hour, outcome, slot, count)
     SELECT date_trunc('hour', now()), outcome, ${names.slot}, number
-    FROM (VALUES ('delivered', ${names.delivered}), ('parked', ${names.parked})) o (outcome, number) WHERE number > 0
+    FROM (VALUES ('delivered', ${names.delivered}), ('dead', ${names.dead})) o (outcome, number) WHERE number > 0
     ORDER BY outcome ${ADD}`
 }

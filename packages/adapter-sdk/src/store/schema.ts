@@ -113,7 +113,7 @@ const MIGRATIONS = [
   -- What happened in each hour, for the operator's chart: counting the submissions themselves would read them all.
   CREATE TABLE ${SCHEMA}.hourly (
     hour timestamptz NOT NULL,
-    outcome text NOT NULL,                    -- accepted, delivered, parked
+    outcome text NOT NULL,                    -- accepted, delivered, dead
     slot int NOT NULL,                        -- as in tally
     count bigint NOT NULL,
     PRIMARY KEY (hour, outcome, slot)

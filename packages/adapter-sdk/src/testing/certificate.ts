@@ -1,4 +1,4 @@
-/** A certificate for localhost that nobody trusts unless told to: for demos and tests, never for a deployment. */
+/** Makes a self-signed certificate for localhost. For demos and tests, never for a deployment. */
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'

@@ -1,4 +1,4 @@
-/** Where an adapter under test keeps things: in memory, and with a past that can be made longer. */
+/** The store of an adapter under test: in memory, with a clock that tests put forward. */
 import { BLOCK_BYTES, type FileStore, notFound } from '../files/file-store.ts'
 import { type Database, SCHEMA } from '../store/database.ts'
 import { openEmbedded } from '../store/embedded.ts'
@@ -24,8 +24,8 @@ export class TestClock {
 }
 
 /**
- * An empty store in memory. Starting one takes a second or more, so the last one that was closed is emptied and used
- * again by the next adapter of the process.
+ * An empty store in memory. Starting one takes a second or more, so the last one that was closed is emptied and reused by
+ * the next adapter in the process.
  */
 export async function openMemoryDatabase(): Promise<Database> {
   const database = spare ?? (await openEmbedded(undefined))
@@ -74,8 +74,8 @@ export function memoryFiles(clock: TestClock): FileStore {
 }
 
 /**
- * Lets time pass for everything that is stored: all its times move into the past. What is due by then is handed out at
- * once. An attempt that runs is not taken for lost.
+ * Lets time pass for everything that is stored, by moving its times into the past. What becomes due is handed out at once.
+ * A running attempt does not count as lost.
  */
 export async function age(database: Database, seconds: number, forms: readonly string[]): Promise<void> {
   const values = [seconds]
@@ -105,7 +105,7 @@ const TIMES = {
   [`${SCHEMA}.action`]: ['at'],
 }
 
-/** Removes every row but those that say which version the tables have. */
+/** Removes every row except the versions of the tables. */
 async function empty(database: Database): Promise<void> {
   const tables = await database.query<{ name: string }>(
     `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables

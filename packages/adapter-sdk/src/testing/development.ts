@@ -1,4 +1,4 @@
-/** What it takes to start an adapter on one's own machine: made once, and kept. Never for a deployment. */
+/** Makes and keeps what an adapter needs to start on a developer's machine. Never for a deployment. */
 import { X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** A file store that behaves like the platform's: hexadecimal text of the ciphertext, links that expire, GET only. */
+/** A file store that behaves like the platform's: hexadecimal text of the ciphertext, links that expire, GET only. Subpath ./file-server. */
 import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -13,7 +13,7 @@ export interface Upload {
   readonly content: Uint8Array
 }
 
-/** Answers GET with files, as S3 does. Its certificate is the kit's: the adapter is told to trust it. */
+/** Answers GET with files, as S3 does. The adapter under test trusts its certificate. */
 export class TestFileStore {
   readonly #server: Server
   readonly #objects = new Map<string, { readonly hexText: string; readonly expiresAt: number }>()

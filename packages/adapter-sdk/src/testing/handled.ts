@@ -8,7 +8,7 @@ export interface Handled {
   readonly attempt: number
   readonly attachments: readonly Attachment[]
   readonly missingAttachments: Context['missingAttachments']
-  /** What it returned; absent when it threw, or runs still. */
+  /** What it returned. Absent if it threw, or is still running. */
   readonly outcome?: Outcome
   /** What it threw. */
   readonly error?: unknown

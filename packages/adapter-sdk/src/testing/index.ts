@@ -29,7 +29,7 @@ export { TestFileStore, type Upload } from './file-server.ts'
 export type { Handled } from './handled.ts'
 export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './sender.ts'
 
-/** What may be said about an adapter under test. */
+/** Options of an adapter under test. */
 export interface TestAdapterOptions {
   /** Settings over the kit's own. With `DATABASE_URL` the store is PostgreSQL, and `advance` moves the links only. */
   readonly environment?: Readonly<{ [name: string]: string | undefined }>
@@ -57,20 +57,20 @@ export interface TestAdapter extends AsyncDisposable {
   send(path: string, submission?: TestSubmission): Promise<SentAnswer>
   /**
    * Delivers a submission as the sender's queue does: again after 6 s, 21 s, 86 s and so on, each time with fresh links,
-   * until the answer is 2xx or it gives up. Nobody waits: the clock is put forward. Returns all answers.
+   * until the answer is 2xx or it gives up. The clock is put forward, so nothing waits. Returns all answers.
    */
   sendUntilAccepted(path: string, submission?: TestSubmission, deliveries?: number): Promise<SentAnswer[]>
   /** The body of a delivery, to be sent more than once, or changed. */
   compose(submission?: TestSubmission): Promise<{ readonly submissionId: string; readonly jwe: string }>
   /** Any request. */
   request(method: string, path: string, options?: PlainRequest): Promise<TestAnswer>
-  /** Waits until the submission is delivered, dead or discarded, and returns its record. Gives up after 30 seconds. */
+  /** Waits until the submission is delivered, dead or discarded, and returns its entry. Gives up after 30 seconds. */
   ended(submissionId: string): Promise<DetailedEntry>
-  /** Waits until so many attempts have ended, or the submission has, and returns its record. Gives up after 30 seconds. */
+  /** Waits until so many attempts have ended, or the submission has, and returns its entry. Gives up after 30 seconds. */
   attempted(submissionId: string, attempts?: number): Promise<DetailedEntry>
-  /** Lets time pass at once: retries fall due, links expire, and what is old enough is swept. */
+  /** Puts the clock forward: retries become due, links expire, and the sweep removes what is old enough. */
   advance(duration: Duration): Promise<void>
-  /** Stops the adapter and the file store, and removes what they left. */
+  /** Stops the adapter and the file store, and removes their files. */
   stop(): Promise<void>
 }
 
@@ -118,15 +118,15 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
   const target = { port: running.port, ca: certificate.cert }
 
   /** Looks again whenever something happens, and now and then: what another process did is no event here. */
-  async function until(submissionId: string, done: (record: DetailedEntry) => boolean): Promise<DetailedEntry> {
+  async function until(submissionId: string, done: (entry: DetailedEntry) => boolean): Promise<DetailedEntry> {
     const latest = Date.now() + PATIENCE_MILLISECONDS
     for (;;) {
       const next = changed.next()
-      const record = await running.ledger.show(submissionId)
-      if (done(record) || hasEnded(record)) return record
+      const entry = await running.ledger.show(submissionId)
+      if (done(entry) || hasEnded(entry)) return entry
       if (Date.now() > latest) {
-        const why = record.code === null ? '' : `, last ${record.code}: ${record.reason}`
-        throw new Error(`after 30 seconds the submission is ${record.state}, ${record.attempts} attempts${why}`)
+        const why = entry.code === null ? '' : `, last ${entry.code}: ${entry.reason}`
+        throw new Error(`after 30 seconds the submission is ${entry.state}, ${entry.attempts} attempts${why}`)
       }
       await next
     }
@@ -157,7 +157,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     },
     ended: (submissionId) => until(submissionId, hasEnded),
     attempted: (submissionId, attempts = 1) =>
-      until(submissionId, (record) => record.state !== 'running' && record.attempts >= attempts),
+      until(submissionId, (entry) => entry.state !== 'running' && entry.attempts >= attempts),
     async advance({ days = 0, hours = 0, minutes = 0, seconds = 0 }) {
       const total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
       clock.advance(total)

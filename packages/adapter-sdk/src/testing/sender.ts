@@ -7,7 +7,7 @@ import type { Key } from '../protocol/keyring.ts'
 import type { AttachmentLink } from '../protocol/submission.ts'
 import type { TestFileStore, Upload } from './file-server.ts'
 
-/** A submission as a test writes it; what is left out is made up. */
+/** A submission as a test writes it. Missing parts are made up. */
 export interface TestSubmission {
   /** Default: a new one in every call. */
   readonly submissionId?: string
@@ -41,7 +41,7 @@ export interface Target {
   readonly ca: string
 }
 
-/** What may be said about a plain request. */
+/** Options of a plain request. */
 export interface PlainRequest {
   readonly headers?: Readonly<{ [name: string]: string }>
   readonly body?: string | Uint8Array
@@ -70,7 +70,7 @@ export async function postAsSender(target: Target, path: string, body: string): 
     Accept: '*/*',
     'User-Agent': 'Typhoeus - https://github.com/typhoeus/typhoeus',
     'Content-Length': String(Buffer.byteLength(body)),
-    // libcurl's default for a string body, and not what it is: the adapter has to cope.
+    // libcurl's default for a string body. It is wrong, and the adapter has to accept it.
     'Content-Type': 'application/x-www-form-urlencoded',
   }
   return await exchange(target, { method: 'POST', path, headers, setDefaultHeaders: false }, body)

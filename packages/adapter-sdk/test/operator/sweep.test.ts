@@ -12,11 +12,11 @@ const DAY = 86_400_000
 const KEEP = { attachmentKeepDays: 7, keepDays: 28 }
 
 onBothStores('a sweep', (store) => {
-  let inbox: Arrivals
+  let arrivals: Arrivals
   let ledger: Ledger
   let work: Attempts
   before(() => {
-    inbox = new Arrivals(store().store, () => undefined)
+    arrivals = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
     work = new Attempts(store().store)
   })
@@ -25,7 +25,7 @@ onBothStores('a sweep', (store) => {
   async function submitted(ending?: Ending) {
     const file = await stored(store())
     const submission = incoming({ files: [file] })
-    await inbox.accept(submission)
+    await arrivals.accept(submission)
     if (ending !== undefined) await work.settle((await work.claim('complaint', 1, 'repeatable'))[0] as Claim, ending)
     return { ...submission, file }
   }
@@ -75,7 +75,7 @@ onBothStores('a sweep', (store) => {
     const submission = await submitted(delivered())
 
     await run(27.9)
-    const before = await inbox.accept({ ...submission, files: [] })
+    const before = await arrivals.accept({ ...submission, files: [] })
     await run(28.1)
 
     expect(before).to.equal('duplicate')
@@ -137,7 +137,7 @@ onBothStores('a sweep', (store) => {
   it('takes the files of a copy that was replaced', async () => {
     const old = await submitted(dead())
     const fresh = await stored(store())
-    await inbox.accept({ ...old, files: [fresh] })
+    await arrivals.accept({ ...old, files: [fresh] })
 
     await run(1.1)
 

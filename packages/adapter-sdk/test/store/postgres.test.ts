@@ -174,7 +174,7 @@ describe('PostgreSQL as the store', () => {
     // Plans, and what is counted, belong to a connection.
     const database = await open(url, 1)
     const store = { ...opened, database }
-    const [inbox, work] = [new Arrivals(store, nobody, 10_000), new Attempts(store)]
+    const [arrivals, work] = [new Arrivals(store, nobody, 10_000), new Attempts(store)]
     const handOver = async (ending: Ending) => {
       const claims = await work.claim('complaint', 4, 'repeatable')
       await Promise.all(claims.map((claim) => work.settle(claim, ending)))
@@ -189,10 +189,10 @@ describe('PostgreSQL as the store', () => {
     }
     // PostgreSQL settles on a plan that it keeps when it has been asked five times.
     for (let time = 0; time < 8; time++) {
-      await Promise.all(some.map((each) => inbox.accept(each)))
+      await Promise.all(some.map((each) => arrivals.accept(each)))
       await handOver(dead())
     }
-    await Promise.all(Array.from({ length: 2000 }, () => inbox.accept(incoming())))
+    await Promise.all(Array.from({ length: 2000 }, () => arrivals.accept(incoming())))
     await database.query(
       `INSERT INTO formbuilder.attempt (submission, number, ended_at) SELECT id, 99, now() FROM formbuilder.submission`,
     )
@@ -202,7 +202,7 @@ describe('PostgreSQL as the store', () => {
     )
 
     const before = await read()
-    await Promise.all(some.map((each) => inbox.accept(each)))
+    await Promise.all(some.map((each) => arrivals.accept(each)))
     await handOver(delivered())
     const after = await read()
     await opened.boss.stop({ graceful: false, close: false })

@@ -117,7 +117,7 @@ describe('an attempt', () => {
     const again = { handle: async () => ({ reference: 'again' }) }
     const rows: readonly (readonly [string, Partial<Form>, Partial<Claim>, object])[] = [
       [
-        'is parked where nobody can confirm it',
+        'becomes a dead letter where the form cannot confirm it',
         again,
         {},
         { outcome: 'dead', code: 'ERR_OUTCOME_UNCERTAIN', uncertain: true },

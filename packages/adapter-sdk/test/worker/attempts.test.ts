@@ -6,19 +6,19 @@ import { Attempts } from '../../src/worker/attempts.ts'
 import { onBothStores } from '../stores.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
-onBothStores('the work of an inbox', (store) => {
-  let inbox: Arrivals
+onBothStores('the attempts of a store', (store) => {
+  let arrivals: Arrivals
   let ledger: Ledger
   let work: Attempts
   before(() => {
-    inbox = new Arrivals(store().store, () => undefined)
+    arrivals = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
     work = new Attempts(store().store)
   })
 
   const accept = async (over = {}) => {
     const submission = incoming(over)
-    await inbox.accept(submission)
+    await arrivals.accept(submission)
     return submission
   }
   const claim = async (lossOf: Loss = 'repeatable') => (await work.claim('complaint', 1, lossOf))[0] as Claim
@@ -139,7 +139,7 @@ onBothStores('the work of an inbox', (store) => {
   })
 
   for (const uncertain of [true, false]) {
-    it(`counts a late success of what ${uncertain ? 'was parked as uncertain' : 'had failed for good'} meanwhile`, async () => {
+    it(`counts a late success of what ${uncertain ? 'was an uncertain dead letter' : 'had failed for good'} meanwhile`, async () => {
       const { submissionId } = await accept()
       const first = await claim()
       await lose(first)

@@ -7,16 +7,16 @@ export interface Advice {
   readonly todo: string
 }
 
-/** Advice by form and code: the form's own words come first; a code that nobody described has words as well. */
+/** Advice by form and code: the form's own text first; a code without one gets general advice. */
 export type Advise = (of: { form: string; code: string | null; uncertain: boolean }) => Advice
 
-/** `ofForms`: what each form says of the codes that its handler throws. */
+/** `ofForms`: the advice of each form for the codes that its handler throws. */
 export function advisor(ofForms: ReadonlyMap<string, Readonly<Record<string, string>>>): Advise {
   return ({ form, code, uncertain }) => {
     const own = ofForms.get(form)?.[code ?? '']
     const ours = code !== null && isOurs(code) ? code : undefined
     const meaning = ours === undefined ? undefined : ERRORS[ours].meaning.replaceAll('`', '')
-    // A case may be there: whatever the code is, that comes first.
+    // There may be a case: that comes first, whatever the code is.
     const fallback = uncertain ? UNCERTAIN : ours === undefined ? UNKNOWN : (TODO[ours] ?? UNKNOWN)
     return { meaning, todo: own ?? fallback }
   }

@@ -1,4 +1,4 @@
-/** The operator's page as a Koa application: what is asked for, who asks, and what is shown. */
+/** The operator's page as a Koa application: routes, identity and rendering. */
 
 import { createApp } from '@formbuilder/secure-server'
 import Router from '@koa/router'

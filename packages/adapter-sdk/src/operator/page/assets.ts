@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Middleware } from 'koa'
 
-/** Folder of GOV.UK Frontend: its templates begin with `govuk/`. */
+/** Folder of GOV.UK Frontend: its templates start with `govuk/`. */
 export const GOVUK = join(dirname(createRequire(import.meta.url).resolve('govuk-frontend/package.json')), 'dist')
 
 /** Folder of our views, beside `src` and `dist`. */

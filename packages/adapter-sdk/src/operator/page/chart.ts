@@ -6,14 +6,14 @@ export interface Chart {
   readonly width: number
   readonly height: number
   readonly rows: readonly Row[]
-  /** Hours to write under the bars: each stands at the end of an equal part of the width. */
+  /** Hours to write under the bars: each is at the end of an equal part of the width. */
   readonly ticks: readonly string[]
 }
 
 export interface Row {
   readonly name: string
   /** Names the colour in the style sheet. */
-  readonly series: 'accepted' | 'delivered' | 'parked'
+  readonly series: 'accepted' | 'delivered' | 'dead'
   readonly total: number
   /** The hour with the most. */
   readonly peak: Bar | undefined
@@ -31,7 +31,7 @@ export interface Bar {
 }
 
 export function chartOf(hours: readonly Hour[]): Chart {
-  const highest = Math.max(1, ...hours.flatMap(({ accepted, delivered, parked }) => [accepted, delivered, parked]))
+  const highest = Math.max(1, ...hours.flatMap(({ accepted, delivered, dead }) => [accepted, delivered, dead]))
   const rows = SERIES.map(({ name, series }): Row => {
     const bars = hours.flatMap(({ hour, [series]: count }, position): Bar[] => {
       if (count === 0) return []
@@ -49,7 +49,7 @@ export function chartOf(hours: readonly Hour[]): Chart {
 const SERIES = [
   { name: 'Accepted', series: 'accepted' },
   { name: 'Delivered', series: 'delivered' },
-  { name: 'Parked', series: 'parked' },
+  { name: 'Dead letters', series: 'dead' },
 ] as const
 
 const STEP = 10

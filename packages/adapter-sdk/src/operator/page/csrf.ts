@@ -27,7 +27,7 @@ export class Csrf {
 
   /** Whether a posted form is one of ours, from the browser and the person that got it. */
   isOurs(ctx: Context, token: string): boolean {
-    // A browser that tells where a request comes from is believed when it says elsewhere.
+    // If the browser names another site as the origin of a request, the request is refused.
     const site = ctx.get('Sec-Fetch-Site')
     if (site !== '' && site !== 'same-origin') return false
     const value = ctx.cookies.get(this.#cookieName(ctx)) ?? ''

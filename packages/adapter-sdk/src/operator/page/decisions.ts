@@ -53,7 +53,7 @@ export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show):
   }
 }
 
-/** One decision is about this many at most; the rest are the next one. */
+/** Most submissions of one decision; the others need another one. */
 const MOST = 1000
 const REASON_LENGTH = 500
 

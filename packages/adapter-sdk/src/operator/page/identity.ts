@@ -1,4 +1,4 @@
-/** Who looks at the operator's page: by user name and password, or as a trusted proxy says. */
+/** Identifies the users of the operator's page: by user name and password, or by the header of a trusted proxy. */
 
 import { type Credentials, isAuthorised } from '@formbuilder/secure-server'
 import type { Context, Middleware, Next } from 'koa'
@@ -45,5 +45,5 @@ export function userOf(ctx: Context): string {
 }
 
 const USER = 'operator'
-// An e-mail address or a login: short, in one line, nothing that could be taken for markup.
+// An e-mail address or a login: short, on one line, without markup.
 const NAME = /^[\p{L}\p{N}._@+'-][\p{L}\p{N} ._@+'-]{0,99}$/u

@@ -23,7 +23,7 @@ export interface OperatorParts {
 /** Shows a view, with what all of them have. */
 export type Show = (ctx: Context, view: string, values: Readonly<Record<string, unknown>>) => void
 
-/** Every page by its path: a closed list, so that a server can be told which paths there are. */
+/** Every page by its path. The list is closed, so that the server knows all paths. */
 export const PAGES = ['/', '/submissions', '/submission', '/dead-letters', '/decide', '/actions'] as const
 
 /** The first value of a name in a query or a form, blank when it is not there. */
@@ -40,7 +40,7 @@ export function pageNumber(ctx: Context): number {
 /** More than anybody turns over. */
 export const MOST_PAGES = 200
 
-/** A page that says what did not happen, and why. */
+/** A page that explains why something was not done. */
 export function showProblem(ctx: Context, show: Show, status: number, detail: string | undefined): void {
   ctx.status = status
   show(ctx, 'problem', { heading: HEADINGS[status] ?? 'Something went wrong', detail })

@@ -58,7 +58,7 @@ function serverOptions(config: Config, port: number, emit: Emit): ServerOptions 
       ? { tls: { certFile, keyFile } }
       : {
           trustProxy: proxies.length > 0 ? proxies : ['127.0.0.1'],
-          // What comes over the loopback address has not crossed a network.
+          // Requests to the loopback address have not crossed a network.
           ...(isLoopback(host) && { plainPaths: [...PAGES, ...assetFiles().keys()] }),
         }
   return {

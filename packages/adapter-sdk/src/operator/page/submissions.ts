@@ -51,7 +51,7 @@ interface Shown {
   readonly received: string
 }
 
-/** What was asked for, as the ledger wants it and as the page shows it. */
+/** The filter of a request, as the ledger needs it and as the page shows it. */
 function filterOf(ctx: Context): { ledger: Filter; shown: { [Name in keyof Shown]: string } } {
   const state = STATES.find((each) => each === query(ctx, 'state'))
   const [id, form, code] = [query(ctx, 'id'), query(ctx, 'form'), query(ctx, 'code')]
@@ -77,7 +77,7 @@ const WORDS: Readonly<Record<string, string>> = {
   acting: 'The case system may act from here on',
   'attempt delivered': 'Delivered',
   'attempt retry': 'Attempt failed, to be repeated',
-  'attempt dead': 'Attempt failed, parked as a dead letter',
+  'attempt dead': 'Attempt failed, now a dead letter',
   'attempt lost': 'Attempt lost with its process',
   redriven: 'Redriven',
   discarded: 'Discarded',

@@ -8,7 +8,7 @@ import { PostgresServer } from '../../postgres-server.ts'
 const RUNBOOK = readFileSync(new URL('../../../../../docs/operations.md', import.meta.url), 'utf8')
 
 describe('restoring a backup as the runbook says', () => {
-  it('parks what may have been delivered since, and makes a case only when a person redrives it', async () => {
+  it('makes dead letters of what may have been delivered since, and a case only when a person redrives it', async () => {
     const statements = /```sql\n([\s\S]+?)```/.exec(RUNBOOK)?.[1] ?? ''
     const cases: string[] = []
     const adapter = createAdapter({
@@ -36,12 +36,12 @@ describe('restoring a backup as the runbook says', () => {
 
     await postgres.query(statements, DATABASE_URL)
     await using restored = await startTestAdapter(adapter, { environment })
-    const parked = await restored.running.ledger.show(submissionId)
+    const dead = await restored.running.ledger.show(submissionId)
     const before = [...cases]
     await restored.running.ledger.redrive({ id: submissionId }, 'sam', 'not in the case system')
     const { state } = await restored.ended(submissionId)
 
-    expect(parked).to.include({ state: 'dead', uncertain: true, reason: 'restored from a backup' })
+    expect(dead).to.include({ state: 'dead', uncertain: true, reason: 'restored from a backup' })
     expect(before).to.deep.equal([])
     expect([state, cases]).to.deep.equal(['delivered', [submissionId]])
   })

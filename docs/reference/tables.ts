@@ -1,0 +1,125 @@
+/** Writes the tables of the documentation from the code: `npm run docs:tables`. A test compares them. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { ERRORS, SETTINGS, type Settings } from '@formbuilder/adapter-sdk'
+import { OPTICS_ERRORS, OPTICS_SETTINGS } from '@formbuilder/optics-adapter'
+import { ERRORS as SERVER_ERRORS } from '@formbuilder/secure-server'
+import { SERVER_SETTINGS } from '../../packages/adapter-sdk/src/config-table.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+
+/** The generated pages by their path, as they have to be. */
+export function pages(): ReadonlyMap<string, string> {
+  return new Map([
+    ['docs/reference/configuration.md', configuration()],
+    ['docs/reference/errors.md', errors()],
+    ['docs/architecture.md', architecture()],
+  ])
+}
+
+function configuration(): string {
+  return `# Configuration
+
+Settings are read from the environment, once, at the start. If a setting is missing or wrong, the adapter does not start: one message names every
+problem. Empty text counts as not set. \`npm run docs:tables\` writes this page from the code.
+
+## Adapter
+
+\`JWE_SHARED_KEY__COMPLAINT\` and \`JWE_PREVIOUS_KEYS__COMPLAINT\` are the keys of the form \`complaint\` only.
+
+${settingsTable(SETTINGS)}
+
+## HTTPS server
+
+The limits of the server under the adapter, explained in [its README](../../packages/secure-server/README.md).
+
+${settingsTable(SERVER_SETTINGS)}
+
+## Optics
+
+Read by the [Optics adapter](../../packages/optics-adapter/README.md), in addition to the settings above.
+
+${settingsTable(OPTICS_SETTINGS)}
+`
+}
+
+function errors(): string {
+  const adapter = Object.entries(ERRORS).map(([code, error]) => [
+    `\`${code}\``,
+    'status' in error ? String(error.status) : '',
+    error.meaning,
+  ])
+  const optics = Object.entries(OPTICS_ERRORS).map(([code, { meaning, end }]) => [`\`${code}\``, meaning, end])
+  const server = Object.entries(SERVER_ERRORS).map(([code, meaning]) => [`\`${code}\``, meaning])
+  return `# Errors
+
+Every code with its meaning. Decide by the code, never by the text of a message. Messages name fields, counts and positions, never a value.
+\`npm run docs:tables\` writes this page from the code.
+
+## Adapter
+
+Over HTTP an error is \`application/problem+json\` (RFC 9457) with its \`code\`. A refused token gets the same answer for every reason, without a code.
+Codes without a status never reach HTTP: they are the codes of dead letters, log lines and exceptions.
+
+${table(['code', 'status', 'meaning'], adapter)}
+
+## Optics
+
+Thrown by the handlers of the [Optics adapter](../../packages/optics-adapter/README.md). *retry*: the attempt is repeated. *uncertain*: the case may have
+been made.
+
+${table(['code', 'meaning', 'then'], optics)}
+
+## HTTPS server
+
+Thrown at the start, or by \`reload\`, by [secure-server](../../packages/secure-server/README.md).
+
+${table(['code', 'meaning'], server)}
+`
+}
+
+interface Room {
+  readonly holds: readonly string[]
+  readonly imports: readonly string[]
+  readonly typesOf?: readonly string[]
+  readonly says: string
+}
+
+/** The page as it is, with the tables of rooms made anew. */
+function architecture(): string {
+  const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  const packages: Readonly<Record<string, { readonly rooms: Readonly<Record<string, Room>> }>> = JSON.parse(
+    readFileSync(join(ROOT, 'docs/architecture.json'), 'utf8'),
+  )
+  const tables = Object.entries(packages).map(([name, { rooms }]) => {
+    const rows = Object.entries(rooms).map(([room, { holds, imports, typesOf = [], says }]) => [
+      room,
+      holds.map((held) => `\`${held}\``).join(' '),
+      [...imports, ...typesOf.map((each) => `${each} (types)`)].join(', ') || 'nothing',
+      says,
+    ])
+    return `### ${name}\n\n${table(['room', 'holds', 'may import', 'what it does'], rows)}`
+  })
+  return page.replace(
+    /(<!-- rooms -->\n)[\s\S]*(<!-- end of rooms -->)/,
+    (_, start, end) => `${start}\n${tables.join('\n\n')}\n\n${end}`,
+  )
+}
+
+function settingsTable(settings: Settings): string {
+  const rows = Object.entries(settings).map(([name, setting]) => [
+    `\`${name}\``,
+    setting.accepts.replaceAll('|', '\\|'),
+    setting.default,
+    setting.meaning,
+  ])
+  return table(['setting', 'accepts', 'default', 'meaning'], rows)
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+if (import.meta.main) {
+  for (const [path, text] of pages()) writeFileSync(join(ROOT, path), text)
+}

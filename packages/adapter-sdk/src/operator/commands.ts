@@ -1,0 +1,181 @@
+/** What each command of operators does, from `submissions` to `check`. */
+import { userInfo } from 'node:os'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Environment } from '../config.ts'
+import { SETTINGS } from '../config-table.ts'
+import { generateKey } from '../protocol/keyring.ts'
+import { readSettings } from '../settings.ts'
+import type { Filter, State } from '../store/entry.ts'
+import type { Operations } from '../store/ledger-socket.ts'
+import { openOperations } from '../store/operations.ts'
+import { adapterChecks, type Check, diagnose } from './check.ts'
+import { countText, entryText, findingsText, listText } from './text.ts'
+
+/** Where a command writes, a line at a time. */
+export interface Output {
+  /** To standard output: results. */
+  out(text: string): void
+  /** To standard error: everything else. */
+  error(text: string): void
+  /** Columns of the terminal; absent: output goes to a program or a file. */
+  readonly width?: number | undefined
+}
+
+/** What the commands work with. */
+export interface CommandContext {
+  /** How the program is called. */
+  readonly name: string
+  readonly environment: Environment
+  readonly output: Output
+}
+
+/** Adds the commands that look at submissions and move dead letters. */
+export function addLedgerCommands(root: Command, { name, environment, output }: CommandContext): void {
+  const print = printer(output)
+  const withLedger = async <T>(work: (ledger: Operations) => Promise<T>): Promise<T> => {
+    const { values } = readSettings(SETTINGS, environment)
+    await using open = await openOperations(values)
+    return await work(open.operations)
+  }
+
+  root
+    .command('submissions')
+    .description('list submissions, newest first')
+    .addOption(new Option('--state <state>', 'only those in this state').choices(STATES))
+    .option('--form <form>', 'only those of this form')
+    .option('--code <code>', 'only those with this error code')
+    .option('--limit <count>', 'how many at most', count, 50)
+    .option('--json', 'as JSON, with every field')
+    .action(async ({ json, ...filter }: Filter & { json?: boolean }) => {
+      const entries = await withLedger((ledger) => ledger.list(filter))
+      print(json, entries, () => listText(entries, output.width))
+    })
+
+  root
+    .command('show')
+    .description('show one submission: how it is, all that happened to it, and what to do')
+    .argument('<id>', 'submissionId')
+    .option('--json', 'as JSON')
+    .action(async (id: string, { json }: { json?: boolean }) => {
+      const entry = await withLedger((ledger) => ledger.show(id))
+      print(json, entry, () => entryText(entry, name, output.width))
+    })
+
+  root
+    .command('redrive')
+    .description('put dead letters back into the queue, with all their retries')
+    .argument('[id]', 'submissionId')
+    .option('--all', 'all dead letters')
+    .option('--code <code>', 'those with this error code')
+    .option('--form <form>', 'of this form only, with --all or --code')
+    .option('--json', 'as JSON')
+    .action(async (id: string | undefined, { json, ...chosen }: Selection & { all?: boolean; json?: boolean }) => {
+      const filter = selection(root, id, chosen, 'an id, --code or --all')
+      const redriven = await withLedger((ledger) => ledger.redrive(filter, operator()))
+      print(json, { redriven }, () => countText(redriven, 'redriven'))
+    })
+
+  root
+    .command('discard')
+    .description('end dead letters, on record: nothing more is done with them')
+    .argument('[id]', 'submissionId')
+    .requiredOption('--reason <text>', 'why, for the record; no personal data')
+    .option('--code <code>', 'those with this error code')
+    .option('--form <form>', 'of this form only, with --code')
+    .option('--json', 'as JSON')
+    .action(async (id: string | undefined, given: Selection & { reason: string; json?: boolean }) => {
+      const { json, reason, ...chosen } = given
+      const filter = selection(root, id, chosen, 'an id or --code')
+      const discarded = await withLedger((ledger) => ledger.discard(filter, operator(), reason))
+      print(json, { discarded }, () => countText(discarded, 'discarded'))
+    })
+}
+
+/** What `check` looks at, and who learns of a problem. */
+export interface CheckContext extends CommandContext {
+  /** Forms whose keys `check` looks for. Default: those that have a key of their own. */
+  readonly forms: readonly string[] | undefined
+  readonly checks: readonly Check[]
+  readonly onProblem: () => void
+}
+
+/** Adds the commands that make a key and check an installation. */
+export function addSetupCommands(root: Command, context: CheckContext): void {
+  const { environment, output } = context
+  const print = printer(output)
+
+  root
+    .command('keygen')
+    .description('make a shared key of letters and digits, to be given to the sender')
+    .addOption(new Option('--length <characters>', 'of the key').choices(['16', '32']).default('16'))
+    .option('--json', 'as JSON')
+    .action(({ length, json }: { length: string; json?: boolean }) => {
+      const key = generateKey(length === '32' ? 32 : 16)
+      print(json, { key }, () => key)
+    })
+
+  root
+    .command('check')
+    .description('look at settings, keys, certificate and store, and whether a target answers')
+    .option('--target <url...>', 'what the adapter has to reach')
+    .option('--json', 'as JSON')
+    .action(async ({ target = [], json }: { target?: string[]; json?: boolean }) => {
+      const checks = adapterChecks(environment, context.forms ?? formsWithKeys(environment), target)
+      const findings = await diagnose([...checks, ...context.checks])
+      const ok = findings.every((finding) => finding.result !== 'problem')
+      if (!ok) context.onProblem()
+      print(json, { ok, findings }, () => findingsText(findings))
+    })
+}
+
+function printer(output: Output) {
+  return (json: boolean | undefined, value: unknown, text: () => string) =>
+    output.out(json ? JSON.stringify(value, null, 2) : text())
+}
+
+interface Selection {
+  readonly form?: string
+  readonly code?: string
+}
+
+const STATES = ['waiting', 'running', 'delivered', 'dead', 'discarded'] as const satisfies readonly State[]
+
+/** Which submissions to move. Exactly one way of choosing must be given, so that no slip moves others. */
+function selection(
+  root: Command,
+  id: string | undefined,
+  chosen: Selection & { all?: boolean },
+  expected: string,
+): Filter {
+  const { all, code, form } = chosen
+  const ways = [id !== undefined, all === true, code !== undefined].filter(Boolean).length
+  if (ways !== 1 || (id !== undefined && form !== undefined)) root.error(`error: choose by ${expected}`)
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(code === undefined ? {} : { code }),
+    ...(form === undefined ? {} : { form }),
+  }
+}
+
+function count(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < 1 || value > 1000) throw new InvalidArgumentError('1 to 1000.')
+  return value
+}
+
+/** Who did it, for the record. */
+function operator(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // In a container the user may have no name.
+    return `user ${process.getuid?.() ?? 'unknown'}`
+  }
+}
+
+function formsWithKeys(environment: Environment): string[] {
+  return Object.keys(environment).flatMap((name) => {
+    const suffix = /^JWE_SHARED_KEY__([A-Z0-9_]+)$/.exec(name)?.[1]
+    return suffix === undefined ? [] : [suffix.toLowerCase().replaceAll('_', '-')]
+  })
+}

@@ -20,4 +20,4 @@ export async function keepPicture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: `${ARTEFACTS}/${name}.png`, fullPage: true })
 }
 
-const ARTEFACTS = fileURLToPath(new URL('../../../../artefacts', import.meta.url))
+const ARTEFACTS = fileURLToPath(new URL('../../../../../artefacts', import.meta.url))

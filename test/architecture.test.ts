@@ -24,6 +24,10 @@ const ROOT = resolve(import.meta.dirname, '..')
 const TABLE: Readonly<Record<string, Package>> = JSON.parse(readFileSync(join(ROOT, 'docs/architecture.json'), 'utf8'))
 
 describe('the architecture', () => {
+  it('has a table of rooms for every package', () => {
+    expect(Object.keys(TABLE).toSorted()).to.deep.equal(readdirSync(join(ROOT, 'packages')).toSorted())
+  })
+
   for (const [name, table] of Object.entries(TABLE)) {
     describe(`of ${name}`, () => {
       it('imports from our other packages only what the table allows', () => {

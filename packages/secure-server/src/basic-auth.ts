@@ -1,6 +1,7 @@
 /** HTTP basic authentication (RFC 7617), compared in constant time. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 
+/** A user name and its password. */
 export interface Credentials {
   readonly username: string
   readonly password: string

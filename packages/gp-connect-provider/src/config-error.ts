@@ -1,4 +1,4 @@
-/** What is wrong with the options a provider was given. */
+/** The problems with a provider's options. */
 
 /** Thrown at construction: every problem at once, naming settings and never their values. */
 export class ConfigError extends Error {

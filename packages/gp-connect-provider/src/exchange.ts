@@ -1,4 +1,4 @@
-/** One request on its way through the guard: what was sent, and what the checks have made of it so far. */
+/** One request on its way through the guard: what was sent, and what the checks have found so far. */
 import type { IncomingMessage } from 'node:http'
 import type { FhirFormat, FhirRelease } from './fhir/format.ts'
 import type { KnownInteraction, ServiceRoot, ServiceRoots } from './roots/service-root.ts'
@@ -19,7 +19,7 @@ export type GuardedHeader =
   | 'content-encoding'
   | 'host'
 
-/** Everything known about a request. What is optional is filled by the check of that name. */
+/** Everything known about a request. The check of the same name fills an optional part. */
 export interface Exchange {
   readonly method: string
   /** The request target as sent. */
@@ -29,9 +29,9 @@ export interface Exchange {
   /** The part after it. */
   readonly query: string
   readonly headers: Readonly<Partial<Record<GuardedHeader, string>>>
-  /** Headers that were sent more than once although they may not. */
+  /** Headers that were sent more than once but may be sent once only. */
   readonly repeated: readonly GuardedHeader[]
-  /** When it came, in milliseconds. */
+  /** When it arrived, in milliseconds. */
   readonly receivedAt: number
   /** Of the service root; before it is known, the defaults. */
   rules: Rules
@@ -50,7 +50,7 @@ export interface Exchange {
   claims?: Claims
   scope?: RequestedScope
   body?: unknown
-  /** What the audit trail says the transaction was about, when the path does not say it. */
+  /** What the transaction was about, for the audit trail, if the path does not show it. */
   dataId?: string
 }
 

@@ -1,4 +1,4 @@
-/** Everything a provider refuses or fails with, and the only place that gives it a status and GP Connect codes. */
+/** Every failure of a provider with its HTTP status and GP Connect codes. */
 
 /** What a failure becomes: HTTP status, `issue.code`, the Spine error code with its display, and a text without input. */
 export interface Failure {
@@ -190,18 +190,18 @@ export const FAILURES = {
 /** A code of the table. */
 export type FailureCode = keyof typeof FAILURES
 
-/** What is wrong with a bearer token, in the words of RFC 6750 section 3.1. */
+/** The problem with a bearer token, as RFC 6750 section 3.1 names it. */
 export type BearerError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
 
 /**
  * Thrown by a check or a handler: the transaction ends with this failure as an OperationOutcome.
- * `diagnostics` is sent to the consumer and must name fields and rules, never what the request held.
+ * `diagnostics` is sent to the consumer and must name fields and rules, never values of the request.
  */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError'
   readonly code: FailureCode
   readonly diagnostics: string
-  /** Set when the bearer token is at fault: the answer carries `WWW-Authenticate`. */
+  /** Present if the bearer token is the problem: the answer then has `WWW-Authenticate`. */
   readonly bearer: BearerError | undefined
 
   constructor(code: FailureCode, diagnostics?: string, options: { bearer?: BearerError; cause?: unknown } = {}) {

@@ -26,7 +26,7 @@ export interface ProviderOptions {
   readonly rules?: Partial<Rules>
   /** Handlers by interaction ID; a Koa application may also answer by itself with `provider.app.use`. */
   readonly handlers: Readonly<Record<string, Handler>>
-  /** A file, or a sink of one's own. There is no provider without an audit trail. */
+  /** A file, or your own sink. A provider must have an audit trail. */
   readonly audit: { readonly file: string; readonly flush?: 'interval' | 'always' } | AuditSink
   /** Largest body in bytes, also after inflation (default 1,048,576). */
   readonly maxBodyBytes?: number
@@ -50,7 +50,7 @@ export interface RunningProvider {
   readonly port: number
   /** Reads certificate, key, CA and CRL files now. */
   reload(): Promise<void>
-  /** Finishes what was begun, closes the server, then the audit trail. */
+  /** Finishes open requests, closes the server, then the audit trail. */
   stop(options?: { readonly graceSeconds?: number }): Promise<void>
   /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
@@ -64,7 +64,7 @@ export function createProvider(options: ProviderOptions): Provider {
   return assembleProvider(options, checks)
 }
 
-/** `createProvider` with a list of checks of one's own: for the tests that show what each check is there for. */
+/** `createProvider` with other checks: for tests that show what each check is for. */
 export function assembleProvider(options: ProviderOptions, checksOf: typeof checks): Provider {
   const { maxBodyBytes = 1_048_576, onEvent = () => {} } = options
   const roots = serviceRoots(

@@ -1,4 +1,4 @@
-/** Where the specification contradicts itself, or leaves a choice, a rule decides; each has the documented default. */
+/** Rules for cases in which the specification contradicts itself or leaves a choice, each with its default. */
 import { isObject } from './strict-json.ts'
 
 /** The rules of a service root. */
@@ -33,7 +33,7 @@ export interface Rules {
   readonly maxTokenLength: number
   /** Which resource `coding.system` of an OperationOutcome points to in 1.x. */
   readonly codingSystem: 'ValueSet' | 'CodeSystem'
-  /** `issue.code` of an unexpected error: the table says one, the example the other. */
+  /** `issue.code` of an unexpected error: the specification's table and its example differ. */
   readonly unexpectedIssue: 'processing' | 'exception'
   /** How the code for a disabled capability is written. */
   readonly accessDenied: 'ACCESS_DENIED' | 'ACCESS DENIED'
@@ -63,7 +63,7 @@ export const DEFAULT_RULES: Rules = {
   certificateIssue: 'forbidden',
 }
 
-/** What is wrong with rules that may have been read from JSON: names that do not exist, values that cannot be. */
+/** The problems with rules, which may have been read from JSON: unknown names and invalid values. */
 export function ruleProblems(rules: unknown, of: string): string[] {
   if (!isObject(rules)) return [`the rules of ${of} are not an object`]
   return Object.entries(rules).flatMap(([name, value]) => {

@@ -64,7 +64,7 @@ function countWritten(text: string, maxDepth: number): number | undefined {
   return members
 }
 
-/** Where the string that began before `at` has its closing quote; the length of the text when it has none. */
+/** The index of the quote that closes the string before `at`; the length of the text if there is none. */
 function endOfString(text: string, at: number): number {
   for (let end = text.indexOf('"', at); end !== -1; end = text.indexOf('"', end + 1)) {
     let backslashes = 0

@@ -18,7 +18,7 @@ export interface Transaction {
   /** The parsed body of a POST or PUT. */
   readonly body: unknown
   readonly format: FhirFormat
-  /** Says what the transaction was about where the path does not: `Patient/1` for an operation. For the audit trail. */
+  /** Sets what the transaction was about, if the path does not show it: `Patient/1` for an operation. For the audit trail. */
   setDataId(dataId: string): void
 }
 

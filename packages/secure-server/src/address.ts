@@ -4,8 +4,8 @@ import { SecureServerError } from './errors.ts'
 import { networks } from './networks.ts'
 
 /**
- * The address that limits count: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64, since whoever holds one
- * address of a /64 usually holds all.
+ * The address that limits count: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64, because the
+ * owner of one address in a /64 usually has them all.
  */
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'unknown'
@@ -29,7 +29,7 @@ export class TrustedProxies {
     }
   }
 
-  /** The nearest address in `X-Forwarded-For` that is not a proxy of ours; whatever stands left of it may be invented. */
+  /** The nearest address in `X-Forwarded-For` that is not a proxy of ours; anything to the left of it may be forged. */
   clientOf(forwardedFor: string | undefined): string | undefined {
     if (forwardedFor === undefined) return undefined
     const hops = forwardedFor.split(',')

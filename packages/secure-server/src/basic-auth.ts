@@ -7,7 +7,7 @@ export interface Credentials {
   readonly password: string
 }
 
-/** Whether an `Authorization` header carries exactly these credentials. Takes the same time for any wrong ones. */
+/** Whether an `Authorization` header carries exactly these credentials. Takes the same time for all wrong credentials. */
 export function isAuthorised(header: string | undefined, { username, password }: Credentials): boolean {
   const encoded = /^basic +([A-Za-z0-9+/=]+)$/i.exec(header ?? '')?.[1] ?? ''
   return timingSafeEqual(digest(Buffer.from(encoded, 'base64')), digest(Buffer.from(`${username}:${password}`)))

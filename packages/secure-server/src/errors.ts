@@ -1,4 +1,4 @@
-/** What can be wrong before the server listens, or with a file it is asked to read again. */
+/** Errors of the start, and of files that are read again. */
 
 /** The closed list of codes, each with its meaning. README.md has the table. */
 export const ERRORS = {
@@ -10,7 +10,7 @@ export const ERRORS = {
 /** One of the codes in `ERRORS`. */
 export type ErrorCode = keyof typeof ERRORS
 
-/** `code` says what happened; `message` names options and files, never their contents. */
+/** `code` identifies the error; `message` names options and files, never their contents. */
 export class SecureServerError extends Error {
   override readonly name = 'SecureServerError'
   readonly code: ErrorCode
@@ -21,7 +21,7 @@ export class SecureServerError extends Error {
   }
 }
 
-/** The stable part of a foreign error: its code, or else its name. Its message may quote a file's contents. */
+/** The stable part of a foreign error: its code, otherwise its name. Its message may quote a file's contents. */
 export function reasonOf(error: unknown): string {
   if (error instanceof SecureServerError) return error.message
   if (error instanceof Error) return 'code' in error && typeof error.code === 'string' ? error.code : error.name

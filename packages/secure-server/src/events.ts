@@ -1,6 +1,6 @@
-/** What happens, as typed records: the one source of logs, metrics and audit. No record holds a path, a query or a body. */
+/** Events as typed records: the only source of logs, metrics and audit. No event contains a path, a query or a body. */
 
-/** One thing that happened. `type` tells which; the other members are counts, codes, dates and addresses. */
+/** One event. `type` names it; the other members are counts, codes, dates and addresses. */
 export type ServerEvent =
   | { readonly type: 'listening'; readonly port: number; readonly tls: boolean }
   | {
@@ -25,7 +25,7 @@ export type ServerEvent =
       readonly type: 'client.refused'
       readonly code: string
       readonly address: string
-      /** `remoteAddress|remotePort` of the socket: in `respond` mode the request that is refused comes on the same. */
+      /** `remoteAddress|remotePort` of the socket: in `respond` mode the refused request arrives on the same socket. */
       readonly peer: string
       readonly certificate?: ClientCertificateSummary
     }
@@ -77,16 +77,16 @@ export type ConnectionRefusal = 'total' | 'address' | 'evicted' | 'handshake' | 
 
 /** Why a request was refused before, or instead of, the listener's answer. README.md has the table. */
 export const REFUSAL_REASONS = {
-  malformed: { status: 400, meaning: 'It is no HTTP/1.1' },
+  malformed: { status: 400, meaning: 'It is not HTTP/1.1' },
   framing: { status: 400, meaning: 'Its length is ambiguous or impossible; an unknown transfer coding is a 501' },
-  host: { status: 400, meaning: '`Host` is missing or no host name' },
+  host: { status: 400, meaning: '`Host` is missing or not a host name' },
   target: { status: 400, meaning: 'Its target is not a path' },
-  'duplicate-header': { status: 400, meaning: 'A header that may come once came twice' },
-  method: { status: 405, meaning: 'Its method is not served here; `Allow` names those that are' },
+  'duplicate-header': { status: 400, meaning: 'A header that may appear once appeared twice' },
+  method: { status: 405, meaning: 'Its method is not served; `Allow` names the methods that are' },
   timeout: { status: 408, meaning: 'It was not complete in time' },
   'body-too-large': { status: 413, meaning: 'Its body is longer than `bodyBytes`' },
   expectation: { status: 417, meaning: '`Expect` is not `100-continue`' },
-  proxy: { status: 421, meaning: 'It did not come over https through the ingress' },
+  proxy: { status: 421, meaning: 'It did not arrive over https through the ingress' },
   rate: { status: 429, meaning: 'Its address sent more than `requestsPerSecondPerAddress`; see `Retry-After`' },
   'headers-too-large': { status: 431, meaning: 'Its headers are larger than `headerBytes` or more than `headerCount`' },
   'certificate-refused': { status: 495, meaning: 'The client certificate is refused (`respond` only)' },

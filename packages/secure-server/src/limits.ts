@@ -28,13 +28,23 @@ export const LIMITS = {
     max: 3600,
     meaning: 'From the first byte of a request to the last of its body',
   },
-  idleSeconds: { value: 15, min: 0.1, max: 3600, meaning: 'A kept-alive connection may wait for its next request' },
-  stallSeconds: { value: 120, min: 0.1, max: 3600, meaning: 'No byte in either direction while a request is answered' },
+  idleSeconds: {
+    value: 15,
+    min: 0.1,
+    max: 3600,
+    meaning: 'Longest wait of a kept-alive connection for its next request',
+  },
+  stallSeconds: {
+    value: 120,
+    min: 0.1,
+    max: 3600,
+    meaning: 'Longest time without a byte in either direction while a request is answered',
+  },
   connectionSeconds: {
     value: 900,
     min: 1,
     max: 86_400,
-    meaning: 'Age from which the next answer ends a connection',
+    meaning: 'Age after which the next answer ends a connection',
   },
   clientCheckSeconds: { value: 10, min: 0.1, max: 120, meaning: 'Longest run of `check` for one client certificate' },
   headerBytes: { value: 16_384, min: 1024, max: 1_048_576, meaning: 'Request line and headers together' },
@@ -43,9 +53,9 @@ export const LIMITS = {
   connections: { value: 2000, min: 1, max: 1_000_000, meaning: 'Open connections in all' },
   connectionsPerAddress: { value: 256, min: 1, max: 1_000_000, meaning: 'Open connections of one address' },
   requestsPerConnection: { value: 10_000, min: 1, max: 2 ** 31, meaning: 'Requests on one connection' },
-  pipelinedRequests: { value: 16, min: 1, max: 1000, meaning: 'Requests of one connection begun and not yet answered' },
+  pipelinedRequests: { value: 16, min: 1, max: 1000, meaning: 'Requests of one connection that are not yet answered' },
   requestsPerSecondPerAddress: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests of one address in a second' },
-  concurrentRequests: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests begun and not yet answered' },
+  concurrentRequests: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests that are not yet answered' },
 } as const satisfies Record<string, Bound>
 
 /** All bounds, each in the unit its name ends with. */

@@ -6,7 +6,7 @@ import type { TlsOptions } from './tls/material.ts'
 
 /** What a server is started with. */
 export interface ServerOptions {
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   readonly port: number
   /** Listen address; default all. */
   readonly host?: string
@@ -17,14 +17,14 @@ export interface ServerOptions {
    * from these with `X-Forwarded-Proto: https`; limits per address count the client that the ingress names.
    */
   readonly trustProxy?: readonly string[]
-  /** Paths that may be asked without that header, by anyone who reaches the port: health probes. */
+  /** Paths that anyone who reaches the port may request without that header: health probes. */
   readonly plainPaths?: readonly string[]
   /** Methods that reach the listener; others are answered 405. TRACE and CONNECT never do. Default `METHODS`. */
   readonly methods?: readonly string[]
   readonly limits?: Partial<Limits>
   /** Called with each record, synchronously: it must be quick and must not throw. */
   readonly onEvent?: (event: ServerEvent) => void
-  /** Writes refusals in a format of one's own; default `application/problem+json`. */
+  /** Writes refusals in your own format; default `application/problem+json`. */
   readonly renderRefusal?: RenderRefusal
 }
 
@@ -38,9 +38,9 @@ export interface RunningServer {
   reload(): Promise<void>
   /** The certificate that is served, or undefined on plain HTTP. */
   certificate(): { readonly notAfter: Date; readonly daysLeft: number } | undefined
-  /** How much is going on, for a metric: open connections, and requests begun but not yet answered. */
+  /** The load, for a metric: open connections, and requests that are not yet answered. */
   load(): { readonly connections: number; readonly requests: number }
-  /** Stops accepting, lets what was begun finish for up to `graceSeconds` (default 10), then cuts the rest. Twice is once. */
+  /** Stops accepting, finishes open requests for up to `graceSeconds` (default 10), then cuts the rest. A second call does nothing. */
   stop(options?: { readonly graceSeconds?: number }): Promise<void>
   /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>

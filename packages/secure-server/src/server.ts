@@ -88,7 +88,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   }
 
   function createClientAdmission(policy: ClientCertificatePolicy): ClientAdmission {
-    // With a policy there is always trust: both come from the same option.
+    // A policy always has trust: both are set by the same option.
     const trust = (): Trust => material?.trust ?? { authorities: [], crls: undefined }
     return new ClientAdmission(new ClientCertificates(policy, limits.clientCheckSeconds, trust), connections, onEvent)
   }
@@ -100,13 +100,13 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     server.on('connect', (request, stream) => requests.refuseConnect(request, stream))
     server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
       if (byStream.has(stream)) return requests.refuseUnparsed(stream, error)
-      // ECONNRESET: the client went away, as probes of the port do, or was evicted, which was told then.
+      // ECONNRESET: the client closed the connection, as port probes do, or was evicted, which has its own event.
       if (error.code !== 'ECONNRESET') refused('handshake', addressKey((stream as Socket).remoteAddress), error.code)
       stream.destroy()
     })
     server.on('timeout', (stream: Socket) => {
       const connection = byStream.get(stream)
-      // Also called when a kept-alive connection was idle for as long as it may be, which is no refusal.
+      // Also called when a kept-alive connection reaches its idle limit, which is not a refusal.
       if (connection !== undefined && connection.unanswered > 0) refused('stalled', connection.address)
       stream.destroy()
     })
@@ -119,7 +119,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   }
 
   async function watchFiles(): Promise<void> {
-    // Slow storage must not have looks pile up, nor a defect here end the process.
+    // Checks must not pile up on slow storage, and an error here must not crash the process.
     if (watching) return
     watching = true
     try {
@@ -154,11 +154,11 @@ const WATCH_MILLISECONDS = 250
 
 function ignore(): void {}
 
-/** Telling what happened must not change what happens: whatever a caller's function throws ends here. */
-function contained(tell: (event: ServerEvent) => void = ignore): (event: ServerEvent) => void {
+/** An event listener must not change what happens: its errors are dropped. */
+function contained(emit: (event: ServerEvent) => void = ignore): (event: ServerEvent) => void {
   return (event) => {
     try {
-      tell(event)
+      emit(event)
     } catch {}
   }
 }

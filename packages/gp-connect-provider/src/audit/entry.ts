@@ -1,4 +1,4 @@
-/** What the audit trail says about a transaction: who asked, from where, for what, and how it ended. */
+/** The audit entry of a transaction: who asked, from where, for what, and the result. */
 
 import type { Exchange } from '../exchange.ts'
 import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
@@ -56,7 +56,7 @@ interface User {
   readonly device: string | undefined
 }
 
-/** Claims may not have been checked when a request is refused: everything is taken only if it is what it should be. */
+/** The claims of a refused request may be unchecked, so each part is used only if it has the expected form. */
 function userOf(claims: Claims): User {
   const practitioner = resource(claims, 'requesting_practitioner')
   const organization = resource(claims, 'requesting_organization')
@@ -81,7 +81,7 @@ function jobRole(practitioner: Record<string, unknown>): string | undefined {
   return text(coding?.['code'])
 }
 
-/** What was asked for, with its parameters: the audit trail is the one place where they may be written. */
+/** The requested path with its parameters, which may be written to the audit trail only. */
 function askedFor({ relative, target, query }: Exchange): string {
   if (relative === undefined) return target
   return query === '' ? relative : `${relative}?${query}`

@@ -13,12 +13,12 @@ export interface AuditFileOptions {
   readonly flush?: 'interval' | 'always'
 }
 
-/** A sink that appends to one file. The file may be renamed away at any time: the chain goes on in a new one. */
+/** A sink that appends to one file. The file may be renamed at any time: the chain continues in a new one. */
 export function auditFile(path: string, options: AuditFileOptions = {}): AuditSink {
   return new AuditFile(path, options.flush === 'always')
 }
 
-/** Why a file cannot take records; nothing is answered until a person has looked at it. */
+/** Why a file cannot be appended to. No request is answered until a person has fixed it. */
 export class AuditFileError extends Error {
   override readonly name = 'AuditFileError'
   readonly code: 'AUDIT_FILE_SHARED' | 'AUDIT_FILE_BROKEN' | 'AUDIT_FILE_CLOSED'
@@ -60,7 +60,7 @@ class AuditFile implements AuditSink {
     try {
       writeWhole(handle.fd, bytes)
     } catch (error) {
-      // What was half written belongs to requests that will be refused: the next record must not stand behind it.
+      // Half-written bytes belong to requests that will be refused: the next record must not follow them.
       if (this.#regular) await handle.truncate(this.#size).catch(() => {})
       throw error
     }

@@ -1,7 +1,7 @@
-/** Records of the audit trail: what one says, and how they are chained. */
+/** Records of the audit trail: their contents, and how they are chained. */
 import { hash } from 'node:crypto'
 
-/** What is known about one transaction or refused connection. Null where it is not known. */
+/** What is known about one transaction or refused connection. Null if it is not known. */
 export interface AuditEntry {
   readonly timestamp: string
   /** `served` (below 400), `refused` (4xx, and connections), `failed` (5xx), `recovered` (a torn line was cut off). */

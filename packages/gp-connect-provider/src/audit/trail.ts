@@ -1,9 +1,9 @@
-/** The audit trail: gives every record its place in the chain, and says when it is kept. */
+/** The audit trail: adds each record to the chain, and resolves when it is written. */
 import { type AuditEntry, CHAIN_START, type ChainEnd, sealEntry } from './record.ts'
 
 /** Where records are kept. `auditFile` is one; a team may bring its own. */
 export interface AuditSink {
-  /** Finds the end of what is kept already. Called once, and again after it failed. */
+  /** Finds the end of the existing trail. Called once, and again after a failure. */
   open(): Promise<FoundTrail>
   /** Keeps whole lines, each ending in a line break: all of them or, when it rejects, none. Never called twice at once. */
   append(lines: string): Promise<void>
@@ -29,10 +29,10 @@ interface Waiting {
   readonly refused: (error: unknown) => void
 }
 
-/** How often the end of the chain is told to the operational log, so that cutting the end off can be found. */
+/** How often the operational log gets the end of the chain, so that a cut end can be detected. */
 const CHECKPOINT_MILLISECONDS = 60_000
 
-/** Group commit: entries that come while others are being written are written together. */
+/** Group commit: entries that arrive during a write are written together. */
 export class AuditTrail {
   readonly #sink: AuditSink
   readonly #onEvent: (event: AuditEvent) => void
@@ -50,7 +50,7 @@ export class AuditTrail {
     this.#checkpoints = setInterval(() => this.#checkpoint(), CHECKPOINT_MILLISECONDS).unref()
   }
 
-  /** Whether the last entries could not be kept. Work that has effects should not begin now. */
+  /** Whether the last entries could not be written. Work with effects should not start now. */
   get failing(): boolean {
     return this.#failing
   }
@@ -63,12 +63,12 @@ export class AuditTrail {
     })
   }
 
-  /** Finds the end of the trail now rather than with the first entry. Failing is told as an event. */
+  /** Finds the end of the trail now rather than with the first entry. A failure causes an event. */
   async open(): Promise<void> {
     if (this.#end === undefined) await this.#find().catch((error: unknown) => this.#fail([], error))
   }
 
-  /** Keeps what is waiting, then closes the sink. */
+  /** Writes waiting entries, then closes the sink. */
   async close(): Promise<void> {
     clearInterval(this.#checkpoints)
     while (this.#writing !== undefined) await this.#writing

@@ -6,7 +6,7 @@ export type Verdict =
   | { readonly intact: true; readonly end: ChainEnd }
   | { readonly intact: false; readonly line: number; readonly reason: BreakReason }
 
-/** What is wrong with a line, or with the trail as a whole. */
+/** The problem with a line, or with the whole trail. */
 export type BreakReason =
   | 'not a record, or changed'
   | 'does not follow the record before it'

@@ -20,14 +20,14 @@ export function tokenHasThreeParts(exchange: Exchange): void {
   if (partsOf(exchange).count !== 3) throw refused('The bearer token does not have three parts')
 }
 
-/** The header says that the token is unsecured, and nothing else. */
+/** The header states that the token is unsecured, and nothing more. */
 export function tokenHeaderIsUnsecured(exchange: Exchange): void {
   if (!isUnsecuredHeader(partsOf(exchange).header)) {
     throw refused('The header of the bearer token is not alg none, typ JWT')
   }
 }
 
-/** The signature is empty: nobody would verify another. */
+/** The signature is empty: no other signature could be verified. */
 export function tokenIsUnsigned(exchange: Exchange): void {
   if (partsOf(exchange).signature !== '') throw refused('The signature of the bearer token is not empty')
 }

@@ -1,4 +1,4 @@
-/** What a request must pass, one rule a row, in the order in which they are asked. */
+/** The checks of every request, one a row, in the order in which they run. */
 import type { Context } from 'koa'
 import type { Exchange } from '../exchange.ts'
 import type { ServiceRoots } from '../roots/service-root.ts'
@@ -38,7 +38,7 @@ export interface Check {
   run(exchange: Exchange, ctx: Context): Promise<void> | undefined | void
 }
 
-/** The checks of a provider. The client certificate was checked before: no request arrives without it. */
+/** The checks of a provider. The server has already checked the client certificate. */
 // biome-ignore format: a table
 export function checks(roots: ServiceRoots, maxBodyBytes: number): readonly Check[] {
   return [

@@ -1,4 +1,4 @@
-/** What a request asks for and what it sends have to be formats that are supported. */
+/** Checks that the formats of the request and of its answer are supported. */
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
 import { bodyFormat, negotiateFormat } from '../fhir/format.ts'

@@ -49,7 +49,7 @@ function bodyReader(limitBytes: number): Read {
     try {
       await parser(ctx, async () => {})
     } catch (error) {
-      // What was not read stays in the way of the next request on this connection; the server bounds how much it is.
+      // Unread bytes would block the next request on this connection. The server limits how many there can be.
       ctx.req.unpipe()
       ctx.req.resume()
       throw error

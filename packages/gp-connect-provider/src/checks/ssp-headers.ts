@@ -2,7 +2,7 @@
 import type { Exchange, GuardedHeader } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
 
-/** Nothing that decides may be sent twice: whoever reads the other copy would decide differently. */
+/** A header that decides something may be sent once only: another reader could use the other copy. */
 export function headersAreSingle({ repeated }: Exchange): void {
   const [first] = repeated
   if (first !== undefined) throw new ProviderError('BAD_REQUEST', `The ${first} header is sent more than once`)
@@ -24,14 +24,14 @@ export function fromIsWellFormed(exchange: Exchange): void {
   }
 }
 
-/** Ssp-To is present and the ASID of the service root that was hit. It is compared and nothing else: the path routes. */
+/** Ssp-To is present and the ASID of the service root that was hit. It is only compared: the path decides the route. */
 export function toIsOurs(exchange: Exchange): void {
   if (present(exchange, 'ssp-to', 'Ssp-To') !== exchange.root?.asid) {
     throw new ProviderError('BAD_REQUEST', 'Ssp-To is not the ASID of this service root')
   }
 }
 
-/** Whether a text is a UUID, which is all that a log may repeat of a trace ID. */
+/** Whether a text is a UUID. A log may contain only such trace IDs. */
 export function isUuid(text: string): boolean {
   return UUID.test(text)
 }

@@ -23,7 +23,7 @@ export function negotiateFormat({ query, headers }: Asking, release: FhirRelease
   return (contentType === undefined ? undefined : formatOf(contentType, release)) ?? 'json'
 }
 
-/** What a request says about the format of its answer. */
+/** The parts of a request that decide the format of its answer. */
 interface Asking {
   readonly query: string
   readonly headers: { readonly accept?: string; readonly 'content-type'?: string }
@@ -41,7 +41,7 @@ const MEDIA_TYPES: Readonly<Record<FhirRelease, Readonly<Record<FhirFormat, stri
   DSTU2: { json: 'application/json+fhir', xml: 'application/xml+fhir' },
 }
 
-/** Reads one media type. 0.x also understands the names of 1.x, which its consumers have begun to send. */
+/** Reads one media type. 0.x also accepts the names of 1.x, which some of its consumers send. */
 function formatOf(text: string, release: FhirRelease, short = false): FhirFormat | undefined {
   const type = (text.split(';', 1)[0] ?? '').trim().toLowerCase()
   for (const format of ['json', 'xml'] as const) {
@@ -51,7 +51,7 @@ function formatOf(text: string, release: FhirRelease, short = false): FhirFormat
   return undefined
 }
 
-/** The preferred of the two formats; when both are equal the one named, then JSON. Parameters but `q` do not restrict. */
+/** The preferred of the two formats; if both are equal, the one that is named, otherwise JSON. Parameters other than `q` are ignored. */
 function acceptedFormat(accept: string, release: FhirRelease): FhirFormat | undefined {
   const weights: Record<FhirFormat, number | undefined> = { json: undefined, xml: undefined }
   let wildcard: number | undefined

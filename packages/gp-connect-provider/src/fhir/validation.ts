@@ -5,8 +5,8 @@ import { DATA_TYPE_ELEMENTS, ELEMENTS, type Elements, RESOURCE_ELEMENTS } from '
 import type { FhirRelease } from './format.ts'
 
 /**
- * Checks a resource against the elements of its type. A null element counts as absent, so that whoever needs it can
- * say that it is missing. In DSTU2 a list may be sent as a single value and the other way round: the published
+ * Checks a resource against the elements of its type. A null element counts as absent, so that the caller can
+ * report it as missing. In DSTU2 a list may be sent as a single value and the other way round: the published
  * examples of 0.x do both.
  */
 export function isStrictResource(resource: Record<string, unknown>, type: string, release: FhirRelease): boolean {
@@ -54,7 +54,7 @@ function isPrimitive(type: string): boolean {
   return type.startsWith('string') || type === 'boolean' || type === 'number'
 }
 
-/** Names come from a token: `constructor` and its like are no elements. */
+/** Names come from a token: `constructor` and similar names are not elements. */
 function own(elements: Elements, name: string): string | undefined {
   return Object.hasOwn(elements, name) ? elements[name] : undefined
 }

@@ -8,7 +8,7 @@ export function writeFhirXml(resource: Readonly<Record<string, unknown>>): strin
 }
 
 /**
- * Reads FHIR XML into the shape its JSON would have, as far as that can be told without the schema: an element that
+ * Reads FHIR XML into the shape its JSON would have, as far as possible without the schema: an element that
  * occurs once is a single value, and every primitive is a string. Undefined when it is not well-formed, nests deeper
  * than `maxDepth` or declares a document type.
  */

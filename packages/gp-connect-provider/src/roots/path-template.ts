@@ -15,7 +15,7 @@ export function pathTemplate(path: string): PathTemplate {
 
 /**
  * Matches a path without its leading slash and query. Nothing is decoded: `%2f`, `%2e`, empty, `.` and `..` segments
- * fit no template, so what is checked here is what a router downstream sees.
+ * fit no template, so a router downstream sees the same path as this check.
  */
 export function matchPath(template: PathTemplate, segments: readonly string[]): PathMatch {
   if (segments.length !== template.length) return MISFIT

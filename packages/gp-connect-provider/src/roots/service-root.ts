@@ -16,7 +16,7 @@ export interface ServiceRootOptions {
   readonly add?: readonly Interaction[]
   /** IDs of the preset that this root does not know. */
   readonly remove?: readonly string[]
-  /** IDs that the practice has switched off: 403. `true` switches everything off. */
+  /** IDs that the practice has switched off: they get 403. `true` switches everything off. */
   readonly disabled?: readonly string[] | boolean
   /** Rules of this root where they differ from the provider's and the preset's. */
   readonly rules?: Partial<Rules>
@@ -104,7 +104,7 @@ function serviceRoot(
   }
 }
 
-/** Options may have been read from JSON: what would be overlooked here would leave a root more open than it was meant to be. */
+/** Options may have been read from JSON. A problem that is missed here would leave a root more open than intended. */
 function problemsOf([path, options]: [string, ServiceRootOptions], index: number): string[] {
   const name = `service root ${index + 1}`
   const {

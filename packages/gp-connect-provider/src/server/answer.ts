@@ -1,4 +1,4 @@
-/** Answers: a resource becomes text in the negotiated format, compressed where that was asked for. */
+/** Writes answers: a resource in the negotiated format, compressed if the request asks for it. */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'koa'

@@ -12,8 +12,8 @@ import { DEFAULT_RULES } from '../rules.ts'
 import { failureAnswer } from './answer.ts'
 
 /**
- * How long the record of a refused connection waits for the request that it may belong to. In turns: a process that stood
- * still for longer than that still reads first what came meanwhile.
+ * How long the record of a refused connection waits for the request that may belong to it. Counted in turns: a process that
+ * was stopped for longer first reads the requests that arrived in the meantime.
  */
 const WAIT_TURNS = 10
 const TURN_MILLISECONDS = 100

@@ -1,4 +1,4 @@
-/** What happens, as typed records: all that the operational log may hold. No query, no id of a path, no token, no name. */
+/** Events as typed records: all that the operational log may contain. No query, no id of a path, no token, no name. */
 import type { ServerEvent } from '@formbuilder/secure-server'
 import type { Logger } from 'pino'
 import type { AuditEvent } from '../audit/trail.ts'
@@ -7,7 +7,7 @@ import type { FailureCode } from '../failures.ts'
 /** One thing that happened in the guard, the audit trail or the server. */
 export type ProviderEvent = GuardEvent | AuditEvent | ServerEvent
 
-/** One request, as far as it may be told outside the audit trail. */
+/** One request, without what only the audit trail may contain. */
 export type GuardEvent =
   | (Told & { readonly type: 'transaction.served' })
   | (Told & { readonly type: 'transaction.refused'; readonly code: FailureCode; readonly check: string | undefined })
@@ -38,7 +38,7 @@ export function logEvents(logger: Logger): (event: ProviderEvent) => void {
   }
 }
 
-/** Whoever makes a certificate writes its names, and a refused one may say anything there. */
+/** The names in a refused certificate may be anything, because its maker chose them. */
 function withoutNames(event: ServerEvent & { type: 'client.refused' }): Record<string, unknown> {
   const { certificate, ...rest } = event
   if (certificate === undefined) return rest

@@ -1,4 +1,4 @@
-/** The guard: Koa middleware that admits, hands on, answers and audits. Nothing is sent before its record is kept. */
+/** The guard: Koa middleware that checks, passes on, answers and audits requests. No answer is sent before its record is written. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
@@ -18,14 +18,14 @@ import type { GuardEvent } from './events.ts'
 export interface GuardParts {
   readonly checks: readonly Check[]
   readonly audit: AuditTrail
-  /** Requests that have their record: the server layer may refuse a request while it is here, or the other way round. */
+  /** Requests that already have a record: the server may refuse a request while the guard handles it, and vice versa. */
   readonly recorded: WeakSet<IncomingMessage>
   readonly onEvent: (event: GuardEvent) => void
 }
 
 /**
  * Runs the checks, then what is downstream with `ctx.state.gpConnect` set to the Transaction. A FHIR resource in
- * `ctx.body` is written as JSON or XML; what leaves the body empty is NOT_IMPLEMENTED; what throws is an OperationOutcome.
+ * `ctx.body` is written as JSON or XML. An empty body becomes NOT_IMPLEMENTED, an error becomes an OperationOutcome.
  */
 export function guard(parts: GuardParts): Middleware {
   return async (ctx, next) => {
@@ -40,7 +40,7 @@ export function guard(parts: GuardParts): Middleware {
       }
     }
     await gzipWhereAsked(ctx, exchange)
-    // Last, so that nothing downstream decides otherwise.
+    // Set last, so that nothing downstream can change it.
     ctx.res.setHeader('Cache-Control', 'no-store')
     parts.onEvent(eventOf(exchange, ctx.status, ending))
   }
@@ -69,7 +69,7 @@ async function attempt(
       if (pending !== undefined) await pending
     }
     asked = undefined
-    // A handler's effects could not be recorded: it must not run.
+    // The effects of a handler could not be recorded, so it must not run.
     if (parts.audit.failing) throw new ProviderError('AUDIT_UNAVAILABLE')
     ctx.state['gpConnect'] = transactionOf(exchange)
     await next()
@@ -82,7 +82,7 @@ async function attempt(
   }
 }
 
-/** Turns whatever was thrown into an OperationOutcome. What is not ours is told by a correlation id only. */
+/** Turns an error into an OperationOutcome. For an unexpected error the consumer gets a correlation id only. */
 function fail(exchange: Exchange, ctx: Context, thrown: unknown): Ending {
   const expected = thrown instanceof ProviderError
   const correlationId = randomUUID()
@@ -125,7 +125,7 @@ function eventOf(exchange: Exchange, status: number, ending: Ending): GuardEvent
   return { type: 'transaction.refused', ...told, code: failure.code, check: ending.check }
 }
 
-/** Name and code, never the message: it may quote what a patient's record says. */
+/** Name and code, never the message: it may quote a patient's record. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name

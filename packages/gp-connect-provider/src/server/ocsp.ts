@@ -1,4 +1,4 @@
-/** OCSP for client certificates, which Node does not have. Whatever goes wrong refuses the certificate. */
+/** Checks client certificates by OCSP, which Node does not offer. Any failure refuses the certificate. */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 
@@ -31,7 +31,7 @@ export function ocspCheck(caFiles: readonly string[], options: OcspOptions): Cer
       const { getCertStatus } = await import('easy-ocsp')
       const { status, thisUpdate, nextUpdate } = await getCertStatus(certificate, {
         ca: issuer,
-        // The library would also take an answer signed by any certificate of the same authority, whatever it is for.
+        // The library would also accept an answer signed by any other certificate of the same authority.
         ocspCertificate: responderFile === undefined ? issuer : await readFile(responderFile, 'utf8'),
         timeout: timeoutSeconds * 1000,
         ...(url !== undefined && { ocspUrl: url }),

@@ -4,9 +4,9 @@ import type { EarlyFailures } from './early-failures.ts'
 import type { ProviderEvent } from './events.ts'
 import { type OcspOptions, ocspCheck } from './ocsp.ts'
 
-/** How a provider listens, and whom it lets in. */
+/** How a provider listens, and which clients it admits. */
 export interface ServerSettings {
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   readonly port: number
   /** Listen address; default all. */
   readonly host?: string
@@ -14,7 +14,7 @@ export interface ServerSettings {
   readonly certFile: string
   readonly keyFile: string
   readonly client: ClientSettings
-  /** `TLSv1.3` is allowed only when it is asked for: the specification says TLS 1.2 for all interactions. */
+  /** `TLSv1.3` must be set explicitly: the specification requires TLS 1.2 for all interactions. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
   /** An OpenSSL list; default GP_CONNECT_CIPHERS. */
   readonly ciphers?: string
@@ -33,12 +33,12 @@ export interface ClientSettings {
   readonly mode?: 'strict' | 'respond'
   /** Days before the nextUpdate of a CRL from which on it is warned about (default 2). */
   readonly crlWarningDays?: number
-  /** Asks an OCSP responder too; whatever goes wrong refuses the certificate. */
+  /** Also asks an OCSP responder. Any failure refuses the certificate. */
   readonly ocsp?: OcspOptions
 }
 
 /**
- * The suites of the specification in its order, without DSS, which nobody has keys for, and without CCM, which its official
+ * The suites of the specification in its order, without DSS, for which there are no keys, and without CCM, which its official
  * list does not name.
  */
 export const GP_CONNECT_CIPHERS = 'AESGCM+EECDH:AESGCM+EDH:AES256+EECDH:AES256+EDH:!aDSS:!AESCCM:!AESCCM8'

@@ -1,6 +1,6 @@
 /**
- * The bearer token: an unsecured JWT. Nobody signed it; trust comes from mutual TLS with the Spine Security Proxy.
- * It says for whom the request is made, so it is read strictly: one form, one reading.
+ * The bearer token: an unsecured JWT. It has no signature; trust comes from mutual TLS with the Spine Security Proxy.
+ * It names the user of the request, so it is read strictly: only one form is accepted.
  */
 import { DEFAULT_RULES } from '../rules.ts'
 import { decodeUtf8, isObject, parseStrictJson, TOKEN_DEPTH } from '../strict-json.ts'
@@ -55,8 +55,8 @@ export function decodeJsonPart(part: string): Claims | undefined {
 }
 
 /**
- * Node's decoder skips what it does not know, takes the two characters of plain base64, and drops bits that are left over:
- * so all of that is looked for. Encoding the bytes again and comparing would say the same, and costs four times as much.
+ * Node's decoder skips invalid characters, accepts the two characters of plain base64, and drops leftover bits, so all of that
+ * is checked. Encoding the bytes again and comparing gives the same result and costs four times as much.
  */
 function decodeBase64url(part: string): Buffer | undefined {
   const bytes = Buffer.from(part, 'base64url')

@@ -6,7 +6,7 @@ import { type ClientCertificates, summaryOf } from '../tls/client-certificates.t
 import { type Connection, peerOf } from './connection.ts'
 import type { Connections } from './connections.ts'
 
-/** Stands between the end of the TLS handshake and the first byte of HTTP. */
+/** Acts between the end of the TLS handshake and the first byte of HTTP. */
 export class ClientAdmission {
   readonly #clients: ClientCertificates
   readonly #connections: Connections
@@ -31,7 +31,7 @@ export class ClientAdmission {
     const code = attempt(() => this.#clients.refusalOf(stream))
     const check = code === undefined && leaf !== undefined ? this.#clients.check(leaf) : undefined
     if (check === undefined) conclude(code)
-    // Trust may have changed while the check ran.
+    // The authorities may have changed during the check.
     else void check.then((refused) => conclude(refused ?? attempt(() => this.#clients.refusalOf(stream))))
   }
 

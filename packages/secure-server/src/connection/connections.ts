@@ -1,12 +1,12 @@
-/** Every open connection, how far it got, and which one goes when there is no room. */
+/** Keeps every open connection, and chooses which one to close when the limit is reached. */
 import type { Socket } from 'node:net'
 import type { ConnectionRefusal } from '../events.ts'
 import type { Limits } from '../limits.ts'
 import { Connection, type Stage } from './connection.ts'
 
 /**
- * Bounds the connections in all and per address. When one more arrives at a bound, the one that got least far, and of
- * those the oldest, is closed for it: a flood of connections that do nothing pushes out itself, not an honest sender.
+ * Limits the connections in total and per address. If one more arrives at a limit, the connection that got least far, and of
+ * those the oldest, is closed: a flood of idle connections evicts itself, not an honest sender.
  */
 export class Connections {
   readonly #limits: Pick<Limits, 'connections' | 'connectionsPerAddress'>
@@ -36,10 +36,10 @@ export class Connections {
     return this.#all.values()
   }
 
-  /** Takes a new connection in, or destroys it and returns undefined when there is no room and none can be made. */
+  /** Admits a new connection, or destroys it and returns undefined if the limit is reached and none can be closed. */
   admit(socket: Socket, address: string, isProxy: boolean, stage: Stage): Connection | undefined {
     const ofAddress = this.#byAddress.get(address)
-    // All clients of a proxy share its address: they are bounded by the total, and by the proxy.
+    // All clients of a proxy share its address: the total limits them, and so does the proxy.
     if (!isProxy && ofAddress !== undefined && ofAddress.size >= this.#limits.connectionsPerAddress) {
       if (!this.#evict(leastFar(ofAddress))) return this.#refuse(socket, 'address', address)
     }
@@ -56,7 +56,7 @@ export class Connections {
     return connection
   }
 
-  /** Notes how far a connection got. */
+  /** Records how far a connection got. */
   move(connection: Connection, stage: Stage): void {
     if (connection.stage === stage || !this.#all.has(connection)) return
     this.#stages[connection.stage].delete(connection)
@@ -100,7 +100,7 @@ function leastFar(connections: Iterable<Connection>): Connection | undefined {
   let rank: number = EVICTION_ORDER.length
   for (const connection of connections) {
     const its = (EVICTION_ORDER as readonly Stage[]).indexOf(connection.stage)
-    // A whole answer that is not taken: the client reads slowly, or not at all.
+    // The whole answer is written, but the client reads it slowly or not at all.
     if (its < 0 && found === undefined && connection.answer?.writableEnded) found = connection
     if (its >= 0 && its < rank) {
       found = connection

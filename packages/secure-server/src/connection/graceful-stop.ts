@@ -1,4 +1,4 @@
-/** Ending a server without dropping what it has begun. */
+/** Stops a server without dropping open requests. */
 import { Server as NetServer } from 'node:net'
 import type { Connections } from './connections.ts'
 import type { NodeServer } from './node-server.ts'
@@ -13,7 +13,7 @@ export async function stopGracefully(
   graceSeconds: number,
 ): Promise<number> {
   for (const connection of connections) connection.endWithNextAnswer()
-  // http.Server.close would cut idle connections at once, and with them the request that is on its way on one.
+  // http.Server.close would cut idle connections at once, and with them a request that is about to arrive.
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve())
   })
@@ -33,10 +33,10 @@ export async function stopGracefully(
   await closed
   clearInterval(silent)
   clearTimeout(grace)
-  // Ends the interval that looks for slow requests, which the close above leaves running. Its error says "not running".
+  // Ends the interval that checks for slow requests, which the close above keeps running. It reports "not running", which is expected.
   server.close(() => {})
   return cut
 }
 
-/** Clients that keep a connection alive learn from their next answer that it ends; silent ones are closed after this. */
+/** The next answer tells a client that its connection ends. Connections without a request are closed after this time. */
 const LULL_SECONDS = 1

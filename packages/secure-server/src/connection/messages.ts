@@ -1,4 +1,4 @@
-/** Node's request and answer, with what every one of ours must have. */
+/** Node's request and answer classes, with body limits and security headers. */
 import {
   IncomingMessage,
   type OutgoingHttpHeader,
@@ -7,20 +7,20 @@ import {
   ServerResponse,
 } from 'node:http'
 
-/** On every answer, whatever the listener set. */
+/** Set on every answer, whatever the listener has set. */
 export const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
   'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
   'X-Content-Type-Options': 'nosniff',
 } as const
 
-/** A request whose body is counted where it enters, before anything can read it. */
+/** A request that counts its body as it arrives, before anything can read it. */
 export class CountedRequest extends IncomingMessage {
-  /** Bytes of body that may still come. */
+  /** Bytes of body that may still arrive. */
   bodyBytesLeft = Number.POSITIVE_INFINITY
-  /** Called once, when more came. */
+  /** Called once, when more arrive. */
   onExcess: (() => void) | undefined = undefined
-  /** Called once, when the last byte of the request has come. */
+  /** Called once, when the last byte of the request has arrived. */
   onComplete: (() => void) | undefined = undefined
   #dropped = false
 
@@ -37,18 +37,18 @@ export class CountedRequest extends IncomingMessage {
         onExcess?.()
       }
     }
-    // A reader must not take what it got for the whole body: it sees no more, and no end.
+    // A reader must not mistake a part for the whole body: it gets no more bytes, and no end.
     return this.#dropped || super.push(chunk, encoding)
   }
 
-  /** Breaks off for whoever reads the body, while the connection lives on to carry an answer. */
+  /** Ends the body for its reader with an error. The connection stays open for the answer. */
   abandon(): void {
     this.#dropped = true
     this.destroy(new Error('the request was refused'))
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    // Node's own would take the connection along.
+    // Node's own method would destroy the connection too.
     if (!this.#dropped) return void super._destroy(error, callback)
     this.aborted = true
     this.emit('aborted')
@@ -57,8 +57,8 @@ export class CountedRequest extends IncomingMessage {
 }
 
 /**
- * An answer that sets the security headers when its head is written. That is late enough to overwrite what a handler set,
- * and to restore what an error handler removed; early enough for answers that Node writes itself.
+ * An answer that sets the security headers when its head is written. This is late enough to override a handler, and to restore
+ * what an error handler removed, and early enough for answers that Node writes itself.
  */
 export class SecuredResponse extends ServerResponse<CountedRequest> {
   /** Whether the connection ends with this answer. Asked when its head is written. */
@@ -66,7 +66,7 @@ export class SecuredResponse extends ServerResponse<CountedRequest> {
 
   constructor(request: CountedRequest) {
     super(request)
-    // A handler that goes on writing after a refusal makes an error that nobody else listens for.
+    // A handler that keeps writing after a refusal causes an error that has no other listener.
     this.on('error', () => {})
   }
 
@@ -82,7 +82,7 @@ export class SecuredResponse extends ServerResponse<CountedRequest> {
   }
 }
 
-/** Headers given to `writeHead` come last in Node; here they are set first, so that ours can follow. */
+/** Node applies the headers given to `writeHead` last. Here they are set first, so that ours override them. */
 function applyHeaders(
   response: Response,
   headers: OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | undefined | null,

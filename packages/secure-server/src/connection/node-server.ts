@@ -1,4 +1,4 @@
-/** Node's server with our message classes and time limits, and the places where we step in. */
+/** Creates Node's server with our message classes and time limits. */
 import { createServer as createPlainServer, type Server as PlainServer, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
@@ -21,7 +21,7 @@ export function createNodeServer(
     requestTimeout: limits.requestSeconds * 1000,
     keepAliveTimeout: limits.idleSeconds * 1000,
     connectionsCheckingInterval: Math.min(1000, Math.max(50, limits.headersSeconds * 250)),
-    // Node's own refusal of a missing Host passes by every hook; ours is in request/request-syntax.ts.
+    // Node's own refusal of a missing Host bypasses every hook; ours is in request/request-syntax.ts.
     requireHostHeader: false,
     insecureHTTPParser: false,
   }
@@ -31,7 +31,7 @@ export function createNodeServer(
       : createTlsServer({
           ...options,
           ...tls,
-          // Refused certificates are ended by us, who still know the reason.
+          // This server refuses certificates itself, because it knows the reason.
           rejectUnauthorized: false,
           handshakeTimeout: limits.handshakeSeconds * 1000,
           ALPNProtocols: ['http/1.1'],
@@ -42,7 +42,7 @@ export function createNodeServer(
   return server
 }
 
-/** Takes Node's own listener off an event and returns it, so that ours decides whether it runs. */
+/** Removes Node's own listener from an event and returns it, so that our listener decides whether it runs. */
 export function takeOver(server: NodeServer, event: 'connection' | 'secureConnection'): (socket: Socket) => void {
   const listeners = server.listeners(event)
   server.removeAllListeners(event)

@@ -1,4 +1,4 @@
-/** Requests of one address in one second. Fixed windows that begin with an address's first request; no timer per key. */
+/** Limits the requests of one address in one second. A window starts with the address's first request; there is no timer. */
 export class RateLimit {
   readonly #limit: number
   readonly #windows = new Map<string, Window>()
@@ -7,7 +7,7 @@ export class RateLimit {
     this.#limit = limit
   }
 
-  /** Counts one request: 0 when it is within the limit, else the whole seconds after which to come again. */
+  /** Counts one request. Returns 0 within the limit, otherwise the seconds to wait. */
   secondsToWait(key: string, now: number): number {
     const window = this.#windows.get(key)
     if (window === undefined || now - window.since >= WINDOW_MILLISECONDS) {
@@ -20,7 +20,7 @@ export class RateLimit {
     return window.count <= this.#limit ? 0 : 1
   }
 
-  /** Forgets windows that have ended. Called once in a while, so that memory follows the addresses of the last seconds. */
+  /** Forgets windows that have ended. Called regularly, so that only addresses of the last seconds use memory. */
   sweep(now: number): void {
     for (const [key, { since }] of this.#windows) {
       if (now - since < WINDOW_MILLISECONDS) return

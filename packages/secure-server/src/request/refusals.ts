@@ -1,27 +1,27 @@
-/** How a refusal is said: through an answer where there is one, as raw bytes where Node could not parse a request. */
+/** Writes refusals: as an answer if there is a request, as raw bytes if Node could not parse one. */
 import { type IncomingMessage, STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type CountedRequest, SECURITY_HEADERS, type SecuredResponse } from '../connection/messages.ts'
 import type { RefusalReason } from '../events.ts'
 import type { Refusal } from './request-syntax.ts'
 
-/** What a renderer is told. `request` is there when its headers could be parsed. */
+/** What a renderer gets. `request` is present if its headers could be parsed. */
 export interface RefusalDescription {
   readonly status: number
   readonly reason: RefusalReason
   readonly request?: IncomingMessage
 }
 
-/** A refusal in a format of one's own. Neither headers nor body may repeat what the client sent. */
+/** A refusal in your own format. Neither headers nor body may repeat what the client sent. */
 export interface RenderedRefusal {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** Says a refusal in a format of one's own. */
+/** Writes a refusal in your own format. */
 export type RenderRefusal = (refusal: RefusalDescription) => RenderedRefusal
 
-/** RFC 9457, with nothing but the status: which rule it was stays with us. */
+/** RFC 9457 with the status only: the client does not learn which rule it broke. */
 export const renderProblem: RenderRefusal = ({ status }) => ({
   headers: { 'Content-Type': 'application/problem+json' },
   body: JSON.stringify({ type: 'about:blank', title: phraseOf(status), status }),
@@ -66,7 +66,7 @@ export function writeRefusal(
   destroyLater(stream, () => stream.destroy())
 }
 
-/** Runs a renderer that is not ours: what it may not return, or throws, becomes the plain problem document. */
+/** Runs the caller's renderer. If it throws or returns something invalid, the plain problem document is sent instead. */
 export function rendered(render: RenderRefusal, refusal: RefusalDescription): RenderedRefusal {
   try {
     const { headers, body } = render(refusal)
@@ -81,19 +81,19 @@ export function rendered(render: RenderRefusal, refusal: RefusalDescription): Re
   }
 }
 
-/** Set by us or by Node whatever a renderer says, or never sent. */
+/** Headers that a renderer cannot set: this server or Node sets them, or they are never sent. */
 const OURS: ReadonlySet<string> = new Set([
   ...Object.keys(SECURITY_HEADERS).map((name) => name.toLowerCase()),
   ...['connection', 'content-length', 'date', 'server', 'transfer-encoding', 'x-powered-by'],
 ])
 
 /**
- * Closing a socket whose peer still sends makes the kernel reset it, and the reset can overtake our answer. So what the peer
- * sends is read and thrown away for this long.
+ * If a socket is closed while its peer still sends, the kernel resets it, and the reset can overtake the answer. So what the
+ * peer sends is read and dropped for this long.
  */
 const LINGER_MILLISECONDS = 2000
 
-/** Puts off the close that Node makes after an answer with `Connection: close` until the request has come in whole. */
+/** Delays the close after an answer with `Connection: close` until the whole request has arrived. */
 function closeOnceComplete(request: CountedRequest): void {
   const { socket } = request
   if (request.complete) return

@@ -1,19 +1,19 @@
-/** What a request must look like before anyone reads it: one meaning, for us and for any proxy in front. */
+/** Checks the form of a request, so that this server and any proxy in front read it the same way. */
 import type { IncomingMessage } from 'node:http'
 import { SecureServerError } from '../errors.ts'
 import type { RefusalReason } from '../events.ts'
 
-/** A request that is not served: the status says it to the client, the reason to us. */
+/** Why a request is not served: the status is for the client, the reason for the operator. */
 export interface Refusal {
   readonly status: number
   readonly reason: RefusalReason
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Why a parsed request is refused, or undefined. llhttp has refused by now what is no HTTP, and most ambiguous framing. */
+/** Why a parsed request is refused, or undefined. llhttp has already refused invalid HTTP and most ambiguous framing. */
 export function refusalOf(request: IncomingMessage, rules: SyntaxRules): Refusal | undefined {
   const { rawHeaders, headers, httpVersion, method = '', url = '' } = request
-  // llhttp takes a line that names HTTP/0.9 or HTTP/2.0 for one of HTTP/1.1.
+  // llhttp treats a request line with HTTP/0.9 or HTTP/2.0 as HTTP/1.1.
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return { status: 400, reason: 'malformed' }
   if (rawHeaders.length > rules.headerCount * 2) return { status: 431, reason: 'headers-too-large' }
   if (!rules.methods.includes(method)) return { status: 405, reason: 'method', headers: { Allow: rules.allow } }
@@ -42,7 +42,7 @@ export interface SyntaxRules {
   readonly allow: string
 }
 
-/** Methods that reach the listener unless told otherwise. TRACE and CONNECT can not be asked for. */
+/** Methods that reach the listener by default. TRACE and CONNECT cannot be added. */
 export const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /**
@@ -55,7 +55,7 @@ export function allowedMethods(given: readonly string[] = METHODS): readonly str
   return given
 }
 
-/** Headers that decide where a request goes, what its body is or who sent it: two of them mean two different requests. */
+/** Headers that decide where a request goes, what its body is or who sent it. If one is repeated, two readers may disagree. */
 const CRITICAL = [
   'host',
   'content-length',

@@ -1,4 +1,4 @@
-/** The way of a request to the listener, and of every refusal to the client. */
+/** Passes requests to the listener, and sends refusals to the client. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Connection } from '../connection/connection.ts'
@@ -13,7 +13,7 @@ import { certificateRefusal, type RequestRules } from './rules.ts'
 /** What answers requests: a Koa application's `callback()`, or a plain function. */
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
-/** How requests that are let in are answered, and what is told of it. */
+/** How requests are answered, and which events are emitted. */
 export interface AnswerRules {
   readonly limits: Limits
   readonly render: RenderRefusal
@@ -43,7 +43,7 @@ export class Requests {
     this.#connectionOf = connectionOf
   }
 
-  /** Requests begun and not yet answered. */
+  /** Requests that are not yet answered. */
   get unanswered(): number {
     return this.#begun
   }
@@ -51,9 +51,9 @@ export class Requests {
   /** Serves or refuses one request whose headers are there. */
   receive(request: CountedRequest, response: SecuredResponse, expectsContinue: boolean): void {
     const connection = this.#connectionOf(request.socket)
-    // After the last answer, whatever else arrives is thrown away: it must not be acted on without being answered.
+    // After the last answer, everything that arrives is dropped: a request must not be acted on without an answer.
     if (connection === undefined || connection.isOver) return
-    // Its last one is begun, and its answer will say that nothing behind it was looked at.
+    // The last request is running, and its answer will say that no later one was read.
     if (connection.requests >= this.#rules.limits.requestsPerConnection) return
     const now = Date.now()
     const refusal = this.#requestRules.refusalOf(connection, request, now, this.#begun)
@@ -72,7 +72,7 @@ export class Requests {
     }
   }
 
-  /** Answers with a refusal instead of the listener, or closes the connection when an answer has begun. */
+  /** Answers with a refusal instead of the listener, or closes the connection if an answer has already started. */
   refuse(connection: Connection, request: CountedRequest, response: SecuredResponse, refusal: Refusal): void {
     const { status, reason } = refusal
     this.#note(status, reason)
@@ -104,11 +104,11 @@ export class Requests {
     this.#writeRefusal(connection, stream, refusal, request)
   }
 
-  /** Answers what Node could not parse, or gave up waiting for. */
+  /** Answers a request that Node could not parse, or did not get in time. */
   refuseUnparsed(stream: Duplex, error: NodeJS.ErrnoException): void {
     const connection = this.#connectionOf(stream)
     const code = error.code ?? ''
-    // What follows a refusal is being read and thrown away; that it does not parse is no news.
+    // What follows a refusal is read and dropped: whether it parses does not matter.
     if (connection?.isOver && code.startsWith('HPE_')) return
     const refusal = UNPARSED.find(({ codes }) => codes.test(code))
     if (connection === undefined || refusal === undefined || connection.isOver || !stream.writable) {
@@ -117,7 +117,7 @@ export class Requests {
     }
     const { answer } = connection
     if (answer !== undefined && (answer.req.complete || connection.unanswered > 1)) {
-      // An answer to these bytes now would be taken for the answer to the request before them. That one is still given.
+      // The client would mistake an answer to these bytes for the answer to its earlier request. That one is still sent.
       connection.stopReading()
       this.#note(refusal.status, refusal.reason)
       return
@@ -169,7 +169,7 @@ export class Requests {
   }
 }
 
-/** Refusals after which an honest client may go on, provided that nothing of the request is left to read. */
+/** Refusals after which the connection stays open, if the whole request was read. */
 const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy', 'listener-failed'])
 
 const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason }[] = [

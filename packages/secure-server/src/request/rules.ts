@@ -6,17 +6,17 @@ import type { Limits } from '../limits.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { type Refusal, refusalOf, type SyntaxRules } from './request-syntax.ts'
 
-/** What the requests of one server are measured against. */
+/** What the requests of one server must meet. */
 export interface ServerRules extends SyntaxRules {
   readonly limits: Limits
   readonly rate: RateLimit
-  /** Set when an ingress ends TLS in front. */
+  /** Present if an ingress ends TLS in front of the server. */
   readonly proxies: TrustedProxies | undefined
-  /** Paths that need not have come through it. */
+  /** Paths that may be requested without the ingress. */
   readonly plainPaths: ReadonlySet<string>
 }
 
-/** The rules of one server, in the order in which they are asked. */
+/** The rules of one server, in the order in which they are checked. */
 export class RequestRules {
   readonly #rules: ServerRules
 
@@ -29,7 +29,7 @@ export class RequestRules {
     return { status: 405, reason: 'method', headers: { Allow: this.#rules.allow } }
   }
 
-  /** Why a request is refused while so many others are begun and not answered; undefined to let it in. Counts it. */
+  /** Why a request is refused; undefined to serve it. Counts the request. `begun`: how many others are not yet answered. */
   refusalOf(connection: Connection, request: IncomingMessage, now: number, begun: number): Refusal | undefined {
     const { limits, rate } = this.#rules
     const certificate = certificateRefusal(connection)
@@ -45,7 +45,7 @@ export class RequestRules {
     return undefined
   }
 
-  /** Whom the limits count. Only a proxy of ours may say that it speaks for somebody else. */
+  /** The client that limits count. Only a trusted proxy may name another client. */
   #client(connection: Connection, request: IncomingMessage): string {
     if (!connection.isProxy) return connection.address
     const forwarded = request.headers['x-forwarded-for']
@@ -62,7 +62,7 @@ export class RequestRules {
   }
 }
 
-/** What a client is told, and nothing else, when its certificate is refused but its connection is not closed. */
+/** The answer to every request of a client whose certificate is refused and whose connection stays open. */
 export function certificateRefusal({ refusal }: Connection): Refusal | undefined {
   if (refusal === undefined) return undefined
   return { status: refusal === 'certificate-missing' ? 496 : 495, reason: refusal }

@@ -1,8 +1,8 @@
-/** From a client's certificate to an authority of ours: OpenSSL finds it in the handshake, this finds it again later. */
+/** Finds the path from a client's certificate to a trusted authority. OpenSSL does so in the handshake; this repeats it later. */
 import type { X509Certificate } from 'node:crypto'
 import type { Crl } from './crl.ts'
 
-/** What a path is judged by. `crls` undefined: revocation is not looked at. */
+/** What a path is checked against. `crls` undefined: revocation is not checked. */
 export interface Trust {
   readonly authorities: readonly X509Certificate[]
   readonly crls: readonly Crl[] | undefined
@@ -12,7 +12,7 @@ export interface Trust {
 export type PathVerdict = { readonly goodUntil: number } | { readonly code: string }
 
 /**
- * Judges a certificate as it was presented, by authorities, dates and CRLs of this moment. Every certificate of the path,
+ * Checks a certificate against the authorities, dates and CRLs in use. Every certificate of the path,
  * the root included, needs a current CRL of its issuer.
  */
 export function judgePath(leaf: X509Certificate, { authorities, crls }: Trust, now: number): PathVerdict {
@@ -38,8 +38,8 @@ export function judgePath(leaf: X509Certificate, { authorities, crls }: Trust, n
 const PATH_LENGTH_MAX = 8
 
 /**
- * Leaf first, a self-signed authority of ours last. Tries every issuer of the right name, since a CA may change its key. What
- * the client sends along is no help: a path through a subordinate that nobody configured is refused.
+ * Leaf first, a self-signed authority of ours last. Tries every issuer with the right name, because a CA may change its
+ * key. Certificates that the client sends are ignored: a path through a subordinate that is not configured is refused.
  */
 function findPath(
   certificate: X509Certificate,

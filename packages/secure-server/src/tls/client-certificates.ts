@@ -1,11 +1,11 @@
-/** Which clients are let in by their certificate, at the handshake and for as long as their connection lasts. */
+/** Decides which clients are admitted by their certificate, at the handshake and while their connection lasts. */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { SecureServerError } from '../errors.ts'
 import type { ClientCertificateSummary } from '../events.ts'
 import { judgePath, type Trust } from './certificate-path.ts'
 
-/** What is asked of a client's certificate. */
+/** What a client's certificate must meet. */
 export interface ClientCertificatePolicy {
   /**
    * PEM or DER files of the only authorities that are trusted; the public roots never are. Every subordinate that issues
@@ -14,7 +14,7 @@ export interface ClientCertificatePolicy {
   readonly caFiles: readonly string[]
   /**
    * CRLs, PEM (any number in a file) or DER. When given, every authority of a path needs a current one: a stale or missing
-   * CRL refuses its clients. Left out: revocation is not looked at.
+   * CRL refuses its clients. Left out: revocation is not checked.
    */
   readonly crlFiles?: readonly string[]
   /** Names of which the certificate must bear one, exactly: a SAN when it has any, else its CN. Left out: any name. */
@@ -25,7 +25,7 @@ export interface ClientCertificatePolicy {
   readonly crlWarningDays?: number
   /**
    * A further check, such as OCSP, run after all others once per connection, which waits for it. Resolves to a code to refuse,
-   * undefined to let in. Throwing, or taking longer than `limits.clientCheckSeconds`, refuses.
+   * undefined to admit. Throwing, or taking longer than `limits.clientCheckSeconds`, refuses.
    */
   readonly check?: (certificate: X509Certificate) => Promise<string | undefined>
 }
@@ -40,7 +40,7 @@ export function assertPolicy({ caFiles, fqdns, crlWarningDays = 0 }: ClientCerti
   if (problems.length > 0) throw new SecureServerError('ERR_OPTIONS_INVALID', problems.join('; '))
 }
 
-/** Judges the clients of one server by the trust of the moment. */
+/** Checks the clients of one server against the authorities and CRLs in use. */
 export class ClientCertificates {
   readonly #policy: ClientCertificatePolicy
   readonly #checkSeconds: number
@@ -59,17 +59,17 @@ export class ClientCertificates {
     return this.#policy.mode
   }
 
-  /** Why a client is refused, right after its handshake; undefined to let it in. `check` is not asked yet. */
+  /** Why a client is refused right after its handshake; undefined to admit it. Does not run `check`. */
   refusalOf(stream: TLSSocket): string | undefined {
     const leaf = stream.getPeerX509Certificate()
     if (leaf === undefined) return 'CERT_MISSING'
-    // Node puts OpenSSL's code here, though its types say Error.
+    // Node puts OpenSSL's code here, although its type is Error.
     if (!stream.authorized) return String(stream.authorizationError)
     if (!this.#hasName(leaf)) return 'FQDN_MISMATCH'
     return this.refusalNow(leaf)
   }
 
-  /** Why a client that was let in is refused by now; undefined to let it stay. Cheap enough for every connection and second. */
+  /** Why an admitted client is refused now; undefined to keep it. Fast enough for every connection every second. */
   refusalNow(leaf: X509Certificate): string | undefined {
     const trust = this.#trust()
     if (trust !== this.#judgedBy) {
@@ -86,7 +86,7 @@ export class ClientCertificates {
     return undefined
   }
 
-  /** What the policy's own `check` says; undefined at once when there is none. */
+  /** The result of the policy's own `check`; undefined if there is none. */
   check(leaf: X509Certificate): Promise<string | undefined> | undefined {
     const { check } = this.#policy
     if (check === undefined) return undefined

@@ -15,7 +15,7 @@ export class Crl {
 
   /** @throws {RangeError} Not a DER CRL with a nextUpdate. */
   constructor(der: Buffer) {
-    // An empty line before the end, which whole lines of 64 could leave, makes OpenSSL refuse it.
+    // OpenSSL refuses an empty line before the end, which lines of exactly 64 characters would leave.
     const lines = der.toString('base64').match(/.{1,64}/g) ?? []
     this.pem = ['-----BEGIN X509 CRL-----', ...lines, '-----END X509 CRL-----', ''].join('\n')
     const [list, ...rest] = derElements(der)
@@ -61,7 +61,7 @@ export class Crl {
       if (algorithm === undefined || publicKey.asymmetricKeyType !== algorithm.key) return false
       return verify(algorithm.hash, this.#signed, publicKey, this.#signature)
     } catch {
-      // A key that Node cannot read signs nothing.
+      // A key that Node cannot read has signed nothing.
       return false
     }
   }
@@ -91,12 +91,12 @@ const ALGORITHMS: ReadonlyMap<string, { readonly key: string; readonly hash: str
   ['2b6570', { key: 'ed25519', hash: null }],
 ])
 
-/** The list is left out when it is empty; what stands in its place then are the extensions. */
+/** An empty list is left out, and the extensions take its place. */
 function serials(revoked: DerElement | undefined): Set<string> {
   const found = new Set<string>()
   if (revoked?.tag !== TAG.sequence) return found
   const { content } = revoked
-  // Spans only: a list of a hundred thousand must not hold up the requests of a second.
+  // Without copies: a list of a hundred thousand entries must not delay requests for a second.
   for (let offset = 0; offset < content.length; ) {
     const entry = derSpan(content, offset)
     const serial = derSpan(content, entry.start)

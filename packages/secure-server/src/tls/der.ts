@@ -1,4 +1,4 @@
-/** Just enough DER to read a CRL: general ASN.1 libraries need seconds for a large one, or give up on it. */
+/** The part of DER that a CRL needs. General ASN.1 libraries need seconds for a large CRL, or fail. */
 
 /** One element: its tag, its content, and the bytes of both with the length between them. */
 export interface DerElement {
@@ -16,7 +16,7 @@ export interface DerSpan {
 
 /**
  * The element at an offset, without a copy of anything.
- * @throws {RangeError} It is no DER: a length is indefinite, too long, or more than what is there.
+ * @throws {RangeError} Not DER: a length is indefinite, too long, or longer than the input.
  */
 export function derSpan(bytes: Buffer, offset: number): DerSpan {
   const tag = bytes.readUInt8(offset)
@@ -30,7 +30,7 @@ export function derSpan(bytes: Buffer, offset: number): DerSpan {
 }
 
 /**
- * The elements that stand one after the other in `bytes`.
+ * The consecutive elements in `bytes`.
  * @throws {RangeError} as `derSpan`.
  */
 export function derElements(bytes: Buffer): DerElement[] {

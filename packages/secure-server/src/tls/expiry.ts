@@ -1,14 +1,14 @@
-/** Warnings about what is about to expire, each at most once a day. */
+/** Warns about certificates and CRLs that expire soon, at most once a day each. */
 
 import type { ServerEvent } from '../events.ts'
 import type { Trust } from './certificate-path.ts'
 import { daysUntil, type Identity } from './identity.ts'
 import { issuerOf } from './trust.ts'
 
-/** Days before its end at which the server's certificate is warned about. */
+/** The server's certificate causes warnings from so many days before its end. */
 export const CERTIFICATE_WARNING_DAYS = 30
 
-/** Says what is due, and remembers that it did. */
+/** Emits warnings, and remembers when. */
 export class ExpiryWarnings {
   readonly #onEvent: (event: ServerEvent) => void
   readonly #said = new Map<string, number>()
@@ -17,14 +17,14 @@ export class ExpiryWarnings {
     this.#onEvent = onEvent
   }
 
-  /** Looks at the server's own certificate. */
+  /** Checks the server's own certificate. */
   certificate({ notAfter, fingerprint256 }: Identity, now: number): void {
     const daysLeft = daysUntil(notAfter, now)
     if (daysLeft <= CERTIFICATE_WARNING_DAYS)
       this.#say(`certificate ${fingerprint256}`, now, { type: 'certificate.expiring', notAfter, daysLeft })
   }
 
-  /** Looks at every CRL, and at authorities that should have one. */
+  /** Checks every CRL, and authorities that should have one. */
   crls({ authorities, crls }: Trust, warningDays: number, now: number): void {
     if (crls === undefined) return
     for (const authority of authorities) {

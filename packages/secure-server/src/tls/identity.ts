@@ -12,7 +12,7 @@ export interface Identity {
 }
 
 /**
- * Takes a PEM certificate (chain included) and key only if they can serve now, under a policy.
+ * Accepts a PEM certificate (with its chain) and key only if they can serve now, under a policy.
  * @throws {SecureServerError} ERR_CERTIFICATE_INVALID: does not parse, is expired, or the two do not belong together.
  */
 export function parseIdentity(cert: Buffer, key: Buffer, policy: SecureContextOptions, now = new Date()): Identity {
@@ -21,7 +21,7 @@ export function parseIdentity(cert: Buffer, key: Buffer, policy: SecureContextOp
   if (!leaf.checkPrivateKey(privateKey))
     throw new SecureServerError('ERR_CERTIFICATE_INVALID', 'the key does not belong to the certificate')
   if (leaf.validToDate <= now) throw new SecureServerError('ERR_CERTIFICATE_INVALID', 'the certificate is expired')
-  // Finds what the parts do not show: a broken chain file, a key that is too weak for the policy.
+  // Finds problems that the parts do not show: a broken chain file, or a key that is too weak for the policy.
   attempt('the certificate cannot be used', () => createSecureContext({ ...policy, cert, key }))
   return { cert, key, notAfter: leaf.validToDate, fingerprint256: leaf.fingerprint256 }
 }

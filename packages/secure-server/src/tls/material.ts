@@ -1,4 +1,4 @@
-/** The files that TLS needs: read at the start, read again when they change, and the old ones kept when new ones are bad. */
+/** The files that TLS needs: read at the start and after each change. If new files are bad, the old ones stay in use. */
 import type { SecureContextOptions } from 'node:tls'
 import { reasonOf } from '../errors.ts'
 import type { ServerEvent } from '../events.ts'
@@ -10,7 +10,7 @@ import { assertTlsPolicy, secureContextOptions, type TlsPolicy } from './policy.
 import { parseTrust, trustOptions } from './trust.ts'
 import { WatchedFiles } from './watched-files.ts'
 
-/** Certificate, key, policy and what is asked of clients. All files are read again within 2 seconds of a change. */
+/** Certificate, key, policy, and what client certificates must meet. All files are read again within 2 seconds of a change. */
 export interface TlsOptions extends TlsPolicy {
   /** PEM, with its chain. */
   readonly certFile: string
@@ -70,7 +70,7 @@ export class TlsMaterial {
     return { ...policyOf(this.#options), cert, key, ...(this.#trust && trustOptions(this.#trust)) }
   }
 
-  /** Who vouches for clients; undefined when they need no certificate. A new object whenever it changes. */
+  /** The authorities of clients; undefined if they need no certificate. A new object after each change. */
   get trust(): Trust | undefined {
     return this.#trust
   }
@@ -82,8 +82,8 @@ export class TlsMaterial {
   }
 
   /**
-   * Reads again what changed, or everything when forced; true when there is a new context to take. What is refused stays as it
-   * was, with an event.
+   * Reads changed files again, or all files if forced. Returns true if there is a new context. Refused files cause an event, and
+   * the old ones stay in use.
    * @throws {SecureServerError} ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID: only when forced.
    */
   async refresh(now: number, forced = false): Promise<boolean> {
@@ -95,12 +95,12 @@ export class TlsMaterial {
     return identity !== undefined || trust !== undefined
   }
 
-  /** Tells which files are in use. Called once the server listens. */
+  /** Emits which files are in use. Called once the server listens. */
   announce(): void {
     this.#announce(this.#identity, this.#trust)
   }
 
-  /** Warns about what is about to expire. */
+  /** Warns about certificates and CRLs that expire soon. */
   warn(now: number): void {
     this.#warnings.certificate(this.#identity, now)
     const { crlWarningDays = CRL_WARNING_DAYS } = this.#options.clientCertificates ?? {}
@@ -138,7 +138,7 @@ export class TlsMaterial {
 
 const CRL_WARNING_DAYS = 2
 
-/** Sessions are not resumed where clients need a certificate: a ticket would outlive its revocation. */
+/** Sessions are not resumed if clients need a certificate: a ticket would outlive its revocation. */
 function policyOf(options: TlsOptions): SecureContextOptions {
   return secureContextOptions(options, options.clientCertificates === undefined)
 }

@@ -1,4 +1,4 @@
-/** What TLS is spoken: versions, suites and what is switched off. */
+/** The TLS policy: versions, ciphers, and what is switched off. */
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { reasonOf, SecureServerError } from '../errors.ts'
@@ -33,12 +33,12 @@ export function secureContextOptions(policy: TlsPolicy, resumable: boolean): Sec
     maxVersion: policy.maxVersion ?? 'TLSv1.3',
     ciphers: cipherList(policy.ciphers ?? DEFAULT_CIPHERS),
     honorCipherOrder: true,
-    // Without it OpenSSL has no group for DHE suites and each of them fails the handshake; it does nothing for others.
+    // Without it OpenSSL has no group for DHE suites, and their handshakes fail. Other suites do not need it.
     dhparam: 'auto',
     secureOptions:
       constants.SSL_OP_NO_RENEGOTIATION |
       constants.SSL_OP_NO_COMPRESSION |
-      // A ticket would carry a client's verdict past its revocation.
+      // With a ticket, a client could return after its certificate was revoked.
       (resumable ? 0 : constants.SSL_OP_NO_TICKET),
   }
 }

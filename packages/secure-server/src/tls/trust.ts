@@ -5,14 +5,14 @@ import { reasonOf, SecureServerError } from '../errors.ts'
 import type { Trust } from './certificate-path.ts'
 import { type Crl, parseCrls } from './crl.ts'
 
-/** Named contents, so that an error can say which file. */
+/** The contents of a file with its path, so that an error can name the file. */
 export interface NamedFile {
   readonly path: string
   readonly contents: Buffer
 }
 
 /**
- * Takes authorities and CRLs only when each parses and each CRL is signed by one of the authorities.
+ * Accepts authorities and CRLs only if each parses and each CRL is signed by one of the authorities.
  * @throws {SecureServerError} ERR_TRUST_INVALID: names the file.
  */
 export function parseTrust(
@@ -39,7 +39,7 @@ export function parseTrust(
 /** The trust as options of a secure context. */
 export function trustOptions({ authorities, crls }: Trust): SecureContextOptions {
   return {
-    // Given explicitly: without it Node would trust the public roots.
+    // Set explicitly: otherwise Node would trust the public roots.
     ca: authorities.map(String),
     // One PEM string with two CRLs would load only the first.
     ...(crls && { crl: crls.map(({ pem }) => pem) }),

@@ -1,9 +1,9 @@
-/** Files that others replace while we run: by rename, through a symbolic link, or by overwriting them in place. */
+/** Watches files that are replaced while the server runs: by a rename, through a symbolic link, or in place. */
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { type ErrorCode, reasonOf, SecureServerError } from '../errors.ts'
 
-/** A set of files that is read together, and knows whether it changed since. */
+/** A set of files that is read together. */
 export class WatchedFiles {
   readonly paths: readonly string[]
   readonly #known = new Map<string, Known>()
@@ -20,7 +20,7 @@ export class WatchedFiles {
    */
   async read(code: ErrorCode): Promise<Buffer[]> {
     this.#candidate = undefined
-    // A set that cannot be read is not tried again until it changes.
+    // A set that cannot be read is read again only after a change.
     this.#read = await this.#contents()
     const buffers = await Promise.all(
       this.paths.map(async (path) => {
@@ -35,7 +35,7 @@ export class WatchedFiles {
     return buffers
   }
 
-  /** Whether other contents are there to be read: the same at two looks, so that a pair is not read half written. */
+  /** Whether there are new contents. They must be the same at two checks, so that a half-written pair is not read. */
   async changed(now: number): Promise<boolean> {
     const contents = await this.#contents()
     if (contents === this.#read) {
@@ -59,7 +59,7 @@ export class WatchedFiles {
       const identity = `${ino} ${size} ${mtimeNs} ${ctimeNs}`
       const known = this.#known.get(path)
       if (known?.identity === identity && !known.young) return known.digest
-      // A second write within the clock tick of the first leaves the same times behind: distrust them while they are young.
+      // A second write within the same clock tick leaves the same times: recent times are not trusted.
       const young = Date.now() - Number(mtimeNs / 1_000_000n) < YOUNG_MILLISECONDS
       const digested = digest(await readFile(path))
       this.#known.set(path, { identity, digest: digested, young })

@@ -5,8 +5,8 @@ import type { Adapter } from './adapter.ts'
 import { AdapterError } from './errors.ts'
 
 /**
- * The adapter that a module exports, under whatever name. The module is run, but the adapter is not started.
- * @throws {AdapterError} ERR_CONFIG_INVALID: there is no such file, or no adapter in it. What the module throws.
+ * The adapter that a module exports, under any name. The module is run, but the adapter is not started.
+ * @throws {AdapterError} ERR_CONFIG_INVALID: the file does not exist, or exports no adapter. Errors of the module are rethrown.
  */
 export async function adapterOf(file: string): Promise<Adapter> {
   const url = pathToFileURL(resolve(file)).href

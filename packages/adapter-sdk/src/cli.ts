@@ -1,4 +1,4 @@
-/** The command line of operators: subpath ./cli, for adapters that offer the same commands under their own name. */
+/** The command line of operators. Subpath ./cli, for programs that offer the same commands under their own name. */
 import { Command, CommanderError } from 'commander'
 import { adapterOf } from './adapter-file.ts'
 import type { Environment } from './config.ts'
@@ -13,15 +13,15 @@ export type { Output } from './operator/commands.ts'
 
 /** Options of a program that offers the commands. */
 export interface CommandOptions {
-  /** How the program is called. Default `adapter`. */
+  /** Name of the program. Default `adapter`. */
   readonly name?: string
   /** Settings. Default `process.env`. */
   readonly environment?: Environment
-  /** What the program does without a command, such as starting its adapter. Absent: it shows its help. */
+  /** What the program does without a command, such as starting its adapter. Default: show the help. */
   readonly start?: () => Promise<void>
-  /** Forms whose keys `check` looks for. Default: those that have a key of their own. */
+  /** Forms whose keys `check` examines. Default: those that have their own key. */
   readonly forms?: readonly string[]
-  /** What `check` looks at beside the adapter's own settings, keys, certificate and store. */
+  /** Checks that `check` runs after those of settings, keys, certificate and store. */
   readonly checks?: readonly Check[]
   /** Where output goes. Default: the process's streams. */
   readonly output?: Output
@@ -50,7 +50,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     return result.code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    // Whether a program cannot start concerns its developers: they get the stack.
+    // The developers of a program need the stack to see why it cannot start.
     if (result.isStarting && !(error instanceof AdapterError)) throw error
     output.error(error instanceof AdapterError ? `${error.code}: ${error.message}` : `unexpected: ${errorName(error)}`)
     return error instanceof AdapterError && !result.isStarting ? (EXITS[error.code] ?? 1) : 1

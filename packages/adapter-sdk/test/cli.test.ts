@@ -82,11 +82,11 @@ for (const kind of ['embedded', 'postgres'] as const) {
       return id
     }
     const permanent = () => Promise.reject(new PermanentError('there is no team for this court'))
-    const uncertain = () => Promise.reject(new UncertainError('the answer did not come'))
+    const uncertain = () => Promise.reject(new UncertainError('there was no answer'))
     const works = () => Promise.resolve({ reference: '492233' })
 
     before(async () => {
-      // Longer than a socket's path may be.
+      // Longer than the path of a socket may be.
       folder = mkdtempSync(join(tmpdir(), 'cli-test-'))
       const deep = join(folder, 'a-folder-with-a-name'.repeat(3), 'b'.repeat(60))
       mkdirSync(deep, { recursive: true })
@@ -100,7 +100,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       rmSync(folder, { recursive: true, force: true })
     })
 
-    it('lists what a running adapter holds, one a line', async () => {
+    it('lists the submissions of a running adapter, one a line', async () => {
       const done = await sendAs(works)
       const dead = await sendAs(permanent)
 
@@ -112,7 +112,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(out).to.match(new RegExp(`${dead} +complaint +dead +1 +[-0-9: ]{16} +- +ERR_HANDLER_PERMANENT`))
     })
 
-    it('lists by state, form and code, and as JSON', async () => {
+    it('lists submissions by state, form and code, as JSON', async () => {
       const dead = await sendAs(permanent)
 
       const listed = async (...filter: string[]) =>
@@ -125,7 +125,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(await listed('--form', 'comment')).to.deep.equal([])
     })
 
-    it('shows one with its history and what to do, whether the case may exist or not', async () => {
+    it('shows a submission with its history and advice, uncertain or not', async () => {
       const [plain, doubtful] = [await sendAs(permanent), await sendAs(uncertain)]
 
       const [first, second] = [await run(['show', plain], place), await run(['show', doubtful], place)]
@@ -136,23 +136,23 @@ for (const kind of ['embedded', 'postgres'] as const) {
       )
       expect(first.out).to.include(`adapter redrive ${plain}`)
       expect(second.out).to.match(/^state +dead, uncertain$/m)
-      expect(second.out).to.include('Look for it there first')
+      expect(second.out).to.include('Search for it there first')
     })
 
-    it('puts one back, on record', async () => {
+    it('redrives one dead letter, and records who did it', async () => {
       const id = await sendAs(permanent)
       outcome = works
 
       const { code, out } = await run(['redrive', id], place)
       await ended(id)
-      const record = JSON.parse((await run(['show', id, '--json'], place)).out) as DetailedEntry
+      const entry = JSON.parse((await run(['show', id, '--json'], place)).out) as DetailedEntry
 
       expect([code, out]).to.deep.equal([0, '1 submission redriven'])
-      expect(record).to.include({ state: 'delivered', attempts: 2 })
-      expect(record.timeline.find(({ what }) => what === 'redriven')).to.include({ by: userInfo().username })
+      expect(entry).to.include({ state: 'delivered', attempts: 2 })
+      expect(entry.timeline.find(({ what }) => what === 'redriven')).to.include({ by: userInfo().username })
     })
 
-    it('puts all with one code back, or ends them', async () => {
+    it('redrives or discards all dead letters with one code', async () => {
       const ids = [await sendAs(uncertain), await sendAs(uncertain)]
       outcome = uncertain
 
@@ -168,7 +168,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect((await run(['show', ids[0] as string], place)).out).to.match(/discarded +\S+ +all seen to/)
     })
 
-    it('ends with a code of its own for each kind of failure', async () => {
+    it('has a different exit code for each kind of failure', async () => {
       const done = await sendAs(works)
 
       expect((await run(['show', crypto.randomUUID()], place)).code).to.equal(3)
@@ -190,7 +190,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(JSON.stringify(everything)).to.not.include(CITIZEN)
     })
 
-    it('finds the store of a running adapter in order', async () => {
+    it('checks the store of a running adapter', async () => {
       const { out } = await run(['check', '--json'], { ...place, JWE_SHARED_KEY: KEY })
 
       const store = (JSON.parse(out).findings as { name: string; result: string }[]).find(
@@ -200,12 +200,12 @@ for (const kind of ['embedded', 'postgres'] as const) {
     })
 
     if (kind === 'embedded') {
-      it('is answered to its own user only', () => {
+      it('uses a socket that only its own user may open', () => {
         expect(statSync(socketPath(place['DATA_DIR'] as string)).mode & 0o777).to.equal(0o600)
       })
     }
 
-    it('works after the adapter has ended, whatever socket it left behind', async () => {
+    it('works after the adapter has stopped, even if its socket is left behind', async () => {
       const id = await sendAs(permanent)
       await running.stop()
       if (kind === 'embedded') {
@@ -245,14 +245,14 @@ describe('the command line', () => {
     expect(key).to.match(/^[A-Za-z0-9]{32}\n$/)
   })
 
-  it("makes keys that differ, of the sender's length unless it is told otherwise", async () => {
+  it("makes a different key each time, by default of the sender's length", async () => {
     const [one, other] = [await run(['keygen']), await run(['keygen'])]
 
     expect(one.out).to.match(/^[A-Za-z0-9]{16}$/)
     expect(one.out).to.not.equal(other.out)
   })
 
-  it('starts the program that offers it when there is no command, and passes on why that cannot start', async () => {
+  it('starts the program if there is no command, and reports why it cannot start', async () => {
     let starts = 0
     const output = { out: () => undefined, error: (text: string) => errors.push(text) }
     const errors: string[] = []
@@ -271,14 +271,14 @@ describe('the command line', () => {
     expect(errors).to.deep.equal(['ERR_STORE_LOCKED: x'])
   })
 
-  it('tells every exit code in its help', async () => {
+  it('lists every exit code in its help', async () => {
     const { code, out } = await run(['--help'])
 
     expect(code).to.equal(0)
     for (const each of [0, 1, 2, 3, 4, 5, 6]) expect(out).to.match(new RegExp(`^  ${each}  \\S`, 'm'))
   })
 
-  it('says that it does not know a command, not that there are too many arguments', async () => {
+  it('reports an unknown command, not too many arguments', async () => {
     const { error } = await run(['resubmit', 'x'], good())
 
     expect(error).to.match(/^error: unknown command 'resubmit'/)
@@ -296,7 +296,7 @@ describe('the command line', () => {
     [['submissions', '--limit', '0'], 'out of range'],
     [['keygen', '--length', '8'], 'no such length'],
   ] as const) {
-    it(`ends with 2 and a reason: ${['adapter', ...argv].join(' ')} (${why})`, async () => {
+    it(`exits with 2 and a reason: ${['adapter', ...argv].join(' ')} (${why})`, async () => {
       const { code, error, out } = await run(argv, good())
 
       expect([code, out]).to.deep.equal([2, ''])
@@ -304,7 +304,7 @@ describe('the command line', () => {
     })
   }
 
-  it('finds nothing to put right where nothing is wrong', async () => {
+  it('finds no problem in a correct setup', async () => {
     const { code, out } = await run(['check'], good())
 
     expect(code, out).to.equal(0)
@@ -314,7 +314,7 @@ describe('the command line', () => {
     expect(out).to.match(/^ok {7}store: /m)
   })
 
-  it('warns of a weak key and of a certificate that ends soon, without calling them broken', async () => {
+  it('warns of a weak key and of a certificate that expires soon, and exits with 0', async () => {
     const soon = await makeDevelopmentCertificate(5)
     writeFileSync(join(folder, 'soon.pem'), soon.cert)
     writeFileSync(join(folder, 'soon-key.pem'), soon.key)
@@ -324,11 +324,11 @@ describe('the command line', () => {
 
     expect(code).to.equal(0)
     expect(out).to.match(/^WARNING {2}keys: JWE_PREVIOUS_KEYS, key 1 /m)
-    expect(out).to.match(/^WARNING {2}certificate: valid until .* days more$/m)
+    expect(out).to.match(/^WARNING {2}certificate: valid until .*, \d+ days from now$/m)
     expect(out).to.not.include('aaaa')
   })
 
-  it('names every problem, and ends with 6', async () => {
+  it('names every problem, and exits with 6', async () => {
     const another = await makeDevelopmentCertificate()
     writeFileSync(join(folder, 'another.pem'), another.key)
     const wrong = { ...good(), TLS_KEY_FILE: join(folder, 'another.pem'), JWE_SHARED_KEY: 'short', PORT: 'x' }
@@ -338,12 +338,12 @@ describe('the command line', () => {
     expect(code).to.equal(6)
     expect(out).to.match(/^PROBLEM {2}configuration: PORT must be/m)
     expect(out).to.match(/^PROBLEM {2}keys: JWE_SHARED_KEY is 5 characters long/m)
-    expect(out).to.match(/^PROBLEM {2}certificate: the key .* is not that of the certificate/m)
+    expect(out).to.match(/^PROBLEM {2}certificate: the key .* does not belong to the certificate/m)
     expect(out).to.match(/^PROBLEM {2}https:\/\/localhost:1: .*ECONNREFUSED/m)
     expect(out).to.not.include('short')
   })
 
-  it('is content with any answer of a target', async () => {
+  it('accepts any answer of a target', async () => {
     const target = createServer((_request, response) => response.writeHead(403).end()).listen(0, '127.0.0.1')
     await new Promise((resolve) => target.once('listening', resolve))
 
@@ -356,7 +356,7 @@ describe('the command line', () => {
     expect(out).to.match(/^ok {7}http:\/\/127.*: answers \(403\)$/m)
   })
 
-  it('names a folder that cannot be written to', async () => {
+  it('exits with 6 if the data folder cannot be written to', async () => {
     const { code } = await run(['check'], { ...good(), DATA_DIR: join(folder, 'cert.pem', 'data') })
 
     expect(code).to.equal(6)

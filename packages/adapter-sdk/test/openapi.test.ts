@@ -36,7 +36,7 @@ describe('the OpenAPI document of an adapter', () => {
     expect(document.info).to.include({ version: '1.4.2' })
   })
 
-  it('has a code for every error that reaches HTTP', () => {
+  it('lists the code of every error that HTTP can answer', () => {
     const problem = document.components.schemas['Problem'] as { properties: { code: { enum: string[] } } }
     const reaching = Object.entries(ERRORS).filter(([, error]) => 'status' in error)
 

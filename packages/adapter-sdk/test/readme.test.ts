@@ -6,7 +6,7 @@ import { ERRORS } from '../src/errors.ts'
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
 describe('README.md', () => {
-  it('has settings as they are read', () => {
+  it('describes settings as the code does', () => {
     const all = Object.entries(SETTINGS).map(([name, setting]) =>
       [`\`${name}\``, setting.accepts.replaceAll('|', '\\|'), setting.default, setting.meaning].join(' | '),
     )
@@ -15,7 +15,7 @@ describe('README.md', () => {
     expect(all).to.include.members(rows('| setting |'))
   })
 
-  it('has codes of errors with their status and meaning', () => {
+  it('describes error codes as the code does', () => {
     const all = Object.entries(ERRORS).map(([code, error]) =>
       [`\`${code}\``, 'status' in error ? String(error.status) : '', error.meaning].join(' | '),
     )
@@ -25,7 +25,7 @@ describe('README.md', () => {
   })
 })
 
-/** Rows of the tables whose head begins so, without the bars at their ends. */
+/** Rows of the tables whose head starts with `head`, without the bars at their ends. */
 function rows(head: string): string[] {
   return README.split('\n\n')
     .filter((part) => part.startsWith(head))

@@ -15,12 +15,12 @@ import { remoteLedger } from '../store/ledger-socket.ts'
 import type { StorePlace } from '../store/operations.ts'
 import { openPostgres } from '../store/postgres.ts'
 
-/** One thing that was looked at. */
+/** One result of a check. */
 export interface Finding {
   readonly name: string
-  /** `warning`: it works, and should be changed. */
+  /** `warning`: it works, but should be changed. */
   readonly result: 'ok' | 'warning' | 'problem'
-  /** Never a secret. */
+  /** Never contains a secret. */
   readonly detail: string
 }
 
@@ -68,14 +68,14 @@ const problem = (detail: string) => ({ result: 'problem', detail }) as const
 function configuration(environment: Environment, forms: readonly string[]) {
   try {
     loadConfig(environment, forms)
-    return [ok('every setting can be used')]
+    return [ok('all settings are valid')]
   } catch (error) {
     if (!(error instanceof AdapterError)) throw error
     return error.message.split('\n- ').slice(1).map(problem)
   }
 }
 
-/** Current and previous keys, by the names of their settings. Their lengths are the configuration's business. */
+/** Current and previous keys, by the names of their settings. */
 function keys(environment: Environment, forms: readonly string[]) {
   const names = ['', ...forms.map((form) => `__${formSuffix(form)}`)]
   const found = names.flatMap((suffix) => {
@@ -97,15 +97,15 @@ function keys(environment: Environment, forms: readonly string[]) {
 function certificate(certFile: string, keyFile: string, now: Date) {
   const leaf = new X509Certificate(readFileSync(certFile))
   if (!leaf.checkPrivateKey(createPrivateKey(readFileSync(keyFile)))) {
-    return [problem('the key in TLS_KEY_FILE is not that of the certificate in TLS_CERT_FILE')]
+    return [problem('the key in TLS_KEY_FILE does not belong to the certificate in TLS_CERT_FILE')]
   }
   const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)]
   const days = Math.floor((to.getTime() - now.getTime()) / DAY_MILLISECONDS)
   const until = `until ${to.toISOString().slice(0, 10)}`
-  if (from > now) return [problem(`valid only from ${from.toISOString()} on`)]
-  if (to < now) return [problem(`valid ${until}, which is past`)]
+  if (from > now) return [problem(`not valid before ${from.toISOString()}`)]
+  if (to < now) return [problem(`expired: it was valid ${until}`)]
   const names = leaf.subjectAltName ?? 'no name'
-  return [days < FEW_DAYS ? warning(`valid ${until}: ${days} days more`) : ok(`for ${names}, valid ${until}`)]
+  return [days < FEW_DAYS ? warning(`valid ${until}, ${days} days from now`) : ok(`for ${names}, valid ${until}`)]
 }
 
 async function store({ DATABASE_URL, DATA_DIR: folder = './data' }: Partial<StorePlace>) {
@@ -113,11 +113,11 @@ async function store({ DATABASE_URL, DATA_DIR: folder = './data' }: Partial<Stor
     const running = await remoteLedger(folder)
     if (running !== undefined) {
       await running.counts()
-      return [ok(`the adapter that runs on ${folder} answers`)]
+      return [ok(`the adapter running on ${folder} answers`)]
     }
   }
   if (DATABASE_URL === undefined && !existsSync(join(folder, 'database'))) {
-    return [ok(`none yet; it can be made in ${writableAncestor(folder)}`)]
+    return [ok(`none yet; the adapter can create it in ${writableAncestor(folder)}`)]
   }
   const database =
     DATABASE_URL === undefined ? await openEmbedded(folder) : await openPostgres(DATABASE_URL, () => undefined, 2)
@@ -136,7 +136,7 @@ async function store({ DATABASE_URL, DATA_DIR: folder = './data' }: Partial<Stor
   }
 }
 
-/** The closest folder that is there already. @throws when nothing can be written to it. */
+/** The closest parent folder that exists. @throws if it is not writable. */
 function writableAncestor(folder: string): string {
   let ancestor = resolve(folder)
   while (!existsSync(ancestor)) ancestor = dirname(ancestor)
@@ -144,7 +144,7 @@ function writableAncestor(folder: string): string {
   return ancestor
 }
 
-/** Any answer counts, whatever its status: the target does not know this request. */
+/** Any status counts as an answer, because the target does not know this request. */
 async function reach(target: string) {
   if (!URL.canParse(target)) return [problem('is not a URL')]
   const url = new URL(target)

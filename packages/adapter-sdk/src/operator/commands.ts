@@ -1,4 +1,4 @@
-/** What each command of operators does, from `submissions` to `check`. */
+/** Defines what each command does, from `submissions` to `check`. */
 import { userInfo } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '../config.ts'
@@ -21,15 +21,15 @@ export interface Output {
   readonly width?: number | undefined
 }
 
-/** What the commands work with. */
+/** What every command needs. */
 export interface CommandContext {
-  /** How the program is called. */
+  /** Name of the command line program. */
   readonly name: string
   readonly environment: Environment
   readonly output: Output
 }
 
-/** Adds the commands that look at submissions and move dead letters. */
+/** Adds the commands that show submissions, and redrive or discard dead letters. */
 export function addLedgerCommands(root: Command, { name, environment, output }: CommandContext): void {
   const print = printer(output)
   const withLedger = async <T>(work: (ledger: Operations) => Promise<T>): Promise<T> => {
@@ -53,7 +53,7 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
 
   root
     .command('show')
-    .description('show one submission: how it is, all that happened to it, and what to do')
+    .description('show one submission with its history, and what to do about it')
     .argument('<id>', 'submissionId')
     .option('--json', 'as JSON')
     .action(async (id: string, { json }: { json?: boolean }) => {
@@ -63,11 +63,11 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
 
   root
     .command('redrive')
-    .description('put dead letters back into the queue, with all their retries')
+    .description('put dead letters back into the queue with all their retries')
     .argument('[id]', 'submissionId')
     .option('--all', 'all dead letters')
     .option('--code <code>', 'those with this error code')
-    .option('--form <form>', 'of this form only, with --all or --code')
+    .option('--form <form>', 'only those of this form, with --all or --code')
     .option('--json', 'as JSON')
     .action(async (id: string | undefined, { json, ...chosen }: Selection & { all?: boolean; json?: boolean }) => {
       const filter = selection(root, id, chosen, 'an id, --code or --all')
@@ -77,11 +77,11 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
 
   root
     .command('discard')
-    .description('end dead letters, on record: nothing more is done with them')
+    .description('end dead letters without making a case, with a reason on record')
     .argument('[id]', 'submissionId')
-    .requiredOption('--reason <text>', 'why, for the record; no personal data')
+    .requiredOption('--reason <text>', 'why, for the record, without personal data')
     .option('--code <code>', 'those with this error code')
-    .option('--form <form>', 'of this form only, with --code')
+    .option('--form <form>', 'only those of this form, with --code')
     .option('--json', 'as JSON')
     .action(async (id: string | undefined, given: Selection & { reason: string; json?: boolean }) => {
       const { json, reason, ...chosen } = given
@@ -91,11 +91,13 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
     })
 }
 
-/** What `check` looks at, and who learns of a problem. */
+/** What the commands for setting up need. */
 export interface CheckContext extends CommandContext {
-  /** Forms whose keys `check` looks for. Default: those that have a key of their own. */
+  /** Forms whose keys `check` examines. Default: those that have their own key. */
   readonly forms: readonly string[] | undefined
+  /** Checks of the program itself, after those of the adapter. */
   readonly checks: readonly Check[]
+  /** Called if a check finds a problem. */
   readonly onProblem: () => void
 }
 
@@ -106,8 +108,8 @@ export function addSetupCommands(root: Command, context: CheckContext): void {
 
   root
     .command('keygen')
-    .description('make a shared key of letters and digits, to be given to the sender')
-    .addOption(new Option('--length <characters>', 'of the key').choices(['16', '32']).default('16'))
+    .description('make a shared key of letters and digits, to give to the sender')
+    .addOption(new Option('--length <characters>', 'length of the key').choices(['16', '32']).default('16'))
     .option('--json', 'as JSON')
     .action(({ length, json }: { length: string; json?: boolean }) => {
       const key = generateKey(length === '32' ? 32 : 16)
@@ -116,8 +118,8 @@ export function addSetupCommands(root: Command, context: CheckContext): void {
 
   root
     .command('check')
-    .description('look at settings, keys, certificate and store, and whether a target answers')
-    .option('--target <url...>', 'what the adapter has to reach')
+    .description('check settings, keys, certificate and store, and whether a target answers')
+    .option('--target <url...>', 'URLs that the adapter must reach')
     .option('--json', 'as JSON')
     .action(async ({ target = [], json }: { target?: string[]; json?: boolean }) => {
       const checks = adapterChecks(environment, context.forms ?? formsWithKeys(environment), target)
@@ -140,7 +142,7 @@ interface Selection {
 
 const STATES = ['waiting', 'running', 'delivered', 'dead', 'discarded'] as const satisfies readonly State[]
 
-/** Which submissions to move. Exactly one way of choosing must be given, so that no slip moves others. */
+/** The chosen dead letters. Exactly one way of choosing is allowed, so that a typing error cannot choose others. */
 function selection(
   root: Command,
   id: string | undefined,
@@ -159,16 +161,16 @@ function selection(
 
 function count(text: string): number {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || value < 1 || value > 1000) throw new InvalidArgumentError('1 to 1000.')
+  if (!/^\d+$/.test(text) || value < 1 || value > 1000) throw new InvalidArgumentError('It must be 1 to 1000.')
   return value
 }
 
-/** Who did it, for the record. */
+/** Name of the person, for the record. */
 function operator(): string {
   try {
     return userInfo().username
   } catch {
-    // In a container the user may have no name.
+    // The user of a container may have no name.
     return `user ${process.getuid?.() ?? 'unknown'}`
   }
 }

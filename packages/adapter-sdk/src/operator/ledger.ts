@@ -1,4 +1,4 @@
-/** What operators see and do: submissions by id, state and code. Never an answer, a name or a file. */
+/** Shows submissions to operators, without answers, names or files, and redrives or discards them. */
 
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
@@ -36,7 +36,7 @@ export class Ledger {
     return { ...entry, timeline }
   }
 
-  /** How many are in which state, now. */
+  /** How many submissions are in each state now. */
   async counts(): Promise<Counts> {
     const { database } = this.#store
     const [row] = await database.query<Omit<Counts, 'deadByCode'>>(COUNTS)
@@ -50,9 +50,9 @@ export class Ledger {
   }
 
   /**
-   * Puts dead letters back into the queue, with all their retries. One with an unknown outcome is confirmed first; where
-   * the form cannot confirm, redriving it is the person's decision to handle it again. Returns how many were put back.
-   * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: an id was given, and it is no dead letter.
+   * Puts dead letters back into the queue with all their retries, and returns how many. An uncertain one is confirmed
+   * first; if the form cannot confirm, redriving is the person's decision to handle it again.
+   * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: the id given is not a dead letter.
    */
   async redrive(filter: Filter, by: string, reason?: string): Promise<number> {
     return await this.#act(filter, 'redriven', by, reason, async (ids, transaction) => {
@@ -75,8 +75,8 @@ export class Ledger {
   }
 
   /**
-   * Ends dead letters, on record: nothing more is done with them, and a repeat by the sender is acknowledged.
-   * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: an id was given, and it is no dead letter.
+   * Ends dead letters, with a reason on record. They are never handled again; a repeat by the sender is a duplicate.
+   * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: the id given is not a dead letter.
    */
   async discard(filter: Filter, by: string, reason: string): Promise<number> {
     return await this.#act(filter, 'discarded', by, reason, (ids, transaction) =>
@@ -89,7 +89,7 @@ export class Ledger {
   }
 
   /**
-   * Turns a `submissionId` into row ids, one for each form that there ever was: they are the key of the table, which may
+   * Turns a `submissionId` into row ids, one for each form that ever existed. They are the key of the table, which may
    * have millions of rows.
    */
   async #byIds({ id, ...filter }: Filter): Promise<Omit<Filter, 'id'>> {
@@ -141,7 +141,7 @@ interface Moved {
   readonly submissionId: string
 }
 
-// What waits for a retry has a time when it is due, and is not looked up: in an outage there are many of them.
+// A submission that waits for a retry has a due time, so its attempts are not looked up: in an outage there are many.
 const RUNNING = `(s.due_at IS NULL AND s.attempts > 0 AND EXISTS (
   SELECT 1 FROM ${SCHEMA}.attempt a WHERE a.submission = s.id AND a.number = s.attempts AND a.ended_at IS NULL))`
 

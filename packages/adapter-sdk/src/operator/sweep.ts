@@ -8,15 +8,15 @@ import { type QueueStore, queueEntry } from '../store/pg-boss.ts'
 export interface SweepOptions {
   readonly store: QueueStore
   readonly files: FileStore
-  /** Files and answers, after the submission was delivered or discarded, in days. */
+  /** How many days files and answers are kept after the submission was delivered or discarded. */
   readonly attachmentKeepDays: number
-  /** The submission's id and end, in days, or as long as its files. A dead letter is never removed: it is counted. */
+  /** How many days the submission itself is remembered, at least as long as its files. Dead letters are never removed. */
   readonly keepDays: number
   readonly emit: Emit
   readonly now?: () => Date
 }
 
-/** Runs all of it once. May run at the same time in several processes, and be cut short anywhere. */
+/** Sweeps once. Several processes may sweep at the same time, and a sweep may be interrupted anywhere. */
 export async function sweep(options: SweepOptions): Promise<void> {
   const now = (options.now ?? (() => new Date()))()
   const before = (days: number) => new Date(now.getTime() - days * DAY_MILLISECONDS)
@@ -55,7 +55,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
     [before(options.keepDays)],
   )
 
-  // A waiting submission always has its entry in the queue, written with it. Should one ever be missing, it is put back.
+  // A waiting submission and its entry in the queue are written together. If the entry is missing anyway, it is restored.
   const strays = await database.query<{ id: string; form: string }>(
     `SELECT id, form FROM ${SCHEMA}.submission s WHERE state = 'waiting' AND changed_at < $1
      AND NOT EXISTS (SELECT 1 FROM formbuilder_queue.job j WHERE j.name = s.form AND j.id = s.id)`,

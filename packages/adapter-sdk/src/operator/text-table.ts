@@ -1,14 +1,14 @@
-/** Tables for people, in as many columns of text as their terminal has. */
+/** Writes tables as text that fits the width of a terminal. */
 
 /** One column. */
 export interface Column<Row> {
   readonly title: string
-  /** Left out, last ones first, when the terminal is too narrow. */
+  /** May be left out, from the last one backwards, if the terminal is too narrow. */
   readonly optional?: boolean
   text(row: Row): string
 }
 
-/** Lines without trailing blanks. `width`: of the terminal; absent: as wide as needed. The last column is cut to fit. */
+/** Lines without trailing spaces. `width`: columns of the terminal; without it, as wide as needed. Longer lines are cut. */
 export function textTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width?: number): string {
   const kept = [...columns]
   const most = width ?? Number.POSITIVE_INFINITY
@@ -45,12 +45,12 @@ function widest<Row>(column: Column<Row>, rows: readonly Row[]): number {
   return Math.max(column.title.length, ...rows.map((row) => shown(column, row).length))
 }
 
-/** On one line, without control characters: a slug comes from outside. */
+/** On one line, without control characters, because a slug comes from outside. */
 function shown<Row>(column: Column<Row>, row: Row): string {
   return printable(column.text(row))
 }
 
-/** Text that a terminal shows as it is. */
+/** Replaces characters that could control a terminal. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ')
 }

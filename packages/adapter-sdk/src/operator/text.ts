@@ -1,4 +1,4 @@
-/** What operators read: lists, histories and findings, as text. */
+/** Writes lists, histories and findings as text for operators. */
 
 import type { DetailedEntry, Entry, Moment } from '../store/entry.ts'
 import type { Finding } from './check.ts'
@@ -22,7 +22,7 @@ export function listText(entries: readonly Entry[], width?: number): string {
   )
 }
 
-/** One submission with all that happened to it, and what can be done about it. `program`: how commands are called. */
+/** One submission with its history and advice. `program`: the name of the command line program. */
 export function entryText(entry: DetailedEntry, program: string, width?: number): string {
   const facts = [
     ['submission', entry.submissionId],
@@ -57,7 +57,7 @@ export function findingsText(findings: readonly Finding[]): string {
     .join('\n')
 }
 
-/** How many submissions, in words. */
+/** Counts submissions in words. */
 export function countText(count: number, done: string): string {
   return `${count} ${count === 1 ? 'submission' : 'submissions'} ${done}`
 }
@@ -70,9 +70,9 @@ function adviceText(entry: DetailedEntry, program: string): string[] {
   if (uncertain) {
     return [
       [
-        'The case system may have made this case. Look for it there first.',
-        `  it is there:      ${discard}`,
-        `  it is not there:  ${redrive}`,
+        'The case system may already have made this case. Search for it there first.',
+        `  if it is there:      ${discard}`,
+        `  if it is not there:  ${redrive}`,
       ].join('\n'),
     ]
   }
@@ -95,6 +95,6 @@ function filesText({ files, missingFiles }: Pick<Entry, 'files' | 'missingFiles'
   return missingFiles === 0 ? String(files) : `${files}, and ${missingFiles} missing`
 }
 
-/** In UTC, as the logs have it. */
+/** Times are in UTC, as in the logs. */
 const minute = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 16)}`
 const second = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`

@@ -1,6 +1,6 @@
 /** What operators see of a submission: ids, states, codes and times. Never an answer, a name or a file. */
 
-/** Where a submission is on its way. */
+/** State of a submission. */
 export type State = 'waiting' | 'running' | 'delivered' | 'dead' | 'discarded'
 
 /** One submission in a list. Times are ISO 8601. */
@@ -38,12 +38,12 @@ export interface Moment {
   readonly by: string | null
 }
 
-/** Which submissions: all conditions hold together. */
+/** Chooses submissions. All conditions must hold. */
 export interface Filter {
   readonly state?: State | undefined
   readonly form?: string | undefined
   readonly code?: string | undefined
-  /** submissionId or the id of a row. */
+  /** `submissionId`, or the id of a row. */
   readonly id?: string | undefined
   /** Ids of rows: one of these. */
   readonly ids?: readonly string[] | undefined
@@ -58,9 +58,9 @@ export interface Counts {
   readonly waiting: number
   readonly running: number
   readonly dead: number
-  /** Ever, also those that are no longer remembered. */
+  /** In total, including those that were forgotten since. */
   readonly delivered: number
-  /** Received, and neither delivered nor ended: seconds since the oldest; 0 when there is none. */
+  /** Seconds since the oldest waiting or running submission was received; 0 if there is none. */
   readonly oldestWaitingSeconds: number
   /** Waiting submissions that failed at least once. */
   readonly retrying: number

@@ -3,7 +3,7 @@ import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 
-/** PEM texts. The certificate is its own authority: give it to the client as the one to trust. */
+/** PEM texts. The certificate is self-signed: the client must trust it. */
 export interface DevelopmentCertificate {
   readonly cert: string
   readonly key: string
@@ -11,7 +11,7 @@ export interface DevelopmentCertificate {
 
 /** Makes a key and a certificate for `localhost`, 127.0.0.1 and ::1, valid for `days` (default 7). */
 export async function makeDevelopmentCertificate(days = 7): Promise<DevelopmentCertificate> {
-  // The library's types name the browser's Crypto, which Node's types do not have.
+  // The library's types use the browser's Crypto, which is not in Node's types.
   const crypto = webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])

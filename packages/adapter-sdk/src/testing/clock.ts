@@ -4,16 +4,16 @@ import { type Database, SCHEMA } from '../store/database.ts'
 import { openEmbedded } from '../store/embedded.ts'
 import { WAITING_CHANNEL } from '../store/pg-boss.ts'
 
-/** A clock that a test puts forward. */
+/** A clock that a test can put forward. */
 export class TestClock {
   #aheadMilliseconds = 0
 
-  /** How far it is ahead of the time of day, in milliseconds. */
+  /** How far it is ahead of the real time, in milliseconds. */
   get aheadMilliseconds(): number {
     return this.#aheadMilliseconds
   }
 
-  /** As `Date.now()`. */
+  /** Like `Date.now()`. */
   now(): number {
     return Date.now() + this.#aheadMilliseconds
   }
@@ -84,7 +84,7 @@ export async function age(database: Database, seconds: number, forms: readonly s
       const moved = columns.map((column) => `${column} = ${column} - $1 * interval '1 second'`)
       await transaction.query(`UPDATE ${table} SET ${moved.join(', ')}`, values)
     }
-    // The hour is a part of the key: by way of a time where there is none, no two rows meet.
+    // The hour is part of the key. Moving all rows far into the past first avoids collisions between old and new hours.
     await transaction.query(`UPDATE ${SCHEMA}.hourly SET hour = hour - interval '1000 years'`)
     await transaction.query(
       `UPDATE ${SCHEMA}.hourly SET hour = hour + interval '1000 years' - $1 * interval '1 second'`,

@@ -7,8 +7,8 @@ import { generateKey } from '../protocol/keyring.ts'
 import { makeDevelopmentCertificate } from './certificate.ts'
 
 /**
- * Settings for https://localhost:3000 with a certificate, a shared key and a store that live in `folder`, which is made
- * if it is missing: `certificate.pem` (for the sender to trust), `shared-key`, `data`. `given`: settings that go over these.
+ * Settings for https://localhost:3000 with a certificate, a shared key and a store in `folder`, which is created if it is
+ * missing: `certificate.pem` (the sender must trust it), `shared-key`, `data`. `given` overrides these settings.
  */
 export async function developmentEnvironment(folder: string, given: Environment = {}): Promise<Environment> {
   const at = (name: string) => join(resolve(folder), name)
@@ -33,7 +33,7 @@ export async function developmentEnvironment(folder: string, given: Environment 
 }
 
 const CERTIFICATE_DAYS = 90
-/** With fewer left the server warns. */
+/** The server warns of a certificate that is valid for less. */
 const RENEWAL_DAYS = 31
 
 function isValidForLong(file: string): boolean {

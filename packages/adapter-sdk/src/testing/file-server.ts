@@ -28,13 +28,13 @@ export class TestFileStore {
     this.#now = now
   }
 
-  /** `now` is the clock by which links expire. */
+  /** `now`: the clock by which links expire. */
   static async start(certificate: DevelopmentCertificate, now: () => number = Date.now): Promise<TestFileStore> {
     const server = createServer(certificate)
     const store = new TestFileStore(server, now)
     server.on('request', (request, response) => {
       const object = store.#objects.get(request.url?.split('?')[0] ?? '')
-      // As S3 answers: a link signs one method, and ends; in both cases the answer is 403 with XML.
+      // Like S3: a link is signed for one method and expires. Otherwise the answer is 403 with XML.
       const allowed = object !== undefined && request.method === 'GET' && object.expiresAt > store.#now()
       store.served += 1
       if (store.isDown) response.writeHead(503).end()
@@ -46,12 +46,12 @@ export class TestFileStore {
     return store
   }
 
-  /** `localhost:<port>`: what `ATTACHMENT_HOSTS` has to name. */
+  /** `localhost:<port>`, for `ATTACHMENT_HOSTS`. */
   get origin(): string {
     return `localhost:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** Encrypts a file anew and gives a fresh link to it, as the platform does for every delivery. Default life: 15 minutes. */
+  /** Encrypts a file and returns a fresh link to it, as the platform does for every delivery. It expires after 15 minutes by default. */
   link(upload: Upload, lifeSeconds = 900): AttachmentLink {
     const { hexText, encryption_key, encryption_iv } = encryptAttachment(upload.content)
     const path = `/${randomUUID()}`
@@ -60,7 +60,7 @@ export class TestFileStore {
     return { url, encryption_key, encryption_iv, mimetype: upload.mimetype, filename: upload.filename }
   }
 
-  /** Ends all connections. */
+  /** Stops the server and closes all connections. */
   async stop(): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))

@@ -1,7 +1,7 @@
-/** What the handlers of an adapter under test were given, and what came of it. */
+/** Records every run of the handlers of an adapter under test. */
 import type { Attachment, Context, Form, Outcome, Submission } from '../form.ts'
 
-/** One run of a handler, as it was given and as it ended. */
+/** One run of a handler: its input and its result. */
 export interface Handled {
   readonly form: string
   readonly submission: Submission
@@ -14,7 +14,7 @@ export interface Handled {
   readonly error?: unknown
 }
 
-/** A form that notes every run of its handler in a list. */
+/** Wraps a form so that every run of its handler is added to a list. */
 export function watched(form: Form, name: string, handled: Handled[]): Form {
   return {
     ...form,

@@ -31,11 +31,11 @@ export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './sen
 
 /** Options of an adapter under test. */
 export interface TestAdapterOptions {
-  /** Settings over the kit's own. With `DATABASE_URL` the store is PostgreSQL, and `advance` moves the links only. */
+  /** Settings that override those of the kit. With `DATABASE_URL` the store is PostgreSQL, and `advance` affects only links. */
   readonly environment?: Readonly<{ [name: string]: string | undefined }>
 }
 
-/** A stretch of time; its parts add up. */
+/** A duration. Its parts are added up. */
 export interface Duration {
   readonly days?: number
   readonly hours?: number
@@ -53,16 +53,16 @@ export interface TestAdapter extends AsyncDisposable {
   readonly events: readonly AdapterEvent[]
   /** Every run of a handler so far. */
   readonly handled: readonly Handled[]
-  /** Delivers a submission to a form, byte-true as Form Builder does; each call is a delivery of its own with fresh links. */
+  /** Delivers a submission exactly as Form Builder does. Each call is a new delivery with fresh links. */
   send(path: string, submission?: TestSubmission): Promise<SentAnswer>
   /**
    * Delivers a submission as the sender's queue does: again after 6 s, 21 s, 86 s and so on, each time with fresh links,
    * until the answer is 2xx or it gives up. The clock is put forward, so nothing waits. Returns all answers.
    */
   sendUntilAccepted(path: string, submission?: TestSubmission, deliveries?: number): Promise<SentAnswer[]>
-  /** The body of a delivery, to be sent more than once, or changed. */
+  /** The body of a delivery, for tests that change it or send it more than once. */
   compose(submission?: TestSubmission): Promise<{ readonly submissionId: string; readonly jwe: string }>
-  /** Any request. */
+  /** Sends any request. */
   request(method: string, path: string, options?: PlainRequest): Promise<TestAnswer>
   /** Waits until the submission is delivered, dead or discarded, and returns its entry. Gives up after 30 seconds. */
   ended(submissionId: string): Promise<DetailedEntry>
@@ -117,7 +117,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
   })
   const target = { port: running.port, ca: certificate.cert }
 
-  /** Looks again whenever something happens, and now and then: what another process did is no event here. */
+  /** Looks after each event, and every 250 ms, because the work of another process causes no event here. */
   async function until(submissionId: string, done: (entry: DetailedEntry) => boolean): Promise<DetailedEntry> {
     const latest = Date.now() + PATIENCE_MILLISECONDS
     for (;;) {
@@ -185,7 +185,7 @@ function isSuccess(answer: TestAnswer | undefined): boolean {
   return answer !== undefined && answer.status >= 200 && answer.status < 300
 }
 
-/** Something that happens again and again; `next` resolves when it does, or a moment later. */
+/** A signal that can fire many times. `next` resolves when it fires, or after 250 ms. */
 function signal(): { fire(): void; next(): Promise<void> } {
   const waiting = new Set<() => void>()
   return {

@@ -1,4 +1,4 @@
-/** A sender that behaves as Form Builder does, byte for byte; and plain requests, for everything that it would not send. */
+/** Sends submissions exactly as Form Builder does, and plain requests for everything that it would not send. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type RequestOptions, request } from 'node:https'
@@ -25,7 +25,7 @@ export interface TestAnswer {
   readonly status: number
   readonly headers: Readonly<{ [name: string]: string | string[] | undefined }>
   readonly text: string
-  /** Of a JSON answer. */
+  /** The parsed body of a JSON answer. */
   readonly body: { readonly [name: string]: unknown } | undefined
 }
 
@@ -37,7 +37,7 @@ export interface SentAnswer extends TestAnswer {
 /** Where requests go. */
 export interface Target {
   readonly port: number
-  /** The authority to trust, in PEM. */
+  /** PEM of the certificate authority to trust. */
   readonly ca: string
 }
 
@@ -47,7 +47,7 @@ export interface PlainRequest {
   readonly body?: string | Uint8Array
 }
 
-/** A submission, encrypted as the sender does: its members in that order, with fresh links, under a new IV. */
+/** Encrypts a submission as the sender does: with its order of members, fresh links and a new IV. */
 export async function compose(
   submission: TestSubmission,
   key: Key,
@@ -63,7 +63,7 @@ export async function compose(
   return { submissionId, jwe: await encryptCompact(railsJson(envelope), key) }
 }
 
-/** POSTs a body with the headers of the sender's HTTP client, in its order, and no others. */
+/** POSTs a body with exactly the headers of the sender's HTTP client, in its order. */
 export async function postAsSender(target: Target, path: string, body: string): Promise<TestAnswer> {
   const headers = {
     Host: `localhost:${target.port}`,
@@ -76,7 +76,7 @@ export async function postAsSender(target: Target, path: string, body: string): 
   return await exchange(target, { method: 'POST', path, headers, setDefaultHeaders: false }, body)
 }
 
-/** Any request, with Node's usual headers. */
+/** Sends any request, with Node's usual headers. */
 export async function ask(target: Target, method: string, path: string, plain: PlainRequest = {}): Promise<TestAnswer> {
   return await exchange(target, { method, path, headers: { ...plain.headers } }, plain.body)
 }
@@ -86,10 +86,10 @@ export function senderRetrySeconds(delivery: number): number {
   return delivery ** 4 + 5
 }
 
-/** Deliveries of one submission before the sender's queue gives it up. */
+/** Number of deliveries after which the sender's queue gives up. */
 export const SENDER_DELIVERIES = 25
 
-/** JSON as Rails writes it: these five characters escaped, everything else as anybody does. */
+/** JSON as Rails writes it: five characters are escaped that JSON.stringify leaves alone. */
 function railsJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,
@@ -105,7 +105,7 @@ async function exchange(target: Target, options: RequestOptions, body?: string |
     sending.end(body)
   })
   const chunks: Buffer[] = []
-  for await (const chunk of response) chunks.push(chunk as Buffer) // no encoding was set, so it gives buffers
+  for await (const chunk of response) chunks.push(chunk as Buffer) // no encoding is set, so chunks are buffers
   const text = Buffer.concat(chunks).toString()
   const isJson = /\bjson\b/.test(response.headers['content-type'] ?? '')
   return {

@@ -11,7 +11,7 @@ import { dead, delivered, incoming, retry } from '../submissions.ts'
 const DAY = 86_400_000
 const KEEP = { attachmentKeepDays: 7, keepDays: 28 }
 
-onBothStores('a sweep', (store) => {
+onBothStores('the sweep', (store) => {
   let arrivals: Arrivals
   let ledger: Ledger
   let work: Attempts
@@ -21,7 +21,7 @@ onBothStores('a sweep', (store) => {
     work = new Attempts(store().store)
   })
 
-  /** A submission with one file, and how its attempt ended; absent: it waits. */
+  /** A submission with one file, whose attempt had this ending; without one, it is waiting. */
   async function submitted(ending?: Ending) {
     const file = await stored(store())
     const submission = incoming({ files: [file] })
@@ -58,7 +58,7 @@ onBothStores('a sweep', (store) => {
     await store().database.query('DELETE FROM formbuilder_queue.job')
   })
 
-  it('takes the file and the answers of a delivered submission after their time, and not before', async () => {
+  it('deletes the file and the answers of a delivered submission after 7 days, and not before', async () => {
     const { submissionId, file } = await submitted(delivered())
 
     await run(6.9)
@@ -71,7 +71,7 @@ onBothStores('a sweep', (store) => {
     expect(await states([submissionId])).to.deep.equal(['delivered'])
   })
 
-  it('forgets a submission after its time, and takes what the sender repeats until then for a repeat', async () => {
+  it('forgets a submission after 28 days, and until then knows what the sender repeats', async () => {
     const submission = await submitted(delivered())
 
     await run(27.9)
@@ -83,7 +83,7 @@ onBothStores('a sweep', (store) => {
     expect(swept()).to.include({ submissions: 1 })
   })
 
-  it('remembers a submission as long as its files', async () => {
+  it('remembers a submission for as long as it keeps its files', async () => {
     const { submissionId, file } = await submitted(delivered())
 
     await run(40, { attachmentKeepDays: 60 })
@@ -91,7 +91,7 @@ onBothStores('a sweep', (store) => {
     expect([await hasFile(file.id), await jwe(submissionId)]).to.deep.equal([true, 'header..iv.ciphertext.tag'])
   })
 
-  it('never takes a dead letter or what waits, nor their files, and counts dead letters that are old', async () => {
+  it('never deletes dead letters, waiting submissions or their files, and counts old dead letters', async () => {
     const letters = [
       await submitted(dead()),
       await submitted(dead({ uncertain: true })),
@@ -112,7 +112,7 @@ onBothStores('a sweep', (store) => {
     expect(swept()).to.include({ oldDeadLetters: 2, submissions: 0 })
   })
 
-  it('takes what was discarded, as what was delivered', async () => {
+  it('deletes a discarded submission like a delivered one', async () => {
     const { submissionId, file } = await submitted(dead())
     await ledger.discard({ id: submissionId }, 'a test', 'not wanted')
 
@@ -124,7 +124,7 @@ onBothStores('a sweep', (store) => {
     expect(await jwe(submissionId)).to.equal('no row')
   })
 
-  it('takes files that belong to nobody, a day after they were written', async () => {
+  it('deletes a file without an owner a day after it was written', async () => {
     const { id } = await stored(store())
 
     await run(0.9)
@@ -134,7 +134,7 @@ onBothStores('a sweep', (store) => {
     expect([before, await hasFile(id)]).to.deep.equal([true, false])
   })
 
-  it('takes the files of a copy that was replaced', async () => {
+  it('deletes the files of a replaced copy', async () => {
     const old = await submitted(dead())
     const fresh = await stored(store())
     await arrivals.accept({ ...old, files: [fresh] })
@@ -145,16 +145,16 @@ onBothStores('a sweep', (store) => {
   })
 
   for (const [where, broken] of [
-    ['before the files are removed', { remove: () => Promise.reject(new Error('killed')) }],
-    ['after them', {}],
+    ['before it removes the files', { remove: () => Promise.reject(new Error('killed')) }],
+    ['after it removed the files', {}],
   ] as const) {
-    it(`that is cut short ${where} is ended by the next`, async () => {
+    it(`is completed by the next one if it is interrupted ${where}`, async () => {
       const { submissionId, file } = await submitted(delivered())
       const files: FileStore = { ...store().files, ...broken }
       const database = store().database
-      // The process dies with the first statement that comes after the files.
+      // The process dies at the first statement after the removal of the files.
       const cut =
-        where === 'after them'
+        where === 'after it removed the files'
           ? { ...database, query: failingAfter(database.query, 'DELETE FROM formbuilder.attachment') }
           : database
       await run(7.1, { files, store: { ...store().store, database: cut } }).catch(() => undefined)
@@ -168,7 +168,7 @@ onBothStores('a sweep', (store) => {
     })
   }
 
-  it('puts a waiting submission back that has lost its entry in the queue', async () => {
+  it('restores the queue entry of a waiting submission that has lost it', async () => {
     const { submissionId } = await submitted()
     await store().database.query('DELETE FROM formbuilder_queue.job')
 
@@ -178,7 +178,7 @@ onBothStores('a sweep', (store) => {
     expect(claim).to.include({ submissionId })
   })
 
-  it('may run several times at once', async () => {
+  it('can run several times at once', async () => {
     const { submissionId } = await submitted(delivered())
     const others = await Promise.all([1, 2].map(() => store().another()))
 

@@ -6,14 +6,14 @@ import { expect } from 'chai'
 import { makeDevelopmentCertificate } from '../../src/testing/certificate.ts'
 import { developmentEnvironment } from '../../src/testing/development.ts'
 
-describe("the settings of an adapter on one's own machine", () => {
+describe("the settings of an adapter on a developer's machine", () => {
   let folder: string
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'development-'))
   })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-  it('names the port that it listens on in its address, whichever was chosen', async () => {
+  it('have the chosen port in the public host name', async () => {
     const usual = await developmentEnvironment(folder)
     const chosen = await developmentEnvironment(folder, { PORT: '3001', LOG_LEVEL: 'debug' })
 
@@ -21,7 +21,7 @@ describe("the settings of an adapter on one's own machine", () => {
     expect(chosen).to.include({ PORT: '3001', HOST: 'localhost:3001', LOG_LEVEL: 'debug' })
   })
 
-  it('keeps the key and the certificate from one start to the next', async () => {
+  it('keep the key and the certificate from one start to the next', async () => {
     const { TLS_CERT_FILE = '', JWE_SHARED_KEY } = await developmentEnvironment(folder)
     const certificate = readFileSync(TLS_CERT_FILE, 'utf8')
 
@@ -31,7 +31,7 @@ describe("the settings of an adapter on one's own machine", () => {
     expect(readFileSync(TLS_CERT_FILE, 'utf8')).to.equal(certificate)
   })
 
-  it('makes a certificate anew before the server would warn that it ends', async () => {
+  it('have a new certificate before the server would warn that the old one expires', async () => {
     const { cert, key } = await makeDevelopmentCertificate(30)
     writeFileSync(join(folder, 'certificate.pem'), cert)
     writeFileSync(join(folder, 'certificate-key.pem'), key)

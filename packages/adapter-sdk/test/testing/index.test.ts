@@ -25,7 +25,7 @@ describe('the test kit', () => {
         complaint: {
           path: '/v2/complaint',
           async handle({ submissionAnswers }) {
-            if (failures-- > 0) throw new TypeError('the case system is away')
+            if (failures-- > 0) throw new TypeError('the case system is unavailable')
             return { reference: String(submissionAnswers['case_text_1'] ?? '492233') }
           },
         },
@@ -59,7 +59,7 @@ describe('the test kit', () => {
     expect(jwe).to.match(/^eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0\.\.[\w-]{16}\.[\w-]+\.[\w-]{22}$/)
   })
 
-  it("sends the headers of the sender's HTTP client, in its order, and no other", async () => {
+  it("sends exactly the headers of the sender's HTTP client, in its order", async () => {
     const certificate = await makeDevelopmentCertificate()
     await using server = createServer(certificate).listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -88,7 +88,7 @@ describe('the test kit', () => {
     ])
   })
 
-  it('shows what the handler was given, files included, and what came of it', async () => {
+  it('records what the handler received, with files, and its result', async () => {
     const { status, submissionId } = await adapter.send('/v2/complaint', {
       submissionAnswers: { case_text_1: 'C-1' },
       uploads: [letter],
@@ -138,20 +138,20 @@ describe('the test kit', () => {
     expect(await adapter.ended(submissionId)).to.include({ state: 'dead', code: 'ERR_ATTACHMENT_MISSING' })
   })
 
-  it('gives a delivery up when it is told how often to try', async () => {
+  it('gives up after the given number of deliveries', async () => {
     const wrongPath = await adapter.sendUntilAccepted('/v2/nowhere', {}, 2)
 
     expect(wrongPath.map(({ status }) => status)).to.deep.equal([404, 404])
   })
 
-  it("knows the sender's waits", () => {
+  it('waits between deliveries as long as the sender does', () => {
     const waits = Array.from({ length: 24 }, (_, index) => senderRetrySeconds(index + 1))
 
     expect(waits.slice(0, 5)).to.deep.equal([6, 21, 86, 261, 630])
     expect(Math.round(waits.reduce((sum, wait) => sum + wait, 0) / 86_400)).to.equal(20)
   })
 
-  it('makes a retry fall due when its time has come, and not before', async () => {
+  it('makes a retry due at its time, and not before', async () => {
     failures = 1
     const { submissionId } = await adapter.send('/v2/complaint')
     const failed = await adapter.attempted(submissionId)
@@ -170,7 +170,7 @@ describe('the test kit', () => {
     expect(errors).to.deep.equal([true, false])
   })
 
-  it('sweeps what is old enough, and forgets what is older', async () => {
+  it('sweeps old files, and later forgets their submissions', async () => {
     const { submissionId } = await adapter.send('/v2/complaint', { uploads: [letter] })
     await adapter.ended(submissionId)
     const file = adapter.handled.at(-1)?.attachments[0]
@@ -188,7 +188,7 @@ describe('the test kit', () => {
     expect(forgotten).to.include({ code: 'ERR_SUBMISSION_NOT_FOUND' })
   })
 
-  it('gives every adapter an empty store of its own, also at the same time', async () => {
+  it('gives every adapter its own empty store, even at the same time', async () => {
     await using first = await startTestAdapter(complaints())
     await using second = await startTestAdapter(complaints())
 
@@ -203,7 +203,7 @@ describe('the test kit', () => {
     expect([again.status, (await third.ended(submissionId)).state]).to.deep.equal([201, 'delivered'])
   })
 
-  it('takes keys of either length', async () => {
+  it('accepts keys of either length', async () => {
     const key = generateKey(32)
     await using test = await startTestAdapter(complaints(), { environment: { JWE_SHARED_KEY: key } })
 
@@ -234,7 +234,7 @@ describe('the test kit', () => {
     ['node:test', ['--test', `${here}scenario.node.ts`]],
   ]
   for (const [runner, args] of runners) {
-    it(`serves a test that is run by ${runner}, which then ends by itself`, async () => {
+    it(`works in a test under ${runner}, which then exits by itself`, async () => {
       const { stdout } = await promisify(execFile)(process.execPath, args, {
         cwd: here,
         timeout: 60_000,

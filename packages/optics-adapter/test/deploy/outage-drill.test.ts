@@ -135,10 +135,10 @@ describe('an outage drill: the case system is down for a day, then up again', ()
       await pass(3)
       if (hour === 0) {
         expect(await alerts()).to.deep.equal(['AdapterSubmissionsFailed', 'AdapterOldestWaiting'])
-        expect((await page('/')).text).to.contain('The oldest submission has waited 3 hours')
+        expect((await page('/')).text).to.contain('The oldest submission has been waiting for 3 hours')
         expect((await page('/submissions?state=waiting')).text).to.contain(sent.at(-1))
         expect((await page(`/submission?id=${sent.at(-1)}`)).text).to.contain(
-          'Attempt failed, to be repeated (attempt 2)',
+          'Attempt failed, will be retried (attempt 2)',
         )
       }
     }
@@ -149,7 +149,7 @@ describe('an outage drill: the case system is down for a day, then up again', ()
     expect([dead, waiting]).to.deep.equal([1, 7])
     expect(oldestWaitingSeconds).to.be.greaterThan(20 * 3600)
     expect(await alerts()).to.deep.equal(['AdapterSubmissionsFailed', 'AdapterDeadLetters', 'AdapterOldestWaiting'])
-    expect(deadLetters.text).to.contain('ERR_RETRIES_EXHAUSTED').and.contain('Check that the case system is up')
+    expect(deadLetters.text).to.contain('ERR_RETRIES_EXHAUSTED').and.contain('Check that the case system is available')
 
     // The case system is up again. Waiting submissions are delivered; the dead letter waits for a person, and its alerts stay.
     casework = await startCasework(port)

@@ -1,4 +1,4 @@
-/** What people did, for the record. */
+/** Shows what people have done, newest first. */
 import type { Middleware } from 'koa'
 import { latestActions } from '../../store/reports.ts'
 import { MOST_PAGES, type OperatorParts, pageNumber, type Show } from './parts.ts'

@@ -54,7 +54,7 @@ const headers: Middleware = async (ctx, next) => {
   await next()
 }
 
-// There is no script at all, and no style but that of two files.
+// The pages have no script, and no style except two style sheets.
 const POLICY = [
   "default-src 'none'",
   "style-src 'self'",

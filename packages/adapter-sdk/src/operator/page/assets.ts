@@ -1,4 +1,4 @@
-/** Style sheet, fonts and images of the page, from the package of GOV.UK Frontend and from ours. No script. */
+/** Serves style sheets, fonts and images of the page, from GOV.UK Frontend and this package. There are no scripts. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -11,7 +11,7 @@ export const GOVUK = join(dirname(createRequire(import.meta.url).resolve('govuk-
 /** Folder of our views, beside `src` and `dist`. */
 export const VIEWS = fileURLToPath(new URL('../../../views', import.meta.url))
 
-/** Files by their path on the page: nothing else of the packages can be asked for. */
+/** Files by their path on the page. No other file of the two packages is served. */
 export function assetFiles(): ReadonlyMap<string, string> {
   const fonts = join(GOVUK, 'govuk/assets/fonts')
   return new Map([
@@ -25,7 +25,7 @@ export function assetFiles(): ReadonlyMap<string, string> {
   ])
 }
 
-/** Koa middleware that serves them, read once. */
+/** Koa middleware that serves the files from memory. */
 export function assets(): Middleware {
   const contents = new Map([...assetFiles()].map(([path, file]) => [path, readFileSync(file)]))
   return async (ctx, next) => {

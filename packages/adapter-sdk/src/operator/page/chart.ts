@@ -1,7 +1,7 @@
-/** A bar chart of the last hours as geometry: the view draws it as SVG, and the same numbers as a table. */
+/** Computes a bar chart of the last hours. The view draws it as SVG, and shows the same numbers as a table. */
 import type { Hour } from '../../store/hours.ts'
 
-/** One row of bars for each series, over the same hours and with the same scale, so that heights can be compared. */
+/** One row of bars for each series. All rows have the same hours and scale, so that heights can be compared. */
 export interface Chart {
   readonly width: number
   readonly height: number
@@ -20,7 +20,7 @@ export interface Row {
   readonly bars: readonly Bar[]
 }
 
-/** In units of the view box. */
+/** Sizes are in units of the SVG view box. */
 export interface Bar {
   readonly x: number
   readonly y: number
@@ -35,7 +35,7 @@ export function chartOf(hours: readonly Hour[]): Chart {
   const rows = SERIES.map(({ name, series }): Row => {
     const bars = hours.flatMap(({ hour, [series]: count }, position): Bar[] => {
       if (count === 0) return []
-      // What happened once must be seen, however much happened at other times.
+      // A count of one must be visible, however high the other bars are.
       const height = Math.max(2, Math.round((count / highest) * HEIGHT))
       return [{ x: position * STEP + 1, y: HEIGHT - height, width: STEP - 2, height, hour, count }]
     })

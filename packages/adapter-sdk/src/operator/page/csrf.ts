@@ -1,4 +1,4 @@
-/** Forms that only the operator's own browser can have got from us: a signed double submit, bound to who is signed in. */
+/** Protects forms from cross-site requests: a signed token and a cookie that must match, bound to the signed-in user. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Context } from 'koa'
 import { userOf } from './identity.ts'
@@ -7,13 +7,13 @@ export class Csrf {
   readonly #secret: Uint8Array
   readonly #isSecure: (ctx: Context) => boolean
 
-  /** `secret`: the same in all replicas. `isSecure`: whether the browser speaks HTTPS. */
+  /** `secret`: the same in all replicas. `isSecure`: whether the browser uses HTTPS. */
   constructor(secret: Uint8Array, isSecure: (ctx: Context) => boolean) {
     this.#secret = secret
     this.#isSecure = isSecure
   }
 
-  /** The text for the hidden field of a form; gives the browser its half in a cookie. */
+  /** Returns the text for the hidden field of a form, and sets the cookie that belongs to it. */
   token(ctx: Context): string {
     const name = this.#cookieName(ctx)
     const held = ctx.cookies.get(name) ?? ''
@@ -25,7 +25,7 @@ export class Csrf {
     return this.#sign(ctx, value)
   }
 
-  /** Whether a posted form is one of ours, from the browser and the person that got it. */
+  /** Whether a posted form comes from this page, this browser and this user. */
   isOurs(ctx: Context, token: string): boolean {
     // If the browser names another site as the origin of a request, the request is refused.
     const site = ctx.get('Sec-Fetch-Site')
@@ -42,7 +42,7 @@ export class Csrf {
       .digest('base64url')
   }
 
-  /** With the prefix, no other host and no plain page can set it (RFC 6265bis section 4.1.3). */
+  /** With the prefix `__Host-`, no other host and no page over plain HTTP can set the cookie (RFC 6265bis section 4.1.3). */
   #cookieName(ctx: Context): string {
     return this.#isSecure(ctx) ? '__Host-form' : 'form'
   }

@@ -1,4 +1,4 @@
-/** Dead letters by form and code, with what to do about each. */
+/** Shows dead letters by form and code, with advice on each group. */
 import type { Middleware } from 'koa'
 import { deadGroups } from '../../store/reports.ts'
 import type { OperatorParts, Show } from './parts.ts'

@@ -1,11 +1,11 @@
-/** Redrive and discard: asked first, with a reason, and done to exactly those that were shown. */
+/** Redrives or discards exactly the dead letters that were shown, after asking for a reason. */
 import type { Context, Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
 import type { Entry, Filter } from '../../store/entry.ts'
 import { userOf } from './identity.ts'
 import { field, type OperatorParts, type Show, showProblem } from './parts.ts'
 
-/** Shows which dead letters it is about, and asks for the reason. */
+/** Shows the chosen dead letters and asks for the reason. */
 export function askDecision({ ledger, csrf }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
     const { searchParams } = ctx.URL
@@ -13,14 +13,14 @@ export function askDecision({ ledger, csrf }: OperatorParts, show: Show): Middle
     const entries =
       action === undefined ? [] : await ledger.list({ ...filterOf(searchParams), state: 'dead', limit: MOST })
     if (action === undefined || entries.length === 0) {
-      showProblem(ctx, show, 404, 'nothing was chosen, or it is no dead letter any more')
+      showProblem(ctx, show, 404, 'nothing was chosen, or the submissions you chose are no longer dead letters')
       return
     }
     showForm(ctx, show, { action, entries, token: csrf.token(ctx) })
   }
 }
 
-/** Does it, and leads back to the dead letters. */
+/** Redrives or discards, then redirects to the list of dead letters. */
 export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show): Middleware {
   const read = bodyParser({
     enableTypes: ['text'],
@@ -32,7 +32,12 @@ export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show):
     const body = new URLSearchParams(String(ctx.request.rawBody ?? ''))
     if (!csrf.isOurs(ctx, body.get('token') ?? '')) {
       emit({ event: 'operator.refused', why: 'csrf' })
-      showProblem(ctx, show, 403, 'the form was not sent from this page, or is too old: go back and reload it')
+      showProblem(
+        ctx,
+        show,
+        403,
+        'the form was not sent from this page, or is out of date: go back and reload the page',
+      )
       return
     }
     const action = actionOf(body)
@@ -40,7 +45,7 @@ export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show):
     const reason = field(body, 'reason')
     const problem = problemOf(reason)
     if (action === undefined) {
-      showProblem(ctx, show, 422, 'the action is neither redrive nor discard')
+      showProblem(ctx, show, 422, 'the action must be redrive or discard')
     } else if (problem !== undefined) {
       ctx.status = 422
       const entries = await ledger.list({ ...filter, limit: MOST })
@@ -53,7 +58,7 @@ export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show):
   }
 }
 
-/** Most submissions of one decision; the others need another one. */
+/** Largest number of submissions in one decision. */
 const MOST = 1000
 const REASON_LENGTH = 500
 
@@ -76,7 +81,7 @@ function actionOf(fields: URLSearchParams): 'redrive' | 'discard' | undefined {
   return action === 'redrive' || action === 'discard' ? action : undefined
 }
 
-/** Single ones, or a group by form and code; without either, none. */
+/** Chosen submissions, or a group by form and code. Selects nothing if neither is given. */
 function filterOf(fields: URLSearchParams): Filter {
   const isGroup = fields.has('form') && fields.has('code')
   return isGroup ? { form: field(fields, 'form'), code: field(fields, 'code') } : { ids: fields.getAll('id') }

@@ -6,12 +6,12 @@ import type { Emit } from '../../events.ts'
 
 export interface IdentityOptions {
   readonly credentials?: Credentials | undefined
-  /** The header in which a proxy names who has signed in, and which addresses are believed. */
+  /** The header in which a proxy names the signed-in user, and the addresses from which it is trusted. */
   readonly forwarded?: { readonly header: string; readonly isTrusted: (address: string | undefined) => boolean }
   readonly emit: Emit
 }
 
-/** Koa middleware: lets only people in who are known, and keeps their name for the record (`userOf`). */
+/** Koa middleware that refuses unknown users, and keeps the name of a known one for `userOf`. */
 export function identity({ credentials, forwarded, emit }: IdentityOptions): Middleware {
   return async (ctx: Context, next: Next) => {
     const user = forwardedUser(ctx) ?? basicUser(ctx)
@@ -19,7 +19,7 @@ export function identity({ credentials, forwarded, emit }: IdentityOptions): Mid
       ctx.state[USER] = user
       return await next()
     }
-    // A browser asks once without credentials, to learn that they are needed.
+    // The first request of a browser has no credentials, because it does not know yet that it needs them.
     if (credentials === undefined || ctx.get('Authorization') !== '')
       emit({ event: 'operator.refused', why: 'identity' })
     ctx.status = credentials === undefined ? 403 : 401
@@ -39,7 +39,7 @@ export function identity({ credentials, forwarded, emit }: IdentityOptions): Mid
   }
 }
 
-/** Who asks. */
+/** Name of the signed-in user. */
 export function userOf(ctx: Context): string {
   return String(ctx.state[USER])
 }

@@ -1,4 +1,4 @@
-/** The first page: whether all is well, and the last day. */
+/** Shows the first page: whether anything needs attention, and the last 24 hours. */
 import type { Middleware } from 'koa'
 import { lastHours } from '../../store/hours.ts'
 import { chartOf } from './chart.ts'
@@ -13,5 +13,5 @@ export function showOverview({ ledger, database }: OperatorParts, show: Show): M
   }
 }
 
-/** As in the alert on the age of the oldest. */
+/** The same limit as in the alert on the oldest waiting submission. */
 const LATE_SECONDS = 3600

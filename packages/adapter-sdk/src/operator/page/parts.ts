@@ -1,4 +1,4 @@
-/** What every page is made of, and how a page is shown. */
+/** What every page needs, and how a page is shown. */
 import type { Context } from 'koa'
 import type { Emit } from '../../events.ts'
 import type { Database } from '../../store/database.ts'
@@ -7,7 +7,7 @@ import type { Advise } from './advice.ts'
 import type { Csrf } from './csrf.ts'
 import type { IdentityOptions } from './identity.ts'
 
-/** What the pages are made of. */
+/** What the pages need. */
 export interface OperatorParts {
   readonly ledger: Ledger
   readonly database: Database
@@ -20,24 +20,24 @@ export interface OperatorParts {
   readonly emit: Emit
 }
 
-/** Shows a view, with what all of them have. */
+/** Shows a view with its values, and those that every view has. */
 export type Show = (ctx: Context, view: string, values: Readonly<Record<string, unknown>>) => void
 
 /** Every page by its path. The list is closed, so that the server knows all paths. */
 export const PAGES = ['/', '/submissions', '/submission', '/dead-letters', '/decide', '/actions'] as const
 
-/** The first value of a name in a query or a form, blank when it is not there. */
+/** First value of a field in a query or a form, or an empty string. */
 export function field(fields: URLSearchParams, name: string): string {
-  // PostgreSQL's text cannot hold a NUL, and would call it a failure of ours.
+  // PostgreSQL's text cannot hold a NUL: the query would fail, and the answer would be 500.
   return (fields.get(name) ?? '').replaceAll('\0', '').trim()
 }
 
-/** Which page of a list is asked for, from 1. */
+/** Number of the requested page of a list, from 1. */
 export function pageNumber(ctx: Context): number {
   return Math.max(1, Math.min(MOST_PAGES, Math.trunc(Number(field(ctx.URL.searchParams, 'page'))) || 1))
 }
 
-/** More than anybody turns over. */
+/** Last page of a list. Nobody reads further. */
 export const MOST_PAGES = 200
 
 /** A page that explains why something was not done. */
@@ -47,8 +47,8 @@ export function showProblem(ctx: Context, show: Show, status: number, detail: st
 }
 
 const HEADINGS: Readonly<Record<number, string>> = {
-  403: 'This was not done',
+  403: 'Nothing was changed',
   404: 'Not found',
-  409: 'This is not possible now',
-  422: 'This was not done',
+  409: 'You cannot do this now',
+  422: 'Nothing was changed',
 }

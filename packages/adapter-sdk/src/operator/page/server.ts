@@ -21,8 +21,8 @@ export interface OperatorOptions {
 }
 
 /**
- * Listens on `ADMIN_PORT`. Over HTTPS where the adapter has a certificate; behind `ADMIN_TRUSTED_PROXIES`; or, on the
- * loopback address only, in plain HTTP.
+ * Listens on `ADMIN_PORT`: with HTTPS if the adapter has a certificate, otherwise with plain HTTP behind
+ * `ADMIN_TRUSTED_PROXIES` or on the loopback address.
  */
 export async function startOperatorPage(options: OperatorOptions & { readonly port: number }): Promise<RunningServer> {
   const { config, forms, ledger, database, emit } = options
@@ -71,7 +71,7 @@ function serverOptions(config: Config, port: number, emit: Emit): ServerOptions 
   }
 }
 
-/** The same in every replica, without a setting of its own: derived from the key that they share (RFC 5869). */
+/** Derived from the shared key (RFC 5869), so that all replicas have the same secret without another setting. */
 function csrfSecret(config: Config): Uint8Array {
   const key = Object.values(config.keyrings)[0]?.keys[0]?.bytes ?? new Uint8Array()
   return new Uint8Array(hkdfSync('sha256', key, '', 'formbuilder operator page forms', 32))

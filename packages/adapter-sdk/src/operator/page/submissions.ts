@@ -1,4 +1,4 @@
-/** Submissions by state and id, and one of them with all that happened to it. */
+/** Shows submissions by state and id, and one submission with its history. */
 import type { Context, Middleware } from 'koa'
 import type { Filter, Moment, State } from '../../store/entry.ts'
 import { field, MOST_PAGES, type OperatorParts, pageNumber, type Show } from './parts.ts'
@@ -34,7 +34,7 @@ export function showSubmission({ ledger, advise }: OperatorParts, show: Show): M
   }
 }
 
-/** The first value of a query's name; blank when it is not there. */
+/** First value of a query parameter, or an empty string. */
 export function query(ctx: Context, name: string): string {
   return field(ctx.URL.searchParams, name).slice(0, 200)
 }
@@ -47,7 +47,7 @@ interface Shown {
   readonly state: string
   readonly form: string
   readonly code: string
-  /** In hours; blank: any time. */
+  /** In hours; an empty string means any time. */
   readonly received: string
 }
 
@@ -55,7 +55,7 @@ interface Shown {
 function filterOf(ctx: Context): { ledger: Filter; shown: { [Name in keyof Shown]: string } } {
   const state = STATES.find((each) => each === query(ctx, 'state'))
   const [id, form, code] = [query(ctx, 'id'), query(ctx, 'form'), query(ctx, 'code')]
-  // Few are waiting or dead; of the delivered ones there may be millions, and the newest are looked for.
+  // Few submissions are waiting or dead. There may be millions of delivered ones, so the default is the newest.
   const isFew = state === 'dead' || state === 'waiting' || state === 'running' || id !== ''
   const asked = query(ctx, 'received')
   const received = isFew ? '' : asked === 'any' ? 'any' : asked === '168' ? '168' : '24'
@@ -74,11 +74,11 @@ function wordsOf({ what, by }: Moment): string {
 const WORDS: Readonly<Record<string, string>> = {
   received: 'Received',
   'attempt started': 'Attempt started',
-  acting: 'The case system may act from here on',
+  acting: 'The case system may have acted from here on',
   'attempt delivered': 'Delivered',
-  'attempt retry': 'Attempt failed, to be repeated',
+  'attempt retry': 'Attempt failed, will be retried',
   'attempt dead': 'Attempt failed, now a dead letter',
-  'attempt lost': 'Attempt lost with its process',
+  'attempt lost': 'Attempt lost because its process ended',
   redriven: 'Redriven',
   discarded: 'Discarded',
 }

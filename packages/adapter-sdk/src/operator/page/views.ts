@@ -1,4 +1,4 @@
-/** The views as HTML: Nunjucks, which escapes whatever is put in, with the components of GOV.UK Frontend. */
+/** Renders the views as HTML with Nunjucks, which escapes every value, and the components of GOV.UK Frontend. */
 import nunjucks from 'nunjucks'
 import { GOVUK, VIEWS } from './assets.ts'
 
@@ -11,7 +11,7 @@ export function createRender(): Render {
     trimBlocks: true,
     lstripBlocks: true,
   })
-  // Where a line is short, it breaks between the date and the time only.
+  // A narrow column breaks the line between date and time only.
   environment.addFilter(
     'time',
     (iso: string) => `${DATE.format(new Date(iso)).replaceAll(' ', '\u00a0')}, ${TIME.format(new Date(iso))}`,

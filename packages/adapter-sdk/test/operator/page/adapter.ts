@@ -1,4 +1,4 @@
-/** An adapter with an operator's page and submissions in every state. */
+/** Starts an adapter with an operator's page, and submits what its handler accepts, refuses or cannot finish. */
 import { createAdapter } from '../../../src/adapter.ts'
 import { PermanentError, UncertainError } from '../../../src/errors.ts'
 import { startTestAdapter, type TestAdapter } from '../../../src/testing/index.ts'
@@ -6,7 +6,7 @@ import { until } from '../../until.ts'
 
 export const OPERATOR = { username: 'operator', password: 'correct horse battery' }
 
-/** What the handler does with the next submissions: by the word in their answers. */
+/** What the handler throws, by the word in the answers of a submission. */
 const THROWN: Readonly<Record<string, () => Error>> = {
   reject: () => new PermanentError('the team does not exist any more', { code: 'ERR_CASEWORK_TEAM' }),
   unknown: () => new PermanentError('refused', { code: 'ERR_NOBODY_DESCRIBED' }),
@@ -14,7 +14,7 @@ const THROWN: Readonly<Record<string, () => Error>> = {
   later: () => new Error('down'),
 }
 
-/** Starts it. `environment`: over its settings. */
+/** Starts the adapter. `environment` overrides its settings. */
 export async function startOperatedAdapter(environment: Record<string, string> = {}): Promise<TestAdapter> {
   const repaired = new Set<string>()
   return await startTestAdapter(
@@ -50,7 +50,7 @@ export async function startOperatedAdapter(environment: Record<string, string> =
   )
 }
 
-/** Sends a submission and waits until its first attempt is over. Returns its id. */
+/** Sends a submission, waits until its first attempt has ended, and returns its id. */
 export async function submit(adapter: TestAdapter, fails?: string, path = '/v2/complaint'): Promise<string> {
   const submissionId = crypto.randomUUID()
   await adapter.send(path, {

@@ -29,7 +29,7 @@ describe("the operator's page in a browser", () => {
     const context = await browser.newContext({ httpCredentials: OPERATOR, ignoreHTTPSErrors: true, ...options })
     const page = await context.newPage()
     page.on('console', (message) => {
-      // That a form is sent back is part of a test.
+      // One test sends a form without a reason, and gets 422.
       if (!message.text().includes('status of 422')) problems.push(`${path}: ${message.text()}`)
     })
     await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
@@ -48,7 +48,7 @@ describe("the operator's page in a browser", () => {
     }) as const
 
   for (const width of WIDTHS) {
-    it(`has no violation that axe knows of, nor a sideways scroll, at ${width} pixels`, async () => {
+    it(`has no axe violation and no sideways scroll at ${width} pixels`, async () => {
       const page = await open('/', { viewport: { width, height: 900 }, bypassCSP: true })
 
       const found: string[] = []
@@ -73,18 +73,18 @@ describe("the operator's page in a browser", () => {
     })
   }
 
-  it('tells the state of the last day in words, and in a table', async () => {
+  it('shows the last 24 hours as text and as a table', async () => {
     const page = await open('/')
 
     const chart = await page.getByRole('img', { name: /Accepted by hour/ }).getAttribute('role')
     const name = await page.locator('#chart-accepted-text').textContent()
     await page.locator('summary').click()
-    // Of the current hour and the one before: they may have come at the end of that one.
+    // The current hour and the one before: the submissions may have been sent just before the hour changed.
     const accepted = await page.locator('details tbody tr td:nth-of-type(1)').allTextContents()
     await page.context().close()
 
     expect(chart).to.equal('img')
-    expect(name).to.match(/^Accepted by hour: 6 in 24 hours, most of them, [3-6], in the hour from \d\d:00$/)
+    expect(name).to.match(/^Accepted by hour: 6 in 24 hours\. The busiest hour had [3-6], from \d\d:00$/)
     expect(Number(accepted[0]) + Number(accepted[1])).to.equal(6)
   })
 
@@ -92,7 +92,7 @@ describe("the operator's page in a browser", () => {
     ['with JavaScript', {}],
     ['with JavaScript off', { javaScriptEnabled: false }],
   ] as const) {
-    it(`redrives with the keyboard alone, ${how}`, async () => {
+    it(`redrives by keyboard only, ${how}`, async () => {
       const submissionId = await submit(adapter, 'unknown')
       const page = await open(`/submissions?id=${submissionId}`, options)
 
@@ -105,14 +105,14 @@ describe("the operator's page in a browser", () => {
       await page.waitForURL(/\/dead-letters/)
       const banner = await page.getByRole('alert').textContent()
       await page.context().close()
-      const record = await adapter.ended(submissionId)
+      const entry = await adapter.ended(submissionId)
 
       expect(banner).to.contain('1 submission was redriven')
-      expect(record.state).to.equal('delivered')
+      expect(entry.state).to.equal('delivered')
     })
   }
 
-  it('says what is missing in a form, where the reader is', async () => {
+  it('reports a missing reason in the summary and beside its field', async () => {
     const page = await open('/dead-letters', { javaScriptEnabled: false })
 
     await page.getByRole('button', { name: 'Discard all with ERR_CASEWORK_TEAM in complaint' }).click()
@@ -127,12 +127,12 @@ describe("the operator's page in a browser", () => {
     expect(described).to.contain('reason-error')
   })
 
-  it('makes the browser complain of nothing: no style or script of its own is blocked', () => {
+  it('logs nothing to the console of the browser: no style or script is blocked', () => {
     expect(problems).to.deep.equal([])
   })
 })
 
-/** Goes forward with Tab until the element with this name has the focus, as a person without a mouse does. */
+/** Presses Tab until the element with this name has the focus, like a person without a mouse. */
 async function focus(page: Page, name: string): Promise<void> {
   const wanted = page
     .getByLabel(name, { exact: true })

@@ -8,7 +8,7 @@ import { PostgresServer } from '../../postgres-server.ts'
 const RUNBOOK = readFileSync(new URL('../../../../../docs/operations.md', import.meta.url), 'utf8')
 
 describe('restoring a backup as the runbook says', () => {
-  it('makes dead letters of what may have been delivered since, and a case only when a person redrives it', async () => {
+  it('makes dead letters of submissions that may have been delivered since, and handles one only if a person redrives it', async () => {
     const statements = /```sql\n([\s\S]+?)```/.exec(RUNBOOK)?.[1] ?? ''
     const cases: string[] = []
     const adapter = createAdapter({
@@ -27,7 +27,7 @@ describe('restoring a backup as the runbook says', () => {
     const environment = { DATABASE_URL, JWE_SHARED_KEY: generateKey(16) }
     let submissionId: string
     {
-      // A web process takes in and hands nothing over: what it holds is what the backup has.
+      // A web process accepts submissions and never handles them, so its store is in the state of the backup.
       await using web = await startTestAdapter(adapter, {
         environment: { ...environment, ADAPTER_ROLE: 'web' },
       })

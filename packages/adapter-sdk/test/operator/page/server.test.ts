@@ -46,7 +46,7 @@ async function ask(
   })
 }
 
-/** The form of a decision as a browser holds it: its hidden fields, and the cookie. */
+/** The form of a decision in a browser: its hidden fields and its cookie. */
 async function formOf(adapter: TestAdapter, id: string, headers = SIGNED_IN) {
   const { text, headers: given } = await ask(adapter, `/decide?action=discard&id=${id}`, headers)
   const fields = [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)]
@@ -67,7 +67,7 @@ describe("the operator's page", () => {
   const idOf = async (submissionId: string) => (await adapter.running.ledger.show(submissionId)).id
 
   for (const [who, headers] of [
-    ['nobody', {}],
+    ['a request without credentials', {}],
     ['a wrong password', basic('operator:wrong')],
     ['another user', basic(`admin:${OPERATOR.password}`)],
     ['a forwarded name, where no proxy is trusted', { 'X-Forwarded-Email': 'jane@justice.gov.uk' }],
@@ -82,7 +82,7 @@ describe("the operator's page", () => {
     })
   }
 
-  it('forbids script, framing and every other origin', async () => {
+  it('forbids scripts, framing and other origins', async () => {
     const { headers, text } = await ask(adapter, '/')
 
     expect(headers['content-security-policy']).to.equal(
@@ -93,7 +93,7 @@ describe("the operator's page", () => {
     expect(text).not.to.match(/<script|style=|onclick/i)
   })
 
-  it('shows ids, states, codes and references, and never an answer', async () => {
+  it('shows ids, states, codes and references, but no answers', async () => {
     const submissionId = await submit(adapter, 'reject')
     const delivered = await submit(adapter)
 
@@ -113,7 +113,7 @@ describe("the operator's page", () => {
     expect(text).not.to.match(/Jane|Citizen/)
   })
 
-  it('escapes what it shows, whoever wrote it', async () => {
+  it('escapes every text that it shows', async () => {
     const submissionId = await submit(adapter, 'reject')
     const { body, cookie } = await formOf(adapter, await idOf(submissionId))
     body.set('reason', '<img src=x>')
@@ -128,7 +128,7 @@ describe("the operator's page", () => {
     for (const { text } of pages) expect(text).to.contain('&lt;img src=x&gt;').and.not.contain('<img')
   })
 
-  it('finds by id, state, form and code, and says when there is nothing', async () => {
+  it('finds submissions by id, state, form and code, or reports that there are none', async () => {
     const submissionId = await submit(adapter, 'unknown')
     const other = await submit(adapter, undefined, '/v2/enquiry')
 
@@ -140,7 +140,7 @@ describe("the operator's page", () => {
     expect(byCode.text).to.contain(submissionId).and.not.contain(other)
     expect(byForm.text).to.contain(other).and.not.contain(submissionId)
     expect(byId.text).to.contain(other).and.not.contain(submissionId)
-    expect(nothing.text).to.contain('No submission was found')
+    expect(nothing.text).to.contain('No submissions found')
   })
 
   for (const [path, status] of [
@@ -150,7 +150,7 @@ describe("the operator's page", () => {
     ['/decide?action=erase&id=1', 404],
     ['/decide?action=redrive&form=%00&code=X', 404],
   ] as const) {
-    it(`answers ${status} with a page to ${path}`, async () => {
+    it(`answers ${path} with ${status} and a page`, async () => {
       const answer = await ask(adapter, path)
 
       expect(answer.status).to.equal(status)
@@ -158,22 +158,22 @@ describe("the operator's page", () => {
     })
   }
 
-  it('discards with a reason, and keeps who, when and why', async () => {
+  it('discards with a reason, and records who did it, when and why', async () => {
     const submissionId = await submit(adapter, 'reject')
     const { body, cookie } = await formOf(adapter, await idOf(submissionId))
     body.set('reason', 'made by hand: CASE-9')
 
     const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
-    const record = await adapter.running.ledger.show(submissionId)
+    const entry = await adapter.running.ledger.show(submissionId)
     const actions = await ask(adapter, '/actions')
 
     expect([answer.status, answer.headers['location']]).to.deep.equal([303, '/dead-letters?done=discarded&count=1'])
-    expect(record.state).to.equal('discarded')
-    expect(record.timeline.at(-1)).to.include({ what: 'discarded', by: 'operator', reason: 'made by hand: CASE-9' })
+    expect(entry.state).to.equal('discarded')
+    expect(entry.timeline.at(-1)).to.include({ what: 'discarded', by: 'operator', reason: 'made by hand: CASE-9' })
     expect(actions.text).to.contain(submissionId).and.contain('made by hand: CASE-9').and.contain('operator')
   })
 
-  it('says so when another person was faster', async () => {
+  it('reports that another person has already decided', async () => {
     const submissionId = await submit(adapter, 'reject')
     const { body, cookie } = await formOf(adapter, await idOf(submissionId))
     body.set('reason', 'made by hand')
@@ -182,11 +182,11 @@ describe("the operator's page", () => {
     const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
     const { text } = await ask(adapter, String(headers['location']))
 
-    expect(text).to.contain('Nothing was discarded: what was chosen is no dead letter any more')
+    expect(text).to.contain('Nothing was discarded, because the submissions you chose are no longer dead letters')
     expect(text).not.to.contain('Success')
   })
 
-  it('takes a NUL out of what it is given, which the store could not hold', async () => {
+  it('removes NUL from its input, because the store cannot keep it', async () => {
     const submissionId = await submit(adapter, 'reject')
     const { body, cookie } = await formOf(adapter, await idOf(submissionId))
     body.set('reason', 'made\0 by hand')
@@ -200,7 +200,7 @@ describe("the operator's page", () => {
     expect(timeline.at(-1)).to.include({ reason: 'made by hand' })
   })
 
-  it('shows every action that was ever taken, page by page', async () => {
+  it('shows every action ever taken, in pages', async () => {
     const chosen = Array.from({ length: 101 }, () => crypto.randomUUID())
     for (const submissionId of chosen)
       await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { fails: 'reject' } })
@@ -215,7 +215,7 @@ describe("the operator's page", () => {
     expect(pages[1]?.text).to.contain('href="/actions?page=1"')
   })
 
-  it('redrives many at once, and no more than were shown', async () => {
+  it('redrives several submissions at once, and only those that it showed', async () => {
     const chosen = [await submit(adapter, 'unknown'), await submit(adapter, 'unknown')]
     const ids = await Promise.all(chosen.map(idOf))
     const { body, cookie } = await formOf(adapter, ids.join('&id='))
@@ -224,14 +224,14 @@ describe("the operator's page", () => {
     body.set('reason', 'the cause is gone')
 
     const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
-    const records = await Promise.all(chosen.map((id) => adapter.ended(id)))
+    const entries = await Promise.all(chosen.map((id) => adapter.ended(id)))
 
     expect(answer.headers['location']).to.equal('/dead-letters?done=redriven&count=2')
-    expect(records.map(({ state }) => state)).to.deep.equal(['delivered', 'delivered'])
+    expect(entries.map(({ state }) => state)).to.deep.equal(['delivered', 'delivered'])
     expect((await adapter.running.ledger.show(later)).state).to.equal('dead')
   })
 
-  it('asks again when there is no reason, and does nothing meanwhile', async () => {
+  it('asks again and changes nothing if there is no reason', async () => {
     const submissionId = await submit(adapter, 'reject')
     const { body, cookie } = await formOf(adapter, await idOf(submissionId))
     body.set('reason', '   ')
@@ -247,11 +247,11 @@ describe("the operator's page", () => {
     ['without a token', (form: Form) => form.body.delete('token')],
     ['with a made-up token', (form: Form) => form.body.set('token', 'A'.repeat(43))],
     ['without the cookie', (form: Form) => form.headers.delete('Cookie')],
-    ['with the cookie of another', (form: Form) => form.headers.set('Cookie', `__Host-form=${'B'.repeat(43)}`)],
+    ['with the cookie of another browser', (form: Form) => form.headers.set('Cookie', `__Host-form=${'B'.repeat(43)}`)],
     ['from another site', (form: Form) => form.headers.set('Sec-Fetch-Site', 'cross-site')],
     ['from a sister site', (form: Form) => form.headers.set('Sec-Fetch-Site', 'same-site')],
   ] as const) {
-    it(`refuses a form that was sent ${why}`, async () => {
+    it(`refuses a form sent ${why}`, async () => {
       const submissionId = await submit(adapter, 'reject')
       const { body, cookie } = await formOf(adapter, await idOf(submissionId))
       body.set('reason', 'forged')
@@ -266,7 +266,7 @@ describe("the operator's page", () => {
     })
   }
 
-  it('gives the cookie to this host only, over HTTPS, and to no script', async () => {
+  it('sets a cookie for this host only, over HTTPS only, hidden from scripts', async () => {
     const id = await idOf(await submit(adapter, 'reject'))
 
     const { headers } = await ask(adapter, `/decide?action=redrive&id=${id}`)
@@ -282,10 +282,10 @@ interface Form {
   readonly headers: Map<string, string>
 }
 
-describe("the operator's page behind a proxy that signs people in", () => {
+describe("the operator's page behind a proxy that signs users in", () => {
   const HEADER = { ADMIN_FORWARDED_USER_HEADER: 'X-Forwarded-Email', ADMIN_AUTH_USERNAME: '', ADMIN_AUTH_PASSWORD: '' }
 
-  it('believes the name from a trusted address, and puts it on record', async () => {
+  it('trusts the user name from a trusted address, and records it', async () => {
     await using adapter = await startOperatedAdapter({ ...HEADER, ADMIN_TRUSTED_PROXIES: '127.0.0.0/8' })
     const submissionId = await submit(adapter, 'reject')
     const signedIn = { 'X-Forwarded-Email': 'sam@justice.gov.uk' }
@@ -300,12 +300,12 @@ describe("the operator's page behind a proxy that signs people in", () => {
     const { timeline } = await adapter.running.ledger.show(submissionId)
 
     expect([stranger.status, markup.status]).to.deep.equal([403, 403])
-    expect(another.status, 'a form of somebody else').to.equal(403)
+    expect(another.status, 'a form of another user').to.equal(403)
     expect(own.status).to.equal(303)
     expect(timeline.at(-1)?.by).to.equal('sam@justice.gov.uk')
   })
 
-  it('does not believe it from any other address', async () => {
+  it('does not trust the user name from any other address', async () => {
     await using adapter = await startOperatedAdapter({ ...HEADER, ADMIN_TRUSTED_PROXIES: '10.0.0.0/8' })
 
     const answer = await ask(adapter, '/', { 'X-Forwarded-Email': 'sam@justice.gov.uk' })
@@ -315,7 +315,7 @@ describe("the operator's page behind a proxy that signs people in", () => {
 })
 
 describe("the operator's page on the loopback address", () => {
-  it('speaks plain HTTP where the adapter has no certificate, for a tunnel', async () => {
+  it('uses plain HTTP if the adapter has no certificate, for a tunnel', async () => {
     await using adapter = await startOperatedAdapter({
       TLS_CERT_FILE: '',
       TLS_KEY_FILE: '',
@@ -357,7 +357,7 @@ describe("settings of the operator's page", () => {
     })
   }
 
-  it('are not needed without a port', () => {
+  it('are not needed without ADMIN_PORT', () => {
     expect(loadConfig({ ...BASE, ADMIN_PORT: '' }, ['complaint']).ADMIN_PORT).to.equal(undefined)
   })
 })

@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { About, AdapterEvent, Emit } from '../events.ts'
-import { startCall } from './tracing.ts'
+import { startCall, step } from './tracing.ts'
 
 type Outcome = Extract<AdapterEvent, { event: 'target.called' }>['outcome']
 
@@ -31,9 +31,9 @@ export class TargetCalls implements Disposable {
     for (const [channel, listener] of this.#channels) subscribe(channel, listener)
   }
 
-  /** Runs a handler. Its HTTP requests are emitted as requests of this submission. */
-  observe<T>(submission: About, handle: () => T): T {
-    return this.#handling.run(submission, handle)
+  /** Runs a handler in a span of this name. Its HTTP requests are emitted as requests of this submission. */
+  observe<T>(name: 'handle' | 'confirm', submission: About, handle: () => Promise<T>): Promise<T> {
+    return step(name, () => this.#handling.run(submission, handle), { 'formbuilder.form': submission.form })
   }
 
   [Symbol.dispose](): void {

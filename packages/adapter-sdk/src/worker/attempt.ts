@@ -8,7 +8,7 @@ import type { Keyring } from '../protocol/keyring.ts'
 import { parseSubmission, type SubmissionEnvelope } from '../protocol/submission.ts'
 import type { Claim, Ending } from '../store/claim.ts'
 import type { TargetCalls } from '../telemetry/target-calls.ts'
-import { step, traceAttempt } from '../telemetry/tracing.ts'
+import { traceAttempt } from '../telemetry/tracing.ts'
 import { checkAnswers } from './answers-check.ts'
 import {
   described,
@@ -29,7 +29,7 @@ export interface AttemptOptions {
   readonly retry: RetryPolicy
   /** Makes what the handler may use. */
   readonly context: (claim: Claim, envelope: SubmissionEnvelope, signal: AbortSignal) => Context
-  /** Watches the handler's calls to other servers. */
+  /** Opens the spans of `handle` and `confirm`, and watches their calls to other servers. */
   readonly calls: Pick<TargetCalls, 'observe'>
   readonly emit: Emit
 }
@@ -37,25 +37,62 @@ export interface AttemptOptions {
 /** Runs one attempt. Never throws. `signal` aborts when the attempt has to end. */
 export type RunAttempt = (claim: Claim, signal: AbortSignal) => Promise<Ending>
 
-/** Returns what runs attempts: each ends as its error's type decides. */
+/** Returns what runs attempts: each ends as its error's type decides. Its span shows that end. */
 export function attemptRunner(options: AttemptOptions): RunAttempt {
   const policy = options.retry
-  return async (claim, signal) => {
-    if (claim.attemptsSinceRedrive > policy.limit + 1) {
-      // Only attempts that were lost with their process get beyond the limit: a submission that crashes the process would
-      // crash it every time.
-      const reason = `${claim.attemptsSinceRedrive - 1} attempts, the last of which ended with its process`
-      return { outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', reason, uncertain: claim.uncertain }
-    }
-    const ending = await traceAttempt(claim, async () => await opened(claim, options, signal)).catch((error: unknown) =>
-      retry(claim, policy, { code: 'ERR_INTERNAL', reason: errorName(error), uncertain: claim.uncertain }),
+  return (claim, signal) =>
+    traceAttempt(claim, () =>
+      runAttempt(claim, options, signal)
+        .catch((error: unknown) =>
+          retry(claim, policy, { code: 'ERR_INTERNAL', reason: errorName(error), uncertain: claim.uncertain }),
+        )
+        .then((ending) => withinLimit(claim, ending, policy)),
     )
-    return withinLimit(claim, ending, policy)
-  }
 }
 
-/** Decrypts the submission and checks its answers, then hands it to the form. */
-async function opened(claim: Claim, options: AttemptOptions, signal: AbortSignal): Promise<Ending> {
+/** Opens the submission, then calls the form within its time. */
+async function runAttempt(claim: Claim, options: AttemptOptions, signal: AbortSignal): Promise<Ending> {
+  if (claim.attemptsSinceRedrive > options.retry.limit + 1) {
+    // Only attempts that were lost with their process get beyond the limit: a submission that crashes the process would
+    // crash it every time.
+    const reason = `${claim.attemptsSinceRedrive - 1} attempts, the last of which ended with its process`
+    return { outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', reason, uncertain: claim.uncertain }
+  }
+  const opened = await open(claim, options)
+  if ('outcome' in opened) return opened
+
+  const { form, envelope } = opened
+  const timeoutSeconds = form.timeoutSeconds ?? 300
+  const timedOut = () =>
+    new AdapterError('ERR_ATTEMPT_TIMEOUT', `the attempt took longer than ${timeoutSeconds} seconds`)
+  using limit = deadline(timeoutSeconds, timedOut, signal)
+  // A handler that respects the signal reports itself how far it came.
+  using grace = deadline(timeoutSeconds + ABORT_GRACE_SECONDS, timedOut)
+  const tracked = track(options.context(claim, envelope, limit.signal))
+  try {
+    return await within(grace.signal, callForm(claim, opened, options, tracked))
+  } catch (error) {
+    if (!grace.signal.aborted) throw error
+  }
+  const { progress } = tracked
+  progress.isOver = true
+  return ended(claim, form, options.retry, progress, {
+    code: 'ERR_ATTEMPT_TIMEOUT',
+    reason: `the handler did not end within ${timeoutSeconds} seconds, nor when its signal aborted`,
+    ours: true,
+    unknown: mayHaveActed(form, { ...progress, isAborted: true }),
+  })
+}
+
+interface Opened {
+  readonly form: Form
+  readonly envelope: SubmissionEnvelope
+  /** With the answers as the form's schema returns them. */
+  readonly submission: Submission
+}
+
+/** Decrypts the submission and checks its answers. An ending: the form cannot be called. */
+async function open(claim: Claim, options: AttemptOptions): Promise<Opened | Ending> {
   // A problem found before the handler runs leaves open whether an earlier attempt reached the case system.
   const { uncertain } = claim
   const dead = (code: string, reason: string): Ending => ({ outcome: 'dead', code, reason, ours: true, uncertain })
@@ -85,66 +122,49 @@ async function opened(claim: Claim, options: AttemptOptions, signal: AbortSignal
   if (claim.uncertain && form.confirm === undefined && !claim.approved) {
     return dead('ERR_OUTCOME_UNCERTAIN', 'the outcome of an earlier attempt is unknown, and the form cannot confirm it')
   }
-  return await callForm(claim, form, options, envelope, checked.submission, signal)
+  return { form, envelope, submission: checked.submission }
 }
 
-/** Confirms where that is needed, then calls the handler, both within the form's time. */
+/** Confirms if an earlier outcome is unknown, then calls the handler if nothing was found. */
 async function callForm(
   claim: Claim,
-  form: Form,
-  options: AttemptOptions,
-  envelope: SubmissionEnvelope,
-  submission: Submission,
-  signal: AbortSignal,
+  { form, submission }: Opened,
+  { calls, retry: policy }: AttemptOptions,
+  { context, progress }: Tracked,
 ): Promise<Ending> {
-  const timeoutSeconds = form.timeoutSeconds ?? 300
-  const timedOut = () =>
-    new AdapterError('ERR_ATTEMPT_TIMEOUT', `the attempt took longer than ${timeoutSeconds} seconds`)
-  using limit = deadline(timeoutSeconds, timedOut, signal)
-  const { context, progress } = tracked(options.context(claim, envelope, limit.signal))
-  const { submissionId } = claim
-  const called = <T>(name: 'handle' | 'confirm', call: () => Promise<T>) =>
-    step(name, () => options.calls.observe({ form: claim.form, submissionId }, call), {
-      'formbuilder.form': claim.form,
-    })
-
-  async function work(): Promise<Ending> {
-    if (claim.uncertain && form.confirm !== undefined) {
+  const about = { form: claim.form, submissionId: claim.submissionId }
+  const { confirm } = form
+  try {
+    if (claim.uncertain && confirm !== undefined) {
       progress.phase = 'confirming'
-      const found = await called('confirm', async () => await form.confirm?.(submission, context))
+      const found = await calls.observe('confirm', about, async () => await confirm.call(form, submission, context))
       if (found !== undefined) return { outcome: 'delivered', reference: found.reference ?? null, confirmed: true }
     }
     // Given up while it was confirming: nothing may start any more.
-    limit.signal.throwIfAborted()
+    context.signal.throwIfAborted()
     progress.phase = 'handling'
-    const outcome = await called('handle', async () => (await form.handle(submission, context)) ?? undefined)
+    const outcome = await calls.observe(
+      'handle',
+      about,
+      async () => (await form.handle(submission, context)) ?? undefined,
+    )
     return { outcome: 'delivered', reference: outcome?.reference ?? null, confirmed: false }
+  } catch (error) {
+    return failed(claim, form, policy, { ...progress, isAborted: context.signal.aborted }, error)
   }
-
-  const seen = () => ({ ...progress, isAborted: limit.signal.aborted })
-  const working = work().catch((error: unknown) => failed(claim, form, options.retry, seen(), error))
-  // A handler that respects the signal reports itself how far it came.
-  using grace = deadline(timeoutSeconds + ABORT_GRACE_SECONDS, timedOut)
-  const ending = await within(grace.signal, working).catch(() => undefined)
-  if (ending !== undefined) return ending
-  progress.isOver = true
-  return ended(claim, form, options.retry, progress, {
-    code: 'ERR_ATTEMPT_TIMEOUT',
-    reason: `the handler did not end within ${timeoutSeconds} seconds, nor when its signal aborted`,
-    ours: true,
-    unknown: mayHaveActed(form, seen()),
-  })
 }
 
 const ABORT_GRACE_SECONDS = 5
 
-/** The context with an `acting` that remembers how far the attempt came. */
-function tracked(context: Context) {
-  const progress: { phase: Progress['phase']; acted: boolean; isOver: boolean } = {
-    phase: 'before',
-    acted: false,
-    isOver: false,
-  }
+interface Tracked {
+  readonly context: Context
+  /** `isOver`: the attempt was given up, so that nothing may be sent any more. */
+  readonly progress: { phase: Progress['phase']; acted: boolean; isOver: boolean }
+}
+
+/** Gives the context an `acting` that remembers how far the attempt came. */
+function track(context: Context): Tracked {
+  const progress: Tracked['progress'] = { phase: 'before', acted: false, isOver: false }
   async function acting(): Promise<void> {
     // Before it is recorded, not after: an attempt that is given up in between must not call itself harmless.
     const before = progress.acted

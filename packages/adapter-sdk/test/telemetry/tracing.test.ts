@@ -142,6 +142,20 @@ describe('a trace', () => {
     })
   }
 
+  it('shows a dead letter where the retries are used up', async () => {
+    const handle = () => Promise.reject(new Error('no'))
+    const app = createAdapter({ forms: { complaint: { path: '/v2/complaint', handle } } })
+    await using impatient = await startTestAdapter(app, { environment: { RETRY_LIMIT: '0' } })
+    const submissionId = crypto.randomUUID()
+
+    await impatient.send('/v2/complaint', { submissionId })
+    await impatient.ended(submissionId)
+    await until(() => named('attempt').length > 0)
+
+    expect(named('attempt').map(({ attributes }) => attributes['formbuilder.outcome'])).to.deep.equal(['dead'])
+    expect(named('attempt')[0]?.attributes['formbuilder.code']).to.equal('ERR_RETRIES_EXHAUSTED')
+  })
+
   it('contains the code of an error, and nothing of its message', async () => {
     call = async (url) => {
       if (url.endsWith('/503')) throw new Error('Jane Citizen, 1 High Street')

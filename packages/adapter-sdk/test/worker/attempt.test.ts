@@ -36,7 +36,7 @@ async function attempt(
     // The handlers here use only these.
     context: (_claim, _envelope, signal) =>
       ({ signal, acting: options.acting ?? (async () => undefined) }) as unknown as Context,
-    calls: { observe: (_about, call) => call() },
+    calls: { observe: (_name, _about, call) => call() },
     emit: () => undefined,
   })
   return await run({ ...claim, jwe: options.claim?.jwe ?? jwe }, options.signal ?? new AbortController().signal)

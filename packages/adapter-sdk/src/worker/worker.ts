@@ -20,7 +20,6 @@ export interface WorkerOptions {
 }
 
 interface Running {
-  readonly claim: Claim
   readonly abort: AbortController
   readonly done: Promise<void>
 }
@@ -28,7 +27,7 @@ interface Running {
 export class Worker {
   readonly #options: WorkerOptions
   readonly #places: Places
-  readonly #running = new Set<Running>()
+  readonly #running = new Map<Claim, Running>()
   #isStopping = false
   /** Whether the last claim failed: it may have been committed all the same. */
   #claimFailed = false
@@ -70,10 +69,10 @@ export class Worker {
     await this.#listening?.close().catch(() => undefined)
     const giveUp = setTimeout(() => {
       this.#isGivenUp = true
-      for (const { abort } of this.#running) abort.abort(new Error('the process stops'))
+      for (const { abort } of this.#running.values()) abort.abort(new Error('the process stops'))
     }, graceSeconds * 1000)
     const abandon = pause(graceSeconds * 1000 + ABANDON_MILLISECONDS, undefined, { ref: false })
-    const ended = this.#loop.then(() => Promise.all([...this.#running].map(({ done }) => done)))
+    const ended = this.#loop.then(() => Promise.all([...this.#running.values()].map(({ done }) => done)))
     await Promise.race([ended, abandon])
     clearTimeout(giveUp)
     clearInterval(this.#heartbeat)
@@ -105,10 +104,14 @@ export class Worker {
     const { database, attempts, emit } = this.#options
     try {
       // The embedded store has no other process that would find a claim that failed after its commit.
-      if (this.#claimFailed && database.kind === 'embedded') await attempts.releaseLost(this.#claims())
+      if (this.#claimFailed && database.kind === 'embedded') await attempts.releaseLost([...this.#running.keys()])
       this.#claimFailed = false
       const claims = await attempts.claim(form, most, loss)
-      for (const claim of claims) this.#start(claim)
+      for (const claim of claims) {
+        const abort = new AbortController()
+        const done = this.#attempt(claim, abort.signal).finally(() => this.#forget(claim))
+        this.#running.set(claim, { abort, done })
+      }
       return claims.length
     } catch (error) {
       this.#claimFailed = true
@@ -117,19 +120,10 @@ export class Worker {
     }
   }
 
-  #start(claim: Claim): void {
-    const abort = new AbortController()
-    const running: Running = { claim, abort, done: this.#attempt(claim, abort.signal) }
-    this.#running.add(running)
-    void running.done.finally(() => {
-      if (this.#places.isFull) this.wake()
-      this.#places.settled()
-      this.#running.delete(running)
-    })
-  }
-
-  #claims(): Claim[] {
-    return [...this.#running].map(({ claim }) => claim)
+  #forget(claim: Claim): void {
+    if (this.#places.isFull) this.wake()
+    this.#places.settled()
+    this.#running.delete(claim)
   }
 
   async #attempt(claim: Claim, signal: AbortSignal): Promise<void> {
@@ -186,9 +180,9 @@ export class Worker {
   async #renew(): Promise<void> {
     if (this.#running.size === 0) return
     try {
-      const lost = new Set(await this.#options.attempts.heartbeat(this.#claims()))
-      for (const { claim, abort } of this.#running) {
-        if (lost.has(claim)) abort.abort(new AdapterError('ERR_ATTEMPT_LOST', 'another process has taken it over'))
+      for (const lost of await this.#options.attempts.heartbeat([...this.#running.keys()])) {
+        const error = new AdapterError('ERR_ATTEMPT_LOST', 'another process has taken it over')
+        this.#running.get(lost)?.abort.abort(error)
       }
     } catch (error) {
       this.#options.emit({ event: 'store.failed', during: 'heartbeat', code: errorName(error) })

@@ -1,4 +1,4 @@
-/** Makes an adapter of forms, complete and not started. */
+/** Makes an adapter from forms. Nothing starts until `start` is called. */
 import { readFileSync } from 'node:fs'
 import { createApp } from '@formbuilder/secure-server'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
@@ -13,33 +13,33 @@ import { openInBackground } from './store/storage.ts'
 
 /**
  * Forms by name, each with the type of its own answers: a name is lower-case letters, digits and hyphens.
- * The map runs over the answers and not over the schemas: a form without a schema has no schema to infer, and would
- * leave the handlers of all the others without their types.
+ * Mapped over the answers and not over the schemas: for a form without a schema there is none to infer, and then the
+ * handlers of all other forms would lose their types.
  */
 export type Forms<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> = {
   readonly [Name in keyof AnswersByForm]: Form<StandardSchemaV1<unknown, Given<AnswersByForm[Name]>>>
 }
 
-/** Nothing is inferred for a form without a schema: its answers are as sent. */
+/** For a form without a schema nothing is inferred: its handler gets the answers as they were sent. */
 type Given<Inferred> = unknown extends Inferred ? Answers<AsSent> : Inferred
 
-/** What an adapter is made of. */
+/** Options of `createAdapter`. */
 export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {
   readonly forms: Forms<AnswersByForm>
-  /** Of your adapter. A sender that proves the endpoint with the key can read it. Default: name and version of this package. */
+  /** The version of your adapter. Only a sender with the form's key can read it. Default: name and version of this package. */
   readonly version?: string
   /** Called with every event, in addition to the log. Must not throw. */
   readonly onEvent?: (event: AdapterEvent) => void
 }
 
-/** An adapter that is complete, and not started. */
+/** An adapter that has not been started. */
 export interface Adapter {
   /** Plain Koa for your own routes: add them before `start`. They run after the adapter's routes. */
   readonly app: Koa
   readonly forms: readonly string[]
-  /** Where each form receives: its path, then its aliases. */
+  /** The paths at which each form receives: its `path`, then its `aliases`. */
   readonly paths: ReadonlyMap<string, readonly string[]>
-  /** Of the adapter. */
+  /** The version in the options, or its default. */
   readonly version: string
   /**
    * Opens the store, listens, and delivers waiting submissions.
@@ -49,7 +49,7 @@ export interface Adapter {
 }
 
 /**
- * Makes an adapter of forms.
+ * Makes an adapter from forms.
  * @throws {AdapterError} ERR_FORM_INVALID: names the form and what to change.
  */
 export function createAdapter<AnswersByForm extends Record<string, unknown>>(
@@ -81,7 +81,7 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
   }
 }
 
-/** A form for `createAdapter` in a file of its own, with the types of its schema. */
+/** Types a form that is in its own file: its handler gets the types of its schema. */
 export function defineForm<Schema extends StandardSchemaV1 = AsSent>(form: Form<Schema>): Form<Schema> {
   return form
 }

@@ -4,7 +4,7 @@ import { type Emit, errorName } from './events.ts'
 
 export interface OwnedProcess {
   readonly emit: Emit
-  /** Longest time for a stop; after that the process exits with 1. */
+  /** The longest time that a stop may take; then the process exits with 1. */
   readonly stopSeconds: number
   /** Resolves when the store cannot be used again in this process. */
   readonly lost?: Promise<Error> | undefined
@@ -38,13 +38,13 @@ export function ownProcess(adapter: { stop(): Promise<void> }, { emit, stopSecon
 
 /** Keeps Node from printing or writing what the process works on, and its secrets. */
 function silenceNode(emit: Emit): void {
-  // Node prints the text of a warning by a listener of this name; DEP0170, for one, quotes a URL.
+  // Node's own listener of this name prints the text of a warning; DEP0170, for example, quotes a URL.
   for (const printing of process.listeners('warning')) {
     if (printing.name === 'onWarning') process.off('warning', printing)
   }
   process.on('warning', (warning) => emit({ event: 'process.warned', code: errorName(warning) }))
-  // A diagnostic report, as NODE_OPTIONS may ask for, lists the environment and with it every key. Without memory Node
-  // respects only --report-exclude-env, not this setting: then no report is written.
+  // A diagnostic report (NODE_OPTIONS can ask for one) lists the environment and with it every key. When Node runs out of
+  // memory, it respects only --report-exclude-env and not this setting: then no report is written.
   if (!process.report.excludeEnv) process.report.reportOnFatalError = false
   process.report.excludeEnv = true
 }

@@ -50,7 +50,7 @@ export interface StartOptions {
 
 /** A started adapter. */
 export interface RunningAdapter {
-  /** The port it listens on. A worker answers only health and metrics there. */
+  /** The port that it listens on. In the role `worker` it serves only health and metrics. */
   readonly port: number
   readonly ledger: Ledger
   readonly server: RunningServer | undefined
@@ -58,7 +58,7 @@ export interface RunningAdapter {
   sweep(): Promise<void>
   /** The port of the operator's page, where there is one. */
   readonly adminPort: number | undefined
-  /** Stops accepting, finishes what runs within `STOP_GRACE_SECONDS`, closes the store. Once is enough. */
+  /** Stops accepting, finishes what runs within `STOP_GRACE_SECONDS`, closes the store. A second call returns the same promise. */
   stop(): Promise<void>
   /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
@@ -70,7 +70,7 @@ export interface RunOptions extends StartOptions {
   readonly app: Koa
   readonly config: Config
   readonly sinks: readonly Emit[]
-  /** Of the adapter. */
+  /** The version of the adapter. */
   readonly version: string
 }
 
@@ -85,7 +85,7 @@ export async function run(options: RunOptions): Promise<RunningAdapter> {
   }
 }
 
-/** Adds to `opened` how to close each part, in case the start fails. */
+/** Adds to `opened` a function that closes each part, in case the start fails. */
 async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[]): Promise<RunningAdapter> {
   const { app, config, decorateForm = (form: Form) => form } = options
   const forms = new Map([...options.forms].map(([name, form]) => [name, decorateForm(form, name)]))

@@ -1,4 +1,4 @@
-/** An adapter process for tests of what only a process can show. The settings are its environment; its port is its first line. */
+/** An adapter in its own process, for tests. It reads its settings from the environment and prints its port first. */
 import { createAdapter } from '../src/adapter.ts'
 
 const adapter = await createAdapter({
@@ -6,7 +6,7 @@ const adapter = await createAdapter({
     complaint: {
       path: '/v2/complaint',
       async handle() {
-        // Told by the environment to go on for ever, as a case system that never answers.
+        // Never ends, like a call to a case system that never answers.
         if (process.env['HANDLER'] === 'hangs') await new Promise(() => undefined)
         return { reference: process.env['HANDLER'] ?? 'made' }
       },

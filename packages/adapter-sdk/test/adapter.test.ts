@@ -25,7 +25,7 @@ describe('an adapter', () => {
   })
   after(() => adapter.stop())
 
-  it('hands an accepted submission over, once, however often it is sent', async () => {
+  it('handles a submission once, however often it is sent', async () => {
     const submissionId = crypto.randomUUID()
 
     const first = await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { a: 'b' } })

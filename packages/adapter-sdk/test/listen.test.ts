@@ -3,11 +3,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import Koa from 'koa'
 import { listening } from '../src/listen.ts'
-import { health } from '../src/receiver/health.ts'
 
-/** Starts an adapter in a process of its own, which is to end by itself, and says what is left on the screen. */
+/** Runs an adapter in its own process, which must exit by itself, and returns what it printed. */
 function start(environment: { [name: string]: string }) {
   const program = `import { createAdapter } from '${new URL('../src/index.ts', import.meta.url)}'
     import { openMemoryDatabase, memoryFiles, TestClock } from '${new URL('../src/testing/clock.ts', import.meta.url)}'
@@ -30,21 +28,21 @@ describe('a port', () => {
   })
   after(() => void other.close())
 
-  it('that another process has ends this one with one line that names the setting and the port', () => {
+  it('that another process uses makes the process exit, with one line that names the setting and the port', () => {
     const { status, stdout, stderr } = start({ TRUST_PROXY: '127.0.0.1', PORT: String(taken) })
 
     expect(stderr).to.equal(
-      `ERR_PORT_UNAVAILABLE: PORT ${taken} cannot be listened on: another process has it (EADDRINUSE)\n`,
+      `ERR_PORT_UNAVAILABLE: PORT ${taken} cannot be used: another process uses it (EADDRINUSE)\n`,
     )
     expect([status, stdout]).to.deep.equal([1, ''])
   })
 
-  it("of the operator's page that another process has does the same, and leaves no port open", () => {
+  it("of the operator's page that another process uses does the same, and leaves no port open", () => {
     const page = { ADMIN_PORT: String(taken), ADMIN_AUTH_USERNAME: 'operator', ADMIN_AUTH_PASSWORD: 'a long password' }
 
     const { status, stderr } = start({ TRUST_PROXY: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', ...page })
 
-    expect(stderr).to.match(/^ERR_PORT_UNAVAILABLE: ADMIN_PORT \d+ cannot be listened on: another process has it .*\n$/)
+    expect(stderr).to.match(/^ERR_PORT_UNAVAILABLE: ADMIN_PORT \d+ cannot be used: another process uses it .*\n$/)
     expect(status).to.equal(1)
   })
 
@@ -61,49 +59,11 @@ describe('a port', () => {
     expect(status).to.equal(1)
   })
 
-  it('passes on what has nothing to do with it', async () => {
+  it('leaves an error that is not about listening as it is', async () => {
     const foreign = Object.assign(new Error('read'), { syscall: 'read', code: 'EIO' })
 
     const failed = await listening('PORT', 1, () => Promise.reject(foreign)).catch((error: unknown) => error)
 
     expect(failed).to.equal(foreign)
-  })
-})
-
-describe('a look at the readiness', () => {
-  it('is shared by all who ask while it is under way, and is a new one afterwards', async () => {
-    let looks = 0
-    let answer: () => void = () => undefined
-    const check = () => {
-      looks += 1
-      return new Promise<void>((resolve) => {
-        answer = resolve
-      })
-    }
-    const app = new Koa()
-    let asked = 0
-    app.use((_ctx, next) => {
-      asked += 1
-      return next()
-    })
-    const waiting = () => ({ requests: 0, limit: 1 })
-    app.use(health({ isStopping: () => false, check, waiting, mayReadReasons: () => false }))
-    const server = app.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/readiness`
-
-    const first = Array.from({ length: 50 }, () => fetch(url))
-    while (asked < 50) await new Promise((resolve) => setImmediate(resolve))
-    answer()
-    const statuses = (await Promise.all(first)).map(({ status }) => status)
-    const later = fetch(url)
-    while (looks < 2) await new Promise((resolve) => setImmediate(resolve))
-    answer()
-    await later
-    server.closeAllConnections()
-    server.close()
-
-    expect(new Set(statuses)).to.deep.equal(new Set([200]))
-    expect(looks).to.equal(2)
   })
 })

@@ -1,4 +1,4 @@
-/** An adapter in which everything goes wrong that can, with errors that quote the citizen. Settings come from the environment. */
+/** An adapter whose handlers fail in every way, with errors that quote the citizen. It reads its settings from the environment. */
 import { readFileSync } from 'node:fs'
 import { parse } from 'node:url'
 import axios from 'axios'
@@ -9,7 +9,7 @@ import type { Context } from '../src/form.ts'
 import type { Database, Queryable } from '../src/store/database.ts'
 import { openInBackground } from '../src/store/storage.ts'
 
-/** What a handler does, by what a submission asks for. `said`: what the citizen wrote. */
+/** What the handler does, by the `deed` in the answers. `said`: what the citizen wrote. */
 const DEEDS: Readonly<Record<string, (said: string, context: Context) => Promise<void>>> = {
   async deliver() {},
   async foreign(said) {
@@ -88,7 +88,7 @@ adapter.app.use(async (ctx, next) => {
   await next()
 })
 
-/** A database that fails in the words of PostgreSQL, which quote the row, when a submission asks for it by its id. */
+/** A database that fails for submissions with a certain id, with errors that quote the row as PostgreSQL's do. */
 function failing(database: Database): Database {
   const guarded = (queryable: Queryable): Queryable => ({
     async query(text, values) {

@@ -1,4 +1,4 @@
-/** A process that meets every kind of outcome, three crashes among them: no word of the citizen and no secret leaves memory. */
+/** Runs processes through every kind of outcome and three kinds of crash, and looks for the citizen's words in all they leave. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { makeDevelopmentCertificate, TestFileStore } from '../src/testing/index.
 import { ask, compose, type TestSubmission } from '../src/testing/sender.ts'
 import { until } from './until.ts'
 
-/** In all that a citizen writes, and in every link; nothing else holds it. */
+/** Is in everything that the citizen writes and in every link, and nowhere else. */
 const SAID = 'Markword Ada Lovelace'
 const SECRET = /markword|lovelace/i
 const KEY = generateKey(16)
@@ -42,7 +42,7 @@ const PAGES = [
   '/decide?action=redrive&form=complaint&code=ERR_HANDLER_PERMANENT',
 ]
 
-interface Told {
+interface Result {
   readonly stdout: string
   readonly stderr: string
   readonly exitCode: number | null
@@ -56,7 +56,7 @@ describe('the words of a citizen', function () {
   const dataFolder = join(folder, 'data')
   const key = parseKeyring(KEY).keys[0] as Key
   const bodies: string[] = []
-  const processes: Told[] = []
+  const processes: Result[] = []
   const secrets: string[] = [KEY, PASSWORD]
   const tokens: string[] = []
   let metrics = ''
@@ -68,7 +68,7 @@ describe('the words of a citizen', function () {
     writeFileSync(certFile, certificate.cert)
     writeFileSync(keyFile, certificate.key)
     const fileStore = await TestFileStore.start(certificate)
-    // Says what it was sent, as some do.
+    // Its answers quote the request, as those of some case systems do.
     const casework = createServer(async (request, response) => {
       response.writeHead(400, `no ${SAID}`, { 'X-Said': SAID }).end(`${SAID} ${await text(request)}`)
     })
@@ -117,7 +117,7 @@ describe('the words of a citizen', function () {
         await post(await composed({ submissionAnswers: answers(deed), uploads: deed === 'deliver' ? [upload] : [] }))
       const repeated = await composed({ submissionAnswers: answers('deliver') })
       for (let n = 0; n < 2; n++) await post(repeated)
-      // What does not fit the schema, or the envelope, or no form.
+      // Requests that do not fit the schema, the envelope, or any form.
       await post(await composed({ submissionAnswers: { ...answers('deliver'), mood: SAID } }))
       await post(await encryptCompact(JSON.stringify({ serviceSlug: SAID, submissionId: SAID }), key))
       await post(await encryptCompact(`{"${SAID}":`, key))
@@ -128,7 +128,7 @@ describe('the words of a citizen', function () {
       await post('', {}, `/v2/${encodeURIComponent(SAID)}?${encodeURIComponent(SAID)}`)
       await post('', { Authorization: `Basic ${SAID}`, Cookie: SAID, 'X-Forwarded-For': SAID }, '/own?name=Lovelace')
       await ask(target, 'GET', '/own?name=Lovelace').then((answer) => bodies.push(answer.text))
-      // A store that fails in the words of PostgreSQL, and files that cannot be had.
+      // The store fails with errors like PostgreSQL's, and files cannot be captured.
       await post(await composed({ submissionId: 'store-fails-1', submissionAnswers: answers('deliver') }))
       for (const url of [
         `https://${fileStore.origin}/Markword?Lovelace`,
@@ -142,7 +142,7 @@ describe('the words of a citizen', function () {
       }
       const ended = ({ stdout }: { stdout: string }) =>
         stdout.match(/"event":"submission\.(delivered|dead)"/g)?.length ?? 0
-      // Every deed, the repeated one, the one that does not fit, and three without their files, which rest at once.
+      // Each deed, the repeated submission, and the one that does not fit the schema.
       await until(() => ended(first) >= DEEDS.length + 2)
 
       const scraped = await ask(target, 'GET', '/metrics', { headers: { Authorization: basic('prometheus') } })
@@ -157,11 +157,11 @@ describe('the words of a citizen', function () {
       }
       expect(all).to.have.length.above(PAGES.length + DEEDS.length)
       await post(await composed({ submissionAnswers: answers('crash') }))
-      processes.push(await first.told)
-      // The attempt that was lost with its process is made again by the next, which it ends too.
-      processes.push(await run({ ...environment, CRASH: 'throw' }).told)
+      processes.push(await first.result)
+      // The next process repeats the lost attempt, and crashes too.
+      processes.push(await run({ ...environment, CRASH: 'throw' }).result)
       processes.push(
-        await run({ ...environment, CRASH: 'memory', RETRY_LIMIT: '2' }, ['--max-old-space-size=150']).told,
+        await run({ ...environment, CRASH: 'memory', RETRY_LIMIT: '2' }, ['--max-old-space-size=150']).result,
       )
     } finally {
       first.kill()
@@ -176,14 +176,14 @@ describe('the words of a citizen', function () {
     expect(what).not.to.match(SECRET)
     for (const secret of [...secrets, ...tokens]) expect(what).not.to.include(secret)
   }
-  const lines = ({ stdout }: Told) =>
+  const lines = ({ stdout }: Result) =>
     stdout
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
 
-  it('are in no line of a log, however an attempt or a request ended', () => {
-    const [first] = processes as [Told]
+  it('are not in the log, however an attempt or a request ended', () => {
+    const [first] = processes as [Result]
     const events = new Set(lines(first).map(({ event }) => event))
 
     silent(first.stdout)
@@ -210,48 +210,48 @@ describe('the words of a citizen', function () {
     for (const { stderr } of processes.slice(0, 2)) expect(stderr).to.equal('')
   })
 
-  for (const [index, what] of ['a promise that nobody waits for', 'a timer'].entries()) {
-    it(`are not in the last words of a process that ends of an error in ${what}`, () => {
-      const told = processes[index] as Told
+  for (const [index, what] of ['a promise that is not awaited', 'a timer'].entries()) {
+    it(`are not in the output of a process that crashes because of an error in ${what}`, () => {
+      const result = processes[index] as Result
 
-      silent(told.stdout)
-      expect([told.exitCode, told.signal]).to.deep.equal([1, null])
-      // Among the last: a line that the pipe had no room for at once may come after it.
-      const failed = lines(told).filter(({ event }) => event === 'internal.failed')
+      silent(result.stdout)
+      expect([result.exitCode, result.signal]).to.deep.equal([1, null])
+      // It need not be the last line: a line that did not fit into the pipe at once can follow it.
+      const failed = lines(result).filter(({ event }) => event === 'internal.failed')
       expect(failed.at(-1)).to.include({ during: 'process', code: 'Error' })
     })
   }
 
-  it('are not in the last words of a process that runs out of memory, and there is no report with its keys', () => {
-    const told = processes[2] as Told
+  it('are not in the output of a process that runs out of memory, and no report with its keys is written', () => {
+    const result = processes[2] as Result
 
-    silent(told.stdout + told.stderr)
-    expect(told.stderr).to.match(/heap out of memory/)
-    expect([told.exitCode, told.signal]).to.deep.equal([null, 'SIGABRT'])
-    // Node would put the environment into it.
+    silent(result.stdout + result.stderr)
+    expect(result.stderr).to.match(/heap out of memory/)
+    expect([result.exitCode, result.signal]).to.deep.equal([null, 'SIGABRT'])
+    // A report would contain the environment.
     expect(readdirSync(reports)).to.deep.equal([])
   })
 
-  it('are in no answer', () => {
+  it('are not in any answer', () => {
     silent(bodies.join('\n'))
     expect(bodies.join('\n')).not.to.match(/ at .*:\d+|node_modules|\.ts\b/)
   })
 
-  it('are in no metric', () => {
+  it('are not in any metric', () => {
     silent(metrics)
     expect(metrics).to.match(/^formbuilder_dead_letters\{code="ERR_RETRIES_EXHAUSTED"\} [1-9]/m)
   })
 
-  it("are on no page of the operator's", () => {
+  it("are not on the operator's page", () => {
     silent(pages)
     expect(pages).to.include('ERR_HANDLER_PERMANENT')
   })
 
-  it('are nowhere on the disk', () => {
+  it('are not on the disk', () => {
     const files = readdirSync(dataFolder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     const contents = files.map(({ parentPath, name }) => `${name}\n${readFileSync(join(parentPath, name), 'latin1')}`)
 
-    // Ids are there to be found, so what is not found is not there.
+    // The search finds a code and a token, which are on the disk: so what it does not find is not there.
     expect(contents.some((content) => content.includes('ERR_HANDLER_PERMANENT'))).to.equal(true)
     expect(contents.some((content) => content.includes(tokens[0]?.slice(0, 100) ?? ''))).to.equal(true)
     for (const content of contents) {
@@ -263,7 +263,7 @@ describe('the words of a citizen', function () {
 
 const basic = (user: string) => `Basic ${Buffer.from(`${user}:${PASSWORD}`).toString('base64')}`
 
-/** Starts the program. `ready` rejects with what it printed when it ends before it listens. */
+/** Starts the program. If it exits before it listens, `ready` rejects with what it printed. */
 function run(environment: NodeJS.ProcessEnv, flags: readonly string[] = []) {
   const program = new URL('privacy-program.ts', import.meta.url).pathname
   const child: ChildProcess = spawn(process.execPath, [...flags, program], {
@@ -273,16 +273,16 @@ function run(environment: NodeJS.ProcessEnv, flags: readonly string[] = []) {
   const output = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const)
     child[stream]?.setEncoding('utf8').on('data', (data) => (output[stream] += data))
-  const told = once(child, 'close').then(([exitCode, signal]): Told => ({ ...output, exitCode, signal }))
+  const result = once(child, 'close').then(([exitCode, signal]): Result => ({ ...output, exitCode, signal }))
   const ready = Promise.race([
     once(child, 'message').then(([ports]) => ports as { port: number; adminPort: number }),
-    told.then(({ stderr, stdout }) => {
-      throw new Error(`the adapter ended: ${stdout}${stderr}`)
+    result.then(({ stderr, stdout }) => {
+      throw new Error(`the adapter exited: ${stdout}${stderr}`)
     }),
   ])
-  ready.catch(() => undefined) // not everybody waits for it
+  ready.catch(() => undefined) // some runs never await it
   return {
-    told,
+    result,
     ready,
     kill: () => child.kill('SIGKILL'),
     get stdout() {

@@ -9,10 +9,10 @@ import { type Answers, createAdapter, defineForm, type Form } from '../src/index
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 function same<A, B>(_: Same<A, B>): void {}
 
-// The compiler is the judge here: a line that should not compile carries `@ts-expect-error`, which itself does not
-// compile when the line does.
+// The compiler checks these: a line that must not compile has `@ts-expect-error`, which is itself an error if the line
+// compiles.
 describe('the types of an adapter', () => {
-  it("give every handler the answers of its own form's schema, whatever library that is of", () => {
+  it("give every handler the answers of its own form's schema, whichever library made it", () => {
     const adapter = createAdapter({
       forms: {
         zod: {
@@ -25,7 +25,7 @@ describe('the types of an adapter', () => {
             signal.throwIfAborted()
             // @ts-expect-error: no such answer
             submissionAnswers.nickname_text_1
-            // @ts-expect-error: answers are given, not made
+            // @ts-expect-error: the attachments are read-only
             attachments.push()
           },
           async confirm({ submissionAnswers }) {
@@ -69,7 +69,7 @@ describe('the types of an adapter', () => {
           path: '/no-schema',
           async handle({ submissionAnswers }) {
             same<typeof submissionAnswers, Readonly<Record<string, unknown>>>(true)
-            // @ts-expect-error: nobody has looked at it
+            // @ts-expect-error: its type is not known without a schema
             submissionAnswers['name_text_1'].length
           },
         },
@@ -78,7 +78,7 @@ describe('the types of an adapter', () => {
     expect(adapter.forms).to.deep.equal(['zod', 'valibot', 'arktype', 'helpers', 'no-schema'])
   })
 
-  it('are the same for a form in a file of its own', () => {
+  it('are the same for a form in its own file', () => {
     const complaint = defineForm({
       path: '/v2/complaint',
       answers: z.object({ name_text_1: z.string() }),
@@ -105,11 +105,11 @@ describe('the types of an adapter', () => {
 
     expect(createAdapter({ forms: { complaint, plain } }).forms).to.have.length(2)
     expect(createAdapter({ forms: { annotated } }).forms).to.have.length(1)
-    // @ts-expect-error: the handler takes other answers than the schema gives
+    // @ts-expect-error: the handler expects other answers than the schema returns
     createAdapter({ forms: { mixed } })
   })
 
-  it('refuse what could not work', () => {
+  it('refuse what cannot work', () => {
     const path = '/v2/complaint'
     const handle = async () => undefined
     const wrong = [
@@ -123,7 +123,7 @@ describe('the types of an adapter', () => {
       () => createAdapter({ forms: [{ path, handle }] }),
       // @ts-expect-error: the outcome of a handler is `reference`
       () => createAdapter({ forms: { complaint: { path, handle: async () => ({ id: '1' }) } } }),
-      // @ts-expect-error: a reference is a text
+      // @ts-expect-error: a reference is a string
       () => createAdapter({ forms: { complaint: { path, handle: async () => ({ reference: 1 }) } } }),
       // @ts-expect-error: a handler is asynchronous
       () => createAdapter({ forms: { complaint: { path, handle: () => ({ reference: '1' }) } } }),
@@ -131,13 +131,13 @@ describe('the types of an adapter', () => {
       () => createAdapter({ forms: { complaint: { path, handle, answers: { name_text_1: 'string' } } } }),
       // @ts-expect-error: not one of the three
       () => createAdapter({ forms: { complaint: { path, handle, repeatable: 'never' } } }),
-      // @ts-expect-error: confirm answers with an outcome or undefined, not with yes or no
+      // @ts-expect-error: confirm returns an outcome or undefined, not a boolean
       () => createAdapter({ forms: { complaint: { path, handle, confirm: async () => true } } }),
       // @ts-expect-error: there is nothing to acknowledge
       () => defineForm({ path, handle: async (_submission, context) => context.ack() }),
       // @ts-expect-error: a schema inside `answers` is a Standard Schema
       () => answers({ name_text_1: String }),
-      // @ts-expect-error: checkboxes are several
+      // @ts-expect-error: the answer to checkboxes is a list
       () => same<Answers<ReturnType<typeof checkboxes<'a'>>>, 'a'>(true),
       // @ts-expect-error: an address has no line three
       () => same<Answers<typeof address>['address_line_three'], string>(true),

@@ -37,7 +37,7 @@ export interface AttemptOptions {
 /** Runs one attempt. Never throws. `signal` aborts when the attempt has to end. */
 export type RunAttempt = (claim: Claim, signal: AbortSignal) => Promise<Ending>
 
-/** Returns what runs attempts: each ends as its error's type decides. Its span shows that end. */
+/** Returns a function that runs attempts, each in a span that shows how it ended. */
 export function attemptRunner(options: AttemptOptions): RunAttempt {
   const policy = options.retry
   return (claim, signal) =>

@@ -29,22 +29,22 @@ export class Attempts {
 
   /**
    * Records, durably, that the case system may act from here on.
-   * @throws {AdapterError} ERR_ATTEMPT_LOST: the attempt was given to another process meanwhile; nothing may be sent.
+   * @throws {AdapterError} ERR_ATTEMPT_LOST: another process has the attempt by now; nothing may be sent.
    * ERR_STORE_UNAVAILABLE: it cannot be recorded; nothing may be sent either.
    */
   async acting(claim: Claim): Promise<void> {
     const isOurs = await this.#acting.add(claim).catch((cause: unknown) => {
-      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the store cannot be used now', { cause, retryable: true })
+      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the store is unavailable', { cause, retryable: true })
     })
     if (!isOurs) throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
   }
 
-  /** Ends an attempt. An attempt that was given to another process meanwhile changes nothing, unless it succeeded. */
+  /** Records how an attempt ended. If another process has the submission by now, only a success is recorded. */
   async settle(claim: Claim, ending: Ending): Promise<void> {
     await this.#settle.add({ claim, ending })
   }
 
-  /** Tells that these are still being worked on; returns those that were given to another process meanwhile. */
+  /** Renews these claims. Returns those that another process has by now. */
   async heartbeat(claims: readonly Claim[]): Promise<Claim[]> {
     const open = await this.#store.database.query<Attempt>(
       `SELECT a.submission AS id, number AS attempt FROM ${SCHEMA}.attempt a JOIN ${SCHEMA}.submission s ON s.id = a.submission
@@ -53,7 +53,7 @@ export class Attempts {
       [attempts(claims)],
     )
     const ours = new Set(open.map(keyOf))
-    // An entry is touched by its holder only: another's sign of life would hide that the holder is dead.
+    // Only the holder renews an entry: a renewal by another process would hide that the holder is dead.
     const held = claims.filter((claim) => ours.has(keyOf(claim)))
     for (const [form, each] of Map.groupBy(held, (claim) => claim.form)) {
       await this.#store.boss.touch(
@@ -65,8 +65,8 @@ export class Attempts {
   }
 
   /**
-   * Embedded store, which has one process: what is marked as running there, and does not run here (`running`), was left
-   * by a process that is gone, or by a claim that failed after its commit.
+   * For the embedded store, which has one process: puts back what is marked as running and is not in `running`. An earlier
+   * process left it, or a claim that failed after its commit.
    */
   async releaseLost(running: readonly Claim[] = []): Promise<void> {
     const marked = await this.#store.database.query<Attempt & { form: string }>(
@@ -83,7 +83,7 @@ export class Attempts {
     }
   }
 
-  /** Resolves when the endings that are being recorded now are. */
+  /** Resolves when the batch of endings that is being written is recorded. */
   async settled(): Promise<void> {
     await this.#settle.batch()
   }
@@ -93,7 +93,7 @@ export class Attempts {
   }
 
   async #mark(claims: readonly Claim[]): Promise<boolean[]> {
-    // The submission is looked at too: a late success of an earlier attempt may have ended it meanwhile.
+    // The state of the submission counts too: a late success of an earlier attempt may have ended it.
     const rows = await this.#store.database.query<Attempt>(
       `UPDATE ${SCHEMA}.attempt SET acting_at = now() FROM ${ATTEMPTS} JOIN ${SCHEMA}.submission s ON s.id = c.id
        WHERE submission = c.id AND number = c.attempt AND ended_at IS NULL AND s.state = 'waiting'
@@ -121,7 +121,7 @@ interface Settled {
   readonly ending: Ending
 }
 
-/** One attempt of one submission: there may be several at once, when one was given up and goes on all the same. */
+/** One attempt of one submission. There can be several at once, if one was given up and still runs. */
 type Attempt = Pick<Claim, 'id' | 'attempt'>
 
 const keyOf = ({ id, attempt }: Attempt) => `${id}/${attempt}`
@@ -147,7 +147,7 @@ function settledRow({ claim, ending }: Settled): object {
   }
 }
 
-/** As text of PostgreSQL, which knows no NUL and no half of a pair: what cannot be written down would be tried for ever. */
+/** As PostgreSQL can store it, without NUL and lone surrogates: an ending that cannot be stored would be tried for ever. */
 function storable(text: string | null | undefined): string | null {
   if (text === null || text === undefined) return null
   return String(text).toWellFormed().replaceAll('\0', '').slice(0, MOST_CHARACTERS).toWellFormed()

@@ -9,7 +9,7 @@ import type { Claim } from '../store/claim.ts'
 import type { AttemptOptions } from './attempt.ts'
 import type { Attempts } from './attempts.ts'
 
-/** What contexts are made of. */
+/** What every context needs. */
 export interface ContextOptions {
   /** Public name of the adapter, for file links. */
   readonly host: string | undefined
@@ -18,7 +18,7 @@ export interface ContextOptions {
   readonly log: Logger
 }
 
-/** Returns what makes the context of an attempt. */
+/** Returns a function that makes the context of an attempt. */
 export function contextMaker({ host, attempts, files, log }: ContextOptions): AttemptOptions['context'] {
   return (claim, envelope, signal): Context => ({
     attempt: claim.attempt,

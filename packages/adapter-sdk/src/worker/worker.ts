@@ -1,4 +1,4 @@
-/** Claims submissions that are due and runs their attempts, at most so many at a time. */
+/** Claims submissions that are due and runs their attempts, at most `CONCURRENCY` at a time. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'

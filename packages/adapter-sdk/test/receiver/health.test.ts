@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
+import Koa from 'koa'
 import { createAdapter } from '../../src/adapter.ts'
 import { loadConfig } from '../../src/config.ts'
+import { health } from '../../src/receiver/health.ts'
 import { addRoutes } from '../../src/receiver/routes.ts'
 import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
 
@@ -113,5 +115,43 @@ describe('reasons for not being ready', () => {
     const answer = await ask({ ...basic, Accept: 'application/json' })
 
     expect([answer.status, await answer.json()]).to.deep.equal([200, { status: 'ready', reasons: [] }])
+  })
+})
+
+describe('probes of the readiness', () => {
+  it('share one check of the store while it runs; the next probe starts a new one', async () => {
+    let checks = 0
+    let answer: () => void = () => undefined
+    const check = () => {
+      checks += 1
+      return new Promise<void>((resolve) => {
+        answer = resolve
+      })
+    }
+    const app = new Koa()
+    let asked = 0
+    app.use((_ctx, next) => {
+      asked += 1
+      return next()
+    })
+    const waiting = () => ({ requests: 0, limit: 1 })
+    app.use(health({ isStopping: () => false, check, waiting, mayReadReasons: () => false }))
+    const server = app.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/readiness`
+
+    const first = Array.from({ length: 50 }, () => fetch(url))
+    while (asked < 50) await new Promise((resolve) => setImmediate(resolve))
+    answer()
+    const statuses = (await Promise.all(first)).map(({ status }) => status)
+    const later = fetch(url)
+    while (checks < 2) await new Promise((resolve) => setImmediate(resolve))
+    answer()
+    await later
+    server.closeAllConnections()
+    server.close()
+
+    expect(new Set(statuses)).to.deep.equal(new Set([200]))
+    expect(checks).to.equal(2)
   })
 })

@@ -1,11 +1,11 @@
-/** Replicas behind an ingress: it asks each for its readiness, and sends only to those that are ready. Nothing is sent twice. */
+/** An ingress in front of replicas: it probes the readiness of each, and sends only to ready ones. It sends nothing twice. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { until } from '../until.ts'
 
-/** A replica that runs, and can be told to stop. */
+/** A replica in its own process. */
 export class Replica {
   readonly port: number
   readonly #environment: Record<string, string>
@@ -23,7 +23,7 @@ export class Replica {
     })
   }
 
-  /** Sends SIGTERM and waits for the end; returns the exit code. */
+  /** Sends SIGTERM, waits until the process has exited, and returns its exit code. */
   async stop(): Promise<number | null> {
     const child = this.#process
     if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null
@@ -34,10 +34,10 @@ export class Replica {
   }
 }
 
-/** What was sent, and what came back. */
+/** A submission that was sent, and its answer. */
 export interface Sent {
   readonly submissionId: string
-  /** The status, or how it failed. */
+  /** The HTTP status, or the message of the error. */
   readonly answer: number | string
 }
 
@@ -109,6 +109,6 @@ export class Ingress implements AsyncDisposable {
   }
 }
 
-// As slow as a real one, compared with its load: what a stopping replica does not take meanwhile would be lost.
+// Slow compared with the load, as real probes are: what a stopping replica refuses between two probes would be lost.
 const PROBE_MILLISECONDS = 300
 const PROGRAM = fileURLToPath(new URL('./replica.ts', import.meta.url))

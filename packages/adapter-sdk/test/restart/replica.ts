@@ -1,4 +1,4 @@
-/** One replica as a process of its own: each submission makes one case at CASES_URL. */
+/** One replica, which runs in its own process. It makes a case at CASES_URL for each submission. */
 import { createAdapter } from '../../src/adapter.ts'
 
 await createAdapter({

@@ -21,7 +21,7 @@ describe('a rolling restart of two replicas under load', () => {
     casework = createServer((request, response) => {
       const id = request.url?.slice(1) ?? ''
       cases.set(id, (cases.get(id) ?? 0) + 1)
-      // Slow enough that a stop always meets cases that are being made.
+      // Slow, so that cases are always being made when a replica stops.
       setTimeout(() => response.end(`CASE-${id}`), 50)
     }).listen(0, '127.0.0.1')
     await until(() => casework.listening)
@@ -50,7 +50,7 @@ describe('a rolling restart of two replicas under load', () => {
     const ready = async (replica: Replica) => {
       await until(() => ingress.isReady(replica))
       const sent = ingress.sent.length
-      // Load on both, as in every minute of a normal day.
+      // Both replicas are under load before the next step.
       await until(() => ingress.sent.length > sent + 50)
     }
 

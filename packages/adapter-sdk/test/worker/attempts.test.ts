@@ -9,11 +9,11 @@ import { dead, delivered, incoming, retry } from '../submissions.ts'
 onBothStores('the attempts of a store', (store) => {
   let arrivals: Arrivals
   let ledger: Ledger
-  let work: Attempts
+  let attempts: Attempts
   before(() => {
     arrivals = new Arrivals(store().store, () => undefined)
     ledger = new Ledger(store().store, () => undefined)
-    work = new Attempts(store().store)
+    attempts = new Attempts(store().store)
   })
 
   const accept = async (over = {}) => {
@@ -21,15 +21,15 @@ onBothStores('the attempts of a store', (store) => {
     await arrivals.accept(submission)
     return submission
   }
-  const claim = async (lossOf: Loss = 'repeatable') => (await work.claim('complaint', 1, lossOf))[0] as Claim
-  /** As if the process that holds it had died: the entry goes back into the queue. */
+  const claim = async (loss: Loss = 'repeatable') => (await attempts.claim('complaint', 1, loss))[0] as Claim
+  /** Puts the entry back into the queue, as if the process that holds it had died. */
   const lose = ({ form, id }: Claim) => store().store.boss.fail(form, id)
   const state = async (submissionId: string) => (await ledger.show(submissionId)).state
   afterEach(async () => {
-    for (const each of await work.claim('complaint', 100, 'repeatable')) await work.settle(each, delivered())
+    for (const each of await attempts.claim('complaint', 100, 'repeatable')) await attempts.settle(each, delivered())
   })
 
-  it('gives each submission to one of many that ask at the same moment', async () => {
+  it('gives each submission to one of many callers that claim at the same moment', async () => {
     const ids = await Promise.all(Array.from({ length: 40 }, async () => (await accept()).submissionId))
     const works = await Promise.all(Array.from({ length: 4 }, async () => new Attempts(await store().another())))
 
@@ -37,159 +37,159 @@ onBothStores('the attempts of a store', (store) => {
 
     const claims = taken.flat()
     expect(claims.map(({ submissionId }) => submissionId).sort()).to.deep.equal(ids.sort())
-    await Promise.all(claims.map((each) => work.settle(each, delivered())))
+    await Promise.all(claims.map((each) => attempts.settle(each, delivered())))
   })
 
   it('hands a submission out again after a retry, and counts', async () => {
     const { submissionId } = await accept()
 
-    await work.settle(await claim(), retry())
+    await attempts.settle(await claim(), retry())
     const second = await claim()
-    await work.settle(second, delivered())
+    await attempts.settle(second, delivered())
 
     expect(second).to.include({ submissionId, attempt: 2, attemptsSinceRedrive: 2, uncertain: false })
     expect(await ledger.show(submissionId)).to.include({ state: 'delivered', attempts: 2, reference: '492233' })
   })
 
-  it('does not hand out before its time', async () => {
+  it('does not hand out a submission before it is due', async () => {
     await accept()
 
-    await work.settle(await claim(), retry({ delaySeconds: 3600 }))
+    await attempts.settle(await claim(), retry({ delaySeconds: 3600 }))
 
-    expect(await work.claim('complaint', 10, 'repeatable')).to.deep.equal([])
+    expect(await attempts.claim('complaint', 10, 'repeatable')).to.deep.equal([])
   })
 
-  for (const [lossOf, acts, uncertain] of [
+  for (const [loss, acts, uncertain] of [
     ['repeatable', true, false],
     ['uncertain-if-acting', false, false],
     ['uncertain-if-acting', true, true],
     ['uncertain', false, true],
   ] as const) {
-    it(`${uncertain ? 'doubts' : 'trusts'} an attempt lost ${acts ? 'after' : 'before'} it acted, if a loss is ${lossOf}`, async () => {
+    it(`makes an attempt lost ${acts ? 'after' : 'before'} it acted ${uncertain ? 'uncertain' : 'repeatable'}, if a loss is ${loss}`, async () => {
       await accept()
-      const first = await claim(lossOf)
-      if (acts) await work.acting(first)
+      const first = await claim(loss)
+      if (acts) await attempts.acting(first)
       await lose(first)
 
-      const second = await claim(lossOf)
+      const second = await claim(loss)
 
       expect(second).to.include({ attempt: 2, uncertain })
-      await work.settle(second, delivered())
+      await attempts.settle(second, delivered())
     })
   }
 
-  it('remembers the doubt over a second loss', async () => {
+  it('keeps a submission uncertain over a second loss', async () => {
     await accept()
     const first = await claim('uncertain-if-acting')
-    await work.acting(first)
+    await attempts.acting(first)
     await lose(first)
     await lose(await claim('uncertain-if-acting'))
 
     const third = await claim('uncertain-if-acting')
 
     expect(third).to.include({ attempt: 3, uncertain: true })
-    await work.settle(third, delivered())
+    await attempts.settle(third, delivered())
   })
 
-  it('lets nobody act whose attempt was given away', async () => {
+  it('refuses to let an attempt act that another process has by now', async () => {
     await accept()
     const first = await claim()
     await lose(first)
     const second = await claim()
 
-    // In one batch, so that the one must not pass for the other.
-    const [given, held] = await Promise.allSettled([work.acting(first), work.acting(second)])
+    // Both in one batch: each must get its own answer.
+    const [given, held] = await Promise.allSettled([attempts.acting(first), attempts.acting(second)])
 
     expect(given).to.have.nested.property('reason.code', 'ERR_ATTEMPT_LOST')
     expect(held.status).to.equal('fulfilled')
-    await work.settle(second, delivered())
+    await attempts.settle(second, delivered())
   })
 
-  it('lets nobody act after a late success of an earlier attempt', async () => {
+  it('refuses to let an attempt act after a late success of an earlier one', async () => {
     const { submissionId } = await accept()
     const first = await claim()
     await lose(first)
     const second = await claim()
-    await work.settle(first, delivered('1'))
+    await attempts.settle(first, delivered('1'))
 
-    const acting = await work.acting(second).catch((error) => error)
-    await work.settle(second, retry())
+    const acting = await attempts.acting(second).catch((error) => error)
+    await attempts.settle(second, retry())
 
     expect(acting).to.have.property('code', 'ERR_ATTEMPT_LOST')
     expect(await ledger.show(submissionId)).to.include({ state: 'delivered', reference: '1' })
-    expect(await work.claim('complaint', 10, 'repeatable')).to.deep.equal([])
+    expect(await attempts.claim('complaint', 10, 'repeatable')).to.deep.equal([])
   })
 
-  it('counts a success, not the failure of another attempt that ends in the same moment', async () => {
+  it('records a success, not the failure of another attempt that ends at the same moment', async () => {
     const { submissionId } = await accept()
     const first = await claim()
     await lose(first)
     const second = await claim()
 
-    await Promise.all([work.settle(first, retry()), work.settle(second, delivered())])
+    await Promise.all([attempts.settle(first, retry()), attempts.settle(second, delivered())])
     const successLast = await state(submissionId)
     const other = await accept()
     const third = await claim()
     await lose(third)
     const fourth = await claim()
-    await Promise.all([work.settle(third, delivered()), work.settle(fourth, retry())])
+    await Promise.all([attempts.settle(third, delivered()), attempts.settle(fourth, retry())])
 
     expect([successLast, await state(other.submissionId)]).to.deep.equal(['delivered', 'delivered'])
-    expect(await work.claim('complaint', 10, 'repeatable')).to.deep.equal([])
+    expect(await attempts.claim('complaint', 10, 'repeatable')).to.deep.equal([])
   })
 
   for (const uncertain of [true, false]) {
-    it(`counts a late success of what ${uncertain ? 'was an uncertain dead letter' : 'had failed for good'} meanwhile`, async () => {
+    it(`records a late success of a submission that has become ${uncertain ? 'an uncertain' : 'a'} dead letter`, async () => {
       const { submissionId } = await accept()
       const first = await claim()
       await lose(first)
-      await work.settle(await claim(), dead({ uncertain }))
+      await attempts.settle(await claim(), dead({ uncertain }))
 
-      await work.settle(first, delivered('7'))
+      await attempts.settle(first, delivered('7'))
 
       expect(await ledger.show(submissionId)).to.include({ state: 'delivered', reference: '7', code: null })
     })
   }
 
-  it('does not count a late failure', async () => {
+  it('ignores a late failure', async () => {
     const { submissionId } = await accept()
     const first = await claim()
     await lose(first)
     const second = await claim()
 
-    await work.settle(first, dead())
+    await attempts.settle(first, dead())
     const between = await state(submissionId)
-    await work.settle(second, delivered())
+    await attempts.settle(second, delivered())
 
     expect([between, await state(submissionId)]).to.deep.equal(['running', 'delivered'])
   })
 
-  it('counts each delivered submission once, whatever is told twice', async () => {
+  it('counts each delivered submission once, even if its success is recorded twice', async () => {
     const before = (await ledger.counts()).delivered
     await accept()
     const only = await claim()
 
-    await Promise.all([work.settle(only, delivered()), work.settle(only, delivered())])
-    await work.settle(only, delivered())
+    await Promise.all([attempts.settle(only, delivered()), attempts.settle(only, delivered())])
+    await attempts.settle(only, delivered())
 
     expect((await ledger.counts()).delivered - before).to.equal(1)
   })
 
-  it('writes down what no column could hold', async () => {
+  it('records endings with texts that no column can hold', async () => {
     const { submissionId } = await accept()
     const other = await accept()
 
-    const [first, second] = (await work.claim('complaint', 2, 'repeatable')) as [Claim, Claim]
+    const [first, second] = (await attempts.claim('complaint', 2, 'repeatable')) as [Claim, Claim]
     await Promise.all([
-      work.settle(first, dead({ reason: `a\0b\ud800c${'x'.repeat(5000)}`, reference: '\udc00' })),
-      work.settle(second, delivered('\0')),
+      attempts.settle(first, dead({ reason: `a\0b\ud800c${'x'.repeat(5000)}`, reference: '\udc00' })),
+      attempts.settle(second, delivered('\0')),
     ])
 
     const states = [await state(submissionId), await state(other.submissionId)]
     expect(states.sort()).to.deep.equal(['dead', 'delivered'])
   })
 
-  it('tells who works on what another holds by now, and keeps only the holder alive', async () => {
+  it('returns the claims that another process has by now, and renews only those of the holder', async () => {
     await accept()
     const first = await claim()
     await lose(first)
@@ -200,26 +200,26 @@ onBothStores('the attempts of a store', (store) => {
       ])
     const [before] = await beats()
 
-    const lostByFirst = await work.heartbeat([first])
+    const lostByFirst = await attempts.heartbeat([first])
     const [untouched] = await beats()
-    const lostBySecond = await work.heartbeat([second])
+    const lostBySecond = await attempts.heartbeat([second])
     const [touched] = await beats()
 
     expect([lostByFirst, lostBySecond]).to.deep.equal([[first], []])
     expect(untouched).to.deep.equal(before)
     expect(touched).to.not.deep.equal(before)
-    await work.settle(second, delivered())
+    await attempts.settle(second, delivered())
   })
 
-  it('puts back what runs nowhere, and nothing else', async () => {
+  it('puts back what is marked as running and is not, and nothing else', async () => {
     await accept()
     await accept()
-    const [kept, left] = (await work.claim('complaint', 2, 'repeatable')) as [Claim, Claim]
+    const [kept, left] = (await attempts.claim('complaint', 2, 'repeatable')) as [Claim, Claim]
 
-    await work.releaseLost([kept])
-    const again = await work.claim('complaint', 10, 'repeatable')
+    await attempts.releaseLost([kept])
+    const again = await attempts.claim('complaint', 10, 'repeatable')
 
     expect(again.map(({ id }) => id)).to.deep.equal([left.id])
-    for (const each of [kept, ...again]) await work.settle(each, delivered())
+    for (const each of [kept, ...again]) await attempts.settle(each, delivered())
   })
 })

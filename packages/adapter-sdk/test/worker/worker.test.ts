@@ -7,10 +7,10 @@ import { Worker } from '../../src/worker/worker.ts'
 import { claimed, delivered } from '../submissions.ts'
 
 describe('a worker', () => {
-  it('goes no further than twice its concurrency while no ending can be recorded, and on when one can', async () => {
+  it('runs at most twice its concurrency while no ending can be recorded, and more when one can', async () => {
     const recorded = Promise.withResolvers<void>()
     let handled = 0
-    const work = {
+    const attempts = {
       claim: async (_form: string, most: number) => Array.from({ length: most }, () => claimed()),
       settle: () => recorded.promise,
       settled: async () => undefined,
@@ -18,7 +18,7 @@ describe('a worker', () => {
     const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
     const worker = new Worker({
       database,
-      attempts: work,
+      attempts,
       losses: new Map([['complaint', 'repeatable']]),
       concurrency: 4,
       emit: () => undefined,
@@ -49,20 +49,20 @@ describe('a worker', () => {
     [['uncertain'], 0],
     [['repeatable', 'uncertain'], 0],
   ] as const) {
-    it(`claims ${mostAhead || 'none'} ahead of four quick handlers when a lost process is ${losses.join(' or ')}`, async () => {
+    it(`claims ${mostAhead || 'none'} ahead of four quick handlers when a lost attempt is ${losses.join(' or ')}`, async () => {
       const lab = await full(losses)
-      const [claimed, begun] = [lab.claimed, lab.begun]
+      const [claimed, started] = [lab.claimed, lab.started]
       lab.letGo()
       await lab.worker.stop(1)
 
       expect(lab.mostAtOnce).to.equal(4)
-      expect(claimed - begun).to.equal(mostAhead)
+      expect(claimed - started).to.equal(mostAhead)
     })
   }
 
-  it('gives back what has not begun when it stops, and finishes what has', async () => {
+  it('gives back what has not started when it stops, and finishes what has', async () => {
     const lab = await full(['repeatable'])
-    const [claimed, begun] = [lab.claimed, lab.begun]
+    const [claimed, started] = [lab.claimed, lab.started]
     const before = lab.ended.length
 
     const stopped = lab.worker.stop(60)
@@ -71,14 +71,14 @@ describe('a worker', () => {
     lab.letGo()
     await stopped
 
-    expect(returned).to.deep.equal(Array.from({ length: claimed - begun }, () => ['retry', 'ERR_ATTEMPT_LOST', 0]))
+    expect(returned).to.deep.equal(Array.from({ length: claimed - started }, () => ['retry', 'ERR_ATTEMPT_LOST', 0]))
     expect(returned).to.have.length(4)
-    expect(lab.begun).to.equal(begun)
+    expect(lab.started).to.equal(started)
     expect(lab.ended.slice(before + 4).map(({ outcome }) => outcome)).to.deep.equal(Array(4).fill('delivered'))
   })
 })
 
-/** A started worker whose handlers took no time beside a claim until that was known, and now are held. */
+/** A started worker that has found its handlers to be quicker than a claim; from now on they are held. */
 async function full(losses: readonly Loss[]) {
   const lab = laboratory(losses)
   await lab.worker.start()
@@ -88,7 +88,7 @@ async function full(losses: readonly Loss[]) {
   return lab
 }
 
-/** A worker of four handlers on a queue without end, whose claims take a few turns of the event loop. */
+/** A worker with four handlers and an endless queue. A claim takes a few turns of the event loop. */
 function laboratory(losses: readonly Loss[]) {
   let held: PromiseWithResolvers<void> | undefined
   let atOnce = 0
@@ -97,7 +97,7 @@ function laboratory(losses: readonly Loss[]) {
   }
   const lab = {
     claimed: 0,
-    begun: 0,
+    started: 0,
     mostAtOnce: 0,
     ended: [] as { outcome: string; code?: string; delaySeconds?: number }[],
     turns,
@@ -107,7 +107,7 @@ function laboratory(losses: readonly Loss[]) {
     letGo: () => held?.resolve(),
     worker: undefined as unknown as Worker,
   }
-  const work = {
+  const attempts = {
     async claim(_form: string, most: number) {
       await turns(20)
       lab.claimed += most
@@ -121,12 +121,12 @@ function laboratory(losses: readonly Loss[]) {
   const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
   lab.worker = new Worker({
     database,
-    attempts: work,
-    losses: new Map(losses.map((lossOf, index) => [`form-${index}`, lossOf])),
+    attempts,
+    losses: new Map(losses.map((loss, index) => [`form-${index}`, loss])),
     concurrency: 4,
     emit: () => undefined,
     runAttempt: async () => {
-      lab.begun += 1
+      lab.started += 1
       atOnce += 1
       lab.mostAtOnce = Math.max(lab.mostAtOnce, atOnce)
       await held?.promise

@@ -44,11 +44,13 @@ export function claimed(over: Partial<Claim> = {}): Claim {
     files: [],
     attempt: 1,
     attemptsSinceRedrive: 1,
+    losses: 0,
     uncertain: false,
     approved: false,
     receivedAt: new Date(),
     previousReference: null,
     traceparent: null,
+    dueAt: new Date(),
     ...over,
   }
 }

@@ -11,6 +11,8 @@ export interface Claim {
   readonly attempt: number
   /** Attempts since it was accepted, replaced or redriven, this one included. */
   readonly attemptsSinceRedrive: number
+  /** Attempts since it was accepted, replaced or redriven that were lost with their process. */
+  readonly losses: number
   /** An earlier attempt may have reached the case system: confirm, or ask a person. */
   readonly uncertain: boolean
   /** A person has looked and decided that it is to be handled again. */
@@ -18,6 +20,8 @@ export interface Claim {
   readonly receivedAt: Date
   readonly previousReference: string | null
   readonly traceparent: string | null
+  /** When it was due: `release` gives it back with the same time. */
+  readonly dueAt: Date
 }
 
 /** How an attempt ended. `reason` names fields, never values. */
@@ -31,6 +35,8 @@ export type Ending =
       readonly ours?: boolean
       readonly delaySeconds: number
       readonly uncertain: boolean
+      /** This attempt left its outcome unknown: seconds from now before the case system may be asked about it. */
+      readonly settleSeconds?: number | undefined
       readonly reference?: string | undefined
     }
   | {
@@ -40,6 +46,8 @@ export type Ending =
       /** Whether `reason` is in our words, and so may be logged. */
       readonly ours?: boolean
       readonly uncertain: boolean
+      /** As for a retry. */
+      readonly settleSeconds?: number | undefined
       readonly reference?: string | undefined
     }
 

@@ -20,7 +20,14 @@ export interface Entry {
   readonly missingFiles: number
   readonly receivedAt: string
   readonly changedAt: string
+  /** Waiting: when it may be handed out. Running: when its lease ends. */
   readonly dueAt: string | null
+  /** Uncertain: before this time the case system is not asked. */
+  readonly settlesAt: string | null
+  /** Attempts since it was last redriven that were lost with their process. */
+  readonly losses: number
+  /** Raised by every change. */
+  readonly revision: number
 }
 
 /** One submission with its history. */
@@ -43,11 +50,19 @@ export interface Filter {
   readonly state?: State | undefined
   readonly form?: string | undefined
   readonly code?: string | undefined
-  /** `submissionId`, or the id of a row. */
+  readonly reason?: string | undefined
+  readonly uncertain?: boolean | undefined
+  /** submissionId or the id of a row, whole. */
   readonly id?: string | undefined
+  /** The beginning of a submissionId. */
+  readonly idPrefix?: string | undefined
+  readonly reference?: string | undefined
   /** Ids of rows: one of these. */
   readonly ids?: readonly string[] | undefined
   readonly receivedAfter?: Date | undefined
+  readonly receivedBefore?: Date | undefined
+  /** At least so many. */
+  readonly attempts?: number | undefined
   /** Newest first; default 50, at most 1000. */
   readonly limit?: number | undefined
   readonly offset?: number | undefined
@@ -65,4 +80,35 @@ export interface Counts {
   /** Waiting submissions that failed at least once. */
   readonly retrying: number
   readonly deadByCode: Readonly<Record<string, number>>
+}
+
+/** Dead letters of one form with one code. */
+export interface DeadGroup {
+  readonly form: string
+  readonly code: string
+  readonly count: number
+  /** Of these, how many may have reached the case system. */
+  readonly uncertain: number
+  /** When the oldest of them became a dead letter (ISO 8601). */
+  readonly since: string
+}
+
+/** What happened in one hour, which starts at `hour` (ISO 8601). */
+export interface Hour {
+  readonly hour: string
+  readonly accepted: number
+  readonly delivered: number
+  /** Became dead letters. */
+  readonly dead: number
+}
+
+/** Something that a person did. */
+export interface Action {
+  readonly at: string
+  readonly action: string
+  readonly by: string
+  readonly reason: string | null
+  readonly id: string
+  readonly submissionId: string
+  readonly form: string
 }

@@ -11,9 +11,13 @@ export interface Incoming {
   readonly jwe: string
   readonly files: readonly StoredFile[]
   readonly traceparent?: string | undefined
+  /** Fingerprint of the key that opened it; never the key. */
+  readonly keyId?: string | undefined
 }
 
-/** `accepted`: taken in once. `duplicate`: held already, nothing happened. `replaced`: it took the place of a dead letter. */
+/**
+ * `accepted`: held from now on. `duplicate`: already held, nothing happened. `replaced`: it took the place of a dead letter.
+ */
 export type Accepted = 'accepted' | 'duplicate' | 'replaced'
 
 /** UUIDv5 of form and submissionId: the same submission has the same id wherever it arrives. */

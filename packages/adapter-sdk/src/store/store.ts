@@ -1,0 +1,226 @@
+/** What every store promises: submissions, their queue and their history, behind one interface. */
+import type { AttachmentStore as FileStore } from '../files/file-store.ts'
+import type { Claim, Ending, Loss } from './claim.ts'
+import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from './entry.ts'
+import type { Accepted, Incoming, StoredFile } from './submission.ts'
+
+/**
+ * Each method is one transaction: a batch is written whole or not at all, and durably when it resolves. Rejects with the
+ * error of the driver; callers decide what that means. Batches of a few hundred rows keep writes short.
+ */
+export interface Store extends Accepting, Delivering, Operating, Sweeping {
+  readonly kind: 'sqlite' | 'postgres'
+  /** Captured files: a folder beside SQLite, tables in PostgreSQL. */
+  readonly files: FileStore
+  /** Resolves when the store can be written to. */
+  check(): Promise<void>
+  /** Resolves with the reason when the store has failed for good and the process has to exit. */
+  readonly lost: Promise<Error>
+  close(): Promise<void>
+}
+
+/** What the receiver may do. */
+export interface Accepting {
+  /**
+   * Holds submissions; one result for each, in their order. A submission with a missing file becomes a dead letter
+   * (ERR_ATTACHMENT_MISSING); every other one waits and is due at once. A dead letter whose outcome is known is replaced by
+   * a new copy that has all its files, or that has no fewer than the letter if files of the letter are missing too. What is
+   * accepted or replaced clears the count of its failed deliveries.
+   * @throws {AdapterError} ERR_STORE_UNAVAILABLE, retryable: a file was given up while it was captured. Nothing is written.
+   */
+  accept(submissions: readonly Incoming[]): Promise<readonly Accepted[]>
+  /** Whether a copy would be a duplicate for certain, whatever files it brings. `id`: of the row. */
+  isHeld(id: string): Promise<boolean>
+  /** Counts a delivery whose files could not be captured, from the first one on. */
+  countFailedDelivery(failed: FailedDelivery): Promise<{ readonly count: number; readonly firstAt: Date }>
+}
+
+/** A delivery of the sender whose files could not be captured. */
+export interface FailedDelivery {
+  readonly form: string
+  readonly submissionId: string
+  /** Of the file link; null where the link has none that may be shown. */
+  readonly host: string | null
+  readonly code: string
+}
+
+/** What the worker may do. */
+export interface Delivering {
+  /** Settles what ended and claims what is due, in one transaction: each claim goes to one caller only. */
+  turn(turn: Turn): Promise<Claim[]>
+  /** Running attempts whose lease has run out. */
+  overdue(): Promise<Overdue[]>
+  /** Ends those attempts that are still as they were seen. Returns those, with the state they are in now. */
+  endLost(lost: readonly LostAttempt[]): Promise<Lost[]>
+  /** Records that the case system may act from here on. False: the attempt is no longer the caller's; nothing may be sent. */
+  acting(claims: readonly ClaimRef[]): Promise<readonly boolean[]>
+  /** Extends the lease. False: the attempt is no longer the caller's. */
+  renew(claims: readonly ClaimRef[], leaseSeconds: number): Promise<readonly boolean[]>
+  /** Gives back what was claimed and never begun, as it was before the claim. */
+  release(claims: readonly Claim[]): Promise<void>
+  /** Calls back when something may be due. May miss some: poll as well. */
+  onDue(wake: () => void): Promise<{ close(): Promise<void> }>
+}
+
+/** One attempt of one submission. */
+export type ClaimRef = Pick<Claim, 'id' | 'attempt'>
+
+/** What the worker wants of the store in one round trip. */
+export interface Turn {
+  readonly settle: readonly Settled[]
+  readonly claim: readonly Wanted[]
+  readonly leaseSeconds: number
+}
+
+/** How an attempt ended. Only an attempt that is still the caller's counts; a success counts whichever attempt it comes from. */
+export interface Settled {
+  readonly claim: ClaimRef
+  readonly ending: Ending
+}
+
+/** How many submissions of a form a worker can start. The longest due come first. */
+export interface Wanted {
+  readonly form: string
+  /** Of those that were never lost. */
+  readonly most: number
+  /** Of those that were lost before. */
+  readonly suspects: number
+}
+
+/** An attempt whose lease has run out. */
+export interface Overdue extends ClaimRef {
+  readonly form: string
+  readonly submissionId: string
+  readonly attemptsSinceRedrive: number
+  readonly losses: number
+  /** When the lease ran out: a lease that was renewed since has another time. */
+  readonly dueAt: Date
+}
+
+/** What the loss of an attempt means. */
+export interface LostAttempt {
+  readonly seen: Overdue
+  readonly loss: Loss
+  /** Whether the form can ask the case system what became of an uncertain attempt. */
+  readonly canConfirm: boolean
+  readonly delaySeconds: number
+  /** How long after the attempt was last known alive its outcome may be asked for: `leaseSeconds` before it ran out. */
+  readonly settleSeconds: number
+  readonly leaseSeconds: number
+  /** So many losses make it a dead letter, ERR_ATTEMPT_LOST. */
+  readonly mostLosses: number
+}
+
+/** A lost attempt, and what became of its submission. */
+export interface Lost extends ClaimRef {
+  readonly form: string
+  readonly submissionId: string
+  readonly state: 'waiting' | 'dead'
+  readonly uncertain: boolean
+  readonly losses: number
+  readonly code: string
+}
+
+/** What operators may see and do: never an answer, a name or a file. */
+export interface Operating {
+  /** Newest first. */
+  list(filter: Filter, page: Page): Promise<Entry[]>
+  count(filter: Filter): Promise<number>
+  /** All that happened to a submission, oldest first. */
+  history(id: string): Promise<Moment[]>
+  counts(): Promise<Counts>
+  /** Dead letters by form and code, most numerous first. */
+  deadGroups(): Promise<DeadGroup[]>
+  /** The last hours, oldest first, the current one last. */
+  hours(count: number): Promise<Hour[]>
+  /** What people did, newest first. */
+  actions(page: Page): Promise<Action[]>
+  /**
+   * Puts dead letters back into the queue, approved. An uncertain one is not due before its outcome may be asked for.
+   * What has changed since it was shown, and what is no dead letter, is left out.
+   */
+  redrive(chosen: Chosen, by: string, reason: string | null): Promise<Moved[]>
+  /** Ends dead letters. */
+  discard(chosen: Chosen, by: string, reason: string): Promise<Moved[]>
+  /** Makes what waits for a retry due now; an uncertain one not before its outcome may be asked for. */
+  retryNow(chosen: Chosen, by: string, reason: string | null): Promise<Moved[]>
+}
+
+/** A page of a list. `limit`: 1 to 1000. */
+export interface Page {
+  readonly limit: number
+  readonly offset: number
+}
+
+/** Entries as they were shown: a submission that has changed since has another revision. At most 500. */
+export type Chosen = readonly { readonly id: string; readonly revision: number }[]
+
+/** A submission that an action moved. */
+export interface Moved {
+  readonly id: string
+  readonly form: string
+  readonly submissionId: string
+  readonly uncertain: boolean
+  /** When it may be handed out (ISO 8601); null when it was discarded. */
+  readonly dueAt: string | null
+}
+
+/** What downloads and the sweep may do. Each call is one short transaction. */
+export interface Sweeping {
+  /** The submission that a captured file belongs to. */
+  ownerOf(fileId: string): Promise<Owner | undefined>
+  /** Up to `most` submissions that ended so many seconds ago and still have their JWE or files. */
+  erasable(
+    endedSeconds: number,
+    most: number,
+  ): Promise<readonly { readonly id: string; readonly files: readonly string[] }[]>
+  /** Erases the JWE of ended submissions, and forgets their files. Remove the bytes first. */
+  erase(ids: readonly string[]): Promise<void>
+  /** Forgets what is old, up to `most` rows of each kind. Returns how many of each; fewer than `most` of all: nothing is left. */
+  forget(ages: Ages, most: number): Promise<Forgotten>
+  /**
+   * Marks files without an owner as given up, and returns those: from then on no submission with such a file is accepted,
+   * and only then may the bytes be removed.
+   */
+  giveUp(fileIds: readonly string[]): Promise<string[]>
+}
+
+/** Whose file it is, and what decrypts it. `jwe`: null once it was erased. */
+export interface Owner {
+  readonly form: string
+  readonly submissionId: string
+  readonly jwe: string | null
+  readonly files: readonly StoredFile[]
+}
+
+/** Ages in seconds by the store's clock, after which a kind of row is forgotten. */
+export interface Ages {
+  /** Delivered or discarded submissions whose JWE was erased, since they ended. */
+  readonly endedSeconds: number
+  /** Failed deliveries, since the last one. */
+  readonly failedDeliverySeconds: number
+  /** Hours, which are then added to what was counted ever. */
+  readonly hourSeconds: number
+  /** Marks of files that were given up. */
+  readonly givenUpSeconds: number
+}
+
+/** How many rows were forgotten. */
+export interface Forgotten {
+  readonly submissions: number
+  readonly failedDeliveries: number
+  readonly hours: number
+  readonly givenUp: number
+}
+
+/** What a store is opened with. */
+export interface OpenOptions {
+  /** A start brings the tables to this version; everything else refuses a store of another version by name. */
+  readonly migrate: boolean
+  /** A time that is further ahead than this counts as past: a clock that jumps back must not hide work. */
+  readonly horizonSeconds: number
+  /** The time of each statement. Default: the store's own clock. */
+  readonly now?: (() => Date) | undefined
+  /** Called for failures that no caller is told of, such as an idle connection that breaks. */
+  readonly onFailure?: ((during: string, error: unknown) => void) | undefined
+}

@@ -1,0 +1,139 @@
+/** The statements of the receiver: accept, and deliveries that failed. */
+import type { FailedDelivery } from '../store.ts'
+import { type Accepted, type Incoming, rowId } from '../submission.ts'
+import { deadFromStart, fileCounts, storable, storableTraceparent } from '../text.ts'
+import type { Statement } from './pool.ts'
+import { SCHEMA } from './tables.ts'
+
+/** Notified when something may be due. */
+export const DUE_CHANNEL = 'formbuilder_due'
+
+/** `$n`, or the time of the server where a test hands none in. */
+export const time = (position: string) => `COALESCE(${position}::timestamptz, clock_timestamp())`
+
+/**
+ * Adds to the hourly counts. `counted`: a query of `form` and `what`, a row for each thing that happened; `now`: an expression.
+ * In the order of the key: two processes never lock the same rows in two orders, and their slots differ anyway.
+ */
+export function addToHour(counted: string, now: string, slot: string): string {
+  return `INSERT INTO ${SCHEMA}.hourly (hour, form, what, slot, count)
+    SELECT date_trunc('hour', ${now}), c.form, c.what, ${slot}, count(*) FROM (${counted}) c GROUP BY c.form, c.what ORDER BY c.form, c.what
+    ON CONFLICT (hour, form, what, slot) DO UPDATE SET count = hourly.count + excluded.count`
+}
+
+const captured = (files: string) => `(SELECT count(*) FROM jsonb_array_elements(${files}) f WHERE f ? 'id')`
+const missing = (files: string) => `(SELECT count(*) FROM jsonb_array_elements(${files}) f WHERE NOT f ? 'id')`
+
+/**
+ * `(rows, slot, now) -> (id, outcome)`: a row for each submission that was accepted or took the place of a dead letter.
+ * The rows come in the order of their ids: processes that accept the same submissions at once lock them in one order.
+ */
+export const ACCEPT: Statement = {
+  name: 'accept',
+  text: `
+  WITH moment AS MATERIALIZED (SELECT ${time('$3')} AS now),
+  incoming AS MATERIALIZED (
+    SELECT * FROM json_to_recordset($1::json) AS r (id uuid, form text, submission_id text, service_slug text, jwe text,
+      files jsonb, traceparent text, key_id text, code text, reason text, captured int, missing int)
+  ), accepted AS (
+    INSERT INTO ${SCHEMA}.submission (id, form, submission_id, service_slug, state, due_at, code, reason, traceparent,
+      key_id, files, received_at, changed_at)
+    SELECT i.id, i.form, i.submission_id, i.service_slug, CASE WHEN i.code IS NULL THEN 'waiting' ELSE 'dead' END,
+      CASE WHEN i.code IS NULL THEN now END, i.code, i.reason, i.traceparent, i.key_id, i.files, now, now
+    FROM incoming i, moment
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, form, state
+  ), replaced AS (
+    UPDATE ${SCHEMA}.submission s SET state = CASE WHEN i.code IS NULL THEN 'waiting' ELSE 'dead' END,
+      due_at = CASE WHEN i.code IS NULL THEN now END, settles_at = NULL, attempts_since_redrive = 0, losses = 0,
+      acting = false, approved = false, code = i.code, reason = i.reason, service_slug = i.service_slug,
+      traceparent = i.traceparent, key_id = i.key_id, files = i.files, revision = s.revision + 1, changed_at = now
+    FROM incoming i, moment
+    WHERE s.id = i.id AND s.state = 'dead' AND NOT s.uncertain
+      AND (i.missing = 0 OR (${missing('s.files')} > 0 AND ${captured('s.files')} <= i.captured))
+    RETURNING s.id, s.form, s.state
+  ), written AS (
+    SELECT id, form, state, 'accepted' AS outcome FROM accepted UNION ALL SELECT id, form, state, 'replaced' FROM replaced
+  ), letters AS (
+    INSERT INTO ${SCHEMA}.letter (submission, jwe) SELECT i.id, i.jwe FROM written w JOIN incoming i ON i.id = w.id
+    ON CONFLICT (submission) DO UPDATE SET jwe = excluded.jwe
+  ), detached AS (
+    -- The files of the old copy have no owner now: the sweep finds them.
+    DELETE FROM ${SCHEMA}.attachment WHERE submission IN (SELECT id FROM replaced)
+  ), attached AS (
+    -- Fails when a file was given up: then nothing of the batch is written.
+    INSERT INTO ${SCHEMA}.attachment (id, submission)
+    SELECT (f->>'id')::uuid, i.id FROM written w JOIN incoming i ON i.id = w.id, jsonb_array_elements(i.files) f WHERE f ? 'id'
+  ), cleared AS (
+    DELETE FROM ${SCHEMA}.failed_delivery WHERE id IN (SELECT id FROM written)
+  ), told AS (
+    INSERT INTO ${SCHEMA}.history (submission, at, what) SELECT id, now, 'replaced' FROM replaced, moment
+  ), counted AS (
+    ${addToHour(
+      `SELECT form, 'accepted' AS what FROM accepted UNION ALL SELECT form, 'dead' FROM written WHERE state = 'dead'`,
+      '(SELECT now FROM moment)',
+      '$2::int',
+    )}
+  ), notified AS MATERIALIZED (
+    SELECT pg_notify('${DUE_CHANNEL}', '') FROM (SELECT FROM written WHERE state = 'waiting' LIMIT 1) w
+  )
+  SELECT w.id::text AS id, w.outcome FROM written w LEFT JOIN notified ON true`,
+}
+
+/** The values of `ACCEPT`, of submissions whose ids differ. */
+export function acceptValues(submissions: ReadonlyMap<string, Incoming>, slot: number, now: Date | null): unknown[] {
+  const rows = [...submissions]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, incoming]) => {
+      const dead = deadFromStart(incoming)
+      return {
+        id,
+        form: incoming.form,
+        submission_id: incoming.submissionId,
+        service_slug: storable(incoming.serviceSlug),
+        jwe: incoming.jwe,
+        files: incoming.files,
+        traceparent: storableTraceparent(incoming.traceparent),
+        key_id: incoming.keyId ?? null,
+        code: dead?.code ?? null,
+        reason: dead?.reason ?? null,
+        ...fileCounts(incoming),
+      }
+    })
+  return [JSON.stringify(rows), slot, now]
+}
+
+/** One result for each submission, in their order: of copies in one batch the first is the one that was written. */
+export function acceptResults(
+  ids: readonly string[],
+  written: readonly { readonly id: string; readonly outcome: Accepted }[],
+): Accepted[] {
+  const outcomes = new Map(written.map(({ id, outcome }) => [id, outcome]))
+  return ids.map((id) => {
+    const outcome = outcomes.get(id) ?? 'duplicate'
+    outcomes.delete(id)
+    return outcome
+  })
+}
+
+/** `(id) -> (held)`. */
+export const IS_HELD: Statement = {
+  name: 'is-held',
+  text: `SELECT NOT (state = 'dead' AND NOT uncertain) AS held FROM ${SCHEMA}.submission WHERE id = $1`,
+}
+
+/** `(id, form, submission_id, host, code, now) -> (count, first_at)`. */
+export const COUNT_FAILED_DELIVERY: Statement = {
+  name: 'count-failed-delivery',
+  text: `
+  INSERT INTO ${SCHEMA}.failed_delivery (id, form, submission_id, host, code, count, first_at, changed_at)
+  SELECT $1::uuid, $2, $3, $4, $5, 1, now, now FROM (SELECT ${time('$6')} AS now) moment
+  ON CONFLICT (id) DO UPDATE SET count = failed_delivery.count + 1, host = excluded.host, code = excluded.code,
+    changed_at = excluded.changed_at
+  RETURNING count, first_at AS "firstAt"`,
+}
+
+/** The values of `COUNT_FAILED_DELIVERY`. */
+export function failedDeliveryValues({ form, submissionId, host, code }: FailedDelivery, now: Date | null): unknown[] {
+  return [rowId(form, submissionId), form, submissionId, host, code, now]
+}

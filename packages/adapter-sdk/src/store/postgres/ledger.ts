@@ -1,0 +1,200 @@
+/** The statements of operators: what there is, what happened, and what people do. */
+import type { Filter } from '../entry.ts'
+import type { Chosen, Page } from '../store.ts'
+import { storable, storableOrNull } from '../text.ts'
+import { DUE_CHANNEL, time } from './accept.ts'
+import type { Statement } from './pool.ts'
+import { byId } from './queue.ts'
+import { SCHEMA } from './tables.ts'
+
+const iso = (expression: string) => `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+
+const ENTRY = `s.id::text AS id, s.submission_id AS "submissionId", s.form, s.service_slug AS "serviceSlug", s.state,
+  s.uncertain, s.code, s.reason, s.reference, s.attempts, s.losses, s.revision,
+  (SELECT count(*)::int FROM jsonb_array_elements(s.files) f WHERE f ? 'id') AS files,
+  (SELECT count(*)::int FROM jsonb_array_elements(s.files) f WHERE NOT f ? 'id') AS "missingFiles",
+  ${iso('s.received_at')} AS "receivedAt", ${iso('s.changed_at')} AS "changedAt", ${iso('s.due_at')} AS "dueAt",
+  ${iso('s.settles_at')} AS "settlesAt"`
+
+/** A statement made for a filter. Filters that ask for the same columns share its name. */
+export interface Filtered extends Statement {
+  readonly values: readonly unknown[]
+}
+
+/** Newest first. */
+export function list(filter: Filter, page: Page): Filtered {
+  const { where, values } = conditions(filter)
+  const limit = Math.min(Math.max(Math.trunc(page.limit), 1), 1000)
+  const position = `$${values.length + 1}`
+  const text = `SELECT ${ENTRY} FROM ${SCHEMA}.submission s ${where}
+    ORDER BY s.received_at DESC, s.id LIMIT ${position} OFFSET $${values.length + 2}`
+  return { ...named('list', text), values: [...values, limit, Math.max(Math.trunc(page.offset), 0)] }
+}
+
+/** How many. */
+export function count(filter: Filter): Filtered {
+  const { where, values } = conditions(filter)
+  return { ...named('count', `SELECT count(*)::int AS count FROM ${SCHEMA}.submission s ${where}`), values }
+}
+
+/** `(id) -> moments`, oldest first. */
+export const HISTORY: Statement = {
+  name: 'history',
+  text: `
+  SELECT ${iso('at')} AS at, what, attempt, code, reason, by FROM (
+    SELECT 0::bigint AS seq, received_at AS at, 'received' AS what, NULL::int AS attempt, NULL AS code, NULL AS reason, NULL AS by
+    FROM ${SCHEMA}.submission WHERE id = $1
+    UNION ALL SELECT seq, at, what, attempt, code, reason, by FROM ${SCHEMA}.history WHERE submission = $1
+  ) moment ORDER BY seq`,
+}
+
+/** `(now) -> counts`: reads what waits, runs and is dead, and no row of what has ended. */
+export const COUNTS: Statement = {
+  name: 'counts',
+  text: `
+  WITH waiting AS (
+    SELECT received_at, attempts_since_redrive, code FROM ${SCHEMA}.submission WHERE state = 'waiting' AND losses = 0
+    UNION ALL SELECT received_at, attempts_since_redrive, code FROM ${SCHEMA}.submission WHERE state = 'waiting' AND losses > 0
+  ), running AS (SELECT received_at FROM ${SCHEMA}.submission WHERE state = 'running')
+  SELECT (SELECT count(*)::int FROM waiting) AS waiting, (SELECT count(*)::int FROM running) AS running,
+    (SELECT count(*)::int FROM waiting WHERE attempts_since_redrive > 0 AND code IS NOT NULL) AS retrying,
+    COALESCE(GREATEST(EXTRACT(EPOCH FROM ${time('$1')} - LEAST((SELECT min(received_at) FROM waiting),
+      (SELECT min(received_at) FROM running))), 0), 0)::float8 AS "oldestWaitingSeconds",
+    (SELECT count(*)::int FROM ${SCHEMA}.submission WHERE state = 'dead') AS dead,
+    (SELECT COALESCE(sum(count), 0)::float8 FROM ${SCHEMA}.hourly WHERE what = 'delivered') AS delivered`,
+}
+
+/** Dead letters by code. */
+export const DEAD_BY_CODE: Statement = {
+  name: 'dead-by-code',
+  text: `SELECT COALESCE(code, '') AS code, count(*)::int AS count FROM ${SCHEMA}.submission WHERE state = 'dead' GROUP BY 1`,
+}
+
+/** Most numerous first. */
+export const DEAD_GROUPS: Statement = {
+  name: 'dead-groups',
+  text: `
+  SELECT form, COALESCE(code, '') AS code, count(*)::int AS count, (count(*) FILTER (WHERE uncertain))::int AS uncertain,
+    ${iso('min(changed_at)')} AS since
+  FROM ${SCHEMA}.submission WHERE state = 'dead' GROUP BY form, COALESCE(code, '') ORDER BY count DESC, form, code`,
+}
+
+/** `(hours, now)`: oldest first, an hour in which nothing happened too. */
+export const HOURS: Statement = {
+  name: 'hours',
+  text: `
+  SELECT to_char(h AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS hour,
+    ${['accepted', 'delivered', 'dead']
+      .map((what) => `COALESCE(sum(count) FILTER (WHERE what = '${what}'), 0)::float8 AS ${what}`)
+      .join(', ')}
+  FROM (SELECT date_trunc('hour', ${time('$2')}) AS current) moment,
+    generate_series(current - ($1::int - 1) * interval '1 hour', current, interval '1 hour') h
+    LEFT JOIN ${SCHEMA}.hourly ON hourly.hour = h GROUP BY h ORDER BY h`,
+}
+
+/** `(limit, offset)`: what people did, newest first. */
+export const ACTIONS: Statement = {
+  name: 'actions',
+  text: `
+  SELECT ${iso('h.at')} AS at, h.what AS action, h.by, h.reason, s.id::text AS id, s.submission_id AS "submissionId", s.form
+  FROM ${SCHEMA}.history h JOIN ${SCHEMA}.submission s ON s.id = h.submission
+  WHERE h.by IS NOT NULL ORDER BY h.seq DESC LIMIT $1 OFFSET $2`,
+}
+
+/** `(chosen, by, reason, now) -> moved`: of the chosen ones, those that are still as they were shown. */
+function action(name: string, what: string, from: string, to: string): Statement {
+  return {
+    name,
+    text: `
+  WITH moment AS MATERIALIZED (SELECT ${time('$4')} AS now),
+  chosen AS MATERIALIZED (
+    SELECT s.id FROM json_to_recordset($1::json) AS c (id uuid, revision int)
+      JOIN ${SCHEMA}.submission s ON s.id = c.id AND s.revision = c.revision
+    WHERE s.state = '${from}' ORDER BY s.id FOR UPDATE OF s
+  ), moved AS (
+    UPDATE ${SCHEMA}.submission s SET ${to}, revision = s.revision + 1 FROM chosen, moment
+    WHERE s.id = chosen.id
+    RETURNING s.id, s.form, s.submission_id, s.uncertain, s.due_at, s.state
+  ), noted AS (
+    INSERT INTO ${SCHEMA}.history (submission, at, what, by, reason) SELECT id, now, '${what}', $2, $3 FROM moved, moment
+  ), notified AS MATERIALIZED (
+    SELECT pg_notify('${DUE_CHANNEL}', '') FROM (SELECT FROM moved WHERE state = 'waiting' LIMIT 1) m
+  )
+  SELECT m.id::text AS id, m.form, m.submission_id AS "submissionId", m.uncertain, ${iso('m.due_at')} AS "dueAt"
+  FROM moved m LEFT JOIN notified ON true`,
+  }
+}
+
+const DUE_NOW = 'due_at = CASE WHEN s.uncertain THEN GREATEST(now, s.settles_at) ELSE now END'
+
+/** Dead letters are put back, approved, with all their retries. */
+export const REDRIVE = action(
+  'redrive',
+  'redriven',
+  'dead',
+  `state = 'waiting', approved = true, attempts_since_redrive = 0, losses = 0, changed_at = now, ${DUE_NOW}`,
+)
+
+/** Dead letters are ended. */
+export const DISCARD = action('discard', 'discarded', 'dead', `state = 'discarded', due_at = NULL, changed_at = now`)
+
+/** What waits for a retry is due now. */
+export const RETRY_NOW = action('retry-now', 'retry now', 'waiting', DUE_NOW)
+
+/** The values of an action. */
+export function actionValues(chosen: Chosen, by: string, reason: string | null, now: Date | null): unknown[] {
+  const rows = chosen.filter(({ id }) => UUID.test(id)).map(({ id, revision }) => ({ id, revision }))
+  return [JSON.stringify(rows.toSorted(byId)), storable(by, 200), storableOrNull(reason), now]
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Only conditions that are asked for stand in the text: each combination is planned for itself. */
+function conditions(filter: Filter): { readonly where: string; readonly values: readonly unknown[] } {
+  const found: string[] = []
+  const values: unknown[] = []
+  const add = (condition: (position: string) => string, value: unknown) => {
+    if (value === undefined) return
+    values.push(value)
+    found.push(condition(`$${values.length}`))
+  }
+  const { id, idPrefix } = filter
+  if (id !== undefined) {
+    const isRow = UUID.test(id.toLowerCase())
+    add((p) => (isRow ? `(s.submission_id = ${p} OR s.id = ${p}::uuid)` : `s.submission_id = ${p}`), id)
+  }
+  if (idPrefix !== undefined) {
+    add((p) => `s.submission_id >= ${p}`, storable(idPrefix))
+    add((p) => `s.submission_id < ${p}`, `${storable(idPrefix)}\u{10ffff}`)
+  }
+  add(
+    (p) => `s.id = ANY(${p}::uuid[])`,
+    filter.ids?.filter((each) => UUID.test(each)),
+  )
+  // A state is part of the text: it has an index of its own.
+  if (filter.state !== undefined) found.push(STATES[filter.state])
+  add((p) => `s.form = ${p}`, filter.form)
+  add((p) => `s.code = ${p}`, filter.code)
+  add((p) => `s.reason = ${p}`, filter.reason)
+  add((p) => `s.uncertain = ${p}`, filter.uncertain)
+  add((p) => `s.reference = ${p}`, filter.reference)
+  add((p) => `s.received_at >= ${p}::timestamptz`, filter.receivedAfter)
+  add((p) => `s.received_at < ${p}::timestamptz`, filter.receivedBefore)
+  add((p) => `s.attempts >= ${p}`, filter.attempts)
+  return { where: found.length === 0 ? '' : `WHERE ${found.join(' AND ')}`, values }
+}
+
+const STATES = {
+  waiting: `s.state = 'waiting'`,
+  running: `s.state = 'running'`,
+  dead: `s.state = 'dead'`,
+  delivered: `s.state = 'delivered'`,
+  discarded: `s.state = 'discarded'`,
+}
+
+/** A prepared statement of this text. */
+function named(name: string, text: string): Statement {
+  let hash = 0
+  for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) | 0
+  return { name: `${name}-${(hash >>> 0).toString(36)}`, text }
+}

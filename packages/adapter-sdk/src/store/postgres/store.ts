@@ -1,0 +1,234 @@
+/** The store in PostgreSQL: any number of processes share it. */
+import pg from 'pg'
+import { AdapterError } from '../../errors.ts'
+import { attachmentTables, tableStore } from '../../files/table.ts'
+import type { Claim } from '../claim.ts'
+import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from '../entry.ts'
+import type {
+  ClaimRef,
+  FailedDelivery,
+  Forgotten,
+  Lost,
+  Moved,
+  OpenOptions,
+  Overdue,
+  Owner,
+  Store,
+  Turn,
+} from '../store.ts'
+import { type Accepted, type Incoming, rowId } from '../submission.ts'
+import * as accept from './accept.ts'
+import * as ledger from './ledger.ts'
+import { openPool, type Pool } from './pool.ts'
+import * as queue from './queue.ts'
+import * as sweep from './sweep.ts'
+import { assertVersion, FILE_SCHEMA, migrate, SCHEMA } from './tables.ts'
+
+/** Where a PostgreSQL is, and how many connections may be opened to it. */
+export interface PostgresPlace {
+  readonly url: string
+  readonly connections: number
+}
+
+/**
+ * Opens the store in PostgreSQL.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: it cannot be reached, or its tables are of another version.
+ */
+export async function openPostgres(place: PostgresPlace, options: OpenOptions): Promise<Store> {
+  const pool = await openPool(place.url, place.connections, options.onFailure ?? (() => undefined))
+  try {
+    if (options.migrate) {
+      await withOwnClient(place.url, (client) => migrate(client))
+      await pool.pool.query(attachmentTables(FILE_SCHEMA))
+    }
+    await assertVersion(pool.pool)
+    return new PostgresStore(pool, options)
+  } catch (error) {
+    await pool.close()
+    throw error
+  }
+}
+
+class PostgresStore implements Store {
+  readonly kind = 'postgres'
+  readonly files
+  /** A server that is gone comes back: the process never has to exit for it. */
+  readonly lost = new Promise<Error>(() => undefined)
+  readonly #pool: Pool
+  readonly #horizonSeconds: number
+  readonly #now: () => Date | null
+  readonly #slot = Math.floor(Math.random() * 16)
+
+  constructor(pool: Pool, { horizonSeconds, now }: OpenOptions) {
+    this.#pool = pool
+    this.#horizonSeconds = horizonSeconds
+    this.#now = now ?? (() => null)
+    this.files = tableStore(pool.pool, FILE_SCHEMA)
+  }
+
+  async accept(submissions: readonly Incoming[]): Promise<readonly Accepted[]> {
+    const ids = submissions.map(({ form, submissionId }) => rowId(form, submissionId))
+    // Of copies in one batch the first is written.
+    const rows = new Map(submissions.map((incoming, i) => [ids[i] as string, incoming] as const).toReversed())
+    const values = accept.acceptValues(rows, this.#slot, this.#now())
+    try {
+      return accept.acceptResults(ids, await this.#pool.query(accept.ACCEPT, values))
+    } catch (cause) {
+      if (!isGivenUp(cause)) throw cause
+      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'a file was given up while it was captured', {
+        cause,
+        retryable: true,
+      })
+    }
+  }
+
+  async isHeld(id: string): Promise<boolean> {
+    const [row] = await this.#pool.query<{ held: boolean }>(accept.IS_HELD, [id])
+    return row?.held ?? false
+  }
+
+  async countFailedDelivery(failed: FailedDelivery): Promise<{ readonly count: number; readonly firstAt: Date }> {
+    const values = accept.failedDeliveryValues(failed, this.#now())
+    const [row] = await this.#pool.query<{ count: number; firstAt: Date }>(accept.COUNT_FAILED_DELIVERY, values)
+    return row as { count: number; firstAt: Date } // the statement always returns one row
+  }
+
+  async turn(turn: Turn): Promise<Claim[]> {
+    const [settling, claiming] = [turn.settle.length > 0, turn.claim.some((w) => w.most + w.suspects > 0)]
+    const settle = settling ? [queue.endedRows(turn.settle), this.#slot] : []
+    const claim = claiming ? [queue.wantedRows(turn), turn.leaseSeconds, this.#horizonSeconds] : []
+    if (!settling && !claiming) return []
+    const statement = settling && claiming ? queue.SETTLE_AND_CLAIM : settling ? queue.SETTLE : queue.CLAIM_DUE
+    return await this.#pool.query<Claim>(statement, [...settle, ...claim, this.#now()])
+  }
+
+  async overdue(): Promise<Overdue[]> {
+    return await this.#pool.query<Overdue>(queue.OVERDUE, [this.#horizonSeconds, this.#now()])
+  }
+
+  async endLost(lost: Parameters<Store['endLost']>[0]): Promise<Lost[]> {
+    return await this.#pool.query<Lost>(queue.END_LOST, [queue.lostRows(lost), this.#slot, this.#now()])
+  }
+
+  async acting(claims: readonly ClaimRef[]): Promise<readonly boolean[]> {
+    return held(claims, await this.#pool.query<ClaimRef>(queue.ACTING, [refs(claims), this.#now()]))
+  }
+
+  async renew(claims: readonly ClaimRef[], leaseSeconds: number): Promise<readonly boolean[]> {
+    return held(claims, await this.#pool.query<ClaimRef>(queue.RENEW, [refs(claims), leaseSeconds, this.#now()]))
+  }
+
+  async release(claims: readonly Claim[]): Promise<void> {
+    const rows = claims.map((claim) => ({ ...queue.claimRow(claim), due_at: claim.dueAt, approved: claim.approved }))
+    await this.#pool.query(queue.RELEASE, [JSON.stringify(rows.toSorted(queue.byId))])
+  }
+
+  async onDue(wake: () => void): Promise<{ close(): Promise<void> }> {
+    return await this.#pool.listen(accept.DUE_CHANNEL, wake)
+  }
+
+  async list(filter: Filter, page: { readonly limit: number; readonly offset: number }): Promise<Entry[]> {
+    const { values, ...statement } = ledger.list(filter, page)
+    return await this.#pool.query<Entry>(statement, values)
+  }
+
+  async count(filter: Filter): Promise<number> {
+    const { values, ...statement } = ledger.count(filter)
+    const [row] = await this.#pool.query<{ count: number }>(statement, values)
+    return row?.count ?? 0
+  }
+
+  async history(id: string): Promise<Moment[]> {
+    return await this.#pool.query<Moment>(ledger.HISTORY, [id])
+  }
+
+  async counts(): Promise<Counts> {
+    const [counts] = await this.#pool.query<Omit<Counts, 'deadByCode'>>(ledger.COUNTS, [this.#now()])
+    const codes = await this.#pool.query<{ code: string; count: number }>(ledger.DEAD_BY_CODE, [])
+    const deadByCode = Object.fromEntries(codes.map(({ code, count }) => [code, count]))
+    return { ...(counts as Omit<Counts, 'deadByCode'>), deadByCode } // the statement always returns one row
+  }
+
+  async deadGroups(): Promise<DeadGroup[]> {
+    return await this.#pool.query<DeadGroup>(ledger.DEAD_GROUPS, [])
+  }
+
+  async hours(count: number): Promise<Hour[]> {
+    return await this.#pool.query<Hour>(ledger.HOURS, [count, this.#now()])
+  }
+
+  async actions({ limit, offset }: { readonly limit: number; readonly offset: number }): Promise<Action[]> {
+    return await this.#pool.query<Action>(ledger.ACTIONS, [limit, offset])
+  }
+
+  async redrive(...[chosen, by, reason]: Parameters<Store['redrive']>): Promise<Moved[]> {
+    return await this.#pool.query<Moved>(ledger.REDRIVE, ledger.actionValues(chosen, by, reason, this.#now()))
+  }
+
+  async discard(...[chosen, by, reason]: Parameters<Store['discard']>): Promise<Moved[]> {
+    return await this.#pool.query<Moved>(ledger.DISCARD, ledger.actionValues(chosen, by, reason, this.#now()))
+  }
+
+  async retryNow(...[chosen, by, reason]: Parameters<Store['retryNow']>): Promise<Moved[]> {
+    return await this.#pool.query<Moved>(ledger.RETRY_NOW, ledger.actionValues(chosen, by, reason, this.#now()))
+  }
+
+  async ownerOf(fileId: string): Promise<Owner | undefined> {
+    const [owner] = await this.#pool.query<Owner>(sweep.OWNER, [fileId])
+    return owner
+  }
+
+  async erasable(...[endedSeconds, most]: Parameters<Store['erasable']>) {
+    const values = [endedSeconds, most, this.#now()]
+    return await this.#pool.query<{ id: string; files: string[] }>(sweep.ERASABLE, values)
+  }
+
+  async erase(ids: readonly string[]): Promise<void> {
+    await this.#pool.query(sweep.ERASE, [ids, this.#now()])
+  }
+
+  async forget(...[ages, most]: Parameters<Store['forget']>): Promise<Forgotten> {
+    const { endedSeconds, failedDeliverySeconds, hourSeconds, givenUpSeconds } = ages
+    const values = [endedSeconds, failedDeliverySeconds, hourSeconds, givenUpSeconds, most, this.#now()]
+    const [forgotten] = await this.#pool.query<Forgotten>(sweep.FORGET, values)
+    return forgotten as Forgotten // the statement always returns one row
+  }
+
+  async giveUp(fileIds: readonly string[]): Promise<string[]> {
+    const rows = await this.#pool.query<{ id: string }>(sweep.GIVE_UP, [fileIds, this.#now()])
+    return rows.map(({ id }) => id)
+  }
+
+  async check(): Promise<void> {
+    await this.#pool.query({ name: 'check', text: `UPDATE ${SCHEMA}.version SET version = version` }, [])
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close()
+  }
+}
+
+/** A connection with none of the pool's settings, for statements that may take long. */
+async function withOwnClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  await client.connect()
+  try {
+    await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+/** A file of the batch has a row already: only one that was given up has. */
+function isGivenUp(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505' && error.constraint === 'attachment_pkey'
+}
+
+function refs(claims: readonly ClaimRef[]): string {
+  return JSON.stringify(claims.map(queue.claimRow).toSorted(queue.byId))
+}
+
+function held(claims: readonly ClaimRef[], found: readonly ClaimRef[]): boolean[] {
+  const attempts = new Map(found.map(({ id, attempt }) => [id, attempt]))
+  return claims.map(({ id, attempt }) => attempts.get(id) === attempt)
+}

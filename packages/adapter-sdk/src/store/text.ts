@@ -1,0 +1,32 @@
+/** Texts as every store can hold them, and how a submission starts. */
+import type { Incoming } from './submission.ts'
+
+/**
+ * A text without NUL and without halves of surrogate pairs, cut to a length: neither engine holds those, and what cannot
+ * be written would be tried for ever.
+ */
+export function storable(text: string, mostCharacters = 2000): string {
+  return text.toWellFormed().replaceAll('\0', '').slice(0, mostCharacters).toWellFormed()
+}
+
+/** The same, or null. */
+export function storableOrNull(text: string | null | undefined): string | null {
+  return text === null || text === undefined ? null : storable(text)
+}
+
+/** A W3C traceparent (Trace Context, section 3.2), or null: a header that is anything else might hold anything. */
+export function storableTraceparent(text: string | undefined): string | null {
+  return text !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(text) ? text : null
+}
+
+/** Why a submission is a dead letter from the start: a file of it is missing. Null: it waits. */
+export function deadFromStart({ files }: Incoming): { readonly code: string; readonly reason: string } | null {
+  const missing = files.flatMap((file) => ('missing' in file ? [`${file.message} (${file.missing})`] : []))
+  return missing.length === 0 ? null : { code: 'ERR_ATTACHMENT_MISSING', reason: storable(missing.join('; ')) }
+}
+
+/** How many files of a submission were captured, and how many are missing. */
+export function fileCounts({ files }: Incoming): { readonly captured: number; readonly missing: number } {
+  const captured = files.filter((file) => 'id' in file).length
+  return { captured, missing: files.length - captured }
+}

@@ -101,8 +101,11 @@ export const ACTIONS: Statement = {
   WHERE h.by IS NOT NULL ORDER BY h.seq DESC LIMIT $1 OFFSET $2`,
 }
 
-/** `(chosen, by, reason, now) -> moved`: of the chosen ones, those that are still as they were shown. */
-function action(name: string, what: string, from: string, to: string): Statement {
+/**
+ * `(chosen, by, reason, now, from) -> moved`: of the chosen ones, those that are still as they were shown, in the state
+ * `from`. A state that is a value keeps the plan from the partial indexes, which may hold many more than were chosen.
+ */
+function action(name: string, what: string, to: string): Statement {
   return {
     name,
     text: `
@@ -110,7 +113,7 @@ function action(name: string, what: string, from: string, to: string): Statement
   chosen AS MATERIALIZED (
     SELECT s.id FROM json_to_recordset($1::json) AS c (id uuid, revision int)
       JOIN ${SCHEMA}.submission s ON s.id = c.id AND s.revision = c.revision
-    WHERE s.state = '${from}' ORDER BY s.id FOR UPDATE OF s
+    WHERE s.state = $5 ORDER BY s.id FOR UPDATE OF s
   ), moved AS (
     UPDATE ${SCHEMA}.submission s SET ${to}, revision = s.revision + 1 FROM chosen, moment
     WHERE s.id = chosen.id
@@ -131,20 +134,25 @@ const DUE_NOW = 'due_at = CASE WHEN s.uncertain THEN GREATEST(now, s.settles_at)
 export const REDRIVE = action(
   'redrive',
   'redriven',
-  'dead',
   `state = 'waiting', approved = true, attempts_since_redrive = 0, losses = 0, changed_at = now, ${DUE_NOW}`,
 )
 
 /** Dead letters are ended. */
-export const DISCARD = action('discard', 'discarded', 'dead', `state = 'discarded', due_at = NULL, changed_at = now`)
+export const DISCARD = action('discard', 'discarded', `state = 'discarded', due_at = NULL, changed_at = now`)
 
 /** What waits for a retry is due now. */
-export const RETRY_NOW = action('retry-now', 'retry now', 'waiting', DUE_NOW)
+export const RETRY_NOW = action('retry-now', 'retry now', DUE_NOW)
 
 /** The values of an action. */
-export function actionValues(chosen: Chosen, by: string, reason: string | null, now: Date | null): unknown[] {
+export function actionValues(
+  from: 'dead' | 'waiting',
+  chosen: Chosen,
+  by: string,
+  reason: string | null,
+  now: Date | null,
+): unknown[] {
   const rows = chosen.filter(({ id }) => UUID.test(id)).map(({ id, revision }) => ({ id, revision }))
-  return [JSON.stringify(rows.toSorted(byId)), storable(by, 200), storableOrNull(reason), now]
+  return [JSON.stringify(rows.toSorted(byId)), storable(by, 200), storableOrNull(reason), now, from]
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

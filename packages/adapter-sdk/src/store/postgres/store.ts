@@ -162,15 +162,18 @@ class PostgresStore implements Store {
   }
 
   async redrive(...[chosen, by, reason]: Parameters<Store['redrive']>): Promise<Moved[]> {
-    return await this.#pool.query<Moved>(ledger.REDRIVE, ledger.actionValues(chosen, by, reason, this.#now()))
+    return await this.#pool.query<Moved>(ledger.REDRIVE, ledger.actionValues('dead', chosen, by, reason, this.#now()))
   }
 
   async discard(...[chosen, by, reason]: Parameters<Store['discard']>): Promise<Moved[]> {
-    return await this.#pool.query<Moved>(ledger.DISCARD, ledger.actionValues(chosen, by, reason, this.#now()))
+    return await this.#pool.query<Moved>(ledger.DISCARD, ledger.actionValues('dead', chosen, by, reason, this.#now()))
   }
 
   async retryNow(...[chosen, by, reason]: Parameters<Store['retryNow']>): Promise<Moved[]> {
-    return await this.#pool.query<Moved>(ledger.RETRY_NOW, ledger.actionValues(chosen, by, reason, this.#now()))
+    return await this.#pool.query<Moved>(
+      ledger.RETRY_NOW,
+      ledger.actionValues('waiting', chosen, by, reason, this.#now()),
+    )
   }
 
   async ownerOf(fileId: string): Promise<Owner | undefined> {

@@ -1,8 +1,9 @@
 /** What every store promises: submissions, their queue and their history, behind one interface. */
-import type { AttachmentStore as FileStore } from '../files/file-store.ts'
+import type { StoredFile } from '../files/capture.ts'
+import type { FileStore } from '../files/file-store.ts'
 import type { Claim, Ending, Loss } from './claim.ts'
 import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from './entry.ts'
-import type { Accepted, Incoming, StoredFile } from './submission.ts'
+import type { Accepted, Incoming } from './submission.ts'
 
 /**
  * Each method is one transaction: a batch is written whole or not at all, and durably when it resolves. Rejects with the

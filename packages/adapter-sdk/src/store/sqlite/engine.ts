@@ -1,0 +1,82 @@
+/** One connection to SQLite with the methods of a store, as a thread runs them. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import * as receiver from './accept.ts'
+import * as ledger from './ledger.ts'
+import * as queue from './queue.ts'
+import * as sweep from './sweep.ts'
+import { inTransaction, type OpenFile, openDatabase, type Prepare } from './tables.ts'
+
+/** What a thread is started with. */
+export interface EngineOptions extends OpenFile {
+  readonly horizonSeconds: number
+}
+
+/** Methods by name. Arguments and results are plain data; the first argument is the time in milliseconds. */
+export type Engine = ReturnType<typeof openEngine>
+
+/** Opens the database and returns its methods. */
+export function openEngine(sqlite: typeof import('node:sqlite'), options: EngineOptions) {
+  const database = openDatabase(sqlite, options)
+  const prepare = prepared(database)
+  const slot = Math.floor(Math.random() * 16)
+  const { horizonSeconds } = options
+  const write = <T>(work: () => T): T => inTransaction(database, work)
+  type After<F> = F extends (prepare: Prepare, ...rest: infer Rest) => unknown ? Rest : never
+  type First<F> = After<F>[0]
+
+  return {
+    accept: (now: number, submissions: First<typeof receiver.accept>) =>
+      write(() => receiver.accept(prepare, submissions, slot, now)),
+    isHeld: (_now: number, id: string) => receiver.isHeld(prepare, id),
+    countFailedDelivery: (now: number, failed: First<typeof receiver.countFailedDelivery>) =>
+      write(() => receiver.countFailedDelivery(prepare, failed, now)),
+
+    turn: (now: number, turn: First<typeof queue.turn>) =>
+      write(() => queue.turn(prepare, turn, horizonSeconds, slot, now)),
+    overdue: (now: number) => queue.overdue(prepare, horizonSeconds, now),
+    endLost: (now: number, lost: First<typeof queue.endLost>) => write(() => queue.endLost(prepare, lost, slot, now)),
+    acting: (now: number, claims: First<typeof queue.acting>) => write(() => queue.acting(prepare, claims, now)),
+    renew: (now: number, claims: First<typeof queue.renew>, leaseSeconds: number) =>
+      write(() => queue.renew(prepare, claims, leaseSeconds, now)),
+    release: (_now: number, claims: First<typeof queue.release>) => write(() => queue.release(prepare, claims)),
+
+    list: (_now: number, filter: First<typeof ledger.list>, page: After<typeof ledger.list>[1]) =>
+      ledger.list(prepare, filter, page),
+    count: (_now: number, filter: First<typeof ledger.countOf>) => ledger.countOf(prepare, filter),
+    history: (_now: number, id: string) => ledger.history(prepare, id),
+    counts: (now: number) => ledger.counts(prepare, now),
+    deadGroups: (_now: number) => ledger.deadGroups(prepare),
+    hours: (now: number, count: number) => ledger.hours(prepare, count, now),
+    actions: (_now: number, page: First<typeof ledger.actions>) => ledger.actions(prepare, page),
+    act: (
+      now: number,
+      kind: After<typeof ledger.act>[0],
+      chosen: After<typeof ledger.act>[1],
+      by: string,
+      reason: string | null,
+    ) => write(() => ledger.act(prepare, kind, chosen, by, reason, now)),
+
+    ownerOf: (_now: number, fileId: string) => sweep.ownerOf(prepare, fileId),
+    erasable: (now: number, endedSeconds: number, most: number) => sweep.erasable(prepare, endedSeconds, most, now),
+    erase: (now: number, ids: readonly string[]) => write(() => sweep.erase(prepare, ids, now)),
+    forget: (now: number, ages: First<typeof sweep.forget>, most: number) =>
+      write(() => sweep.forget(prepare, ages, most, now)),
+    giveUp: (now: number, fileIds: readonly string[]) => write(() => sweep.giveUp(prepare, fileIds, now)),
+
+    check: (_now: number) => write(() => void prepare('UPDATE version SET version = version').run()),
+    close: (_now: number) => database.close(),
+  }
+}
+
+/** Statements are prepared once, by their text. */
+function prepared(database: DatabaseSync): Prepare {
+  const statements = new Map<string, StatementSync>()
+  return (text) => {
+    let statement = statements.get(text)
+    if (statement === undefined) {
+      statement = database.prepare(text)
+      statements.set(text, statement)
+    }
+    return statement
+  }
+}

@@ -1,0 +1,224 @@
+/** What operators ask of SQLite: what there is, what happened, and what people do. */
+import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from '../entry.ts'
+import type { Chosen, Moved, Page } from '../store.ts'
+import { storable, storableOrNull } from '../text.ts'
+import { HOUR_MILLISECONDS } from './accept.ts'
+import { bytesOf, type Prepare, uuidOf } from './tables.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+const iso = (value: unknown) => (value === null || value === undefined ? null : new Date(Number(value)).toISOString())
+
+const count = (has: string) => `(SELECT count(*) FROM json_each(s.files) f WHERE f.value ->> 'id' IS ${has})`
+
+const ENTRY = `s.id, s.submission_id, s.form, s.service_slug, s.state, s.uncertain, s.code, s.reason, s.reference, s.attempts,
+  s.losses, s.revision, ${count('NOT NULL')} AS files, ${count('NULL')} AS missing_files, s.received_at, s.changed_at,
+  s.due_at, s.settles_at`
+
+/** Newest first. */
+export function list(prepare: Prepare, filter: Filter, page: Page): Entry[] {
+  const { where, values } = conditions(filter)
+  const limit = Math.min(Math.max(Math.trunc(page.limit), 1), 1000)
+  const rows = prepare(
+    `SELECT ${ENTRY} FROM submission s ${where} ORDER BY s.received_at DESC, s.id LIMIT ? OFFSET ?`,
+  ).all(...values, limit, Math.max(Math.trunc(page.offset), 0)) as Row[]
+  return rows.map((row) => ({
+    id: uuidOf(row['id']),
+    submissionId: row['submission_id'] as string,
+    form: row['form'] as string,
+    serviceSlug: row['service_slug'] as string,
+    state: row['state'] as Entry['state'],
+    uncertain: row['uncertain'] === 1,
+    code: row['code'] as string | null,
+    reason: row['reason'] as string | null,
+    reference: row['reference'] as string | null,
+    attempts: row['attempts'] as number,
+    losses: row['losses'] as number,
+    revision: row['revision'] as number,
+    files: row['files'] as number,
+    missingFiles: row['missing_files'] as number,
+    receivedAt: iso(row['received_at']) as string,
+    changedAt: iso(row['changed_at']) as string,
+    dueAt: iso(row['due_at']),
+    settlesAt: iso(row['settles_at']),
+  }))
+}
+
+/** How many. */
+export function countOf(prepare: Prepare, filter: Filter): number {
+  const { where, values } = conditions(filter)
+  return Number(prepare(`SELECT count(*) AS count FROM submission s ${where}`).get(...values)?.['count'])
+}
+
+/** All that happened to a submission, oldest first. */
+export function history(prepare: Prepare, id: string): Moment[] {
+  const row = UUID.test(id)
+    ? prepare('SELECT row, received_at FROM submission WHERE id = ?').get(bytesOf(id))
+    : undefined
+  if (row === undefined) return []
+  const received = { at: row['received_at'], what: 'received', attempt: null, code: null, reason: null, by: null }
+  const moments = prepare('SELECT at, what, attempt, code, reason, by FROM history WHERE row = ? ORDER BY seq').all(
+    row['row'] as number,
+  )
+  return [received, ...moments].map((moment) => ({ ...moment, at: iso(moment['at']) }) as Moment)
+}
+
+/** Reads what waits, runs and is dead, and no row of what has ended. */
+export function counts(prepare: Prepare, now: number): Counts {
+  const one = (text: string) => prepare(text).get() as Row
+  const kinds = ["state = 'waiting' AND losses = 0", "state = 'waiting' AND losses > 0", "state = 'running'"].map(
+    (kind) =>
+      one(`
+      SELECT count(*) AS count, min(received_at) AS oldest,
+        count(*) FILTER (WHERE attempts_since_redrive > 0 AND code IS NOT NULL) AS retrying
+      FROM submission WHERE ${kind}`),
+  ) as [Row, Row, Row]
+  const [due, suspects, running] = kinds
+  const oldest = Math.min(...kinds.flatMap((kind) => (kind['oldest'] === null ? [] : [Number(kind['oldest'])])))
+  const codes = prepare(
+    "SELECT COALESCE(code, '') AS code, count(*) AS count FROM submission WHERE state = 'dead' GROUP BY 1",
+  ).all() as Row[]
+  const delivered = one("SELECT COALESCE(sum(count), 0) AS count FROM hourly WHERE what = 'delivered'")
+  return {
+    waiting: Number(due['count']) + Number(suspects['count']),
+    running: Number(running['count']),
+    retrying: Number(due['retrying']) + Number(suspects['retrying']),
+    oldestWaitingSeconds: Number.isFinite(oldest) ? Math.max(0, (now - oldest) / 1000) : 0,
+    dead: codes.reduce((sum, each) => sum + Number(each['count']), 0),
+    delivered: Number(delivered['count']),
+    deadByCode: Object.fromEntries(codes.map((each) => [String(each['code']), Number(each['count'])])),
+  }
+}
+
+/** Most numerous first. */
+export function deadGroups(prepare: Prepare): DeadGroup[] {
+  const rows = prepare(`
+    SELECT form, COALESCE(code, '') AS code, count(*) AS count, sum(uncertain) AS uncertain, min(changed_at) AS since
+    FROM submission WHERE state = 'dead' GROUP BY 1, 2 ORDER BY count DESC, form, code`).all()
+  return rows.map((row) => ({ ...row, since: iso(row['since']) }) as unknown as DeadGroup)
+}
+
+/** Oldest first, the current hour last; an hour in which nothing happened too. */
+export function hours(prepare: Prepare, wanted: number, now: number): Hour[] {
+  const current = now - (now % HOUR_MILLISECONDS)
+  const first = current - (wanted - 1) * HOUR_MILLISECONDS
+  const rows = prepare('SELECT hour, what, sum(count) AS count FROM hourly WHERE hour >= ? GROUP BY hour, what').all(
+    first,
+  )
+  const found = new Map(rows.map((row) => [`${row['hour']} ${row['what']}`, Number(row['count'])]))
+  return Array.from({ length: wanted }, (_, i) => {
+    const hour = first + i * HOUR_MILLISECONDS
+    const of = (what: string) => found.get(`${hour} ${what}`) ?? 0
+    const name = `${new Date(hour).toISOString().slice(0, 19)}Z`
+    return { hour: name, accepted: of('accepted'), delivered: of('delivered'), dead: of('dead') }
+  })
+}
+
+/** What people did, newest first. */
+export function actions(prepare: Prepare, { limit, offset }: Page): Action[] {
+  const rows = prepare(`
+    SELECT h.at, h.what AS action, h.by, h.reason, s.id, s.submission_id AS submissionId, s.form
+    FROM history h JOIN submission s ON s.row = h.row WHERE h.by IS NOT NULL ORDER BY h.seq DESC LIMIT ? OFFSET ?`).all(
+    limit,
+    offset,
+  )
+  return rows.map((row) => ({ ...row, at: iso(row['at']), id: uuidOf(row['id']) }) as unknown as Action)
+}
+
+/** An action of a person: what it is called, which state it is for, and what it changes. */
+interface Kind {
+  readonly what: string
+  readonly from: 'dead' | 'waiting'
+  readonly to: string
+}
+
+const DUE_NOW = 'due_at = CASE WHEN uncertain THEN max(:now, COALESCE(settles_at, 0)) ELSE :now END'
+
+const KINDS = {
+  redrive: {
+    what: 'redriven',
+    from: 'dead',
+    to: `state = 'waiting', approved = 1, attempts_since_redrive = 0, losses = 0, changed_at = :now, ${DUE_NOW}`,
+  },
+  discard: { what: 'discarded', from: 'dead', to: "state = 'discarded', due_at = NULL, changed_at = :now" },
+  retryNow: { what: 'retry now', from: 'waiting', to: DUE_NOW },
+} as const satisfies Record<string, Kind>
+
+/** Moves those of the chosen ones that are still as they were shown. Runs in a transaction. */
+export function act(
+  prepare: Prepare,
+  kind: keyof typeof KINDS,
+  chosen: Chosen,
+  by: string,
+  reason: string | null,
+  now: number,
+): Moved[] {
+  const { what, from, to } = KINDS[kind]
+  return chosen.flatMap(({ id, revision }) => {
+    if (!UUID.test(id)) return []
+    const row = prepare(`
+      UPDATE submission SET ${to}, revision = revision + 1 WHERE id = :id AND revision = :revision AND state = '${from}'
+      RETURNING row, form, submission_id, uncertain, due_at`).get({
+      id: bytesOf(id),
+      revision,
+      now,
+    })
+    if (row === undefined) return []
+    prepare('INSERT INTO history (row, at, what, by, reason) VALUES (?, ?, ?, ?, ?)').run(
+      Number(row['row']),
+      now,
+      what,
+      storable(by, 200),
+      storableOrNull(reason),
+    )
+    const submissionId = String(row['submission_id'])
+    return [
+      { id, form: String(row['form']), submissionId, uncertain: row['uncertain'] === 1, dueAt: iso(row['due_at']) },
+    ]
+  })
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+type Value = string | number | Uint8Array
+
+/** Only conditions that are asked for stand in the text: each combination is planned for itself. */
+function conditions(filter: Filter): { readonly where: string; readonly values: readonly Value[] } {
+  const found: string[] = []
+  const values: Value[] = []
+  const add = (condition: string, ...given: readonly (Value | undefined)[]) => {
+    const known = given.filter((value) => value !== undefined)
+    if (known.length < given.length) return
+    found.push(condition)
+    values.push(...known)
+  }
+  const { id, idPrefix, ids, uncertain, receivedAfter, receivedBefore } = filter
+  if (id !== undefined) {
+    if (UUID.test(id.toLowerCase())) add('(s.submission_id = ? OR s.id = ?)', id, bytesOf(id))
+    else add('s.submission_id = ?', id)
+  }
+  if (idPrefix !== undefined) add('s.submission_id >= ? AND s.submission_id < ?', idPrefix, `${idPrefix}\u{10ffff}`)
+  if (ids !== undefined) {
+    const known = ids.filter((each) => UUID.test(each))
+    add(`s.id IN (${known.map(() => '?').join(', ')})`, ...known.map(bytesOf))
+  }
+  // A state is part of the text: it has an index of its own.
+  if (filter.state !== undefined) found.push(STATES[filter.state])
+  add('s.form = ?', filter.form)
+  add('s.code = ?', filter.code)
+  add('s.reason = ?', filter.reason)
+  add('s.uncertain = ?', uncertain === undefined ? undefined : uncertain ? 1 : 0)
+  add('s.reference = ?', filter.reference)
+  add('s.received_at >= ?', receivedAfter?.getTime())
+  add('s.received_at < ?', receivedBefore?.getTime())
+  add('s.attempts >= ?', filter.attempts)
+  return { where: found.length === 0 ? '' : `WHERE ${found.join(' AND ')}`, values }
+}
+
+const STATES = {
+  waiting: "s.state = 'waiting'",
+  running: "s.state = 'running'",
+  dead: "s.state = 'dead'",
+  delivered: "s.state = 'delivered'",
+  discarded: "s.state = 'discarded'",
+}

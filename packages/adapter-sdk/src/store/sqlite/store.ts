@@ -1,0 +1,192 @@
+/** The store in one SQLite file: a writer and a reader thread, and a folder of files beside it. */
+
+import { AdapterError } from '../../errors.ts'
+import type { FileStore } from '../../files/file-store.ts'
+import { folderStore } from '../../files/folder.ts'
+import type { Claim } from '../claim.ts'
+import type { Filter } from '../entry.ts'
+import type { ClaimRef, FailedDelivery, OpenOptions, Page, Store, Turn } from '../store.ts'
+import type { Incoming } from '../submission.ts'
+import { type Asked, startThread } from './asked.ts'
+import { openFailure, prepareFolder } from './folder.ts'
+
+/**
+ * Opens the store in a folder, which is made if it is missing and `migrate` is set.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: there is no store, or it cannot be used; the message says what to do.
+ */
+export async function openSqlite(folder: string, options: OpenOptions): Promise<Store> {
+  const place = prepareFolder(folder, options.migrate)
+  const { horizonSeconds, migrate } = options
+  const start = (isReader: boolean) =>
+    startThread({ path: place.database, isReader, migrate, horizonSeconds }).catch((error: unknown) => {
+      throw openFailure(error, place.database)
+    })
+  const writer = await start(false)
+  try {
+    // A reader cannot open what the writer has not made.
+    return new SqliteStore(writer, await start(true), folderStore(place.files), options)
+  } catch (error) {
+    await writer.close()
+    throw error
+  }
+}
+
+/** An empty store in memory, for tests: one thread, since another would see another database. */
+export async function openMemory(files: FileStore, options: OpenOptions): Promise<Store> {
+  const { horizonSeconds } = options
+  const thread = await startThread({ path: ':memory:', isReader: false, migrate: true, horizonSeconds })
+  return new SqliteStore(thread, thread, files, options)
+}
+
+class SqliteStore implements Store {
+  readonly kind = 'sqlite'
+  readonly files: FileStore
+  readonly lost: Promise<Error>
+  readonly #writer: Asked
+  readonly #reader: Asked
+  readonly #now: () => number
+  readonly #wakes = new Set<() => void>()
+
+  constructor(writer: Asked, reader: Asked, files: FileStore, { now }: OpenOptions) {
+    this.#writer = writer
+    this.#reader = reader
+    this.files = files
+    this.lost = Promise.race([writer.lost, reader.lost])
+    this.#now = now === undefined ? Date.now : () => now().getTime()
+  }
+
+  async accept(submissions: readonly Incoming[]) {
+    try {
+      const accepted = await this.#writer.ask('accept', this.#now(), submissions)
+      this.#wake()
+      return accepted
+    } catch (cause) {
+      if (!isGivenUp(cause)) throw cause
+      throw new AdapterError('ERR_STORE_UNAVAILABLE', 'a file was given up while it was captured', {
+        cause,
+        retryable: true,
+      })
+    }
+  }
+
+  isHeld(id: string) {
+    // By the writer: it has seen every commit of this process.
+    return this.#writer.ask('isHeld', this.#now(), id)
+  }
+
+  countFailedDelivery(failed: FailedDelivery) {
+    return this.#writer.ask('countFailedDelivery', this.#now(), failed)
+  }
+
+  turn(turn: Turn) {
+    return this.#writer.ask('turn', this.#now(), turn)
+  }
+
+  overdue() {
+    return this.#reader.ask('overdue', this.#now())
+  }
+
+  endLost(lost: Parameters<Store['endLost']>[0]) {
+    return this.#writer.ask('endLost', this.#now(), lost)
+  }
+
+  acting(claims: readonly ClaimRef[]) {
+    return this.#writer.ask('acting', this.#now(), claims)
+  }
+
+  renew(claims: readonly ClaimRef[], leaseSeconds: number) {
+    return this.#writer.ask('renew', this.#now(), claims, leaseSeconds)
+  }
+
+  async release(claims: readonly Claim[]) {
+    await this.#writer.ask('release', this.#now(), claims)
+    this.#wake()
+  }
+
+  async onDue(wake: () => void) {
+    this.#wakes.add(wake)
+    return { close: async () => void this.#wakes.delete(wake) }
+  }
+
+  list(filter: Filter, page: Page) {
+    return this.#reader.ask('list', this.#now(), filter, page)
+  }
+
+  count(filter: Filter) {
+    return this.#reader.ask('count', this.#now(), filter)
+  }
+
+  history(id: string) {
+    return this.#reader.ask('history', this.#now(), id)
+  }
+
+  counts() {
+    return this.#reader.ask('counts', this.#now())
+  }
+
+  deadGroups() {
+    return this.#reader.ask('deadGroups', this.#now())
+  }
+
+  hours(count: number) {
+    return this.#reader.ask('hours', this.#now(), count)
+  }
+
+  actions(page: Page) {
+    return this.#reader.ask('actions', this.#now(), page)
+  }
+
+  async redrive(...[chosen, by, reason]: Parameters<Store['redrive']>) {
+    const moved = await this.#writer.ask('act', this.#now(), 'redrive', chosen, by, reason)
+    this.#wake()
+    return moved
+  }
+
+  discard(...[chosen, by, reason]: Parameters<Store['discard']>) {
+    return this.#writer.ask('act', this.#now(), 'discard', chosen, by, reason)
+  }
+
+  async retryNow(...[chosen, by, reason]: Parameters<Store['retryNow']>) {
+    const moved = await this.#writer.ask('act', this.#now(), 'retryNow', chosen, by, reason)
+    this.#wake()
+    return moved
+  }
+
+  ownerOf(fileId: string) {
+    return this.#reader.ask('ownerOf', this.#now(), fileId)
+  }
+
+  erasable(...[endedSeconds, most]: Parameters<Store['erasable']>) {
+    return this.#reader.ask('erasable', this.#now(), endedSeconds, most)
+  }
+
+  erase(ids: readonly string[]) {
+    return this.#writer.ask('erase', this.#now(), ids)
+  }
+
+  forget(...[ages, most]: Parameters<Store['forget']>) {
+    return this.#writer.ask('forget', this.#now(), ages, most)
+  }
+
+  giveUp(fileIds: readonly string[]) {
+    return this.#writer.ask('giveUp', this.#now(), fileIds)
+  }
+
+  check() {
+    return this.#writer.ask('check', this.#now())
+  }
+
+  async close() {
+    await this.#reader.close()
+    await this.#writer.close()
+  }
+
+  #wake(): void {
+    for (const wake of this.#wakes) wake()
+  }
+}
+
+/** A file of the batch has a row already: only one that was given up has. */
+function isGivenUp(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('UNIQUE constraint failed: attachment.id')
+}

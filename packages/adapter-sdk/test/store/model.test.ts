@@ -1,34 +1,20 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import pg from 'pg'
-import { openPostgres } from '../../src/store/postgres/store.ts'
-import type { OpenOptions, Store } from '../../src/store/store.ts'
-import { sharedPostgres } from '../stores.ts'
-import { commands, HORIZON_SECONDS, type Model, verify, World } from './model.ts'
+import type { Store } from '../../src/store/store.ts'
+import { onEachEngine } from './engines.ts'
+import { commands, type Model, verify, World } from './model.ts'
 
 const RUNS = 40
 
-describe('any order of what may happen to a store', () => {
+onEachEngine('any order of what may happen to a store', (engine) => {
   const stores: Store[] = []
-  let current = new World()
-  let database: pg.Pool
-
   before(async () => {
-    const url = await (await sharedPostgres()).database()
-    const options: OpenOptions = { migrate: true, horizonSeconds: HORIZON_SECONDS, now: () => current.now() }
-    for (let i = 0; i < 3; i++) stores.push(await openPostgres({ url, connections: 2 }, options))
-    database = new pg.Pool({ connectionString: url, max: 1 })
-  })
-  after(async () => {
-    for (const store of stores) await store.close()
-    await database.end()
+    stores.push(engine().store, await engine().another(), await engine().another())
   })
 
-  const begin = async (world: World) => {
-    current = world
-    await database.query(
-      `TRUNCATE ${['submission', 'letter', 'history', 'attachment', 'hourly', 'failed_delivery'].map((table) => `formbuilder.${table}`).join(', ')}`,
-    )
+  const begin = async () => {
+    await engine().empty()
+    return new World(engine().clock)
   }
   const holds = (each: ReturnType<typeof commands>, fault?: (store: Store) => Partial<Store>) =>
     property(() => stores, begin, each, fault)
@@ -79,14 +65,13 @@ describe('any order of what may happen to a store', () => {
 
 function property(
   stores: () => readonly Store[],
-  begin: (world: World) => Promise<void>,
+  begin: () => Promise<World>,
   each: ReturnType<typeof commands>,
   fault: (store: Store) => Partial<Store> = () => ({}),
 ) {
   return fc.asyncProperty(each, async (run) => {
-    const world = new World()
+    const world = await begin()
     const model: Model = { submissions: new Map() }
-    await begin(world)
     for (const store of stores()) world.join(faulty(store, fault(store)))
     await fc.asyncModelRun(() => ({ model, real: world }), run)
     await verify(model, world)

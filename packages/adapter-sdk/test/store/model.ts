@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import type { Claim, Loss } from '../../src/store/claim.ts'
 import type { Overdue, Store } from '../../src/store/store.ts'
 import { type Incoming, rowId } from '../../src/store/submission.ts'
+import { type Clock, HORIZON_SECONDS } from './engines.ts'
 
 export const LEASE_SECONDS = 30
-export const HORIZON_SECONDS = 3600
 const SETTLE_SECONDS = 120
 const DELAY_SECONDS = 5
 const MOST_LOSSES = 5
@@ -51,14 +51,25 @@ export interface Model {
 /** The real stores, the clock that is handed to them, and the bytes of files. */
 export class World {
   readonly clients: Client[] = []
-  /** Milliseconds of the store's clock, and of the clock that never jumps. */
-  storeTime = Date.UTC(2030, 0, 1)
+  /** Milliseconds of a clock that never jumps. */
   monotonic = 0
   /** Bytes of captured files, by id. */
   readonly bytes = new Set<string>()
 
-  /** For the option `now` of each store. */
-  readonly now = () => new Date(this.storeTime)
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Milliseconds of the store's clock, which may jump. */
+  get storeTime(): number {
+    return this.#clock.time
+  }
+
+  set storeTime(time: number) {
+    this.#clock.time = time
+  }
 
   join(store: Store): void {
     this.clients.push({ store, holds: new Map(), watched: new Map() })

@@ -1,0 +1,806 @@
+/** What every store promises, run on each engine. */
+import { randomUUID } from 'node:crypto'
+import { expect } from 'chai'
+import type { StoredFile } from '../../src/files/capture.ts'
+import type { Claim, Ending } from '../../src/store/claim.ts'
+import type { Entry } from '../../src/store/entry.ts'
+import type { LostAttempt, Store } from '../../src/store/store.ts'
+import { type Incoming, rowId } from '../../src/store/submission.ts'
+import { dead, delivered, incoming, retry } from '../submissions.ts'
+import { type Clock, HORIZON_SECONDS, onEachEngine } from './engines.ts'
+
+const LEASE_SECONDS = 30
+const PAGE = { limit: 100, offset: 0 }
+
+onEachEngine('a store', (engine) => {
+  let store: Store
+  let clock: Clock
+  /** A form of its own for each test: what others have left does not matter. */
+  let form: string
+  before(() => {
+    store = engine().store
+    clock = engine().clock
+  })
+  beforeEach(() => {
+    form = `form-${randomUUID().slice(0, 8)}`
+    clock.pass(60)
+  })
+
+  const made = (over: Partial<Incoming> = {}) => incoming({ form, ...over })
+  const captured = (): StoredFile => ({ id: randomUUID(), bytes: 32, plaintextBytes: 20, sha256: 'ab' })
+  const missing = (): StoredFile => ({ missing: 'ERR_ATTACHMENT_STATUS', message: 'attachments[0]: the answer is 403' })
+  const claim = (most = 10, suspects = 10, by = store) =>
+    by.turn({ settle: [], claim: [{ form, most, suspects }], leaseSeconds: LEASE_SECONDS })
+  const settle = (each: Pick<Claim, 'id' | 'attempt'>, ending: Ending, by = store) =>
+    by.turn({ settle: [{ claim: each, ending }], claim: [], leaseSeconds: LEASE_SECONDS })
+  const entry = async ({ submissionId }: { submissionId: string }) =>
+    (await store.list({ form, id: submissionId }, PAGE))[0] as Entry
+  const accepted = async (over: Partial<Incoming> = {}) => {
+    const submission = made(over)
+    expect(await store.accept([submission])).to.deep.equal(['accepted'])
+    return submission
+  }
+  const claimed = async (over: Partial<Incoming> = {}) => {
+    await accepted(over)
+    return (await claim())[0] as Claim
+  }
+  const deadLetter = async (over: Partial<Ending & { outcome: 'dead' }> = {}, submission: Partial<Incoming> = {}) => {
+    const each = await claimed(submission)
+    await settle(each, dead(over))
+    return await entry(each)
+  }
+  const lose = async (over: Partial<LostAttempt> = {}) => {
+    clock.pass(LEASE_SECONDS + 1)
+    const seen = (await store.overdue()).filter((each) => each.form === form)
+    return await store.endLost(
+      seen.map((each) => ({
+        seen: each,
+        ...{ loss: 'repeatable' as const, canConfirm: false, delaySeconds: 5, settleSeconds: 120 },
+        ...{ leaseSeconds: LEASE_SECONDS, mostLosses: 5 },
+        ...over,
+      })),
+    )
+  }
+
+  describe('accepts', () => {
+    it('each submission once, and hands it out as it came', async () => {
+      const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+      const submission = made({ files: [captured()], traceparent, keyId: 'k1' })
+      const before = clock.now()
+
+      const results = [await store.accept([submission, submission]), await store.accept([submission])]
+      const claims = await claim()
+
+      expect(results).to.deep.equal([['accepted', 'duplicate'], ['duplicate']])
+      expect(claims).to.deep.equal([
+        {
+          id: rowId(form, submission.submissionId),
+          ...{ form, submissionId: submission.submissionId, jwe: submission.jwe, files: submission.files },
+          ...{ attempt: 1, attemptsSinceRedrive: 1, losses: 0, uncertain: false, approved: false, traceparent },
+          ...{ receivedAt: before, previousReference: null, dueAt: before },
+        },
+      ])
+    })
+
+    it('the same submissionId once for each form', async () => {
+      const submission = made()
+      const other = { ...submission, form: `${form}-2` }
+
+      expect(await store.accept([submission, other])).to.deep.equal(['accepted', 'accepted'])
+    })
+
+    it('each submission once, whichever process it reaches', async () => {
+      const stores = [store, await engine().another(), await engine().another()]
+      const submissions = Array.from({ length: 20 }, () => made())
+
+      const results = await Promise.all(stores.map((each) => each.accept(submissions)))
+
+      const counted = submissions.map((_, i) => results.filter((result) => result[i] === 'accepted').length)
+      expect(counted).to.deep.equal(Array(20).fill(1))
+    })
+
+    it('a missing file as a dead letter that says why', async () => {
+      const submission = await accepted({ files: [captured(), missing()] })
+
+      expect(await entry(submission)).to.include({
+        ...{ state: 'dead', code: 'ERR_ATTACHMENT_MISSING', files: 1, missingFiles: 1, uncertain: false },
+        reason: 'attachments[0]: the answer is 403 (ERR_ATTACHMENT_STATUS)',
+      })
+      expect(await claim()).to.deep.equal([])
+    })
+
+    it('texts that no database can hold, without what cannot be held', async () => {
+      const submission = await accepted({ serviceSlug: 'half \ud800 and \0', traceparent: 'anything' })
+
+      expect((await entry(submission)).serviceSlug).to.equal('half \ufffd and ')
+      expect((await claim())[0]?.traceparent).to.equal(null)
+    })
+
+    it('nothing of a batch with a file that was given up, and the same batch without it', async () => {
+      const file = captured() as { id: string } & StoredFile
+      const [first, second] = [made(), made({ files: [file] })]
+
+      expect(await store.giveUp([file.id])).to.deep.equal([file.id])
+      const error = await store.accept([first, second]).catch((reason: unknown) => reason)
+
+      expect(error).to.include({ code: 'ERR_STORE_UNAVAILABLE', retryable: true })
+      expect(await store.list({ form }, PAGE)).to.deep.equal([])
+      expect(await store.accept([first])).to.deep.equal(['accepted'])
+    })
+  })
+
+  // What the letter holds, what the copy brings, and what happens.
+  const whole = () => [captured(), captured()]
+  const COPIES: readonly (readonly [string, () => StoredFile[], () => StoredFile[], 'replaced' | 'duplicate'])[] = [
+    ['all its files', whole, whole, 'replaced'],
+    ['no file at all', whole, () => [], 'replaced'],
+    ['a file missing, where the letter has all', whole, () => [captured(), missing()], 'duplicate'],
+    ['a file missing, where the letter needs none', () => [], () => [missing()], 'duplicate'],
+    ['a file missing, as the letter', () => [captured(), missing()], () => [captured(), missing()], 'replaced'],
+    ['more files than the letter', () => [missing(), missing()], () => [captured(), missing()], 'replaced'],
+    ['fewer files than the letter', () => [captured(), missing()], () => [missing(), missing()], 'duplicate'],
+  ]
+  for (const [title, letter, copy, expected] of COPIES) {
+    it(`answers ${expected} to a copy of a dead letter with ${title}`, async () => {
+      const files = letter()
+      const isDead = files.some((file) => 'missing' in file)
+      const { submissionId } = isDead ? await accepted({ files }) : await deadLetter({}, { files })
+
+      const result = await store.accept([made({ submissionId, files: copy(), jwe: 'the copy' })])
+
+      expect(result).to.deep.equal([expected])
+      const { files: kept } = await entry({ submissionId })
+      const of = expected === 'replaced' ? copy() : files
+      expect(kept).to.equal(of.filter((file) => 'id' in file).length)
+    })
+  }
+
+  const HELD: readonly (readonly [string, () => Promise<{ submissionId: string }>, boolean])[] = [
+    ['waits', () => accepted(), true],
+    ['runs', () => claimed(), true],
+    [
+      'was delivered',
+      async () => {
+        const each = await claimed()
+        await settle(each, delivered())
+        return each
+      },
+      true,
+    ],
+    ['is dead', () => deadLetter(), false],
+    ['is dead and uncertain', () => deadLetter({ uncertain: true }), true],
+    [
+      'was discarded',
+      async () => {
+        const letter = await deadLetter()
+        await store.discard([letter], 'somebody', 'a reason')
+        return letter
+      },
+      true,
+    ],
+  ]
+  for (const [title, make, isHeld] of HELD) {
+    it(`${isHeld ? 'keeps' : 'replaces'} what ${title} when it is sent again`, async () => {
+      const { submissionId } = await make()
+
+      expect(await store.isHeld(rowId(form, submissionId))).to.equal(isHeld)
+      expect(await store.accept([made({ submissionId })])).to.deep.equal([isHeld ? 'duplicate' : 'replaced'])
+    })
+  }
+
+  it('hands a replaced letter out as the copy is, with all its retries', async () => {
+    const letter = await deadLetter({}, { files: [captured()] })
+    const copy = made({ submissionId: letter.submissionId, jwe: 'the copy' })
+    await store.accept([copy])
+
+    expect((await claim())[0]).to.include({ jwe: 'the copy', attempt: 2, attemptsSinceRedrive: 1, losses: 0 })
+    expect((await store.history(letter.id)).map(({ what }) => what)).to.deep.equal([
+      ...['received', 'attempt started', 'attempt dead', 'replaced', 'attempt started'],
+    ])
+  })
+
+  it('counts failed deliveries of a submission until one is accepted', async () => {
+    const submission = made()
+    const failed = { form, submissionId: submission.submissionId, host: 'files.example', code: 'ERR_ATTACHMENT_STATUS' }
+    const first = await store.countFailedDelivery(failed)
+    const firstAt = clock.now()
+    clock.pass(21)
+    const second = await store.countFailedDelivery(failed)
+    await store.accept([submission])
+    const afresh = await store.countFailedDelivery(failed)
+
+    expect([first, second]).to.deep.equal([
+      { count: 1, firstAt },
+      { count: 2, firstAt },
+    ])
+    expect(afresh.count).to.equal(1)
+  })
+
+  describe('hands out', () => {
+    it('what is longest due first, and no more than is wanted', async () => {
+      const submissions = [await accepted()]
+      for (let i = 0; i < 3; i++) {
+        clock.pass(1)
+        submissions.push(await accepted())
+      }
+
+      const first = await claim(2)
+      const rest = await claim(10)
+
+      const order = [...first, ...rest].map(({ submissionId }) => submissionId)
+      expect([first.length, order]).to.deep.equal([2, submissions.map(({ submissionId }) => submissionId)])
+    })
+
+    it('each submission to one process only', async () => {
+      const stores = [store, await engine().another(), await engine().another()]
+      await store.accept(Array.from({ length: 60 }, () => made()))
+
+      const claims = await Promise.all(stores.flatMap((each) => [claim(15, 0, each), claim(15, 0, each)]))
+      const ids = [...claims.flat(), ...(await claim(60, 0))].map(({ id }) => id)
+
+      expect([ids.length, new Set(ids).size]).to.deep.equal([60, 60])
+    })
+
+    it('nothing before it is due, and what is farther ahead than the horizon', async () => {
+      const each = await claimed()
+      await settle(each, retry({ delaySeconds: 100 }))
+      const before = await claim()
+      clock.pass(-HORIZON_SECONDS)
+      const jumped = await claim()
+
+      expect([before.length, jumped.length]).to.deep.equal([0, 1])
+    })
+
+    it('suspects apart from the others', async () => {
+      await claimed()
+      await lose()
+      await accepted()
+      clock.pass(10)
+
+      const ordinary = await claim(5, 0)
+      const suspects = await claim(0, 5)
+
+      expect([ordinary.map(({ losses }) => losses), suspects.map(({ losses }) => losses)]).to.deep.equal([[0], [1]])
+    })
+
+    it('for several forms at once, after it has settled what ended', async () => {
+      const each = await claimed()
+      const other = `${form}-2`
+      await store.accept([made(), made({ form: other })])
+
+      const claims = await store.turn({
+        settle: [{ claim: each, ending: retry() }],
+        claim: [form, other].map((name) => ({ form: name, most: 5, suspects: 0 })),
+        leaseSeconds: LEASE_SECONDS,
+      })
+
+      expect(claims.map((claim) => claim.form)).to.have.members([form, other])
+      expect(await entry(each)).to.include({ state: 'waiting', code: 'ERR_HANDLER_FAILED' })
+    })
+
+    it('an approval once', async () => {
+      const letter = await deadLetter({ uncertain: true })
+      await store.redrive([letter], 'somebody', 'it is not there')
+      const first = (await claim())[0] as Claim
+      await settle(first, retry())
+      const second = (await claim())[0] as Claim
+
+      expect([first.approved, second.approved]).to.deep.equal([true, false])
+    })
+  })
+
+  describe('settles', () => {
+    it('a success, which ends it', async () => {
+      const each = await claimed()
+      await settle(each, delivered('492233'))
+
+      expect(await entry(each)).to.include({ state: 'delivered', reference: '492233', code: null, dueAt: null })
+    })
+
+    it('a retry, which is due after its delay', async () => {
+      const each = await claimed()
+      await settle(each, retry({ delaySeconds: 90, reference: 'half' }))
+      const dueAt = new Date(clock.time + 90_000).toISOString()
+
+      expect(await entry(each)).to.include({
+        state: 'waiting',
+        dueAt,
+        reference: 'half',
+        uncertain: false,
+        settlesAt: null,
+      })
+    })
+
+    it('an unknown outcome, which is due no earlier than it may be asked for', async () => {
+      const each = await claimed()
+      await settle(each, retry({ delaySeconds: 5, uncertain: true, settleSeconds: 120 }))
+      const settlesAt = new Date(clock.time + 120_000).toISOString()
+
+      expect(await entry(each)).to.include({ uncertain: true, settlesAt, dueAt: settlesAt })
+    })
+
+    it('an outcome that stays unknown, with the time that it had', async () => {
+      const each = await claimed()
+      await settle(each, retry({ uncertain: true, settleSeconds: 120 }))
+      const { settlesAt } = await entry(each)
+      clock.pass(121)
+      const second = (await claim())[0] as Claim
+      await settle(second, retry({ delaySeconds: 5, uncertain: true }))
+
+      expect(second.uncertain).to.equal(true)
+      expect(await entry(each)).to.include({ settlesAt, dueAt: new Date(clock.time + 5000).toISOString() })
+    })
+
+    it('texts without what cannot be held', async () => {
+      const each = await claimed()
+      await settle(each, dead({ reason: 'a\0b \udfff', reference: 'R\0' }))
+
+      expect(await entry(each)).to.include({ reason: 'ab \ufffd', reference: 'R' })
+    })
+
+    it('nothing of an attempt that is not the current one', async () => {
+      const first = await claimed()
+      await lose()
+      clock.pass(10)
+      const second = (await claim())[0] as Claim
+      await settle(first, dead())
+
+      expect(await entry(second)).to.include({ state: 'running', attempts: 2 })
+    })
+
+    const LATE: readonly (readonly [string, (lost: Claim) => Promise<unknown>, string])[] = [
+      ['waits again', async () => undefined, 'delivered'],
+      [
+        'runs again',
+        async () => {
+          clock.pass(10)
+          await claim()
+        },
+        'delivered',
+      ],
+      [
+        'is dead',
+        async () => {
+          clock.pass(10)
+          await settle((await claim())[0] as Claim, dead({ uncertain: true }))
+        },
+        'delivered',
+      ],
+      [
+        'was discarded',
+        async (lost) => {
+          clock.pass(10)
+          await settle((await claim())[0] as Claim, dead())
+          await store.discard([await entry(lost)], 'somebody', 'a reason')
+        },
+        'discarded',
+      ],
+    ]
+    for (const [title, then, state] of LATE) {
+      it(`a late success of what ${title}, once`, async () => {
+        const first = await claimed()
+        await lose()
+        await then(first)
+        const before = (await store.counts()).delivered
+
+        for (let i = 0; i < 2; i++) await settle(first, delivered('late'))
+
+        const moments = await store.history(first.id)
+        expect(await entry(first)).to.include({ state, reference: 'late' })
+        expect(moments.filter(({ what }) => what === 'attempt delivered')).to.have.length(1)
+        expect((await store.counts()).delivered - before).to.equal(state === 'delivered' ? 1 : 0)
+      })
+    }
+
+    it('a success rather than a failure, when both come together', async () => {
+      const first = await claimed()
+      await lose()
+      clock.pass(10)
+      const second = (await claim())[0] as Claim
+      const settle = [
+        { claim: second, ending: retry() },
+        { claim: first, ending: delivered('7') },
+      ]
+      await store.turn({ settle, claim: [], leaseSeconds: LEASE_SECONDS })
+
+      expect(await entry(first)).to.include({ state: 'delivered', reference: '7' })
+    })
+  })
+
+  describe('leases', () => {
+    it('a claim until it is renewed or given back', async () => {
+      const each = await claimed()
+      clock.pass(20)
+      expect(await store.renew([each], LEASE_SECONDS)).to.deep.equal([true])
+      clock.pass(20)
+      const between = (await store.overdue()).filter((seen) => seen.form === form)
+      clock.pass(11)
+      const [seen] = (await store.overdue()).filter((seen) => seen.form === form)
+
+      expect(between).to.deep.equal([])
+      expect(seen).to.deep.include({ id: each.id, attempt: 1, form, losses: 0, submissionId: each.submissionId })
+    })
+
+    it('nothing that is seen farther ahead than the horizon: its clock was wrong', async () => {
+      await claimed()
+      clock.pass(-HORIZON_SECONDS - 31)
+      const seen = (await store.overdue()).filter((each) => each.form === form)
+      clock.pass(HORIZON_SECONDS + 31)
+
+      expect(seen).to.have.length(1)
+    })
+
+    it('an attempt to its holder alone: another learns that it is not his', async () => {
+      const first = await claimed()
+      await lose()
+      clock.pass(10)
+      const second = (await claim())[0] as Claim
+
+      expect(await store.renew([first, second], LEASE_SECONDS)).to.deep.equal([false, true])
+      expect(await store.acting([first, second])).to.deep.equal([false, true])
+      await store.release([first])
+      expect((await entry(second)).state).to.equal('running')
+    })
+
+    it('back what was claimed and never begun, as it was', async () => {
+      const letter = await deadLetter()
+      await store.redrive([letter], 'somebody', null)
+      const before = await entry(letter)
+      clock.pass(5)
+      const each = (await claim())[0] as Claim
+      await store.release([each])
+
+      const after = await entry(letter)
+      expect({ ...after, revision: 0, changedAt: '' }).to.deep.equal({ ...before, revision: 0, changedAt: '' })
+      expect((await store.history(letter.id)).at(-1)?.what).to.equal('redriven')
+      expect((await claim())[0]).to.include({ approved: true, attempt: 2 })
+    })
+
+    it('no more back once the case system may act', async () => {
+      const each = await claimed()
+      await store.acting([each])
+      await store.release([each])
+
+      expect((await entry(each)).state).to.equal('running')
+    })
+  })
+
+  describe('ends a lost attempt', () => {
+    // The form's loss, whether it acted, whether it can confirm; then its state, whether it is uncertain, and its code.
+    const ROWS = [
+      ['repeatable', true, false, 'waiting', false, 'ERR_ATTEMPT_LOST'],
+      ['uncertain-if-acting', false, false, 'waiting', false, 'ERR_ATTEMPT_LOST'],
+      ['uncertain-if-acting', true, true, 'waiting', true, 'ERR_ATTEMPT_LOST'],
+      ['uncertain-if-acting', true, false, 'dead', true, 'ERR_OUTCOME_UNCERTAIN'],
+      ['uncertain', false, true, 'waiting', true, 'ERR_ATTEMPT_LOST'],
+      ['uncertain', false, false, 'dead', true, 'ERR_OUTCOME_UNCERTAIN'],
+    ] as const
+    for (const [loss, acts, canConfirm, state, uncertain, code] of ROWS) {
+      it(`${loss}${acts ? ', acting' : ''}${canConfirm ? ', with confirm' : ''}: ${state}`, async () => {
+        const each = await claimed()
+        if (acts) await store.acting([each])
+        const aliveAt = clock.time
+
+        const [lost] = await lose({ loss, canConfirm })
+
+        const { id, attempt, submissionId } = each
+        expect(lost).to.deep.equal({ id, attempt, form, submissionId, state, uncertain, losses: 1, code })
+        const [due, settles] = [clock.time + 5000, aliveAt + 120_000]
+        const dueAt = state === 'dead' ? null : new Date(uncertain ? settles : due).toISOString()
+        expect(await entry(each)).to.include({ state, uncertain, losses: 1, code, dueAt, attempts: 1 })
+        expect((await store.history(id)).at(-1)).to.include({ what: 'attempt lost', code: 'ERR_ATTEMPT_LOST' })
+      })
+    }
+
+    it('only as it was seen: a renewed lease is kept', async () => {
+      const each = await claimed()
+      clock.pass(31)
+      const seen = (await store.overdue()).filter((one) => one.form === form)
+      await store.renew([each], LEASE_SECONDS)
+      const lost = await store.endLost(
+        seen.map((one) => ({
+          ...{ seen: one, loss: 'repeatable', canConfirm: false, delaySeconds: 1, settleSeconds: 1 },
+          ...{ leaseSeconds: LEASE_SECONDS, mostLosses: 5 },
+        })),
+      )
+
+      expect(lost).to.deep.equal([])
+      expect((await entry(each)).state).to.equal('running')
+    })
+
+    it('of one process only, when two end it at once', async () => {
+      await claimed()
+      clock.pass(31)
+      const other = await engine().another()
+      const end = async (by: Store) =>
+        await by.endLost(
+          (await by.overdue())
+            .filter((one) => one.form === form)
+            .map((seen) => ({
+              ...{ seen, loss: 'repeatable', canConfirm: false, delaySeconds: 1, settleSeconds: 1 },
+              ...{ leaseSeconds: LEASE_SECONDS, mostLosses: 5 },
+            })),
+        )
+
+      const ended = await Promise.all([end(store), end(other)])
+
+      expect(ended.flat()).to.have.length(1)
+    })
+
+    it('for good after five losses, which a redrive forgets', async () => {
+      let each = await claimed()
+      for (let i = 1; i < 5; i++) {
+        await lose()
+        clock.pass(10)
+        each = (await claim())[0] as Claim
+      }
+      const [last] = await lose()
+      const letter = await entry(each)
+      await store.redrive([letter], 'somebody', null)
+
+      expect(last).to.include({ state: 'dead', losses: 5, code: 'ERR_ATTEMPT_LOST' })
+      expect(await entry(each)).to.include({ state: 'waiting', losses: 0, attempts: 5 })
+    })
+  })
+
+  it('wakes a worker when something is due', async () => {
+    let woken = 0
+    const listening = await store.onDue(() => {
+      woken += 1
+    })
+    await accepted()
+    const deadline = Date.now() + 5000
+    while (woken === 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5))
+    await listening.close()
+
+    expect(woken).to.be.above(0)
+  })
+
+  describe('lists', () => {
+    it('newest first, in pages, and counts what it would list', async () => {
+      const submissions: Incoming[] = []
+      for (let i = 0; i < 5; i++) {
+        submissions.unshift(await accepted())
+        clock.pass(1)
+      }
+
+      const pages = [
+        await store.list({ form }, { limit: 2, offset: 0 }),
+        await store.list({ form }, { limit: 9, offset: 2 }),
+      ]
+
+      expect(pages.flat().map(({ submissionId }) => submissionId)).to.deep.equal(
+        submissions.map(({ submissionId }) => submissionId),
+      )
+      expect(await store.count({ form })).to.equal(5)
+    })
+
+    it('by every filter', async () => {
+      const letter = await deadLetter({ code: 'ERR_A', reason: 'because', uncertain: true, reference: 'R-1' })
+      const waiting = await accepted()
+      const received = new Date(letter.receivedAt)
+      const ids = async (filter: object) =>
+        (await store.list({ form, ...filter }, PAGE)).map(({ submissionId }) => submissionId)
+
+      for (const filter of [
+        { state: 'dead' },
+        { code: 'ERR_A' },
+        { reason: 'because' },
+        { uncertain: true },
+        { reference: 'R-1' },
+        { id: letter.submissionId },
+        { id: letter.id },
+        { idPrefix: letter.submissionId.slice(0, 13) },
+        { ids: [letter.id, 'no id'] },
+        { attempts: 1 },
+        { receivedBefore: new Date(received.getTime() + 1), state: 'dead' },
+      ]) {
+        expect(await ids(filter), JSON.stringify(filter)).to.deep.equal([letter.submissionId])
+      }
+      expect(await ids({ state: 'waiting', receivedAfter: received })).to.deep.equal([waiting.submissionId])
+      expect(await ids({ ids: [] })).to.deep.equal([])
+      expect(await ids({ id: '%' })).to.deep.equal([])
+    })
+
+    it('dead letters in groups', async () => {
+      await deadLetter({ code: 'ERR_A' })
+      const since = clock.now().toISOString()
+      await deadLetter({ code: 'ERR_B' })
+      await deadLetter({ code: 'ERR_B', uncertain: true })
+
+      const groups = (await store.deadGroups()).filter((group) => group.form === form)
+
+      expect(groups).to.deep.equal([
+        { form, code: 'ERR_B', count: 2, uncertain: 1, since },
+        { form, code: 'ERR_A', count: 1, uncertain: 0, since },
+      ])
+    })
+  })
+
+  it('counts what there is', async () => {
+    const before = await store.counts()
+    await accepted()
+    await settle(await claimed(), delivered())
+    await accepted()
+    const each = (await claim(1))[0] as Claim
+    await settle(each, retry({ delaySeconds: 1000 }))
+    await deadLetter({ code: 'ERR_A' })
+    const after = await store.counts()
+
+    const grew = (name: 'waiting' | 'running' | 'dead' | 'delivered' | 'retrying') => after[name] - before[name]
+    expect([grew('delivered'), grew('dead'), grew('retrying')]).to.deep.equal([1, 1, 1])
+    expect((after.deadByCode['ERR_A'] ?? 0) - (before.deadByCode['ERR_A'] ?? 0)).to.equal(1)
+    expect(after.waiting + after.running - before.waiting - before.running).to.equal(2)
+    expect(after.oldestWaitingSeconds).to.be.at.least(0)
+  })
+
+  it('counts what happened in each hour, and keeps the sum when hours are forgotten', async () => {
+    clock.pass(7200)
+    await settle(await claimed(), delivered())
+    await deadLetter()
+    const [, current] = await store.hours(2)
+    const { delivered: ever } = await store.counts()
+    clock.pass(40 * 86_400)
+    const ages = { endedSeconds: 1e9, failedDeliverySeconds: 1e9, hourSeconds: 30 * 86_400, givenUpSeconds: 1e9 }
+    while ((await store.forget(ages, 2)).hours > 0);
+    const hours = await store.hours(24 * 41)
+
+    expect(current).to.deep.equal({
+      hour: `${new Date(clock.time - 40 * 86_400_000).toISOString().slice(0, 13)}:00:00Z`,
+      ...{ accepted: 2, delivered: 1, dead: 1 },
+    })
+    expect(hours.reduce((sum, hour) => sum + hour.delivered, 0)).to.equal(0)
+    expect((await store.counts()).delivered).to.equal(ever)
+  })
+
+  describe('lets people', () => {
+    it('redrive a dead letter, on record, with all its retries', async () => {
+      const letter = await deadLetter()
+      const moved = await store.redrive([letter], 'ada', 'the team exists now')
+
+      const dueAt = clock.now().toISOString()
+      const { id, submissionId } = letter
+      expect(moved).to.deep.equal([{ id, form, submissionId, uncertain: false, dueAt }])
+      expect((await store.history(id)).at(-1)).to.include({
+        what: 'redriven',
+        by: 'ada',
+        reason: 'the team exists now',
+      })
+      expect((await store.actions({ limit: 1, offset: 0 }))[0]).to.deep.equal({
+        ...{ at: dueAt, action: 'redriven', by: 'ada', reason: 'the team exists now', id, submissionId, form },
+      })
+      expect((await claim())[0]).to.include({ attempt: 2, attemptsSinceRedrive: 1, approved: true })
+    })
+
+    it('redrive an uncertain one, and never before its outcome may be asked for', async () => {
+      const letter = await deadLetter({ uncertain: true, settleSeconds: 300 })
+      const [moved] = await store.redrive([letter], 'ada', 'not there')
+
+      expect(moved).to.include({ uncertain: true, dueAt: new Date(clock.time + 300_000).toISOString() })
+    })
+
+    it('discard a dead letter', async () => {
+      const letter = await deadLetter()
+      const moved = await store.discard([letter], 'ada', 'made by hand')
+
+      expect(moved[0]).to.include({ id: letter.id, dueAt: null })
+      expect(await entry(letter)).to.include({ state: 'discarded' })
+    })
+
+    it('retry now what waits for a retry, and not before an outcome may be asked for', async () => {
+      const [one, two] = [await claimed(), await claimed()]
+      await settle(one, retry({ delaySeconds: 3000 }))
+      await settle(two, retry({ delaySeconds: 3000, uncertain: true, settleSeconds: 100 }))
+
+      const moved = await store.retryNow([await entry(one), await entry(two)], 'ada', null)
+
+      const dueAt = new Map(moved.map((each) => [each.id, each.dueAt]))
+      expect(dueAt.get(one.id)).to.equal(clock.now().toISOString())
+      expect(dueAt.get(two.id)).to.equal(new Date(clock.time + 100_000).toISOString())
+    })
+
+    it('move only what is still as it was shown', async () => {
+      const letter = await deadLetter()
+      const stale = { id: letter.id, revision: letter.revision - 1 }
+      const unknown = { id: randomUUID(), revision: 0 }
+
+      const moved = [
+        await store.redrive([stale, unknown, { id: 'no id', revision: 0 }], 'ada', null),
+        await store.discard([stale], 'ada', 'x'),
+        await store.retryNow([letter], 'ada', null),
+      ]
+
+      expect(moved.flat()).to.deep.equal([])
+      expect(await entry(letter)).to.deep.equal(letter)
+    })
+  })
+
+  describe('sweeps', () => {
+    const AGES = { endedSeconds: 100, failedDeliverySeconds: 100, hourSeconds: 1e9, givenUpSeconds: 100 }
+    const ended = async (files: StoredFile[] = []) => {
+      const each = await claimed({ files })
+      await settle(each, delivered())
+      return each
+    }
+
+    it('the JWE and the files of what ended, after their time', async () => {
+      const file = captured() as StoredFile & { id: string }
+      const each = await ended([file])
+      const early = await store.erasable(100, 1000)
+      clock.pass(101)
+      const late = (await store.erasable(100, 1000)).filter(({ id }) => id === each.id)
+      const owner = await store.ownerOf(file.id)
+      await store.erase([each.id])
+
+      expect(early.filter(({ id }) => id === each.id)).to.deep.equal([])
+      expect(late).to.deep.equal([{ id: each.id, files: [file.id] }])
+      expect(owner).to.deep.equal({ form, submissionId: each.submissionId, jwe: each.jwe, files: [file] })
+      expect(await store.ownerOf(file.id)).to.equal(undefined)
+      expect((await store.erasable(100, 1000)).filter(({ id }) => id === each.id)).to.deep.equal([])
+      expect((await entry(each)).state).to.equal('delivered')
+    })
+
+    it('nothing of what waits, runs or is dead', async () => {
+      const kept = [await accepted(), await claimed(), await deadLetter()]
+      clock.pass(1000)
+      await store.erase(kept.map(({ submissionId }) => rowId(form, submissionId)))
+      await store.forget({ ...AGES, endedSeconds: 0 }, 1000)
+
+      expect(await store.count({ form })).to.equal(3)
+    })
+
+    it('what was erased, later, in batches that make progress', async () => {
+      const all = [await ended(), await ended(), await ended()]
+      await store.erase(all.map(({ id }) => id))
+      clock.pass(101)
+      let rounds = 0
+      while ((await store.forget(AGES, 2)).submissions > 0) rounds += 1
+
+      expect(rounds).to.be.above(1)
+      expect(await store.count({ form })).to.equal(0)
+      expect(await store.history(all[0]?.id ?? '')).to.deep.equal([])
+    })
+
+    it('failed deliveries and marks of files that are old', async () => {
+      await store.forget({ ...AGES, failedDeliverySeconds: 0, givenUpSeconds: 0 }, 1000)
+      clock.pass(1)
+      await store.countFailedDelivery({ form, submissionId: 'x', host: null, code: 'ERR' })
+      await store.giveUp([randomUUID()])
+      const early = await store.forget(AGES, 1000)
+      clock.pass(101)
+      const late = await store.forget(AGES, 1000)
+
+      expect([early, late].map(({ failedDeliveries, givenUp }) => [failedDeliveries, givenUp])).to.deep.equal([
+        [0, 0],
+        [1, 1],
+      ])
+    })
+
+    it('only files without an owner', async () => {
+      const file = captured() as StoredFile & { id: string }
+      await accepted({ files: [file] })
+      const orphan = randomUUID()
+
+      expect(await store.giveUp([file.id, orphan])).to.deep.equal([orphan])
+      expect(await store.giveUp([orphan])).to.deep.equal([orphan])
+    })
+  })
+
+  it('keeps a file through its own folder or tables', async () => {
+    const id = randomUUID()
+    await store.files.write(
+      id,
+      (async function* () {
+        yield Buffer.from('ciphertext')
+      })(),
+    )
+    const chunks: Buffer[] = []
+    for await (const block of store.files.read(id)) chunks.push(Buffer.from(block))
+
+    expect(Buffer.concat(chunks).toString()).to.equal('ciphertext')
+  })
+
+  it('can be written to', async () => {
+    expect(await store.check()).to.equal(undefined)
+  })
+})

@@ -2,71 +2,78 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { AdapterError } from '../../errors.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import type { Answer, CrossedError, Question } from './thread.ts'
 
 type Result<Method extends keyof Engine> = ReturnType<Engine[Method]>
 type Values<Method extends keyof Engine> = Parameters<Engine[Method]> extends [number, ...infer Rest] ? Rest : never
 
-/** An open thread. */
+/** A thread, which answers questions in the order in which they are asked. */
 export interface Asked {
+  /** Opens the database; the first question. Rejects with the error of SQLite. */
+  open(options: EngineOptions): Promise<void>
   /** Runs a method in the thread. Rejects with the error of SQLite: its `code`, `errcode` and message. */
   ask<Method extends keyof Engine>(method: Method, now: number, ...values: Values<Method>): Promise<Result<Method>>
-  /** Resolves when the thread has ended without being asked to. */
+  /** Resolves when the thread has ended without being asked to. Everything that is asked from then on is rejected. */
   readonly lost: Promise<Error>
   close(): Promise<void>
 }
 
-/** Starts a thread; resolves when its database is open. @throws the error of SQLite. */
-export async function startThread(options: EngineOptions): Promise<Asked> {
+/** Starts a thread. It starts while others do: questions wait until it is ready. */
+export function startThread(name: string): Asked {
   const pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
   const { promise: lost, resolve: lose } = Promise.withResolvers<Error>()
+  // No environment: the thread needs no secret. No options: what `--import` loads, such as instrumentation, would load twice.
   const worker = new Worker(threadFile(), {
-    workerData: options,
-    name: options.isReader ? 'store reader' : 'store writer',
+    name,
+    env: {},
+    execArgv: [],
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
   })
-  let isClosing = false
-  let last = 0
+  worker.unref()
+  let closing: Promise<void> | undefined
+  let ended: Error | undefined
+  let asked = 0
 
-  const wait = (id: number) =>
-    new Promise<unknown>((resolve, reject) => {
+  const question = async (method: Question['method'], now: number, values: readonly unknown[]) => {
+    if (ended !== undefined) throw ended
+    asked += 1
+    const id = asked
+    return await new Promise<unknown>((resolve, reject) => {
       pending.set(id, { resolve, reject })
+      // A thread that owes an answer keeps the process alive; one that waits for a question does not.
+      worker.ref()
+      worker.postMessage({ id, method, now, values } satisfies Question)
     })
-  const end = (reason: Error) => {
-    for (const { reject } of pending.values()) reject(reason)
+  }
+  const end = (cause: unknown) => {
+    ended ??= new AdapterError('ERR_STORE_UNAVAILABLE', 'the thread of the store has ended; start the adapter again', {
+      cause,
+    })
+    for (const { reject } of pending.values()) reject(ended)
     pending.clear()
-    if (!isClosing) lose(reason)
+    if (closing === undefined) lose(ended)
   }
   worker.on('message', (answer: Answer) => {
     const waiting = pending.get(answer.id)
     pending.delete(answer.id)
+    if (pending.size === 0) worker.unref()
     if ('error' in answer) waiting?.reject(uncrossed(answer.error))
     else waiting?.resolve(answer.result)
   })
-  worker.on('error', (error) => end(error instanceof Error ? error : new Error('the thread of the store failed')))
-  worker.on('exit', () => end(new Error('the thread of the store has ended')))
+  worker.on('error', end)
+  worker.on('exit', (status) => end(new Error(`exit status ${status}`)))
 
-  try {
-    await wait(0)
-  } catch (error) {
-    isClosing = true
-    await worker.terminate()
-    throw error
-  }
   return {
     lost,
-    ask(method, now, ...values) {
-      last += 1
-      worker.postMessage({ id: last, method, now, values } satisfies Question)
-      return wait(last) as ReturnType<Asked['ask']> as never
-    },
-    async close() {
-      if (isClosing) return
-      isClosing = true
-      last += 1
-      worker.postMessage({ id: last, method: 'close', now: 0, values: [] } satisfies Question)
-      await wait(last).catch(() => undefined)
-      await worker.terminate()
+    open: async (options) => void (await question('open', 0, [options])),
+    ask: (method, now, ...values) => question(method, now, values) as never, // the thread runs the method of that name
+    close() {
+      closing ??= question('close', 0, [])
+        .catch(() => undefined)
+        .then(async () => void (await worker.terminate()))
+      return closing
     },
   }
 }

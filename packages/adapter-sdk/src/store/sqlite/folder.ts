@@ -3,6 +3,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statfsSync, stat
 import { join } from 'node:path'
 import { AdapterError } from '../../errors.ts'
 import { errorName } from '../../events.ts'
+import { FROM_BACKUP, NO_TABLES, OTHER_VERSION, VERSION } from './tables.ts'
 
 /** Where the parts of a store are. */
 export interface StoreFolder {
@@ -20,20 +21,30 @@ export function prepareFolder(dataDir: string, mayMake: boolean): StoreFolder {
   const place = { database: join(folder, 'adapter.sqlite'), files: join(folder, 'files') }
   if (!mayMake) {
     if (existsSync(place.database)) return place
-    throw unavailable(`no adapter has used the data folder ${dataDir}; set DATA_DIR, or start an adapter first`)
+    throw unused(dataDir)
   }
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const { mode, uid } = statSync(folder)
     // A mount that belongs to somebody else is not ours to change.
     if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(folder, 0o700)
-    assertLocal(folder)
-    // SQLite has not opened it yet: closing a descriptor later would drop its locks.
-    if (!existsSync(place.database)) closeSync(openSync(place.database, 'wx', 0o600))
+    assertLocal(statfsSync(folder).type)
+    makeDatabase(place.database)
     return place
   } catch (error) {
     if (error instanceof AdapterError) throw error
     throw unavailable(`the data folder ${dataDir} cannot be used: ${errorName(error)}`, error)
+  }
+}
+
+/** Before SQLite opens it: closing a descriptor later would drop the locks of this process. */
+function makeDatabase(path: string): void {
+  if (existsSync(path)) return
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    // Another process that starts at the same time has made it.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
 }
 
@@ -48,8 +59,12 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x00c36400, 'Ceph'],
 ])
 
-function assertLocal(folder: string): void {
-  const name = NETWORK_FILE_SYSTEMS.get(statfsSync(folder).type >>> 0)
+/**
+ * Refuses a network file system. `type`: as statfs gives it, which may be a negative number.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE, with its name.
+ */
+export function assertLocal(type: number): void {
+  const name = NETWORK_FILE_SYSTEMS.get(type >>> 0)
   if (name === undefined) return
   throw unavailable(
     `DATA_DIR is on a network file system (${name}), which cannot keep a store: use a local disk or DATABASE_URL`,
@@ -57,25 +72,36 @@ function assertLocal(folder: string): void {
 }
 
 /** What went wrong when a database was opened, and what to do. */
-export function openFailure(error: unknown, database: string): AdapterError {
-  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
-  if (code === 'ERR_STORE_VERSION') {
-    const version = String((error as Error).message)
+export function openFailure(error: unknown, dataDir: string): AdapterError {
+  if (error instanceof AdapterError) return error
+  const { code, errcode, message } = error as { code?: unknown; errcode?: unknown; message?: unknown }
+  if (code === NO_TABLES) return unused(dataDir)
+  if (code === OTHER_VERSION) {
+    const why = `the store has tables of version ${message}, and this program works with version ${VERSION}`
+    return unavailable(`${why}: use the same version of the program as the running adapter`)
+  }
+  if (code === FROM_BACKUP) {
     return unavailable(
-      `the store has tables of ${version}, which this program does not know: use the version of the running adapter`,
+      `the store was restored from a backup taken at ${message}: run "adapter restored" before the adapter starts, so that nothing is delivered twice`,
     )
   }
-  if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB) {
+  if (typeof errcode === 'number' && DAMAGED.has(errcode & 0xff)) {
     return unavailable(
-      `${database} is damaged: stop the adapter, keep a copy of the folder, and restore a backup`,
+      `the store in ${dataDir} is damaged: stop the adapter, keep a copy of the folder, and restore a backup`,
       error,
     )
   }
-  return unavailable(`the store cannot be opened: ${errorName(error)}`, error)
+  // SQLite's own words: nothing was read or written yet that they could quote.
+  const why = typeof errcode === 'number' ? String(message) : errorName(error)
+  return unavailable(`the store in ${dataDir} cannot be opened: ${why}`, error)
 }
 
-const SQLITE_CORRUPT = 11
-const SQLITE_NOTADB = 26
+/** SQLITE_CORRUPT and SQLITE_NOTADB. The higher bits of an `errcode` say more. */
+const DAMAGED: ReadonlySet<number> = new Set([11, 26])
+
+function unused(dataDir: string): AdapterError {
+  return unavailable(`no adapter has used the data folder ${dataDir}; set DATA_DIR, or start an adapter first`)
+}
 
 function unavailable(message: string, cause?: unknown): AdapterError {
   return new AdapterError('ERR_STORE_UNAVAILABLE', message, cause === undefined ? {} : { cause })

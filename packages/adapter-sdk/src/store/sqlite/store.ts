@@ -17,24 +17,22 @@ import { openFailure, prepareFolder } from './folder.ts'
 export async function openSqlite(folder: string, options: OpenOptions): Promise<Store> {
   const place = prepareFolder(folder, options.migrate)
   const { horizonSeconds, migrate } = options
-  const start = (isReader: boolean) =>
-    startThread({ path: place.database, isReader, migrate, horizonSeconds }).catch((error: unknown) => {
-      throw openFailure(error, place.database)
-    })
-  const writer = await start(false)
+  const [writer, reader] = [startThread('store writer'), startThread('store reader')]
   try {
+    await writer.open({ path: place.database, isReader: false, migrate, horizonSeconds })
     // A reader cannot open what the writer has not made.
-    return new SqliteStore(writer, await start(true), folderStore(place.files), options)
+    await reader.open({ path: place.database, isReader: true, migrate: false, horizonSeconds })
+    return new SqliteStore(writer, reader, folderStore(place.files), options)
   } catch (error) {
-    await writer.close()
-    throw error
+    await Promise.all([reader.close(), writer.close()])
+    throw openFailure(error, folder)
   }
 }
 
 /** An empty store in memory, for tests: one thread, since another would see another database. */
 export async function openMemory(files: FileStore, options: OpenOptions): Promise<Store> {
-  const { horizonSeconds } = options
-  const thread = await startThread({ path: ':memory:', isReader: false, migrate: true, horizonSeconds })
+  const thread = startThread('store')
+  await thread.open({ path: ':memory:', isReader: false, migrate: true, horizonSeconds: options.horizonSeconds })
   return new SqliteStore(thread, thread, files, options)
 }
 

@@ -132,9 +132,14 @@ export interface OpenFile {
   readonly migrate: boolean
 }
 
+/** Codes of the errors of opening; the message is a version or a time. */
+export const NO_TABLES = 'ERR_STORE_UNUSED'
+export const OTHER_VERSION = 'ERR_STORE_VERSION'
+export const FROM_BACKUP = 'ERR_STORE_FROM_BACKUP'
+
 /**
  * Opens a database with the settings that every write depends on.
- * @throws {Error} with `code` ERR_STORE_VERSION and the version that was found, or the error of SQLite.
+ * @throws {Error} with one of the codes above, or the error of SQLite.
  */
 export function openDatabase(
   sqlite: typeof import('node:sqlite'),
@@ -149,13 +154,25 @@ export function openDatabase(
       if (migrate) migrateTables(database)
     }
     database.exec('PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384')
-    const found = version(database)
-    if (found !== VERSION) throw Object.assign(new Error(`version ${found}`), { code: 'ERR_STORE_VERSION', found })
+    assertVersion(database)
     return database
   } catch (error) {
     database.close()
     throw error
   }
+}
+
+function assertVersion(database: DatabaseSync): void {
+  const found = version(database)
+  if (found === VERSION) return
+  throw Object.assign(new Error(String(found)), { code: found === 0 ? NO_TABLES : OTHER_VERSION })
+}
+
+/** A copy may be older than what was delivered: nothing of it is handed out before a person has said when it was taken. */
+function assertNoCopy(database: DatabaseSync): void {
+  const takenAt = database.prepare('SELECT backup_taken_at FROM version').get()?.['backup_taken_at']
+  if (typeof takenAt !== 'number') return
+  throw Object.assign(new Error(new Date(takenAt).toISOString()), { code: FROM_BACKUP })
 }
 
 /** Brings the tables to the newest version. A newer version is left as it is. */
@@ -164,6 +181,7 @@ function migrateTables(database: DatabaseSync, migrations: readonly string[] = M
     database.exec('CREATE TABLE IF NOT EXISTS version (version INTEGER NOT NULL, backup_taken_at INTEGER) STRICT')
     database.exec('INSERT INTO version (version) SELECT 0 WHERE NOT EXISTS (SELECT * FROM version)')
     const found = version(database)
+    assertNoCopy(database)
     const missing = migrations.slice(found)
     for (const migration of missing) database.exec(migration)
     if (missing.length > 0) database.prepare('UPDATE version SET version = ?').run(migrations.length)

@@ -1,12 +1,12 @@
 /** A thread with one connection to SQLite: it is asked by the name of a method and plain data. */
 import * as sqlite from 'node:sqlite'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { type Engine, type EngineOptions, openEngine } from './engine.ts'
 
-/** A question to the thread. */
+/** A question to the thread. `open` comes first, with `EngineOptions`. */
 export interface Question {
   readonly id: number
-  readonly method: keyof Engine
+  readonly method: keyof Engine | 'open'
   readonly now: number
   readonly values: readonly unknown[]
 }
@@ -23,27 +23,24 @@ export interface CrossedError {
   readonly errcode: number | undefined
 }
 
-/** The id of the answer that is sent without a question, once the database is open. */
-export const OPENED = 0
-
 const port = parentPort
 if (port !== null) {
-  const answer = (id: number, work: () => unknown) => {
+  let engine: Engine | undefined
+  const result = ({ method, now, values }: Question): unknown => {
+    if (method === 'open') {
+      engine = openEngine(sqlite, values[0] as EngineOptions)
+      return undefined
+    }
+    if (engine === undefined) throw new Error('the database is not open')
+    return (engine[method] as (now: number, ...values: unknown[]) => unknown)(now, ...values)
+  }
+  port.on('message', (question: Question) => {
+    const { id, method } = question
     try {
-      port.postMessage({ id, result: work() } satisfies Answer)
+      port.postMessage({ id, result: result(question) } satisfies Answer)
     } catch (error) {
       port.postMessage({ id, error: crossed(error) } satisfies Answer)
     }
-  }
-  let engine: Engine | undefined
-  answer(OPENED, () => {
-    engine = openEngine(sqlite, workerData as EngineOptions)
-  })
-  port.on('message', ({ id, method, now, values }: Question) => {
-    answer(id, () => {
-      if (engine === undefined) throw new Error('the database is not open')
-      return (engine[method] as (now: number, ...values: unknown[]) => unknown)(now, ...values)
-    })
     if (method === 'close') port.close()
   })
 }

@@ -198,9 +198,13 @@ function conditions(filter: Filter): { readonly where: string; readonly values: 
     else add('s.submission_id = ?', id)
   }
   if (idPrefix !== undefined) add('s.submission_id >= ? AND s.submission_id < ?', idPrefix, `${idPrefix}\u{10ffff}`)
+  // One text for any number of ids: a statement is kept for each text.
   if (ids !== undefined) {
-    const known = ids.filter((each) => UUID.test(each))
-    add(`s.id IN (${known.map(() => '?').join(', ')})`, ...known.map(bytesOf))
+    const known = ids.map((each) => each.toLowerCase()).filter((each) => UUID.test(each))
+    add(
+      's.id IN (SELECT unhex(value) FROM json_each(?))',
+      JSON.stringify(known.map((each) => each.replaceAll('-', ''))),
+    )
   }
   // A state is part of the text: it has an index of its own.
   if (filter.state !== undefined) found.push(STATES[filter.state])

@@ -220,7 +220,9 @@ function conditions(filter: Filter): { readonly where: string; readonly values: 
 }
 
 const STATES = {
-  waiting: "s.state = 'waiting'",
+  // What waits stands in two indexes. Without them a list of it, which may be short, would read all that has ended.
+  waiting: `s.row IN (SELECT row FROM submission WHERE state = 'waiting' AND losses = 0
+    UNION ALL SELECT row FROM submission WHERE state = 'waiting' AND losses > 0)`,
   running: "s.state = 'running'",
   dead: "s.state = 'dead'",
   delivered: "s.state = 'delivered'",

@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { storable } from '../text.ts'
-import { openFailure, prepareFolder } from './folder.ts'
+import { isDamage, openFailure, prepareFolder } from './folder.ts'
 import { inTransaction, openDatabase } from './tables.ts'
 
 /**
@@ -20,8 +20,14 @@ export async function integrityCheck(dataDir: string): Promise<string[]> {
 }
 
 function problems(database: DatabaseSync, check: 'quick_check' | 'integrity_check'): string[] {
-  const found = database.prepare(`PRAGMA ${check}`).all()
-  return found.map((row) => String(row[check])).filter((text) => text !== 'ok')
+  try {
+    const found = database.prepare(`PRAGMA ${check}`).all()
+    return found.map((row) => String(row[check])).filter((text) => text !== 'ok')
+  } catch (error) {
+    // Damage may keep the check itself from ending.
+    if (isDamage(error)) return [(error as Error).message]
+    throw error
+  }
 }
 
 /**

@@ -74,7 +74,7 @@ export function assertLocal(type: number): void {
 /** What went wrong when a database was opened, and what to do. */
 export function openFailure(error: unknown, dataDir: string): AdapterError {
   if (error instanceof AdapterError) return error
-  const { code, errcode, message } = error as { code?: unknown; errcode?: unknown; message?: unknown }
+  const { code, errcode, message } = error as SqliteError
   if (code === NO_TABLES) return unused(dataDir)
   if (code === OTHER_VERSION) {
     const why = `the store has tables of version ${message}, and this program works with version ${VERSION}`
@@ -85,7 +85,7 @@ export function openFailure(error: unknown, dataDir: string): AdapterError {
       `the store was restored from a backup taken at ${message}: run "adapter restored" before the adapter starts, so that nothing is delivered twice`,
     )
   }
-  if (typeof errcode === 'number' && DAMAGED.has(errcode & 0xff)) {
+  if (isDamage(error)) {
     return unavailable(
       `the store in ${dataDir} is damaged: stop the adapter, keep a copy of the folder, and restore a backup`,
       error,
@@ -94,6 +94,18 @@ export function openFailure(error: unknown, dataDir: string): AdapterError {
   // SQLite's own words: nothing was read or written yet that they could quote.
   const why = typeof errcode === 'number' ? String(message) : errorName(error)
   return unavailable(`the store in ${dataDir} cannot be opened: ${why}`, error)
+}
+
+interface SqliteError {
+  readonly code?: unknown
+  readonly errcode?: unknown
+  readonly message?: unknown
+}
+
+/** Whether SQLite failed because the file is damaged, or is no database. */
+export function isDamage(error: unknown): boolean {
+  const { errcode } = error as SqliteError
+  return typeof errcode === 'number' && DAMAGED.has(errcode & 0xff)
 }
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB. The higher bits of an `errcode` say more. */

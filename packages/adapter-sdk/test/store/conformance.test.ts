@@ -12,6 +12,8 @@ import { type Clock, HORIZON_SECONDS, onEachEngine } from './engines.ts'
 const LEASE_SECONDS = 30
 const PAGE = { limit: 100, offset: 0 }
 
+type Captured = Extract<StoredFile, { id: string }>
+
 onEachEngine('a store', (engine) => {
   let store: Store
   let clock: Clock
@@ -784,6 +786,300 @@ onEachEngine('a store', (engine) => {
       expect(await store.giveUp([file.id, orphan])).to.deep.equal([orphan])
       expect(await store.giveUp([orphan])).to.deep.equal([orphan])
     })
+  })
+
+  describe('when a letter is replaced', () => {
+    it('gives the files of the old copy up, and owns those of the new one', async () => {
+      const [old, fresh] = [captured(), captured()] as [Captured, Captured]
+      const letter = await deadLetter({}, { files: [old] })
+      await store.accept([made({ submissionId: letter.submissionId, files: [fresh] })])
+
+      expect(await store.ownerOf(old.id)).to.equal(undefined)
+      expect(await store.ownerOf(fresh.id)).to.include({ form, submissionId: letter.submissionId })
+      expect(await store.giveUp([old.id, fresh.id])).to.deep.equal([old.id])
+    })
+
+    it('keeps its attempts and its time, and is another than was shown', async () => {
+      const letter = await deadLetter({ reference: 'half' })
+      clock.pass(10)
+      await store.accept([made({ submissionId: letter.submissionId, serviceSlug: 'new-slug' })])
+      const now = clock.now().toISOString()
+
+      expect(await entry(letter)).to.include({
+        ...{ state: 'waiting', serviceSlug: 'new-slug', attempts: 1, losses: 0, code: null, reason: null },
+        ...{ receivedAt: letter.receivedAt, changedAt: now, dueAt: now, settlesAt: null },
+      })
+      expect(await store.redrive([letter], 'ada', null)).to.deep.equal([])
+    })
+
+    it('is a dead letter again when a file is missing, and counted as one each time', async () => {
+      const submission = await accepted({ files: [captured(), missing()] })
+      const result = await store.accept([made({ ...submission, files: [captured(), missing()] })])
+
+      const [hour] = (await store.hours(1)) as [Awaited<ReturnType<Store['hours']>>[number]]
+      expect([result, (await entry(submission)).state]).to.deep.equal([['replaced'], 'dead'])
+      expect(
+        await hourCounts(hour, () => store.accept([made({ ...submission, files: [missing(), captured()] })])),
+      ).to.deep.equal({ accepted: 0, delivered: 0, dead: 1 })
+    })
+
+    it('clears the count of its failed deliveries', async () => {
+      const { submissionId } = await deadLetter()
+      const failed = { form, submissionId, host: null, code: 'ERR_ATTACHMENT_STATUS' }
+      await store.countFailedDelivery(failed)
+      await store.accept([made({ submissionId })])
+
+      expect((await store.countFailedDelivery(failed)).count).to.equal(1)
+    })
+  })
+
+  /** What was added to the counts of the current hour. */
+  const hourCounts = async (before: Awaited<ReturnType<Store['hours']>>[number], work: () => Promise<unknown>) => {
+    await work()
+    const [after] = (await store.hours(1)) as [typeof before]
+    return {
+      accepted: after.accepted - before.accepted,
+      delivered: after.delivered - before.delivered,
+      dead: after.dead - before.dead,
+    }
+  }
+
+  it('counts each accepted submission once, and each death, in its hour', async () => {
+    const [before] = (await store.hours(1)) as [Awaited<ReturnType<Store['hours']>>[number]]
+    const submission = made()
+    const counted = await hourCounts(before, async () => {
+      await store.accept([submission, submission, made({ files: [missing()] })])
+      await store.accept([submission])
+      const each = (await claim())[0] as Claim
+      await settle(each, dead())
+      await store.accept([submission])
+      await settle((await claim())[0] as Claim, delivered())
+    })
+
+    expect(counted).to.deep.equal({ accepted: 2, delivered: 1, dead: 2 })
+  })
+
+  it('counts a death of a lost attempt in its hour', async () => {
+    await claimed()
+    clock.pass(LEASE_SECONDS + 1)
+    const [before] = (await store.hours(1)) as [Awaited<ReturnType<Store['hours']>>[number]]
+    clock.pass(-LEASE_SECONDS - 1)
+
+    expect(await hourCounts(before, () => lose({ loss: 'uncertain' }))).to.include({ dead: 1 })
+  })
+
+  it('knows nothing of what was never accepted', async () => {
+    const id = randomUUID()
+    await store.erase([id])
+
+    expect(await store.isHeld(id)).to.equal(false)
+    expect(await store.history(id)).to.deep.equal([])
+    expect(await store.ownerOf(id)).to.equal(undefined)
+    expect(await store.acting([{ id, attempt: 1 }])).to.deep.equal([false])
+    expect(await store.renew([{ id, attempt: 1 }], LEASE_SECONDS)).to.deep.equal([false])
+    await settle({ id, attempt: 1 }, delivered())
+    expect(await store.count({ form })).to.equal(0)
+  })
+
+  it('does nothing for nothing', async () => {
+    expect(await store.accept([])).to.deep.equal([])
+    expect(await store.turn({ settle: [], claim: [], leaseSeconds: LEASE_SECONDS })).to.deep.equal([])
+    expect(await claim(0, 0)).to.deep.equal([])
+    expect([await store.acting([]), await store.renew([], 1), await store.endLost([])]).to.deep.equal([[], [], []])
+    expect([await store.redrive([], 'ada', null), await store.giveUp([])]).to.deep.equal([[], []])
+    await store.release([])
+    await store.erase([])
+  })
+
+  it('takes 500 at a time', async () => {
+    const results = await store.accept(Array.from({ length: 500 }, () => made()))
+    const claims = await claim(500, 0)
+    const acts = await store.acting(claims)
+    await store.turn({
+      settle: claims.map((each) => ({ claim: each, ending: dead() })),
+      ...{ claim: [], leaseSeconds: LEASE_SECONDS },
+    })
+    const letters = await store.list({ form, state: 'dead' }, { limit: 500, offset: 0 })
+    const moved = await store.redrive(letters, 'ada', null)
+
+    expect([results.length, claims.length, acts.filter(Boolean).length, letters.length, moved.length]).to.deep.equal(
+      Array(5).fill(500),
+    )
+  })
+
+  describe('keeps what is uncertain so', () => {
+    it('through a loss that could be repeated, with the time that it had', async () => {
+      const first = await claimed()
+      await settle(first, retry({ uncertain: true, settleSeconds: 200 }))
+      const { settlesAt } = await entry(first)
+      clock.pass(201)
+      await claim()
+      await lose({ loss: 'repeatable', canConfirm: true })
+
+      expect(await entry(first)).to.include({ state: 'waiting', uncertain: true, settlesAt })
+    })
+
+    it('until an attempt is certain', async () => {
+      const first = await claimed()
+      await settle(first, retry({ uncertain: true, settleSeconds: 10 }))
+      clock.pass(11)
+      await settle((await claim())[0] as Claim, retry({ uncertain: false, delaySeconds: 1 }))
+
+      expect(await entry(first)).to.include({ uncertain: false, settlesAt: null })
+    })
+
+    it('until it is delivered', async () => {
+      const first = await claimed()
+      await settle(first, retry({ uncertain: true, settleSeconds: 10 }))
+      clock.pass(11)
+      await settle((await claim())[0] as Claim, delivered())
+
+      const { settlesAt, reason, uncertain, dueAt } = await entry(first)
+      expect({ settlesAt, reason, uncertain, dueAt }).to.deep.equal({
+        ...{ settlesAt: null, reason: null, uncertain: false, dueAt: null },
+      })
+    })
+
+    it('and asks for it no later than its time from now, when the clock has jumped back', async () => {
+      const each = await claimed()
+      clock.pass(-HORIZON_SECONDS - 100)
+      const seen = (await store.overdue()).filter((one) => one.form === form)
+      await store.endLost(
+        seen.map((one) => ({
+          ...{ seen: one, loss: 'uncertain', canConfirm: true, delaySeconds: 5, settleSeconds: 120 },
+          ...{ leaseSeconds: LEASE_SECONDS, mostLosses: 5 },
+        })),
+      )
+      const settlesAt = new Date(clock.time + 120_000).toISOString()
+      const shown = await entry(each)
+      clock.pass(HORIZON_SECONDS + 100)
+
+      expect(shown).to.include({ state: 'waiting', settlesAt, dueAt: settlesAt })
+    })
+  })
+
+  it('tells the holder of an attempt that a late success has ended it', async () => {
+    const first = await claimed()
+    await lose()
+    clock.pass(10)
+    const second = (await claim())[0] as Claim
+    await settle(first, delivered())
+
+    expect(await store.acting([second])).to.deep.equal([false])
+    expect(await store.renew([second], LEASE_SECONDS)).to.deep.equal([false])
+    await store.release([second])
+    await settle(second, dead())
+    expect((await entry(first)).state).to.equal('delivered')
+  })
+
+  it('records all that happens to a submission, oldest first', async () => {
+    const each = await claimed()
+    const at = [clock.now().toISOString()]
+    const pass = () => {
+      clock.pass(1)
+      at.push(clock.now().toISOString())
+    }
+    pass()
+    await store.acting([each])
+    pass()
+    await settle(each, dead({ code: 'ERR_A', reason: 'because' }))
+    pass()
+    await store.redrive([await entry(each)], 'ada', 'try')
+    pass()
+    await store.retryNow([await entry(each)], 'bob', null)
+    const nothing = { attempt: null, code: null, reason: null, by: null }
+
+    expect(await store.history(each.id)).to.deep.equal([
+      { ...nothing, at: at[0], what: 'received' },
+      { ...nothing, at: at[0], what: 'attempt started', attempt: 1 },
+      { ...nothing, at: at[1], what: 'acting', attempt: 1 },
+      { ...nothing, at: at[2], what: 'attempt dead', attempt: 1, code: 'ERR_A', reason: 'because' },
+      { ...nothing, at: at[3], what: 'redriven', by: 'ada', reason: 'try' },
+      { ...nothing, at: at[4], what: 'retry now', by: 'bob' },
+    ])
+    const actions = await store.actions({ limit: 2, offset: 0 })
+    expect(actions.map(({ action, by }) => [action, by])).to.deep.equal([
+      ['retry now', 'bob'],
+      ['redriven', 'ada'],
+    ])
+    expect((await store.actions({ limit: 1, offset: 1 }))[0]).to.deep.equal(actions[1])
+  })
+
+  it('raises the revision with every change but a renewal', async () => {
+    const submission = await accepted()
+    const revisions = [(await entry(submission)).revision]
+    const note = async () => revisions.push((await entry(submission)).revision)
+    const first = (await claim())[0] as Claim
+    await note()
+    await store.release([first])
+    await note()
+    const second = (await claim())[0] as Claim
+    await note()
+    await store.acting([second])
+    await note()
+    await settle(second, dead())
+    await note()
+    await store.redrive([await entry(submission)], 'ada', null)
+    await note()
+    const third = (await claim())[0] as Claim
+    const { revision } = await entry(submission)
+    await store.renew([third], LEASE_SECONDS)
+
+    expect(new Set(revisions).size).to.equal(revisions.length)
+    expect(revisions).to.deep.equal(revisions.toSorted((a, b) => a - b))
+    expect((await entry(submission)).revision).to.equal(revision)
+  })
+
+  it('counts as retrying what failed since it was redriven, and how long the oldest waits', async () => {
+    const { oldestWaitingSeconds, retrying } = await store.counts()
+    const letter = await deadLetter()
+    await store.redrive([letter], 'ada', null)
+    const redriven = (await store.counts()).retrying
+    await settle((await claim())[0] as Claim, retry({ delaySeconds: 9e6 }))
+    const failed = (await store.counts()).retrying
+    clock.pass(50)
+    const later = await store.counts()
+
+    expect([redriven - retrying, failed - retrying]).to.deep.equal([0, 1])
+    expect(later.oldestWaitingSeconds).to.equal(Math.max(oldestWaitingSeconds, 0) + 50)
+  })
+
+  it('wakes a worker for each kind of work that becomes due, and no longer once it is closed', async () => {
+    let woken = 0
+    const listening = await store.onDue(() => {
+      woken += 1
+    })
+    const wakes = async (work: () => Promise<unknown>) => {
+      const before = woken
+      await work()
+      const deadline = Date.now() + 5000
+      while (woken === before && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5))
+      return woken > before
+    }
+    const letter = await deadLetter()
+    const kinds = {
+      accept: await wakes(() => accepted()),
+      redrive: await wakes(() => store.redrive([letter], 'ada', null)),
+      release: await wakes(async () => await store.release(await claim())),
+      retryNow: await wakes(async () => await store.retryNow([await entry(letter)], 'ada', null)),
+    }
+    await listening.close()
+    const before = woken
+    await accepted()
+
+    expect(kinds).to.deep.equal({ accept: true, redrive: true, release: true, retryNow: true })
+    expect(woken).to.equal(before)
+  })
+
+  it('forgets nothing that was not erased, or ended too short a time ago', async () => {
+    const [kept, fresh] = [await claimed(), await claimed()]
+    await settle(kept, delivered())
+    clock.pass(1000)
+    await settle(fresh, delivered())
+    await store.erase([fresh.id])
+    await store.forget({ endedSeconds: 100, failedDeliverySeconds: 1e9, hourSeconds: 1e9, givenUpSeconds: 1e9 }, 500)
+
+    expect(await store.count({ form })).to.equal(2)
   })
 
   it('keeps a file through its own folder or tables', async () => {

@@ -743,12 +743,16 @@ onEachEngine('a store', (engine) => {
     })
 
     it('nothing of what waits, runs or is dead', async () => {
-      const kept = [await accepted(), await claimed(), await deadLetter()]
+      const file = captured() as Captured
+      const [running, letter, waiting] = [await claimed({ files: [file] }), await deadLetter(), await accepted()]
       clock.pass(1000)
-      await store.erase(kept.map(({ submissionId }) => rowId(form, submissionId)))
+      await store.erase([running.id, letter.id, rowId(form, waiting.submissionId)])
       await store.forget({ ...AGES, endedSeconds: 0 }, 1000)
+      await store.redrive([letter], 'ada', null)
 
       expect(await store.count({ form })).to.equal(3)
+      expect((await store.ownerOf(file.id))?.jwe).to.equal(running.jwe)
+      expect((await claim()).map(({ jwe }) => jwe)).to.deep.equal([waiting.jwe, waiting.jwe])
     })
 
     it('what was erased, later, in batches that make progress', async () => {
@@ -1069,6 +1073,64 @@ onEachEngine('a store', (engine) => {
 
     expect(kinds).to.deep.equal({ accept: true, redrive: true, release: true, retryNow: true })
     expect(woken).to.equal(before)
+  })
+
+  it('counts a success rather than a death, when both come together', async () => {
+    const first = await claimed()
+    await lose()
+    clock.pass(10)
+    const second = (await claim())[0] as Claim
+    const [before] = (await store.hours(1)) as [Awaited<ReturnType<Store['hours']>>[number]]
+    const endings = [
+      { claim: second, ending: dead() },
+      { claim: first, ending: delivered() },
+    ]
+    const counted = await hourCounts(before, () =>
+      store.turn({ settle: endings, claim: [], leaseSeconds: LEASE_SECONDS }),
+    )
+
+    expect(counted).to.deep.equal({ accepted: 0, delivered: 1, dead: 0 })
+  })
+
+  it('lists by the time when it was received: from the first, and before the second', async () => {
+    const submissions: Incoming[] = []
+    const times: Date[] = []
+    for (let i = 0; i < 3; i++) {
+      submissions.push(await accepted())
+      times.push(clock.now())
+      clock.pass(1)
+    }
+    const found = await store.list({ form, receivedAfter: times[1], receivedBefore: times[2] }, PAGE)
+
+    expect(found.map(({ submissionId }) => submissionId)).to.deep.equal([submissions[1]?.submissionId])
+  })
+
+  it('keeps the sum of each form when hours are forgotten one after the other', async () => {
+    const ages = { endedSeconds: 1e9, failedDeliverySeconds: 1e9, hourSeconds: 86_400, givenUpSeconds: 1e9 }
+    for (let i = 0; i < 3; i++) {
+      await settle(await claimed(), delivered())
+      clock.pass(3600)
+    }
+    const { delivered: ever } = await store.counts()
+    clock.pass(2 * 86_400)
+    while ((await store.forget(ages, 1)).hours > 0);
+
+    expect((await store.counts()).delivered).to.equal(ever)
+  })
+
+  it('gives nothing of what was forgotten to what comes after it', async () => {
+    const file = captured() as Captured
+    const old = await claimed({ files: [file] })
+    await settle(old, delivered())
+    await store.erase([old.id])
+    clock.pass(1)
+    const ages = { endedSeconds: 0, failedDeliverySeconds: 1e9, hourSeconds: 1e9, givenUpSeconds: 1e9 }
+    while ((await store.forget(ages, 500)).submissions > 0);
+    const { submissionId } = await accepted()
+
+    expect(await store.count({ form })).to.equal(1)
+    expect((await store.history(rowId(form, submissionId))).map(({ what }) => what)).to.deep.equal(['received'])
+    expect(await store.ownerOf(file.id)).to.equal(undefined)
   })
 
   it('forgets nothing that was not erased, or ended too short a time ago', async () => {

@@ -87,7 +87,10 @@ function due(prepare: Prepare, losses: '= 0' | '> 0', form: string, most: number
       SELECT row, id, due_at, approved FROM submission
       WHERE form = ? AND state = 'waiting' AND losses ${losses} AND ${condition} ORDER BY due_at LIMIT ?`)
   const found = select('due_at <= ?').all(form, now, most)
-  return found.length >= most ? found : [...found, ...select('due_at > ?').all(form, horizon, most - found.length)]
+  if (found.length >= most) return found
+  // Each time is judged by itself: one that was set while the clock was ahead says nothing of when an outcome can be known.
+  const tooFar = select('due_at > ? AND NOT (uncertain AND COALESCE(settles_at, 0) BETWEEN ? AND ?)')
+  return [...found, ...tooFar.all(form, horizon, now + 1, horizon, most - found.length)]
 }
 
 function claim(prepare: Prepare, due: Record<string, unknown>, lease: number, now: number): Claim {

@@ -510,6 +510,18 @@ onEachEngine('a store', (engine) => {
       expect((await entry(each)).state).to.equal('running')
     })
 
+    it('and asks for its outcome no earlier than it may, when a clock that was ahead comes back', async () => {
+      await claimed()
+      clock.pass(HORIZON_SECONDS * 2)
+      await lose({ loss: 'uncertain', canConfirm: true })
+      clock.pass(-HORIZON_SECONDS * 2 - LEASE_SECONDS - 1)
+      const early = await claim()
+      clock.pass(120)
+      const late = await claim()
+
+      expect([early.length, late.length]).to.deep.equal([0, 1])
+    })
+
     it('of one process only, when two end it at once', async () => {
       await claimed()
       clock.pass(31)

@@ -56,15 +56,24 @@ const due = (losses: string, condition: string, most: string, but: string) => `
         ORDER BY s.due_at LIMIT ${most} FOR UPDATE SKIP LOCKED
       ) found`
 
+/**
+ * Further ahead than the horizon: a clock was wrong, and what it wrote is due now. An unknown outcome with a plausible time to
+ * settle still waits for it.
+ */
+const tooFar = (horizon: string) => {
+  const end = `moment.now + ${seconds(horizon)}`
+  return `s.due_at > ${end} AND NOT (s.uncertain AND s.settles_at IS NOT NULL AND s.settles_at > moment.now AND s.settles_at <= ${end})`
+}
+
 /** Claims what JSON rows of `wanted` ask for; `claimed` is what was claimed. `but`: what must not be claimed. */
 const claim = (wanted: string, lease: string, horizon: string, but: string) => `
   wanted AS MATERIALIZED (SELECT * FROM json_to_recordset(${wanted}::json) AS w (form text, most int, suspects int)),
   picked AS MATERIALIZED (
     SELECT p.* FROM wanted w, moment, LATERAL (
       ${due('= 0', 's.due_at <= moment.now', 'w.most', but)}
-      UNION ALL ${due('= 0', `s.due_at > moment.now + ${seconds(horizon)}`, 'w.most', but)}
+      UNION ALL ${due('= 0', tooFar(horizon), 'w.most', but)}
       UNION ALL ${due('> 0', 's.due_at <= moment.now', 'w.suspects', but)}
-      UNION ALL ${due('> 0', `s.due_at > moment.now + ${seconds(horizon)}`, 'w.suspects', but)}
+      UNION ALL ${due('> 0', tooFar(horizon), 'w.suspects', but)}
     ) p
   ), claimed AS (
     UPDATE ${SCHEMA}.submission s SET state = 'running', due_at = now + ${seconds(lease)}, attempts = s.attempts + 1,

@@ -1,4 +1,4 @@
-/** Admits connections: from the listening socket, through the TLS handshake, to the first byte of HTTP. */
+/** Admits connections: from the TCP connection, through the TLS handshake, to the first byte of HTTP. */
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
@@ -8,7 +8,7 @@ import { type Connection, peerOf } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { type NodeServer, takeOver } from './node-server.ts'
 
-/** What a server asks of a connection before it admits it. */
+/** What decides whether and how a connection is admitted. */
 export interface AdmissionRules {
   readonly isProxy: (address: string | undefined) => boolean
   readonly isStopping: () => boolean
@@ -17,7 +17,7 @@ export interface AdmissionRules {
   readonly clients: ClientAdmission | undefined
 }
 
-/** Admits connections, keeps them by the stream that speaks HTTP, and passes them to Node's own listeners. */
+/** Admits connections, records in `byStream` which stream carries each one's HTTP, and passes them to Node's own listeners. */
 export function admitConnections(
   server: NodeServer,
   connections: Connections,
@@ -35,7 +35,7 @@ export function admitConnections(
     if (connection === undefined) return
     if (isStopping()) connection.endWithNextAnswer()
     if (tls) {
-      // Node wraps this socket in a TLS socket, which is found again by its peer only.
+      // Node wraps this socket in a TLS socket and has no public link between the two; only the peer is the same.
       const peer = peerOf(socket)
       byPeer.set(peer, connection)
       socket.once('close', () => byPeer.delete(peer))
@@ -60,5 +60,5 @@ export function admitConnections(
   })
 }
 
-/** A client may reset its connection at any moment; `close` follows, and the connection is forgotten there. */
+/** A client may reset its connection at any moment. The `close` event follows and does the cleaning up. */
 function ignore(): void {}

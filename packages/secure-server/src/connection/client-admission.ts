@@ -6,7 +6,7 @@ import { type ClientCertificates, summaryOf } from '../tls/client-certificates.t
 import { type Connection, peerOf } from './connection.ts'
 import type { Connections } from './connections.ts'
 
-/** Acts between the end of the TLS handshake and the first byte of HTTP. */
+/** Decides about a client after its TLS handshake, before the first byte of HTTP is read. */
 export class ClientAdmission {
   readonly #clients: ClientCertificates
   readonly #connections: Connections
@@ -19,7 +19,7 @@ export class ClientAdmission {
     this.#onEvent = onEvent
   }
 
-  /** Calls `serve` if the connection may speak HTTP, even if only to be refused there; otherwise closes it. */
+  /** Calls `serve` if the client is accepted, or is to be refused with an HTTP status; otherwise closes the connection. */
   admit(connection: Connection, stream: TLSSocket, serve: () => void): void {
     const leaf = stream.getPeerX509Certificate()
     const conclude = (code: string | undefined): void => {
@@ -31,7 +31,7 @@ export class ClientAdmission {
     const code = attempt(() => this.#clients.refusalOf(stream))
     const check = code === undefined && leaf !== undefined ? this.#clients.check(leaf) : undefined
     if (check === undefined) conclude(code)
-    // The authorities may have changed during the check.
+    // The CA and CRL files may have changed while the check ran.
     else void check.then((refused) => conclude(refused ?? attempt(() => this.#clients.refusalOf(stream))))
   }
 
@@ -46,7 +46,7 @@ export class ClientAdmission {
     }
   }
 
-  /** Returns whether the connection stays open, so that its requests get the refusal. */
+  /** Returns true if the connection stays open so that each of its requests is answered with the refusal. */
   #refuse(connection: Connection, leaf: X509Certificate | undefined, code: string): boolean {
     this.#note(connection, leaf, code)
     if (this.#clients.mode === 'strict') {

@@ -1,20 +1,20 @@
-/** One client connection: how far it got, what it still waits for, and when it ends. */
+/** One client connection: its stage, its unanswered requests, and when it closes. */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { SecuredResponse } from './messages.ts'
 
-/** How far a connection got. `working`: its request is complete, and is not interrupted to make room for others. */
+/** The stage of a connection. One that is `working` has sent a complete request, and is not interrupted to make room. */
 export type Stage = 'handshaking' | 'waiting' | 'receiving' | 'working'
 
 /** Why a client gets 495 or 496 for every request. */
 export type CertificateRefusal = 'certificate-missing' | 'certificate-refused'
 
-/** Changes only by its own methods; `stage` by `Connections`, which keeps the connections of each stage. */
+/** State of one connection. Only `Connections.move` may set `stage`, because it keeps a set of connections per stage. */
 export class Connection {
   readonly socket: Socket
-  /** What limits count: see `addressKey`. */
+  /** The key under which limits count it: see `addressKey`. */
   readonly address: string
-  /** Whether the peer is a proxy that may speak for others. */
+  /** Whether the peer is a trusted proxy, which may name the client's address. */
   readonly isProxy: boolean
   readonly openedAt = Date.now()
   stage: Stage
@@ -43,12 +43,12 @@ export class Connection {
     return this.#requests
   }
 
-  /** The answer to the newest unanswered request. */
+  /** The answer to the newest request, until it is sent. */
   get answer(): SecuredResponse | undefined {
     return this.#answer
   }
 
-  /** The last answer is given: what still arrives is not read. */
+  /** The last answer is sent or being sent. Whatever still arrives is ignored. */
   get isOver(): boolean {
     return this.#isOver
   }
@@ -57,12 +57,12 @@ export class Connection {
     return this.#refusal
   }
 
-  /** The handshake is done; HTTP is spoken on this stream. */
+  /** Records the stream that carries HTTP once the TLS handshake is done. */
   secure(stream: TLSSocket): void {
     this.#stream = stream
   }
 
-  /** Every request of this client is refused for its certificate. */
+  /** Makes every request of this client answered with 495 or 496. */
   refuse(refusal: CertificateRefusal): void {
     this.#refusal = refusal
   }
@@ -79,32 +79,32 @@ export class Connection {
     if (this.#answer === answer) this.#answer = undefined
   }
 
-  /** The next answer to the newest request is the last one. */
+  /** Closes the connection after the answer to its newest request. */
   endWithNextAnswer(): void {
     this.#isEnding = true
   }
 
-  /** No more is read: the last answer was given, or is on its way. */
+  /** Ignores everything that still arrives: the last answer is sent or being sent. */
   stopReading(): void {
     this.#isEnding = true
     this.#isOver = true
   }
 
-  /** Whether this answer must say `Connection: close`. If so, no more is read. */
+  /** Whether this answer must carry `Connection: close`. If so, everything that still arrives is ignored. */
   endsWith(answer: SecuredResponse): boolean {
     if (!this.#isEnding || this.#answer !== answer) return false
     this.#isOver = true
     return true
   }
 
-  /** Closes it at once, whatever it is doing. */
+  /** Closes the connection at once, even during a request. */
   destroy(): void {
     this.#stream?.destroy()
     this.socket.destroy()
   }
 }
 
-/** Tells two open connections of one server apart. */
+/** Identifies an open connection: no two of one server have the same peer at the same time. */
 export function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress}|${remotePort}`
 }

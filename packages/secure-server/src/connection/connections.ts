@@ -1,12 +1,12 @@
-/** Keeps every open connection, and chooses which one to close when the limit is reached. */
+/** Every open connection by stage, and which one is closed when a limit is reached. */
 import type { Socket } from 'node:net'
 import type { ConnectionRefusal } from '../events.ts'
 import type { Limits } from '../limits.ts'
 import { Connection, type Stage } from './connection.ts'
 
 /**
- * Limits the connections in total and per address. If one more arrives at a limit, the connection that got least far, and of
- * those the oldest, is closed: a flood of idle connections evicts itself, not an honest sender.
+ * Limits the connections in total and per address. When a new one arrives at a limit, the oldest connection of the earliest
+ * stage is closed to make room: a flood of idle connections displaces its own connections, not those of honest clients.
  */
 export class Connections {
   readonly #limits: Pick<Limits, 'connections' | 'connectionsPerAddress'>
@@ -36,14 +36,14 @@ export class Connections {
     return this.#all.values()
   }
 
-  /** Admits a new connection, or destroys it and returns undefined if the limit is reached and none can be closed. */
+  /** Adds a new connection. At a limit where no other connection may be closed, destroys it and returns undefined. */
   admit(socket: Socket, address: string, isProxy: boolean, stage: Stage): Connection | undefined {
     const ofAddress = this.#byAddress.get(address)
-    // All clients of a proxy share its address: the total limits them, and so does the proxy.
+    // All clients of a proxy share its address, so only the total, and the proxy itself, limit them.
     if (!isProxy && ofAddress !== undefined && ofAddress.size >= this.#limits.connectionsPerAddress) {
-      if (!this.#evict(leastFar(ofAddress))) return this.#refuse(socket, 'address', address)
+      if (!this.#evict(earliest(ofAddress))) return this.#refuse(socket, 'address', address)
     }
-    if (this.#all.size >= this.#limits.connections && !this.#evict(this.#leastFarOfAll()))
+    if (this.#all.size >= this.#limits.connections && !this.#evict(this.#earliestOfAll()))
       return this.#refuse(socket, 'total', address)
 
     const connection = new Connection(socket, address, isProxy, stage)
@@ -56,7 +56,7 @@ export class Connections {
     return connection
   }
 
-  /** Records how far a connection got. */
+  /** Records that a connection has reached a stage. */
   move(connection: Connection, stage: Stage): void {
     if (connection.stage === stage || !this.#all.has(connection)) return
     this.#stages[connection.stage].delete(connection)
@@ -64,15 +64,15 @@ export class Connections {
     this.#stages[stage].add(connection)
   }
 
-  #leastFarOfAll(): Connection | undefined {
+  #earliestOfAll(): Connection | undefined {
     for (const stage of EVICTION_ORDER) for (const connection of this.#stages[stage]) return connection
-    return leastFar(this.#stages.working)
+    return earliest(this.#stages.working)
   }
 
   #evict(connection: Connection | undefined): boolean {
     if (connection === undefined) return false
     this.#refused('evicted', connection.address)
-    // The close event comes later; the room is needed now.
+    // The close event would remove it too late: the new connection needs its place now.
     this.#forget(connection)
     connection.destroy()
     return true
@@ -94,17 +94,17 @@ export class Connections {
 
 const EVICTION_ORDER = ['handshaking', 'waiting', 'receiving'] as const
 
-/** Sets keep the order of insertion: the first of a stage is its oldest. */
-function leastFar(connections: Iterable<Connection>): Connection | undefined {
+/** The connection to close first: the earliest stage, then the oldest, since a Set iterates in order of insertion. */
+function earliest(connections: Iterable<Connection>): Connection | undefined {
   let found: Connection | undefined
   let rank: number = EVICTION_ORDER.length
   for (const connection of connections) {
-    const its = (EVICTION_ORDER as readonly Stage[]).indexOf(connection.stage)
-    // The whole answer is written, but the client reads it slowly or not at all.
-    if (its < 0 && found === undefined && connection.answer?.writableEnded) found = connection
-    if (its >= 0 && its < rank) {
+    const order = (EVICTION_ORDER as readonly Stage[]).indexOf(connection.stage)
+    // The answer is complete and still not sent: the client reads slowly, or not at all.
+    if (order < 0 && found === undefined && connection.answer?.writableEnded) found = connection
+    if (order >= 0 && order < rank) {
       found = connection
-      rank = its
+      rank = order
       if (rank === 0) break
     }
   }

@@ -1,11 +1,11 @@
-/** Stops a server without dropping open requests. */
+/** Stops a server without dropping the requests it is answering. */
 import { Server as NetServer } from 'node:net'
 import type { Connections } from './connections.ts'
 import type { NodeServer } from './node-server.ts'
 
 /**
- * Stops accepting, ends each connection with its next answer, and cuts after `graceSeconds` what is still open.
- * Resolves to the number of connections that were cut while they had a request.
+ * Stops accepting, closes each connection after its next answer, and closes what is still open after `graceSeconds`.
+ * Resolves to the number of connections that were closed with an unanswered request.
  */
 export async function stopGracefully(
   server: NodeServer,
@@ -13,13 +13,13 @@ export async function stopGracefully(
   graceSeconds: number,
 ): Promise<number> {
   for (const connection of connections) connection.endWithNextAnswer()
-  // http.Server.close would cut idle connections at once, and with them a request that is about to arrive.
+  // http.Server.close would close idle connections at once, and lose a request that is on its way on one of them.
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve())
   })
-  const begun = Date.now()
-  const silent = setInterval(() => {
-    if (Date.now() - begun < LULL_SECONDS * 1000) return
+  const startedAt = Date.now()
+  const closeIdle = setInterval(() => {
+    if (Date.now() - startedAt < IDLE_SECONDS * 1000) return
     for (const connection of connections) if (connection.unanswered === 0) connection.destroy()
   }, 100)
   let cut = 0
@@ -31,12 +31,12 @@ export async function stopGracefully(
   }, graceSeconds * 1000)
 
   await closed
-  clearInterval(silent)
+  clearInterval(closeIdle)
   clearTimeout(grace)
-  // Ends the interval that checks for slow requests, which the close above keeps running. It reports "not running", which is expected.
+  // Stops Node's timer for slow requests, which NetServer's close leaves running. The error "not running" is expected.
   server.close(() => {})
   return cut
 }
 
-/** The next answer tells a client that its connection ends. Connections without a request are closed after this time. */
-const LULL_SECONDS = 1
+/** A client that sends a request within this time gets `Connection: close` with its answer; idle ones are closed after it. */
+const IDLE_SECONDS = 1

@@ -1,4 +1,4 @@
-/** Node's request and answer classes, with body limits and security headers. */
+/** Node's request and response classes, extended to count bodies and to set the security headers. */
 import {
   IncomingMessage,
   type OutgoingHttpHeader,
@@ -7,18 +7,18 @@ import {
   ServerResponse,
 } from 'node:http'
 
-/** Set on every answer, whatever the listener has set. */
+/** The headers of every answer. They replace what the listener set. */
 export const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
   'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
   'X-Content-Type-Options': 'nosniff',
 } as const
 
-/** A request that counts its body as it arrives, before anything can read it. */
+/** A request whose body is counted as it arrives, before anything can read it. */
 export class CountedRequest extends IncomingMessage {
   /** Bytes of body that may still arrive. */
   bodyBytesLeft = Number.POSITIVE_INFINITY
-  /** Called once, when more arrive. */
+  /** Called once, when more bytes than that arrive. */
   onExcess: (() => void) | undefined = undefined
   /** Called once, when the last byte of the request has arrived. */
   onComplete: (() => void) | undefined = undefined
@@ -37,18 +37,18 @@ export class CountedRequest extends IncomingMessage {
         onExcess?.()
       }
     }
-    // A reader must not mistake a part for the whole body: it gets no more bytes, and no end.
+    // A reader must not mistake a part for the whole body: after `abandon` it gets no data and no end.
     return this.#dropped || super.push(chunk, encoding)
   }
 
-  /** Ends the body for its reader with an error. The connection stays open for the answer. */
+  /** Fails every reader of the body, but keeps the connection open so that an answer can be sent. */
   abandon(): void {
     this.#dropped = true
     this.destroy(new Error('the request was refused'))
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    // Node's own method would destroy the connection too.
+    // Node's own implementation would destroy the connection too.
     if (!this.#dropped) return void super._destroy(error, callback)
     this.aborted = true
     this.emit('aborted')
@@ -57,16 +57,16 @@ export class CountedRequest extends IncomingMessage {
 }
 
 /**
- * An answer that sets the security headers when its head is written. This is late enough to override a handler, and to restore
- * what an error handler removed, and early enough for answers that Node writes itself.
+ * An answer that sets the security headers when its head is written. By then it overwrites what a handler set and restores
+ * what an error handler removed; answers that Node writes itself pass here too.
  */
 export class SecuredResponse extends ServerResponse<CountedRequest> {
-  /** Whether the connection ends with this answer. Asked when its head is written. */
+  /** Whether the connection closes after this answer. Called when the head of the answer is written. */
   endsConnection: () => boolean = () => false
 
   constructor(request: CountedRequest) {
     super(request)
-    // A handler that keeps writing after a refusal causes an error that has no other listener.
+    // A handler that keeps writing after a refusal causes an error that nothing else handles.
     this.on('error', () => {})
   }
 
@@ -82,7 +82,7 @@ export class SecuredResponse extends ServerResponse<CountedRequest> {
   }
 }
 
-/** Node applies the headers given to `writeHead` last. Here they are set first, so that ours override them. */
+/** Node applies the headers given to `writeHead` last. Setting them first allows ours to replace them. */
 function applyHeaders(
   response: Response,
   headers: OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | undefined | null,

@@ -1,4 +1,4 @@
-/** Creates Node's server with our message classes and time limits. */
+/** Creates Node's server with our message classes and time limits, and replaces its listeners. */
 import { createServer as createPlainServer, type Server as PlainServer, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
@@ -8,7 +8,7 @@ import { CountedRequest, SecuredResponse } from './messages.ts'
 
 export type NodeServer = PlainServer<typeof CountedRequest, typeof SecuredResponse>
 
-/** A server that is not listening yet: HTTPS with a context, else plain HTTP. */
+/** A server that is not listening yet: HTTPS if `tls` is given, otherwise plain HTTP. */
 export function createNodeServer(
   limits: Limits,
   tls: (SecureContextOptions & { readonly requestCert: boolean }) | undefined,
@@ -21,7 +21,7 @@ export function createNodeServer(
     requestTimeout: limits.requestSeconds * 1000,
     keepAliveTimeout: limits.idleSeconds * 1000,
     connectionsCheckingInterval: Math.min(1000, Math.max(50, limits.headersSeconds * 250)),
-    // Node's own refusal of a missing Host bypasses every hook; ours is in request/request-syntax.ts.
+    // Node would refuse a missing Host without calling any hook; request/request-syntax.ts refuses it instead.
     requireHostHeader: false,
     insecureHTTPParser: false,
   }
@@ -31,18 +31,18 @@ export function createNodeServer(
       : createTlsServer({
           ...options,
           ...tls,
-          // This server refuses certificates itself, because it knows the reason.
+          // Node would close a refused client without its reason; connection/client-admission.ts does it instead.
           rejectUnauthorized: false,
           handshakeTimeout: limits.handshakeSeconds * 1000,
           ALPNProtocols: ['http/1.1'],
         })
-  // Beyond a count set here Node drops headers silently; request/request-syntax.ts refuses the request instead.
+  // With a count set here Node would silently drop the rest; request/request-syntax.ts refuses the request instead.
   server.maxHeadersCount = 0
   server.timeout = limits.stallSeconds * 1000
   return server
 }
 
-/** Removes Node's own listener from an event and returns it, so that our listener decides whether it runs. */
+/** Removes Node's own listeners of an event and returns a function that calls them, so that ours decide whether they run. */
 export function takeOver(server: NodeServer, event: 'connection' | 'secureConnection'): (socket: Socket) => void {
   const listeners = server.listeners(event)
   server.removeAllListeners(event)
@@ -51,7 +51,7 @@ export function takeOver(server: NodeServer, event: 'connection' | 'secureConnec
   }
 }
 
-/** Resolves to the port once connections are accepted. */
+/** Starts listening. Resolves to the port once connections are accepted. */
 export function listen(server: NodeServer, port: number, host: string | undefined): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)

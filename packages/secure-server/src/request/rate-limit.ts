@@ -1,4 +1,4 @@
-/** Limits the requests of one address in one second. A window starts with the address's first request; there is no timer. */
+/** Limits the requests of one address in a second. A window starts with the first request; there is no timer per address. */
 export class RateLimit {
   readonly #limit: number
   readonly #windows = new Map<string, Window>()
@@ -7,7 +7,7 @@ export class RateLimit {
     this.#limit = limit
   }
 
-  /** Counts one request. Returns 0 within the limit, otherwise the seconds to wait. */
+  /** Counts one request. Returns 0 when it is within the limit, otherwise the seconds for `Retry-After`. */
   secondsToWait(key: string, now: number): number {
     const window = this.#windows.get(key)
     if (window === undefined || now - window.since >= WINDOW_MILLISECONDS) {
@@ -20,7 +20,7 @@ export class RateLimit {
     return window.count <= this.#limit ? 0 : 1
   }
 
-  /** Forgets windows that have ended. Called regularly, so that only addresses of the last seconds use memory. */
+  /** Deletes windows that have ended. Called every second, so that only addresses of the last seconds use memory. */
   sweep(now: number): void {
     for (const [key, { since }] of this.#windows) {
       if (now - since < WINDOW_MILLISECONDS) return

@@ -1,27 +1,27 @@
-/** Writes refusals: as an answer if there is a request, as raw bytes if Node could not parse one. */
+/** Writes refusals: as a response where there is one, as raw bytes where Node could not parse a request. */
 import { type IncomingMessage, STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type CountedRequest, SECURITY_HEADERS, type SecuredResponse } from '../connection/messages.ts'
 import type { RefusalReason } from '../events.ts'
 import type { Refusal } from './request-syntax.ts'
 
-/** What a renderer gets. `request` is present if its headers could be parsed. */
+/** The input of a renderer. `request` is set when its headers could be parsed. */
 export interface RefusalDescription {
   readonly status: number
   readonly reason: RefusalReason
   readonly request?: IncomingMessage
 }
 
-/** A refusal in your own format. Neither headers nor body may repeat what the client sent. */
+/** The output of a renderer. Neither headers nor body may repeat what the client sent. */
 export interface RenderedRefusal {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** Writes a refusal in your own format. */
+/** Writes a refusal in a format that the caller chooses. */
 export type RenderRefusal = (refusal: RefusalDescription) => RenderedRefusal
 
-/** RFC 9457 with the status only: the client does not learn which rule it broke. */
+/** The default: RFC 9457 with the status only, because a client is not told which rule refused it. */
 export const renderProblem: RenderRefusal = ({ status }) => ({
   headers: { 'Content-Type': 'application/problem+json' },
   body: JSON.stringify({ type: 'about:blank', title: phraseOf(status), status }),
@@ -45,7 +45,7 @@ export function answerRefusal(
   response.end(body)
 }
 
-/** Answers bytes that are no request, and ends the connection. */
+/** Answers bytes that could not be parsed as a request, and closes the connection. */
 export function writeRefusal(
   stream: Duplex,
   { headers, body }: RenderedRefusal,
@@ -66,7 +66,7 @@ export function writeRefusal(
   destroyLater(stream, () => stream.destroy())
 }
 
-/** Runs the caller's renderer. If it throws or returns something invalid, the plain problem document is sent instead. */
+/** Runs a renderer. If it throws or returns invalid headers, the default problem document is used. */
 export function rendered(render: RenderRefusal, refusal: RefusalDescription): RenderedRefusal {
   try {
     const { headers, body } = render(refusal)
@@ -81,19 +81,19 @@ export function rendered(render: RenderRefusal, refusal: RefusalDescription): Re
   }
 }
 
-/** Headers that a renderer cannot set: this server or Node sets them, or they are never sent. */
+/** Headers that a renderer may not set: the server or Node sets them, or they are never sent. */
 const OURS: ReadonlySet<string> = new Set([
   ...Object.keys(SECURITY_HEADERS).map((name) => name.toLowerCase()),
   ...['connection', 'content-length', 'date', 'server', 'transfer-encoding', 'x-powered-by'],
 ])
 
 /**
- * If a socket is closed while its peer still sends, the kernel resets it, and the reset can overtake the answer. So what the
- * peer sends is read and dropped for this long.
+ * Closing a socket while its peer still sends makes the kernel reset it, and the peer can lose our answer. So what the peer
+ * sends is read and discarded for this long.
  */
 const LINGER_MILLISECONDS = 2000
 
-/** Delays the close after an answer with `Connection: close` until the whole request has arrived. */
+/** Delays the close that follows an answer with `Connection: close` until the whole request has arrived. */
 function closeOnceComplete(request: CountedRequest): void {
   const { socket } = request
   if (request.complete) return
@@ -103,7 +103,7 @@ function closeOnceComplete(request: CountedRequest): void {
     complete = true
     close?.()
   }
-  // Node calls this method once the answer is on its way.
+  // Node calls this method once it has written the answer.
   socket.destroySoon = () => {
     close = () => Object.getPrototypeOf(socket).destroySoon.call(socket)
     if (complete) close()

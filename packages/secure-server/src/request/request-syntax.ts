@@ -1,28 +1,28 @@
-/** Checks the form of a request, so that this server and any proxy in front read it the same way. */
+/** Refuses requests that this server and a proxy in front of it could understand differently. */
 import type { IncomingMessage } from 'node:http'
 import { SecureServerError } from '../errors.ts'
 import type { RefusalReason } from '../events.ts'
 
-/** Why a request is not served: the status is for the client, the reason for the operator. */
+/** The answer to a request that is not served. The client sees the status; the reason goes into the event. */
 export interface Refusal {
   readonly status: number
   readonly reason: RefusalReason
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Why a parsed request is refused, or undefined. llhttp has already refused invalid HTTP and most ambiguous framing. */
+/** The refusal of a parsed request, or undefined. llhttp has already refused invalid HTTP and most ambiguous framing. */
 export function refusalOf(request: IncomingMessage, rules: SyntaxRules): Refusal | undefined {
   const { rawHeaders, headers, httpVersion, method = '', url = '' } = request
-  // llhttp treats a request line with HTTP/0.9 or HTTP/2.0 as HTTP/1.1.
+  // llhttp parses a request line with HTTP/0.9 or HTTP/2.0 as if it were HTTP/1.1.
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return { status: 400, reason: 'malformed' }
   if (rawHeaders.length > rules.headerCount * 2) return { status: 431, reason: 'headers-too-large' }
   if (!rules.methods.includes(method)) return { status: 405, reason: 'method', headers: { Allow: rules.allow } }
   if (hasDuplicate(rawHeaders)) return { status: 400, reason: 'duplicate-header' }
 
   const { host } = headers
-  // HTTP/1.0 has no Host; anything later must name one.
+  // HTTP/1.0 needs no Host; HTTP/1.1 requires one.
   if (host === undefined ? httpVersion !== '1.0' : !HOST.test(host)) return { status: 400, reason: 'host' }
-  // Absolute form is for proxies, which this is not. A fragment is never sent: one reader would cut it off, another not.
+  // The absolute form is for proxies. A valid client never sends a fragment: some readers would cut it off, others not.
   if (!(url.startsWith('/') || (url === '*' && method === 'OPTIONS')) || url.includes('#'))
     return { status: 400, reason: 'target' }
 
@@ -34,7 +34,7 @@ export function refusalOf(request: IncomingMessage, rules: SyntaxRules): Refusal
   return undefined
 }
 
-/** What differs between servers. */
+/** The rules that a server's options set. */
 export interface SyntaxRules {
   readonly headerCount: number
   readonly methods: readonly string[]
@@ -55,7 +55,7 @@ export function allowedMethods(given: readonly string[] = METHODS): readonly str
   return given
 }
 
-/** Headers that decide where a request goes, what its body is or who sent it. If one is repeated, two readers may disagree. */
+/** Headers that decide where a request goes, what its body is or who sent it. Readers disagree on which of two counts. */
 const CRITICAL = [
   'host',
   'content-length',
@@ -70,14 +70,14 @@ const CRITICAL = [
 const LENGTHS = new Set<number>(CRITICAL.map((name) => name.length))
 const HOST = /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/
 
-/** Node joins or drops repeated headers; only the raw list still shows them. */
+/** Node joins or drops repeated headers, so only the raw list shows them. */
 function hasDuplicate(rawHeaders: readonly string[]): boolean {
   let seen = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? ''
     if (!LENGTHS.has(name.length)) continue
     const bit = 1 << (CRITICAL as readonly string[]).indexOf(name.toLowerCase())
-    // An index of -1 shifts into bit 31, which is no critical header.
+    // An index of -1 shifts into the sign bit: the header is not critical.
     if (bit < 0) continue
     if ((seen & bit) !== 0) return true
     seen |= bit

@@ -1,4 +1,4 @@
-/** Passes requests to the listener, and sends refusals to the client. */
+/** Passes requests to the listener, and answers with a refusal those that are not served. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Connection } from '../connection/connection.ts'
@@ -13,7 +13,7 @@ import { certificateRefusal, type RequestRules } from './rules.ts'
 /** What answers requests: a Koa application's `callback()`, or a plain function. */
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
-/** How requests are answered, and which events are emitted. */
+/** The limits, the renderer and the event listener that requests use. */
 export interface AnswerRules {
   readonly limits: Limits
   readonly render: RenderRefusal
@@ -27,7 +27,7 @@ export class Requests {
   readonly #rules: AnswerRules
   readonly #connections: Connections
   readonly #connectionOf: (stream: Duplex) => Connection | undefined
-  #begun = 0
+  #unanswered = 0
 
   constructor(
     listener: Listener,
@@ -43,28 +43,28 @@ export class Requests {
     this.#connectionOf = connectionOf
   }
 
-  /** Requests that are not yet answered. */
+  /** Requests of all connections that are not answered yet. */
   get unanswered(): number {
-    return this.#begun
+    return this.#unanswered
   }
 
-  /** Serves or refuses one request whose headers are there. */
+  /** Serves or refuses one request whose headers have arrived. */
   receive(request: CountedRequest, response: SecuredResponse, expectsContinue: boolean): void {
     const connection = this.#connectionOf(request.socket)
-    // After the last answer, everything that arrives is dropped: a request must not be acted on without an answer.
+    // A request after the last answer of a connection would get no answer, so it must have no effect either.
     if (connection === undefined || connection.isOver) return
-    // The last request is running, and its answer will say that no later one was read.
+    // The last request of this connection is running; `Connection: close` in its answer says that this one is not served.
     if (connection.requests >= this.#rules.limits.requestsPerConnection) return
     const now = Date.now()
-    const refusal = this.#requestRules.refusalOf(connection, request, now, this.#begun)
+    const refusal = this.#requestRules.refusalOf(connection, request, now, this.#unanswered)
     if (refusal !== undefined) {
       this.refuse(connection, request, response, refusal)
       return
     }
-    this.#begin(connection, request, response, now)
+    this.#start(connection, request, response, now)
     if (expectsContinue) response.writeContinue()
     try {
-      // A Koa callback returns a promise, which its type here does not show.
+      // Koa's callback returns a promise, though the type Listener does not say so.
       const result: unknown = this.#listener(request, response)
       if (result instanceof Promise) result.catch((error) => this.#failed(connection, request, response, error))
     } catch (error) {
@@ -72,7 +72,7 @@ export class Requests {
     }
   }
 
-  /** Answers with a refusal instead of the listener, or closes the connection if an answer has already started. */
+  /** Answers with a refusal, or closes the connection if the listener has already sent headers. */
   refuse(connection: Connection, request: CountedRequest, response: SecuredResponse, refusal: Refusal): void {
     const { status, reason } = refusal
     this.#note(status, reason)
@@ -104,11 +104,11 @@ export class Requests {
     this.#writeRefusal(connection, stream, refusal, request)
   }
 
-  /** Answers a request that Node could not parse, or did not get in time. */
+  /** Answers a request that Node could not parse, or that was not complete in time. */
   refuseUnparsed(stream: Duplex, error: NodeJS.ErrnoException): void {
     const connection = this.#connectionOf(stream)
     const code = error.code ?? ''
-    // What follows a refusal is read and dropped: whether it parses does not matter.
+    // Bytes after a refusal are discarded anyway; a parse error in them needs no event.
     if (connection?.isOver && code.startsWith('HPE_')) return
     const refusal = UNPARSED.find(({ codes }) => codes.test(code))
     if (connection === undefined || refusal === undefined || connection.isOver || !stream.writable) {
@@ -117,7 +117,7 @@ export class Requests {
     }
     const { answer } = connection
     if (answer !== undefined && (answer.req.complete || connection.unanswered > 1)) {
-      // The client would mistake an answer to these bytes for the answer to its earlier request. That one is still sent.
+      // The client would take a refusal for the answer to the request before these bytes, so only that answer is sent.
       connection.stopReading()
       this.#note(refusal.status, refusal.reason)
       return
@@ -137,9 +137,9 @@ export class Requests {
     writeRefusal(stream, content, status, refusal.headers ?? {})
   }
 
-  #begin(connection: Connection, request: CountedRequest, response: SecuredResponse, now: number): void {
+  #start(connection: Connection, request: CountedRequest, response: SecuredResponse, now: number): void {
     const { limits } = this.#rules
-    this.#begun += 1
+    this.#unanswered += 1
     connection.startRequest(response)
     const old = now - connection.openedAt > limits.connectionSeconds * 1000
     if (old || connection.requests >= limits.requestsPerConnection) connection.endWithNextAnswer()
@@ -148,7 +148,7 @@ export class Requests {
     request.onExcess = () => this.refuse(connection, request, response, { status: 413, reason: 'body-too-large' })
     request.onComplete = () => this.#connections.move(connection, 'working')
     response.once('close', () => {
-      this.#begun -= 1
+      this.#unanswered -= 1
       connection.endRequest(response)
       if (connection.unanswered > 0) return
       this.#connections.move(connection, 'waiting')
@@ -169,7 +169,7 @@ export class Requests {
   }
 }
 
-/** Refusals after which the connection stays open, if the whole request was read. */
+/** Refusals that keep the connection open for an honest client, provided that no part of the request is left to read. */
 const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy', 'listener-failed'])
 
 const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason }[] = [

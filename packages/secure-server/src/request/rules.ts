@@ -1,4 +1,4 @@
-/** Which requests are served: all that can be decided once their headers have arrived. */
+/** Decides from its headers whether a request is served. */
 import type { IncomingMessage } from 'node:http'
 import { addressKey, type TrustedProxies } from '../address.ts'
 import type { Connection } from '../connection/connection.ts'
@@ -6,17 +6,17 @@ import type { Limits } from '../limits.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { type Refusal, refusalOf, type SyntaxRules } from './request-syntax.ts'
 
-/** What the requests of one server must meet. */
+/** The limits and options that decide about the requests of one server. */
 export interface ServerRules extends SyntaxRules {
   readonly limits: Limits
   readonly rate: RateLimit
-  /** Present if an ingress ends TLS in front of the server. */
+  /** Set when an ingress terminates TLS. */
   readonly proxies: TrustedProxies | undefined
-  /** Paths that may be requested without the ingress. */
+  /** Paths that are also served without the ingress. */
   readonly plainPaths: ReadonlySet<string>
 }
 
-/** The rules of one server, in the order in which they are checked. */
+/** Applies the rules of one server in a fixed order. */
 export class RequestRules {
   readonly #rules: ServerRules
 
@@ -29,8 +29,8 @@ export class RequestRules {
     return { status: 405, reason: 'method', headers: { Allow: this.#rules.allow } }
   }
 
-  /** Why a request is refused; undefined to serve it. Counts the request. `begun`: how many others are not yet answered. */
-  refusalOf(connection: Connection, request: IncomingMessage, now: number, begun: number): Refusal | undefined {
+  /** The refusal of a request, or undefined to serve it. The request counts towards the rate limit. */
+  refusalOf(connection: Connection, request: IncomingMessage, now: number, unanswered: number): Refusal | undefined {
     const { limits, rate } = this.#rules
     const certificate = certificateRefusal(connection)
     if (certificate !== undefined) return certificate
@@ -40,12 +40,12 @@ export class RequestRules {
     if (unclean !== undefined) return unclean
     if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes)
       return { status: 413, reason: 'body-too-large' }
-    if (begun >= limits.concurrentRequests || connection.unanswered >= limits.pipelinedRequests)
+    if (unanswered >= limits.concurrentRequests || connection.unanswered >= limits.pipelinedRequests)
       return { status: 503, reason: 'busy', headers: { 'Retry-After': '1' } }
     return undefined
   }
 
-  /** The client that limits count. Only a trusted proxy may name another client. */
+  /** The address that the limits count. Only a trusted proxy may name one other than its own. */
   #client(connection: Connection, request: IncomingMessage): string {
     if (!connection.isProxy) return connection.address
     const forwarded = request.headers['x-forwarded-for']
@@ -62,7 +62,7 @@ export class RequestRules {
   }
 }
 
-/** The answer to every request of a client whose certificate is refused and whose connection stays open. */
+/** The refusal of every request of a client whose certificate is refused in `respond` mode. */
 export function certificateRefusal({ refusal }: Connection): Refusal | undefined {
   if (refusal === undefined) return undefined
   return { status: refusal === 'certificate-missing' ? 496 : 495, reason: refusal }

@@ -1,53 +1,54 @@
-/** Decides which clients are admitted by their certificate, at the handshake and while their connection lasts. */
+/** Accepts or refuses clients by their certificate, at the handshake and for as long as their connection lasts. */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { SecureServerError } from '../errors.ts'
 import type { ClientCertificateSummary } from '../events.ts'
-import { judgePath, type Trust } from './certificate-path.ts'
+import { checkPath, type Trust } from './certificate-path.ts'
 
-/** What a client's certificate must meet. */
+/** The requirements on a client's certificate. */
 export interface ClientCertificatePolicy {
   /**
-   * PEM or DER files of the only authorities that are trusted; the public roots never are. Every subordinate that issues
-   * clients must be here beside its root: one that only the client sends along is not accepted.
+   * PEM or DER files of the trusted authorities; public roots are never trusted. Include every subordinate that issues client
+   * certificates as well as its root: one that only the client sends is not accepted.
    */
   readonly caFiles: readonly string[]
   /**
-   * CRLs, PEM (any number in a file) or DER. When given, every authority of a path needs a current one: a stale or missing
-   * CRL refuses its clients. Left out: revocation is not checked.
+   * CRL files, PEM (any number in a file) or DER. If given, every authority of a path needs a current CRL: clients of an
+   * authority whose CRL is stale or missing are refused. If omitted, revocation is not checked.
    */
   readonly crlFiles?: readonly string[]
-  /** Names of which the certificate must bear one, exactly: a SAN when it has any, else its CN. Left out: any name. */
+  /** The certificate must carry one of these names exactly: in a SAN if it has any, otherwise as its CN. If omitted: any name. */
   readonly fqdns?: readonly string[]
-  /** `strict` closes a refused connection before any byte of HTTP; `respond` answers 496 (none) or 495 to everything. */
+  /** For a refused client, `strict` closes the connection before any HTTP; `respond` answers 496 (no certificate) or 495. */
   readonly mode: 'strict' | 'respond'
-  /** Days before its nextUpdate at which a CRL is warned about; default 2, may be a fraction. */
+  /** How many days before a CRL's nextUpdate to warn; default 2, may be a fraction. */
   readonly crlWarningDays?: number
   /**
-   * A further check, such as OCSP, run after all others once per connection, which waits for it. Resolves to a code to refuse,
-   * undefined to admit. Throwing, or taking longer than `limits.clientCheckSeconds`, refuses.
+   * A further check, such as OCSP. It runs once per connection after all other checks, and the connection waits for it.
+   * It resolves to a code to refuse the client, or to undefined to accept it. If it throws, or takes longer than
+   * `limits.clientCheckSeconds`, the client is refused.
    */
   readonly check?: (certificate: X509Certificate) => Promise<string | undefined>
 }
 
-/** @throws {SecureServerError} ERR_OPTIONS_INVALID: no authority, or a name that is no exact host name. */
+/** @throws {SecureServerError} ERR_OPTIONS_INVALID: no authority, a name that is not an exact host name, or negative days. */
 export function assertPolicy({ caFiles, fqdns, crlWarningDays = 0 }: ClientCertificatePolicy): void {
   const problems: string[] = []
   if (caFiles.length === 0) problems.push('clientCertificates.caFiles is empty')
   if (fqdns !== undefined && (fqdns.length === 0 || !fqdns.every((fqdn) => FQDN.test(fqdn))))
-    problems.push('clientCertificates.fqdns is empty or has an entry that is no exact host name')
+    problems.push('clientCertificates.fqdns is empty or has an entry that is not an exact host name')
   if (!(crlWarningDays >= 0)) problems.push('clientCertificates.crlWarningDays is negative')
   if (problems.length > 0) throw new SecureServerError('ERR_OPTIONS_INVALID', problems.join('; '))
 }
 
-/** Checks the clients of one server against the authorities and CRLs in use. */
+/** Checks the clients of one server against its current authorities and CRLs. */
 export class ClientCertificates {
   readonly #policy: ClientCertificatePolicy
   readonly #checkSeconds: number
   readonly #trust: () => Trust
-  /** Paths found good under `#judgedBy`, by fingerprint: many connections share one certificate. */
-  readonly #good = new Map<string, number>()
-  #judgedBy: Trust | undefined
+  /** Until when a certificate is valid under `#checkedWith`, by fingerprint: many connections share one certificate. */
+  readonly #validUntil = new Map<string, number>()
+  #checkedWith: Trust | undefined
 
   constructor(policy: ClientCertificatePolicy, checkSeconds: number, trust: () => Trust) {
     this.#policy = policy
@@ -59,34 +60,34 @@ export class ClientCertificates {
     return this.#policy.mode
   }
 
-  /** Why a client is refused right after its handshake; undefined to admit it. Does not run `check`. */
+  /** The code with which a client is refused right after its handshake, or undefined. Does not run the policy's `check`. */
   refusalOf(stream: TLSSocket): string | undefined {
     const leaf = stream.getPeerX509Certificate()
     if (leaf === undefined) return 'CERT_MISSING'
-    // Node puts OpenSSL's code here, although its type is Error.
+    // Node's types say Error, but the value is OpenSSL's code.
     if (!stream.authorized) return String(stream.authorizationError)
     if (!this.#hasName(leaf)) return 'FQDN_MISMATCH'
     return this.refusalNow(leaf)
   }
 
-  /** Why an admitted client is refused now; undefined to keep it. Fast enough for every connection every second. */
+  /** The code with which an accepted client is refused now, or undefined. Cheap enough to call every second per connection. */
   refusalNow(leaf: X509Certificate): string | undefined {
     const trust = this.#trust()
-    if (trust !== this.#judgedBy) {
-      this.#good.clear()
-      this.#judgedBy = trust
+    if (trust !== this.#checkedWith) {
+      this.#validUntil.clear()
+      this.#checkedWith = trust
     }
     const now = Date.now()
-    const goodUntil = this.#good.get(leaf.fingerprint256)
-    if (goodUntil !== undefined && now < goodUntil) return undefined
-    const verdict = judgePath(leaf, trust, now)
-    if ('code' in verdict) return verdict.code
-    if (this.#good.size >= REMEMBERED_MAX) this.#good.clear()
-    this.#good.set(leaf.fingerprint256, verdict.goodUntil)
+    const validUntil = this.#validUntil.get(leaf.fingerprint256)
+    if (validUntil !== undefined && now < validUntil) return undefined
+    const result = checkPath(leaf, trust, now)
+    if ('code' in result) return result.code
+    if (this.#validUntil.size >= REMEMBERED_MAX) this.#validUntil.clear()
+    this.#validUntil.set(leaf.fingerprint256, result.validUntil)
     return undefined
   }
 
-  /** The result of the policy's own `check`; undefined if there is none. */
+  /** The result of the policy's `check`; undefined, not a promise, if there is none. */
   check(leaf: X509Certificate): Promise<string | undefined> | undefined {
     const { check } = this.#policy
     if (check === undefined) return undefined
@@ -100,13 +101,13 @@ export class ClientCertificates {
 
   #hasName(leaf: X509Certificate): boolean {
     const { fqdns } = this.#policy
-    // OpenSSL falls back to the CN when a SAN has no DNS name in it; here any SAN rules the CN out.
+    // OpenSSL falls back to the CN when the SAN has no DNS name; here any SAN excludes the CN.
     const subject = leaf.subjectAltName === undefined ? 'default' : 'never'
     return fqdns?.some((fqdn) => leaf.checkHost(fqdn, { wildcards: false, subject }) !== undefined) ?? true
   }
 }
 
-/** A certificate in an event: bounded, and without what could break a line of a log. */
+/** A certificate as an event reports it: names of at most 256 printable characters, safe to log. */
 export function summaryOf(leaf: X509Certificate): ClientCertificateSummary {
   const { serialNumber, fingerprint256, validToDate } = leaf
   return {
@@ -119,7 +120,7 @@ export function summaryOf(leaf: X509Certificate): ClientCertificateSummary {
 }
 
 const REMEMBERED_MAX = 10_000
-/** A leading dot would make OpenSSL match any name below. */
+/** Allows no leading dot, with which OpenSSL would match every subdomain. */
 const FQDN = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/
 
 function printable(name: string | undefined): string {

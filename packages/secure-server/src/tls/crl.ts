@@ -1,4 +1,4 @@
-/** Certificate revocation lists: read from PEM or DER, and asked about serial numbers. */
+/** Certificate revocation lists: parses PEM or DER, checks signatures and looks up serial numbers. */
 import { verify, type X509Certificate } from 'node:crypto'
 import { type DerElement, derElements, derSpan, derTime, expectTag, TAG } from './der.ts'
 
@@ -15,7 +15,7 @@ export class Crl {
 
   /** @throws {RangeError} Not a DER CRL with a nextUpdate. */
   constructor(der: Buffer) {
-    // OpenSSL refuses an empty line before the end, which lines of exactly 64 characters would leave.
+    // OpenSSL refuses an empty line before the END line. `match` gives none, even if the last line has all 64 characters.
     const lines = der.toString('base64').match(/.{1,64}/g) ?? []
     this.pem = ['-----BEGIN X509 CRL-----', ...lines, '-----END X509 CRL-----', ''].join('\n')
     const [list, ...rest] = derElements(der)
@@ -43,12 +43,12 @@ export class Crl {
     return signs
   }
 
-  /** Whether the list may be relied on now. */
+  /** Whether `now` is between thisUpdate and nextUpdate. */
   isCurrent(now: number): boolean {
     return this.thisUpdate.getTime() <= now && now < this.nextUpdate.getTime()
   }
 
-  /** Whether a certificate of this authority is on the list. */
+  /** Whether a certificate that this CRL's authority issued is revoked. */
   revokes({ serialNumber }: X509Certificate): boolean {
     const hex = serialNumber.length % 2 === 0 ? serialNumber : `0${serialNumber}`
     return this.#revoked.has(serialKey(Buffer.from(hex, 'hex').toString('latin1')))
@@ -61,7 +61,7 @@ export class Crl {
       if (algorithm === undefined || publicKey.asymmetricKeyType !== algorithm.key) return false
       return verify(algorithm.hash, this.#signed, publicKey, this.#signature)
     } catch {
-      // A key that Node cannot read has signed nothing.
+      // Node cannot read the key, so no signature can be verified with it.
       return false
     }
   }
@@ -69,7 +69,7 @@ export class Crl {
 
 /**
  * Every CRL of a file: one in DER, or any number in PEM.
- * @throws {RangeError} None at all, or one that does not parse.
+ * @throws {RangeError} The file has no CRL, or one that does not parse.
  */
 export function parseCrls(file: Buffer): Crl[] {
   if (file[0] === TAG.sequence) return [new Crl(file)]
@@ -80,7 +80,7 @@ export function parseCrls(file: Buffer): Crl[] {
   return crls
 }
 
-/** Signature algorithms by the hex of their OID, as RFC 4055, RFC 5758 and RFC 8410 name them; none with SHA-1. */
+/** Signature algorithms by the hex of their OID, from RFC 4055, RFC 5758 and RFC 8410; none uses SHA-1. */
 const ALGORITHMS: ReadonlyMap<string, { readonly key: string; readonly hash: string | null }> = new Map([
   ['2a864886f70d01010b', { key: 'rsa', hash: 'sha256' }],
   ['2a864886f70d01010c', { key: 'rsa', hash: 'sha384' }],
@@ -91,12 +91,12 @@ const ALGORITHMS: ReadonlyMap<string, { readonly key: string; readonly hash: str
   ['2b6570', { key: 'ed25519', hash: null }],
 ])
 
-/** An empty list is left out, and the extensions take its place. */
+/** The serial numbers of the revoked list. An empty list is omitted, and the field is then the extensions. */
 function serials(revoked: DerElement | undefined): Set<string> {
   const found = new Set<string>()
   if (revoked?.tag !== TAG.sequence) return found
   const { content } = revoked
-  // Without copies: a list of a hundred thousand entries must not delay requests for a second.
+  // Uses spans, which copy nothing: parsing 100,000 entries must not block requests for seconds.
   for (let offset = 0; offset < content.length; ) {
     const entry = derSpan(content, offset)
     const serial = derSpan(content, entry.start)
@@ -108,7 +108,7 @@ function serials(revoked: DerElement | undefined): Set<string> {
   return found
 }
 
-/** The bytes of a serial number without the zeros in front, which DER adds and other notations leave out. */
+/** The bytes of a serial number without leading zeros, which DER adds and Node's hex form omits. */
 function serialKey(bytes: string): string {
   let zeros = 0
   while (bytes.charCodeAt(zeros) === 0) zeros += 1

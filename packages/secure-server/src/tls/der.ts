@@ -1,6 +1,6 @@
-/** The part of DER that a CRL needs. General ASN.1 libraries need seconds for a large CRL, or fail. */
+/** A DER reader for CRLs: general ASN.1 libraries take seconds for a large CRL, or fail. */
 
-/** One element: its tag, its content, and the bytes of both with the length between them. */
+/** One element: its tag, its content, and the whole element including tag and length. */
 export interface DerElement {
   readonly tag: number
   readonly content: Buffer
@@ -15,8 +15,8 @@ export interface DerSpan {
 }
 
 /**
- * The element at an offset, without a copy of anything.
- * @throws {RangeError} Not DER: a length is indefinite, too long, or longer than the input.
+ * Finds the element at an offset without copying.
+ * @throws {RangeError} Not DER: a length is indefinite, too long, or runs past the end of the bytes.
  */
 export function derSpan(bytes: Buffer, offset: number): DerSpan {
   const tag = bytes.readUInt8(offset)
@@ -49,7 +49,7 @@ export function expectTag(element: DerElement | undefined, ...tags: readonly num
   return element
 }
 
-/** Tags that a CRL is made of. */
+/** The tags used in a CRL. */
 export const TAG = {
   integer: 0x02,
   bitString: 0x03,
@@ -59,7 +59,7 @@ export const TAG = {
   sequence: 0x30,
 } as const
 
-/** A UTCTime or GeneralizedTime as RFC 5280 allows them: in seconds, ending with Z. */
+/** Parses a UTCTime or GeneralizedTime in the form that RFC 5280 requires: with seconds, ending in Z. */
 export function derTime(element: DerElement | undefined): Date {
   const { tag, content } = expectTag(element, TAG.utcTime, TAG.generalizedTime)
   const text = content.toString('latin1')

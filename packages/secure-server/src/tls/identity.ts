@@ -1,9 +1,9 @@
-/** The server's own certificate and private key. */
+/** Parses and checks the server's certificate and private key. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { reasonOf, SecureServerError } from '../errors.ts'
 
-/** A certificate with its chain, and the key that belongs to it. */
+/** A certificate with its chain, and its private key. */
 export interface Identity {
   readonly cert: Buffer
   readonly key: Buffer
@@ -12,8 +12,9 @@ export interface Identity {
 }
 
 /**
- * Accepts a PEM certificate (with its chain) and key only if they can serve now, under a policy.
- * @throws {SecureServerError} ERR_CERTIFICATE_INVALID: does not parse, is expired, or the two do not belong together.
+ * Parses a PEM certificate (chain included) and key, and checks that a server with this TLS policy can use them now.
+ * @throws {SecureServerError} ERR_CERTIFICATE_INVALID: one does not parse or cannot be used, the certificate is expired, or
+ * the key does not belong to it.
  */
 export function parseIdentity(cert: Buffer, key: Buffer, policy: SecureContextOptions, now = new Date()): Identity {
   const leaf = attempt('the certificate does not parse', () => new X509Certificate(cert))
@@ -21,7 +22,7 @@ export function parseIdentity(cert: Buffer, key: Buffer, policy: SecureContextOp
   if (!leaf.checkPrivateKey(privateKey))
     throw new SecureServerError('ERR_CERTIFICATE_INVALID', 'the key does not belong to the certificate')
   if (leaf.validToDate <= now) throw new SecureServerError('ERR_CERTIFICATE_INVALID', 'the certificate is expired')
-  // Finds problems that the parts do not show: a broken chain file, or a key that is too weak for the policy.
+  // Only OpenSSL detects a broken chain file or a key that is too weak for the policy.
   attempt('the certificate cannot be used', () => createSecureContext({ ...policy, cert, key }))
   return { cert, key, notAfter: leaf.validToDate, fingerprint256: leaf.fingerprint256 }
 }

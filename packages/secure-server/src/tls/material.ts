@@ -1,4 +1,4 @@
-/** The files that TLS needs: read at the start and after each change. If new files are bad, the old ones stay in use. */
+/** The certificate, key, CA and CRL files: reads them again when they change, and keeps the old ones if new ones are invalid. */
 import type { SecureContextOptions } from 'node:tls'
 import { reasonOf } from '../errors.ts'
 import type { ServerEvent } from '../events.ts'
@@ -10,17 +10,17 @@ import { assertTlsPolicy, secureContextOptions, type TlsPolicy } from './policy.
 import { parseTrust, trustOptions } from './trust.ts'
 import { WatchedFiles } from './watched-files.ts'
 
-/** Certificate, key, policy, and what client certificates must meet. All files are read again within 2 seconds of a change. */
+/** Certificate, key, TLS policy and client certificates. All files are read again within 2 seconds of a change. */
 export interface TlsOptions extends TlsPolicy {
   /** PEM, with its chain. */
   readonly certFile: string
   /** PEM, not encrypted. */
   readonly keyFile: string
-  /** Left out: clients need no certificate. */
+  /** If omitted, clients need no certificate. */
   readonly clientCertificates?: ClientCertificatePolicy
 }
 
-/** The TLS files of one server, as last accepted. */
+/** The TLS files of one server, in their last valid version. */
 export class TlsMaterial {
   readonly #options: TlsOptions
   readonly #onEvent: (event: ServerEvent) => void
@@ -31,7 +31,7 @@ export class TlsMaterial {
   #trust: Trust | undefined
 
   /**
-   * Reads every file.
+   * Reads and checks every file.
    * @throws {SecureServerError} ERR_OPTIONS_INVALID, ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID.
    */
   static async read(options: TlsOptions, onEvent: (event: ServerEvent) => void): Promise<TlsMaterial> {
@@ -64,26 +64,26 @@ export class TlsMaterial {
     this.#trust = read.trust
   }
 
-  /** The whole secure context, to create a server with or to replace its context. */
+  /** The options of the secure context, for a new server or for `setSecureContext`. */
   get context(): SecureContextOptions {
     const { cert, key } = this.#identity
     return { ...policyOf(this.#options), cert, key, ...(this.#trust && trustOptions(this.#trust)) }
   }
 
-  /** The authorities of clients; undefined if they need no certificate. A new object after each change. */
+  /** The authorities and CRLs for clients; undefined if clients need no certificate. A new object after each change. */
   get trust(): Trust | undefined {
     return this.#trust
   }
 
-  /** The certificate that is served. */
+  /** The certificate in use. */
   certificate(): { readonly notAfter: Date; readonly daysLeft: number } {
     const { notAfter } = this.#identity
     return { notAfter, daysLeft: daysUntil(notAfter) }
   }
 
   /**
-   * Reads changed files again, or all files if forced. Returns true if there is a new context. Refused files cause an event, and
-   * the old ones stay in use.
+   * Reads the files that changed, or all of them if `forced`. Returns true if `context` has changed. Invalid files emit an event,
+   * and the old ones stay in use.
    * @throws {SecureServerError} ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID: only when forced.
    */
   async refresh(now: number, forced = false): Promise<boolean> {
@@ -95,12 +95,12 @@ export class TlsMaterial {
     return identity !== undefined || trust !== undefined
   }
 
-  /** Emits which files are in use. Called once the server listens. */
+  /** Emits which files are in use. Called once, when the server listens. */
   announce(): void {
     this.#announce(this.#identity, this.#trust)
   }
 
-  /** Warns about certificates and CRLs that expire soon. */
+  /** Warns about a certificate or CRLs that expire soon. */
   warn(now: number): void {
     this.#warnings.certificate(this.#identity, now)
     const { crlWarningDays = CRL_WARNING_DAYS } = this.#options.clientCertificates ?? {}
@@ -138,7 +138,7 @@ export class TlsMaterial {
 
 const CRL_WARNING_DAYS = 2
 
-/** Sessions are not resumed if clients need a certificate: a ticket would outlive its revocation. */
+/** Disables session resumption if clients need a certificate: a session ticket would outlive a revocation. */
 function policyOf(options: TlsOptions): SecureContextOptions {
   return secureContextOptions(options, options.clientCertificates === undefined)
 }

@@ -1,19 +1,19 @@
-/** The TLS policy: versions, ciphers, and what is switched off. */
+/** The TLS policy: versions, cipher suites, and features that are switched off. */
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { reasonOf, SecureServerError } from '../errors.ts'
 
-/** Versions and suites; everything else of the policy is fixed. */
+/** The part of the TLS policy that can be configured. */
 export interface TlsPolicy {
   /** Default `TLSv1.2`. */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
   /** Default `TLSv1.3`. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
-  /** OpenSSL cipher list in order of preference. Default: forward-secret AEAD suites only. */
+  /** OpenSSL cipher list in order of preference. Default: `DEFAULT_CIPHERS`. */
   readonly ciphers?: string
 }
 
-/** Suites of TLS 1.3, then those of TLS 1.2: all forward-secret and AEAD. */
+/** Suites of TLS 1.3, then of TLS 1.2. All have forward secrecy and AEAD. */
 export const DEFAULT_CIPHERS = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',
@@ -26,24 +26,24 @@ export const DEFAULT_CIPHERS = [
   'ECDHE-RSA-AES128-GCM-SHA256',
 ].join(':')
 
-/** The policy as options of a secure context. `resumable`: whether sessions may be resumed by ticket. */
+/** The policy as options of a secure context. `resumable`: whether clients may resume sessions with tickets. */
 export function secureContextOptions(policy: TlsPolicy, resumable: boolean): SecureContextOptions {
   return {
     minVersion: policy.minVersion ?? 'TLSv1.2',
     maxVersion: policy.maxVersion ?? 'TLSv1.3',
     ciphers: cipherList(policy.ciphers ?? DEFAULT_CIPHERS),
     honorCipherOrder: true,
-    // Without it OpenSSL has no group for DHE suites, and their handshakes fail. Other suites do not need it.
+    // Without it OpenSSL has no group for DHE suites, and their handshakes fail; other suites ignore it.
     dhparam: 'auto',
     secureOptions:
       constants.SSL_OP_NO_RENEGOTIATION |
       constants.SSL_OP_NO_COMPRESSION |
-      // With a ticket, a client could return after its certificate was revoked.
+      // With a ticket a client would still be accepted after its certificate is revoked.
       (resumable ? 0 : constants.SSL_OP_NO_TICKET),
   }
 }
 
-/** @throws {SecureServerError} ERR_OPTIONS_INVALID: no version is left, or the cipher list names no suite that is known. */
+/** @throws {SecureServerError} ERR_OPTIONS_INVALID: no version is left, or the cipher list has no known suite. */
 export function assertTlsPolicy(policy: TlsPolicy): void {
   if (policy.minVersion === 'TLSv1.3' && policy.maxVersion === 'TLSv1.2')
     throw new SecureServerError('ERR_OPTIONS_INVALID', 'tls.minVersion is above tls.maxVersion')
@@ -54,9 +54,9 @@ export function assertTlsPolicy(policy: TlsPolicy): void {
   }
 }
 
-/** Level 2: RSA and DH keys of at least 2048 bits, no SHA-1 signatures. OpenSSL 3.0 alone would ask for less. */
+/** Adds security level 2: RSA and DH keys of at least 2048 bits, no SHA-1 signatures. OpenSSL 3.0 defaults to less. */
 function cipherList(ciphers: string): string {
   const only13 = ciphers.split(/[:, ]/).every((name) => name.startsWith('TLS_'))
-  // Suites of TLS 1.3 are a list of their own, which has no level.
+  // OpenSSL keeps the suites of TLS 1.3 in a separate list, which accepts no level.
   return only13 || ciphers.includes('@SECLEVEL') ? ciphers : `${ciphers}:@SECLEVEL=2`
 }

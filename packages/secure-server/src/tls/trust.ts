@@ -1,19 +1,19 @@
-/** The authorities of client certificates and their CRLs, as read from files. */
+/** Parses and checks the files of authorities and CRLs for client certificates. */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { reasonOf, SecureServerError } from '../errors.ts'
 import type { Trust } from './certificate-path.ts'
 import { type Crl, parseCrls } from './crl.ts'
 
-/** The contents of a file with its path, so that an error can name the file. */
+/** A file's contents with its path, which errors name. */
 export interface NamedFile {
   readonly path: string
   readonly contents: Buffer
 }
 
 /**
- * Accepts authorities and CRLs only if each parses and each CRL is signed by one of the authorities.
- * @throws {SecureServerError} ERR_TRUST_INVALID: names the file.
+ * Parses authorities and CRLs, and checks that each CRL is signed by one of the authorities.
+ * @throws {SecureServerError} ERR_TRUST_INVALID: the message names the file.
  */
 export function parseTrust(
   caFiles: readonly NamedFile[],
@@ -39,9 +39,9 @@ export function parseTrust(
 /** The trust as options of a secure context. */
 export function trustOptions({ authorities, crls }: Trust): SecureContextOptions {
   return {
-    // Set explicitly: otherwise Node would trust the public roots.
+    // Without `ca` Node would trust the public roots.
     ca: authorities.map(String),
-    // One PEM string with two CRLs would load only the first.
+    // Node loads only the first CRL of a PEM string, so each is a string of its own.
     ...(crls && { crl: crls.map(({ pem }) => pem) }),
   }
 }

@@ -1,9 +1,9 @@
-/** Watches files that are replaced while the server runs: by a rename, through a symbolic link, or in place. */
+/** Notices when files change while the server runs: by rename, through a symbolic link, or by overwriting in place. */
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { type ErrorCode, reasonOf, SecureServerError } from '../errors.ts'
 
-/** A set of files that is read together. */
+/** Files that are read together, and can be checked for changes since the last read. */
 export class WatchedFiles {
   readonly paths: readonly string[]
   readonly #known = new Map<string, Known>()
@@ -15,12 +15,12 @@ export class WatchedFiles {
   }
 
   /**
-   * The contents of every file, in the order of `paths`. From now on `changed` compares with these.
-   * @throws {SecureServerError} with the given code: names the file that cannot be read.
+   * Reads every file, in the order of `paths`. From then on `changed` compares with these contents.
+   * @throws {SecureServerError} with the given code: the message names the file that cannot be read.
    */
   async read(code: ErrorCode): Promise<Buffer[]> {
     this.#candidate = undefined
-    // A set that cannot be read is read again only after a change.
+    // Set before reading, so that files that cannot be read are not tried again until they change.
     this.#read = await this.#contents()
     const buffers = await Promise.all(
       this.paths.map(async (path) => {
@@ -35,7 +35,10 @@ export class WatchedFiles {
     return buffers
   }
 
-  /** Whether there are new contents. They must be the same at two checks, so that a half-written pair is not read. */
+  /**
+   * Whether the files have new contents that have settled: unchanged between two calls, so that a certificate is not read
+   * without its key; or changing for a second, so that files that never settle are read too.
+   */
   async changed(now: number): Promise<boolean> {
     const contents = await this.#contents()
     if (contents === this.#read) {
@@ -58,11 +61,11 @@ export class WatchedFiles {
       const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
       const identity = `${ino} ${size} ${mtimeNs} ${ctimeNs}`
       const known = this.#known.get(path)
-      if (known?.identity === identity && !known.young) return known.digest
-      // A second write within the same clock tick leaves the same times: recent times are not trusted.
-      const young = Date.now() - Number(mtimeNs / 1_000_000n) < YOUNG_MILLISECONDS
+      if (known?.identity === identity && !known.recent) return known.digest
+      // Two writes within one tick of the clock leave the same times, so recent times do not prove that nothing changed.
+      const recent = Date.now() - Number(mtimeNs / 1_000_000n) < RECENT_MILLISECONDS
       const digested = digest(await readFile(path))
-      this.#known.set(path, { identity, digest: digested, young })
+      this.#known.set(path, { identity, digest: digested, recent })
       return digested
     } catch (error) {
       return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
@@ -73,11 +76,11 @@ export class WatchedFiles {
 interface Known {
   readonly identity: string
   readonly digest: string
-  readonly young: boolean
+  readonly recent: boolean
 }
 
 const SETTLE_MILLISECONDS = 1000
-const YOUNG_MILLISECONDS = 2000
+const RECENT_MILLISECONDS = 2000
 
 function digest(contents: Buffer): string {
   return createHash('sha256').update(contents).digest('base64')

@@ -1,11 +1,11 @@
-/** Network addresses as keys of limits, and the proxies that may speak for others. */
+/** The address that per-address limits count, and the trusted proxies that may name a client's address. */
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { SecureServerError } from './errors.ts'
 import { networks } from './networks.ts'
 
 /**
- * The address that limits count: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64, because the
- * owner of one address in a /64 usually has them all.
+ * The key under which limits count an address: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64, because one
+ * client usually controls a whole /64.
  */
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'unknown'
@@ -15,7 +15,7 @@ export function addressKey(address: string | undefined): string {
   return isIPv6(address) ? `${prefix64(address)}::/64` : 'unknown'
 }
 
-/** The proxies in front of the server that are believed. */
+/** The proxies in front of the server whose forwarding headers are trusted. */
 export class TrustedProxies {
   /** Whether a peer, or an entry of `X-Forwarded-For`, is one of the proxies. */
   readonly includes: (address: string | undefined) => boolean
@@ -25,11 +25,14 @@ export class TrustedProxies {
     try {
       this.includes = networks(entries)
     } catch {
-      throw new SecureServerError('ERR_OPTIONS_INVALID', 'trustProxy has an entry that is no address and no CIDR')
+      throw new SecureServerError(
+        'ERR_OPTIONS_INVALID',
+        'trustProxy has an entry that is neither an address nor a CIDR',
+      )
     }
   }
 
-  /** The nearest address in `X-Forwarded-For` that is not a proxy of ours; anything to the left of it may be forged. */
+  /** The rightmost address in `X-Forwarded-For` that is not a trusted proxy; the client can forge everything left of it. */
   clientOf(forwardedFor: string | undefined): string | undefined {
     if (forwardedFor === undefined) return undefined
     const hops = forwardedFor.split(',')

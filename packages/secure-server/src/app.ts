@@ -1,7 +1,7 @@
-/** The bare Koa application of our servers. */
+/** The empty Koa application that every server here starts from. */
 import Koa from 'koa'
 
-/** An application that prints nothing: errors are reported by events, and Koa would print their stacks. */
+/** An application that prints nothing: errors are reported as events, whereas Koa would print their stacks. */
 export function createApp(): Koa {
   const app = new Koa()
   app.silent = true

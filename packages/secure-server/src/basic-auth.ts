@@ -7,13 +7,13 @@ export interface Credentials {
   readonly password: string
 }
 
-/** Whether an `Authorization` header carries exactly these credentials. Takes the same time for all wrong credentials. */
+/** Whether an `Authorization` header carries exactly these credentials. Wrong credentials of any length take the same time. */
 export function isAuthorised(header: string | undefined, { username, password }: Credentials): boolean {
   const encoded = /^basic +([A-Za-z0-9+/=]+)$/i.exec(header ?? '')?.[1] ?? ''
   return timingSafeEqual(digest(Buffer.from(encoded, 'base64')), digest(Buffer.from(`${username}:${password}`)))
 }
 
-// Digests have one length, whatever was sent.
+// timingSafeEqual needs equal lengths, and digests always have the same.
 function digest(bytes: Buffer): Buffer {
   return createHash('sha256').update(bytes).digest()
 }

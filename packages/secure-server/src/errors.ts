@@ -1,8 +1,8 @@
-/** Errors of the start, and of files that are read again. */
+/** The errors with which `startServer` and `reload` reject. */
 
-/** The closed list of codes, each with its meaning. README.md has the table. */
+/** Every error code with its meaning. README.md has the same table. */
 export const ERRORS = {
-  ERR_OPTIONS_INVALID: 'An option is missing, out of its range or contradicts another; the message names every one',
+  ERR_OPTIONS_INVALID: 'An option is missing, out of range or contradicts another; the message names each of them',
   ERR_CERTIFICATE_INVALID: 'The certificate or key file cannot be read, does not parse, is expired or does not match',
   ERR_TRUST_INVALID: 'A CA or CRL file cannot be read, does not parse, or a CRL is not signed by the CA it names',
 } as const
@@ -10,7 +10,7 @@ export const ERRORS = {
 /** One of the codes in `ERRORS`. */
 export type ErrorCode = keyof typeof ERRORS
 
-/** `code` identifies the error; `message` names options and files, never their contents. */
+/** An error with a stable `code`. Its `message` names options and files, never their contents. */
 export class SecureServerError extends Error {
   override readonly name = 'SecureServerError'
   readonly code: ErrorCode
@@ -21,7 +21,7 @@ export class SecureServerError extends Error {
   }
 }
 
-/** The stable part of a foreign error: its code, otherwise its name. Its message may quote a file's contents. */
+/** What may be reported of any error: its code, or else its name. A foreign message may quote a file's contents. */
 export function reasonOf(error: unknown): string {
   if (error instanceof SecureServerError) return error.message
   if (error instanceof Error) return 'code' in error && typeof error.code === 'string' ? error.code : error.name

@@ -1,6 +1,6 @@
-/** Events as typed records: the only source of logs, metrics and audit. No event contains a path, a query or a body. */
+/** The events of a server: the one source of its logs, metrics and audit. No event holds a path, a query or a body. */
 
-/** One event. `type` names it; the other members are counts, codes, dates and addresses. */
+/** One event. Apart from `type`, its members are counts, codes, dates, names and addresses. */
 export type ServerEvent =
   | { readonly type: 'listening'; readonly port: number; readonly tls: boolean }
   | {
@@ -25,7 +25,7 @@ export type ServerEvent =
       readonly type: 'client.refused'
       readonly code: string
       readonly address: string
-      /** `remoteAddress|remotePort` of the socket: in `respond` mode the refused request arrives on the same socket. */
+      /** `remoteAddress|remotePort` of the socket. In `respond` mode the refused request arrives on the same socket. */
       readonly peer: string
       readonly certificate?: ClientCertificateSummary
     }
@@ -40,26 +40,26 @@ export type ServerEvent =
   | { readonly type: 'stopping'; readonly graceSeconds: number }
   | { readonly type: 'stopped'; readonly cutConnections: number }
 
-/** Every type of event with its meaning. README.md has the table; a test keeps the two equal. */
+/** Every type of event with its meaning. README.md has the same table. */
 export const EVENTS = {
   listening: 'Connections are accepted',
-  'certificate.loaded': 'A certificate is served from now on, at the start and after each change of its files',
-  'certificate.refused': 'New certificate or key files are bad; the old ones keep serving',
-  'certificate.expiring': 'The certificate ends within 30 days, or has ended; once a day',
-  'trust.loaded': 'CA and CRL files are in use from now on, at the start and after each change',
-  'trust.refused': 'New CA or CRL files are bad; the old ones stay in use',
+  'certificate.loaded': 'The server certificate is loaded, at the start or after a change of its files',
+  'certificate.refused': 'New certificate or key files are invalid; the old ones stay in use',
+  'certificate.expiring': 'The certificate expires within 30 days, or has expired; once a day',
+  'trust.loaded': 'CA and CRL files are loaded, at the start or after a change',
+  'trust.refused': 'New CA or CRL files are invalid; the old ones stay in use',
   'crl.missing': 'An authority has no CRL, so its clients are refused; once a day',
-  'crl.expiring': 'A CRL ends within `crlWarningDays`; once a day',
-  'crl.stale': 'A CRL is past its nextUpdate, so clients are refused; once a day',
-  'client.refused': 'A client certificate is refused, at the handshake or later; `code` says why',
-  'connection.refused': 'A connection is refused or closed before its time; `reason` says why',
-  'request.refused': 'A request is answered by the server instead of the listener; `reason` says why',
-  'listener.failed': 'The listener threw or rejected; the client got 500',
+  'crl.expiring': 'A CRL expires within `crlWarningDays`; once a day',
+  'crl.stale': 'A CRL is past its nextUpdate, so its clients are refused; once a day',
+  'client.refused': 'A client certificate is refused, at the handshake or later; `code` gives the reason',
+  'connection.refused': 'A connection is refused or closed early; see `reason`',
+  'request.refused': 'The server refuses a request instead of passing it to the listener; see `reason`',
+  'listener.failed': 'The listener threw or rejected; the client gets 500',
   stopping: '`stop` was called',
-  stopped: 'Every connection is closed; `cutConnections` had a request that was not answered',
+  stopped: 'Every connection is closed; `cutConnections` of them had an unanswered request',
 } as const satisfies Record<ServerEvent['type'], string>
 
-/** Which certificate was refused: enough to find it again, bounded and free of control characters. */
+/** Identifies a refused certificate. Names are cut to a fixed length and have no control characters. */
 export interface ClientCertificateSummary {
   readonly subject: string
   readonly issuer: string
@@ -69,30 +69,33 @@ export interface ClientCertificateSummary {
 }
 
 /**
- * Why a connection was not kept: `total` and `address` are the bounds on connections (`evicted`: closed to make room for a
- * newer one), `handshake` a failed or timed-out TLS handshake, `stalled` no byte for too long, `accept` the system could not open
- * one (too many open files).
+ * Why a connection was refused or closed: `total` and `address` are the limits on connections, `evicted` means closed to make
+ * room for a newer one, `handshake` a failed or timed-out TLS handshake, `stalled` no byte for too long, `accept` that the
+ * system could not open one (too many open files).
  */
 export type ConnectionRefusal = 'total' | 'address' | 'evicted' | 'handshake' | 'stalled' | 'accept'
 
-/** Why a request was refused before, or instead of, the listener's answer. README.md has the table. */
+/** Why the server refused a request itself, with the status it answered. README.md has the same table. */
 export const REFUSAL_REASONS = {
-  malformed: { status: 400, meaning: 'It is not HTTP/1.1' },
-  framing: { status: 400, meaning: 'Its length is ambiguous or impossible; an unknown transfer coding is a 501' },
+  malformed: { status: 400, meaning: 'The request is not valid HTTP/1.1' },
+  framing: {
+    status: 400,
+    meaning: 'The length of the body is ambiguous or invalid; 501 for an unknown transfer coding',
+  },
   host: { status: 400, meaning: '`Host` is missing or not a host name' },
-  target: { status: 400, meaning: 'Its target is not a path' },
-  'duplicate-header': { status: 400, meaning: 'A header that may appear once appeared twice' },
-  method: { status: 405, meaning: 'Its method is not served; `Allow` names the methods that are' },
-  timeout: { status: 408, meaning: 'It was not complete in time' },
-  'body-too-large': { status: 413, meaning: 'Its body is longer than `bodyBytes`' },
+  target: { status: 400, meaning: 'The request target is not a path' },
+  'duplicate-header': { status: 400, meaning: 'A header that is allowed once was sent twice' },
+  method: { status: 405, meaning: 'The method is not served; `Allow` lists those that are' },
+  timeout: { status: 408, meaning: 'The request was not complete in time' },
+  'body-too-large': { status: 413, meaning: 'The body is longer than `bodyBytes`' },
   expectation: { status: 417, meaning: '`Expect` is not `100-continue`' },
-  proxy: { status: 421, meaning: 'It did not arrive over https through the ingress' },
-  rate: { status: 429, meaning: 'Its address sent more than `requestsPerSecondPerAddress`; see `Retry-After`' },
-  'headers-too-large': { status: 431, meaning: 'Its headers are larger than `headerBytes` or more than `headerCount`' },
+  proxy: { status: 421, meaning: 'The request did not arrive over https through the ingress' },
+  rate: { status: 429, meaning: 'The address exceeds `requestsPerSecondPerAddress`; see `Retry-After`' },
+  'headers-too-large': { status: 431, meaning: 'The headers exceed `headerBytes` or `headerCount`' },
   'certificate-refused': { status: 495, meaning: 'The client certificate is refused (`respond` only)' },
   'certificate-missing': { status: 496, meaning: 'There is no client certificate (`respond` only)' },
   'listener-failed': { status: 500, meaning: 'The listener threw or rejected' },
-  busy: { status: 503, meaning: '`concurrentRequests` or `pipelinedRequests` are being answered; see `Retry-After`' },
+  busy: { status: 503, meaning: '`concurrentRequests` or `pipelinedRequests` is reached; see `Retry-After`' },
 } as const
 
 /** See `REFUSAL_REASONS`. */

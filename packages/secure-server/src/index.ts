@@ -1,4 +1,4 @@
-/** The public names, nothing else. */
+/** The public names of the package. */
 export { createApp } from './app.ts'
 export { type Credentials, isAuthorised } from './basic-auth.ts'
 

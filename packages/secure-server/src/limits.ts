@@ -1,4 +1,4 @@
-/** Every bound of the server: name with unit, default, range. README.md has the same table; a test keeps the two equal. */
+/** Every limit of the server: its name with the unit, its default and its range. README.md has the same table. */
 import { SecureServerError } from './errors.ts'
 
 interface Bound {
@@ -20,13 +20,13 @@ export const LIMITS = {
     value: 10,
     min: 0.1,
     max: 600,
-    meaning: 'From the connection, or the first byte, to complete headers',
+    meaning: 'From the connection, or the first byte of a later request, to the end of the headers',
   },
   requestSeconds: {
     value: 30,
     min: 0.1,
     max: 3600,
-    meaning: 'From the first byte of a request to the last of its body',
+    meaning: 'From the first byte of a request to the last byte of its body',
   },
   idleSeconds: {
     value: 15,
@@ -38,32 +38,42 @@ export const LIMITS = {
     value: 120,
     min: 0.1,
     max: 3600,
-    meaning: 'Longest time without a byte in either direction while a request is answered',
+    meaning: 'Longest pause without a byte in either direction during a request',
   },
   connectionSeconds: {
     value: 900,
     min: 1,
     max: 86_400,
-    meaning: 'Age after which the next answer ends a connection',
+    meaning: 'Age after which a connection closes with its next answer',
   },
-  clientCheckSeconds: { value: 10, min: 0.1, max: 120, meaning: 'Longest run of `check` for one client certificate' },
-  headerBytes: { value: 16_384, min: 1024, max: 1_048_576, meaning: 'Request line and headers together' },
-  headerCount: { value: 100, min: 8, max: 2000, meaning: 'Header lines of a request' },
-  bodyBytes: { value: 1_048_576, min: 0, max: 2 ** 40, meaning: 'Body of a request as sent, chunked or not' },
-  connections: { value: 2000, min: 1, max: 1_000_000, meaning: 'Open connections in all' },
+  clientCheckSeconds: {
+    value: 10,
+    min: 0.1,
+    max: 120,
+    meaning: 'Longest time `check` may take for one client certificate',
+  },
+  headerBytes: { value: 16_384, min: 1024, max: 1_048_576, meaning: 'Size of the request line and headers together' },
+  headerCount: { value: 100, min: 8, max: 2000, meaning: 'Number of header lines of a request' },
+  bodyBytes: { value: 1_048_576, min: 0, max: 2 ** 40, meaning: 'Size of a request body as sent, chunked or not' },
+  connections: { value: 2000, min: 1, max: 1_000_000, meaning: 'Open connections in total' },
   connectionsPerAddress: { value: 256, min: 1, max: 1_000_000, meaning: 'Open connections of one address' },
   requestsPerConnection: { value: 10_000, min: 1, max: 2 ** 31, meaning: 'Requests on one connection' },
-  pipelinedRequests: { value: 16, min: 1, max: 1000, meaning: 'Requests of one connection that are not yet answered' },
+  pipelinedRequests: { value: 16, min: 1, max: 1000, meaning: 'Requests of one connection that are not answered yet' },
   requestsPerSecondPerAddress: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests of one address in a second' },
-  concurrentRequests: { value: 1000, min: 1, max: 1_000_000, meaning: 'Requests that are not yet answered' },
+  concurrentRequests: {
+    value: 1000,
+    min: 1,
+    max: 1_000_000,
+    meaning: 'Requests of all connections that are not answered yet',
+  },
 } as const satisfies Record<string, Bound>
 
-/** All bounds, each in the unit its name ends with. */
+/** All limits, each in the unit its name ends with. */
 export type Limits = { readonly [Name in keyof typeof LIMITS]: number }
 
 /**
- * The given bounds over the defaults.
- * @throws {SecureServerError} ERR_OPTIONS_INVALID: unknown or out of range; the message names every one.
+ * The given limits, with defaults for the rest.
+ * @throws {SecureServerError} ERR_OPTIONS_INVALID: a limit is unknown or out of range; the message names each of them.
  */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
   const limits: Record<string, number> = {}
@@ -75,7 +85,7 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
     if (!(whole && wanted >= min && wanted <= max)) problems.push(`limits.${name} is not between ${min} and ${max}`)
     limits[name] = wanted
   }
-  // Every name of LIMITS was set in the loop.
+  // The loop has set every name of LIMITS.
   const resolved = limits as unknown as Limits
   if (resolved.headersSeconds > resolved.requestSeconds)
     problems.push('limits.headersSeconds is more than limits.requestSeconds')

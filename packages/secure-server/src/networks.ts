@@ -1,8 +1,8 @@
-/** Networks of addresses: `10.0.0.0/8`, `127.0.0.1`, `::1`. An IPv4 address counts the same when it is mapped into IPv6. */
+/** Matches addresses against networks such as `10.0.0.0/8`, `127.0.0.1` and `::1`; IPv4 mapped into IPv6 counts as IPv4. */
 import { BlockList, isIP, isIPv4 } from 'node:net'
 
 /**
- * Returns whether an address lies in one of the networks.
+ * Returns a function that says whether an address is in one of the networks.
  * @throws {TypeError} An entry is neither an address nor a network; the message gives its position only.
  */
 export function networks(entries: readonly string[]): (address: string | undefined) => boolean {

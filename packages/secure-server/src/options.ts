@@ -1,46 +1,49 @@
-/** What a server is started with, and what a started one can do. */
+/** The options of `startServer`, and the running server that it returns. */
 import type { ServerEvent } from './events.ts'
 import type { Limits } from './limits.ts'
 import type { RenderRefusal } from './request/refusals.ts'
 import type { TlsOptions } from './tls/material.ts'
 
-/** What a server is started with. */
+/** The options of `startServer`. */
 export interface ServerOptions {
-  /** 0 means any free port. */
+  /** 0 chooses any free port. */
   readonly port: number
-  /** Listen address; default all. */
+  /** Listen address; default: all addresses of the machine. */
   readonly host?: string
-  /** Left out only with `trustProxy`. */
+  /** Required, unless `trustProxy` is given. */
   readonly tls?: TlsOptions
   /**
-   * Addresses and CIDRs of the ingress that ends TLS in front. The server then speaks plain HTTP and serves only requests
-   * from these with `X-Forwarded-Proto: https`; limits per address count the client that the ingress names.
+   * Addresses and CIDRs of an ingress that terminates TLS. The server then speaks plain HTTP and serves only requests
+   * from these addresses with `X-Forwarded-Proto: https`; limits per address count the client that the ingress names.
    */
   readonly trustProxy?: readonly string[]
-  /** Paths that anyone who reaches the port may request without that header: health probes. */
+  /** Paths served over plain HTTP without that header, to anyone who reaches the port; for health probes. */
   readonly plainPaths?: readonly string[]
-  /** Methods that reach the listener; others are answered 405. TRACE and CONNECT never do. Default `METHODS`. */
+  /** Methods that reach the listener; others are answered 405. TRACE and CONNECT cannot be allowed. Default `METHODS`. */
   readonly methods?: readonly string[]
   readonly limits?: Partial<Limits>
-  /** Called with each record, synchronously: it must be quick and must not throw. */
+  /** Called synchronously with each event: it must be quick. What it throws is ignored. */
   readonly onEvent?: (event: ServerEvent) => void
-  /** Writes refusals in your own format; default `application/problem+json`. */
+  /** Writes refusals in another format; default `application/problem+json`. */
   readonly renderRefusal?: RenderRefusal
 }
 
-/** A server that listens. */
+/** A server that accepts connections. */
 export interface RunningServer {
   readonly port: number
   /**
-   * Reads certificate, key, CA and CRL files now, without waiting for the watch.
-   * @throws {SecureServerError} ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID: a new file is refused; the old ones keep serving.
+   * Reads certificate, key, CA and CRL files now, without waiting until a change is noticed.
+   * @throws {SecureServerError} ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID: a new file is invalid; the old ones stay in use.
    */
   reload(): Promise<void>
-  /** The certificate that is served, or undefined on plain HTTP. */
+  /** The server certificate in use, or undefined on plain HTTP. */
   certificate(): { readonly notAfter: Date; readonly daysLeft: number } | undefined
-  /** The load, for a metric: open connections, and requests that are not yet answered. */
+  /** The current load, for a metric: open connections, and requests not answered yet. */
   load(): { readonly connections: number; readonly requests: number }
-  /** Stops accepting, finishes open requests for up to `graceSeconds` (default 10), then cuts the rest. A second call does nothing. */
+  /**
+   * Stops accepting, lets running requests finish for up to `graceSeconds` (default 10), then closes the connections that are
+   * still open. A second call returns the promise of the first.
+   */
   stop(options?: { readonly graceSeconds?: number }): Promise<void>
   /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>

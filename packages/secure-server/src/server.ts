@@ -1,4 +1,4 @@
-/** Starts the server: wires TLS, limits and refusals to Node's own. */
+/** Starts the server: connects TLS, limits and refusals to Node's HTTP server. */
 import type { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -23,7 +23,7 @@ import { type ClientCertificatePolicy, ClientCertificates } from './tls/client-c
 import { TlsMaterial } from './tls/material.ts'
 
 /**
- * Listens with every bound in place and resolves once connections are accepted.
+ * Starts a server with every limit in force and resolves once it accepts connections.
  * @throws {SecureServerError} ERR_OPTIONS_INVALID, ERR_CERTIFICATE_INVALID, ERR_TRUST_INVALID.
  */
 export async function startServer(listener: Listener, options: ServerOptions): Promise<RunningServer> {
@@ -88,7 +88,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   }
 
   function createClientAdmission(policy: ClientCertificatePolicy): ClientAdmission {
-    // A policy always has trust: both are set by the same option.
+    // Trust is never undefined here: it is read whenever there is a policy.
     const trust = (): Trust => material?.trust ?? { authorities: [], crls: undefined }
     return new ClientAdmission(new ClientCertificates(policy, limits.clientCheckSeconds, trust), connections, onEvent)
   }
@@ -100,13 +100,13 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     server.on('connect', (request, stream) => requests.refuseConnect(request, stream))
     server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
       if (byStream.has(stream)) return requests.refuseUnparsed(stream, error)
-      // ECONNRESET: the client closed the connection, as port probes do, or was evicted, which has its own event.
+      // ECONNRESET: the client closed, as port probes do, or was evicted, which has emitted its own event.
       if (error.code !== 'ECONNRESET') refused('handshake', addressKey((stream as Socket).remoteAddress), error.code)
       stream.destroy()
     })
     server.on('timeout', (stream: Socket) => {
       const connection = byStream.get(stream)
-      // Also called when a kept-alive connection reaches its idle limit, which is not a refusal.
+      // Node also emits this when a kept-alive connection has been idle for too long, which is not a refusal.
       if (connection !== undefined && connection.unanswered > 0) refused('stalled', connection.address)
       stream.destroy()
     })
@@ -119,7 +119,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   }
 
   async function watchFiles(): Promise<void> {
-    // Checks must not pile up on slow storage, and an error here must not crash the process.
+    // On slow storage reads must not pile up, and an unexpected error here must not end the process.
     if (watching) return
     watching = true
     try {
@@ -154,7 +154,7 @@ const WATCH_MILLISECONDS = 250
 
 function ignore(): void {}
 
-/** An event listener must not change what happens: its errors are dropped. */
+/** Ignores what the caller's `onEvent` throws: reporting an event must not affect the server. */
 function contained(emit: (event: ServerEvent) => void = ignore): (event: ServerEvent) => void {
   return (event) => {
     try {

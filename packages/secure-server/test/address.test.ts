@@ -4,8 +4,8 @@ import { expectRejection, parseAnswer, TestServer } from './harness.ts'
 
 const HTTPS = { 'X-Forwarded-Proto': 'https' }
 
-describe('behind an ingress that ends TLS', () => {
-  it('serves what the ingress received over https, with the headers of every answer', async () => {
+describe('behind an ingress that terminates TLS', () => {
+  it('serves what the ingress received over https, with the security headers', async () => {
     await using server = await TestServer.start({ trustProxy: ['127.0.0.0/8', '::1'] })
 
     const { status, body, headers } = await server.send('/', { headers: HTTPS })
@@ -40,7 +40,7 @@ describe('behind an ingress that ends TLS', () => {
     expect(parseAnswer(answer).status).to.equal(400)
   })
 
-  it('answers 421 to anyone else, whatever they say', async () => {
+  it('answers 421 to all other addresses, whatever headers they send', async () => {
     await using server = await TestServer.start({ trustProxy: ['127.0.0.2', '10.0.0.0/8'] })
 
     expect((await server.send('/', { headers: HTTPS, host: '127.0.0.1' })).status).to.equal(421)
@@ -49,7 +49,7 @@ describe('behind an ingress that ends TLS', () => {
     )
   })
 
-  it('serves the plain paths to anyone, and only these', async () => {
+  it('serves only the plain paths to everyone', async () => {
     await using server = await TestServer.start({ trustProxy: ['10.0.0.1'], plainPaths: ['/health'] })
 
     const statuses: number[] = []
@@ -70,7 +70,7 @@ describe('behind an ingress that ends TLS', () => {
     expect(await from('192.0.2.1')).to.equal(200)
     expect(await from('192.0.2.2')).to.equal(200)
     expect(await from('192.0.2.1')).to.equal(429)
-    // What the client itself wrote stands further left.
+    // Entries further left are the client's own.
     expect(await from('192.0.2.9, 192.0.2.1')).to.equal(429)
     expect(await from('192.0.2.8,192.0.2.2, 127.0.0.1')).to.equal(429)
     // IPv6 clients are counted by their /64.
@@ -78,7 +78,7 @@ describe('behind an ingress that ends TLS', () => {
     expect(await from('2001:db8::2')).to.equal(429)
   })
 
-  it('does not let anyone else name a client', async () => {
+  it('ignores X-Forwarded-For from other addresses', async () => {
     await using server = await TestServer.start({
       trustProxy: ['10.0.0.1'],
       plainPaths: ['/'],
@@ -90,7 +90,7 @@ describe('behind an ingress that ends TLS', () => {
     expect([await from('192.0.2.1'), await from('192.0.2.2')]).to.deep.equal([200, 429])
   })
 
-  it('bounds the connections of the ingress only by their total', async () => {
+  it('limits the connections of the ingress only in total', async () => {
     await using server = await TestServer.start({ trustProxy: ['127.0.0.1'], limits: { connectionsPerAddress: 2 } })
     const sockets = await Promise.all(Array.from({ length: 5 }, () => server.tcp()))
 
@@ -110,7 +110,7 @@ describe('behind an ingress that ends TLS', () => {
     '*',
     '10.0.0.0/-1',
   ])
-    it(`does not start with ${JSON.stringify(entry)} for a proxy`, () =>
+    it(`does not start with ${JSON.stringify(entry)} as a proxy`, () =>
       expectRejection(TestServer.start({ trustProxy: [entry] }), 'ERR_OPTIONS_INVALID'))
 })
 
@@ -156,6 +156,6 @@ describe('TrustedProxies', () => {
     ['', undefined],
     [undefined, undefined],
   ] as const)
-    it(`takes ${client} for the client in ${JSON.stringify(header)}`, () =>
+    it(`finds ${client} as the client in ${JSON.stringify(header)}`, () =>
       expect(proxies.clientOf(header)).to.equal(client))
 })

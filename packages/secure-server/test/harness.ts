@@ -1,4 +1,4 @@
-/** A server under test with its own PKI, and clients that can misbehave. */
+/** Starts a server under test with its own PKI, and opens well-behaved and misbehaving connections to it. */
 import { once } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
@@ -11,7 +11,7 @@ import { type RunningServer, type ServerEvent, type ServerOptions, startServer, 
 import type { Listener } from '../src/request/requests.ts'
 import { Authority, type Credentials, PemFolder } from './pki.ts'
 
-/** Options of a test server; `tls` adds to certificate and key, which are made. */
+/** Options of a test server. Certificate and key are generated; `tls` adds to them. */
 export type TestOptions = Omit<Partial<ServerOptions>, 'tls'> & {
   readonly listener?: Listener
   readonly tls?: Partial<TlsOptions>
@@ -24,7 +24,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** A started server, on plain HTTP when `trustProxy` is given. */
+/** A running server, on plain HTTP if `trustProxy` is given. */
 export class TestServer implements AsyncDisposable {
   readonly running: RunningServer
   readonly events: ServerEvent[]
@@ -73,12 +73,12 @@ export class TestServer implements AsyncDisposable {
     return this.running.port
   }
 
-  /** One honest request on a connection of its own, unless an agent is given. */
+  /** Sends one valid request, on a new connection unless an agent is given. */
   async send(path = '/', options: RequestOptions & { body?: string | Buffer } = {}): Promise<Answer> {
     const request = this.plain ? httpRequest : httpsRequest
     const { body, ...rest } = options
     const sent = request({ host: 'localhost', port: this.port, path, ca: this.authority.cert, agent: false, ...rest })
-    // Once it has its answer, Node's client may still stumble over a connection that the server closed.
+    // Node's client can still emit an error after its answer, when the server closes the connection.
     sent.on('error', () => {})
     sent.end(body)
     const [answer] = (await once(sent, 'response')) as [IncomingMessage]
@@ -98,19 +98,19 @@ export class TestServer implements AsyncDisposable {
     return socket
   }
 
-  /** A TCP connection that has not said anything. */
+  /** A TCP connection that has sent nothing. */
   async tcp(options: { readonly localAddress?: string } = {}): Promise<Socket> {
     const socket = connectTcp({ host: '127.0.0.1', port: this.port, ...options })
     await once(socket, 'connect')
     return socket
   }
 
-  /** A connection on which HTTP can be written by hand. */
+  /** A connection for raw HTTP bytes, with or without TLS like the server. */
   connection(): Promise<Socket> {
     return this.plain ? this.tcp() : this.tls()
   }
 
-  /** Writes bytes as they are and returns everything that came back until the server closed. */
+  /** Sends raw bytes and returns everything received until the server closes. */
   async exchange(...bytes: readonly (string | Buffer)[]): Promise<string> {
     const socket = await this.connection()
     for (const part of bytes) socket.write(part)
@@ -136,12 +136,12 @@ export async function received(socket: Socket): Promise<string> {
   })
   socket.on('error', () => {})
   socket.resume()
-  // events.once would reject on a reset, which is a way of closing too.
+  // events.once would reject on a reset, but a reset closes the socket too.
   if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
   return bytes
 }
 
-/** The first piece of what a socket receives, or nothing when it is closed instead. */
+/** The first chunk that a socket receives, or an empty string if it closes first. */
 export async function firstBytes(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
     socket.once('data', (chunk: Buffer) => resolve(chunk.toString('latin1')))
@@ -150,7 +150,7 @@ export async function firstBytes(socket: Socket): Promise<string> {
   })
 }
 
-/** Status and headers of an answer as it was on the wire; header names in lower case. */
+/** Status and headers of a raw answer; header names in lower case. */
 export function parseAnswer(bytes: string): { readonly status: number; readonly headers: Record<string, string> } {
   const [head = ''] = bytes.split('\r\n\r\n')
   const [statusLine = '', ...lines] = head.split('\r\n')
@@ -158,13 +158,13 @@ export function parseAnswer(bytes: string): { readonly status: number; readonly 
   for (const line of lines) {
     const colon = line.indexOf(':')
     const name = line.slice(0, colon).toLowerCase()
-    if (name in headers) throw new Error(`header ${name} is there twice`)
+    if (name in headers) throw new Error(`header ${name} occurs twice`)
     headers[name] = line.slice(colon + 1).trim()
   }
   return { status: Number(statusLine.split(' ')[1] ?? 0), headers }
 }
 
-/** What every answer must say, written out. */
+/** The headers that every answer must have, written out. */
 export const SECURITY = {
   'cache-control': 'no-store',
   'strict-transport-security': 'max-age=31536000; includeSubDomains',
@@ -185,12 +185,12 @@ export async function expectRejection(promise: Promise<unknown>, code: string): 
 export async function until(condition: () => boolean | Promise<boolean>, seconds = 15): Promise<void> {
   const end = Date.now() + seconds * 1000
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error('the condition did not come true')
+    if (Date.now() > end) throw new Error('timed out waiting for a condition')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
 
-/** A certificate for `localhost`. Made once in a run: keys, RSA above all, are the slow part. */
+/** A certificate for `localhost`. Generated once per run, because keys, above all RSA, are slow to generate. */
 export function serverCredentials(key: 'rsa' | 'ec' = 'ec'): Promise<Credentials> {
   shared[key] ??= serverAuthority().then((authority) => authority.issue({ names: ['localhost'], key }))
   return shared[key]

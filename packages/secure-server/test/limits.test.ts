@@ -20,7 +20,7 @@ const counting: Listener = (request, response) => {
 
 describe('limits', () => {
   describe('of time', () => {
-    it('closes a connection that does not shake hands', async () => {
+    it('closes a connection that does not complete the handshake', async () => {
       await using server = await TestServer.start({ limits: { handshakeSeconds: 0.2 } })
 
       expect(await received(await server.tcp())).to.equal('')
@@ -32,7 +32,7 @@ describe('limits', () => {
       ['does not end its headers', 'GET / HTTP/1.1\r\nHost: a\r\nX: '],
       ['does not end its request line', 'GET /'],
     ] as const)
-      it(`answers 408 to a client that ${what}, however it drips`, async () => {
+      it(`answers 408 to a client that ${what}, even if it keeps sending bytes`, async () => {
         await using server = await TestServer.start({ limits: { headersSeconds: 0.3 } })
         const socket = await server.connection()
         socket.write(bytes)
@@ -51,7 +51,7 @@ describe('limits', () => {
       ['of known length', 'Content-Length: 1000\r\n\r\n', 'x'],
       ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n', '1\r\nx\r\n'],
     ] as const)
-      it(`answers 408 to a body ${what} that drips`, async () => {
+      it(`answers 408 to a body ${what} that arrives too slowly`, async () => {
         await using server = await TestServer.start({
           limits: { headersSeconds: 0.2, requestSeconds: 0.3 },
           listener: counting,
@@ -76,7 +76,7 @@ describe('limits', () => {
       expect(server.of('connection.refused')).to.deep.equal([])
     })
 
-    it('closes a connection whose answer does not come', async () => {
+    it('closes a connection whose request is never answered', async () => {
       await using server = await TestServer.start({ limits: { stallSeconds: 1 }, listener: () => {} })
       const socket = await server.connection()
       socket.write(GET)
@@ -99,7 +99,7 @@ describe('limits', () => {
       socket.destroy()
     })
 
-    it('ends a connection that is old with its next answer', async () => {
+    it('closes an old connection after its next answer', async () => {
       const responses: ServerResponse[] = []
       await using server = await TestServer.start({
         limits: { connectionSeconds: 2 },
@@ -139,7 +139,7 @@ describe('limits', () => {
         expect(parseAnswer(await server.exchange(request)).status).to.equal(431)
       })
 
-    it('takes headers up to the limits', async () => {
+    it('accepts headers up to the limits', async () => {
       await using server = await TestServer.start({ limits: { headerBytes: 4096, headerCount: 20 } })
       const request = `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'X: y\r\n'.repeat(17)}X: ${'x'.repeat(3800)}\r\n\r\n`
 
@@ -179,7 +179,7 @@ describe('limits', () => {
         if (status === 200) expect(answer).to.match(/1000$/)
       })
 
-    it('hands the listener no byte beyond the limit, and ends a body that goes on for ever', async () => {
+    it('passes the listener no byte beyond the limit, and cuts off an endless body', async () => {
       let bytes = 0
       let kept: IncomingMessage | undefined
       await using server = await TestServer.start({
@@ -207,7 +207,7 @@ describe('limits', () => {
       await until(() => server.running.load().connections === 0)
     })
 
-    it('tells whoever reads a body that is cut that it broke off, never that it ended', async () => {
+    it('emits aborted and an error, but no end, to the reader of a body that is cut off', async () => {
       const seen: string[] = []
       await using server = await TestServer.start({
         limits: { bodyBytes: 1000 },
@@ -216,7 +216,7 @@ describe('limits', () => {
           for (const name of ['end', 'aborted', 'error', 'close'] as const)
             request.on(name, () => {
               seen.push(name)
-              // What a handler that does not look answers all the same.
+              // A handler that ignores the error still answers.
               response.end('late')
             })
         },
@@ -242,7 +242,7 @@ describe('limits', () => {
       ],
       [431, 'GET / HTTP/1.1\r\nHost: a\r\nX: ', Buffer.alloc(8_000_000, 'x')],
     ] as const)
-      it(`lets a client that sends it all before it reads still read the ${status}`, async () => {
+      it(`delivers the ${status} to a client that sends everything before it reads`, async () => {
         await using server = await TestServer.start({ limits: { bodyBytes: 1000 }, listener: counting })
         const socket = await server.connection()
         socket.pause()
@@ -256,7 +256,7 @@ describe('limits', () => {
         expect(parseAnswer(await received(socket)).status).to.equal(status)
       })
 
-    it('lets an honest client that sends it all first still read the 413', async () => {
+    it('delivers the 413 to an honest client that sends everything first', async () => {
       await using server = await TestServer.start({ limits: { bodyBytes: 1000 }, listener: counting })
 
       const answer = await server.send('/', { method: 'POST', body: Buffer.alloc(8_000_000) })
@@ -264,7 +264,7 @@ describe('limits', () => {
       expect(answer.status).to.equal(413)
     })
 
-    it('asks for the body of a client that expects it, unless it is too long', async () => {
+    it('answers Expect with 100 Continue, unless the body is too long', async () => {
       await using server = await TestServer.start({ limits: { bodyBytes: 1000 }, listener: counting })
       const [short, long] = [await server.connection(), await server.connection()]
 
@@ -282,12 +282,12 @@ describe('limits', () => {
   })
 
   describe('of rate', () => {
-    it('answers 429 to an address beyond its requests of this second, and not to others', async () => {
+    it('answers 429 to an address over its limit in a second, but not to other addresses', async () => {
       await using server = await TestServer.start({ limits: { requestsPerSecondPerAddress: 3 } })
       const [first, second] = [{ localAddress: '127.0.0.2' }, { localAddress: '127.0.0.3' }]
       const socket = await server.tls({ host: '127.0.0.1', ...first } as never)
 
-      // All at once, so that they come in one second on any machine.
+      // All at once, so that they arrive within one second on any machine.
       socket.write(`${GET.repeat(4)}GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
       const answers = await received(socket)
 
@@ -297,7 +297,7 @@ describe('limits', () => {
       await until(async () => (await server.send('/', { host: '127.0.0.1', ...first })).status === 200)
     })
 
-    it('counts the requests of one address over all its connections, and keeps an honest one open', async () => {
+    it('counts the requests of an address over all its connections, and keeps an honest connection open', async () => {
       await using server = await TestServer.start({ limits: { requestsPerSecondPerAddress: 2 } })
       const sockets = [await server.connection(), await server.connection(), await server.connection()]
 
@@ -309,7 +309,7 @@ describe('limits', () => {
       for (const socket of sockets) socket.destroy()
     })
 
-    it('ends a connection after its number of requests', async () => {
+    it('closes a connection after its maximum number of requests', async () => {
       await using server = await TestServer.start({ limits: { requestsPerConnection: 3 } })
 
       const answers = await server.exchange(GET, GET, GET, GET)
@@ -318,7 +318,7 @@ describe('limits', () => {
       expect(answers).to.include('Connection: close')
     })
 
-    it('serves no more of them to a client that does not wait for answers', async () => {
+    it('serves no more than this maximum to a client that pipelines', async () => {
       const responses: ServerResponse[] = []
       await using server = await TestServer.start({
         limits: { requestsPerConnection: 3 },
@@ -342,16 +342,16 @@ describe('limits', () => {
   describe('of work', () => {
     for (const [what, request] of [
       ['requests that are being answered', GET],
-      ['requests whose body is still coming', `${POST}Content-Length: 10\r\n\r\nx`],
+      ['requests whose body is still arriving', `${POST}Content-Length: 10\r\n\r\nx`],
     ] as const)
       it(`answers 503 beyond the number of ${what}, and 200 again afterwards`, async () => {
         const held: Socket[] = []
-        let begun = 0
+        let running = 0
         await using server = await TestServer.start({
           limits: { concurrentRequests: 2 },
           listener: (request, response) => {
             if (request.url === '/quick') response.end()
-            else begun += 1
+            else running += 1
           },
         })
         for (const _ of [1, 2]) {
@@ -359,7 +359,7 @@ describe('limits', () => {
           socket.write(request)
           held.push(socket)
         }
-        await until(() => begun === 2)
+        await until(() => running === 2)
 
         const { status, headers } = await server.send('/quick')
 
@@ -368,7 +368,7 @@ describe('limits', () => {
         await until(async () => (await server.send('/quick')).status === 200)
       })
 
-    it('answers 503 to requests that one connection piles up, in their order', async () => {
+    it('answers 503 to too many pipelined requests of one connection, in their order', async () => {
       const responses: ServerResponse[] = []
       await using server = await TestServer.start({
         limits: { pipelinedRequests: 2 },
@@ -395,17 +395,17 @@ describe('limits', () => {
   describe('of connections, under a flood', () => {
     const patient = { idleSeconds: 60, headersSeconds: 60, requestSeconds: 60, handshakeSeconds: 60 }
     for (const [bound, limits] of [
-      ['in all', { ...patient, connections: 20, connectionsPerAddress: 1000 }],
+      ['in total', { ...patient, connections: 20, connectionsPerAddress: 1000 }],
       ['of an address', { ...patient, connections: 1000, connectionsPerAddress: 20 }],
     ] as const)
       for (const [what, open] of [
-        ['that never shake hands', (server: TestServer) => server.tcp()],
-        ['that shake hands and say nothing', (server: TestServer) => server.tls()],
-        ['that begin headers', (server: TestServer) => begin(server, 'GET / HTTP/1.1\r\nHost: a\r\nX: ')],
-        ['that begin a body', (server: TestServer) => begin(server, `${POST}Content-Length: 100\r\n\r\nx`)],
+        ['that never complete the handshake', (server: TestServer) => server.tcp()],
+        ['that complete the handshake and send nothing', (server: TestServer) => server.tls()],
+        ['that start sending headers', (server: TestServer) => begin(server, 'GET / HTTP/1.1\r\nHost: a\r\nX: ')],
+        ['that start sending a body', (server: TestServer) => begin(server, `${POST}Content-Length: 100\r\n\r\nx`)],
         ['that have been answered', (server: TestServer) => begin(server, GET)],
       ] as const)
-        it(`serves an honest client beyond the bound ${bound} on connections ${what}`, async () => {
+        it(`serves an honest client at the limit ${bound} on connections ${what}`, async () => {
           await using server = await TestServer.start({ limits, listener: counting })
           const flood: Socket[] = []
           const closed: Promise<string>[] = []
@@ -426,7 +426,7 @@ describe('limits', () => {
           await Promise.all(closed)
         })
 
-    it('does not let one address take the place of others', async () => {
+    it('does not close connections of other addresses for one address', async () => {
       await using server = await TestServer.start({
         limits: { connections: 20, connectionsPerAddress: 5 },
         listener: (request, response) => {
@@ -451,7 +451,7 @@ describe('limits', () => {
       for (const socket of flood) socket.destroy()
     })
 
-    it('refuses one more when every connection has its request being answered', async () => {
+    it('refuses a new connection when every open one is having a request answered', async () => {
       await using server = await TestServer.start({ limits: { connections: 3 }, listener: () => {} })
       const working = await Promise.all([1, 2, 3].map(() => begin(server, GET)))
       await until(() => server.running.load().requests === 3)
@@ -462,7 +462,7 @@ describe('limits', () => {
       for (const socket of working) socket.destroy()
     })
 
-    it('survives connections that are reset at every stage, and a listener for events that throws', async () => {
+    it('survives connections that are reset at every stage, and an onEvent that throws', async () => {
       await using server = await TestServer.start({
         listener: counting,
         onEvent: () => {
@@ -490,7 +490,7 @@ describe('limits', () => {
     })
   })
 
-  it('refuses values that are no bounds, naming each', async () => {
+  it('refuses invalid limits, naming each', async () => {
     const wrong = {
       bodyBytes: -1,
       headerCount: 1.5,
@@ -505,7 +505,7 @@ describe('limits', () => {
     await expectRejection(TestServer.start({ limits: { headersSeconds: 40 } }), 'ERR_OPTIONS_INVALID')
   })
 
-  it('has defaults that lie within their ranges, and takes both ends of each', () => {
+  it('has defaults within their ranges, and accepts both ends of each range', () => {
     expect(() => resolveLimits()).to.not.throw()
     for (const [name, { value, min, max }] of Object.entries(LIMITS)) {
       expect(value, name).to.be.within(min, max)
@@ -517,7 +517,7 @@ describe('limits', () => {
   })
 })
 
-/** A connection that has written this much. */
+/** A connection that has sent these bytes. */
 async function begin(server: TestServer, bytes: string): Promise<Socket> {
   const socket = await server.connection()
   socket.write(bytes)

@@ -16,12 +16,12 @@ describe('networks', () => {
     ['not an address', false],
     [undefined, false],
   ] as const) {
-    it(`${expected ? 'hold' : 'do not hold'} ${address}`, () => {
+    it(`${expected ? 'include' : 'do not include'} ${address}`, () => {
       expect(isInside(address)).to.equal(expected)
     })
   }
 
-  it('read a network that is mapped into IPv6 as IPv4', () => {
+  it('treat a network that is mapped into IPv6 as IPv4', () => {
     expect(networks(['::ffff:10.0.0.0/104'])('10.9.9.9')).to.equal(true)
   })
 
@@ -35,7 +35,7 @@ describe('networks', () => {
     '10',
     '::ffff:10.0.0.0/64',
   ]) {
-    it(`refuse ${JSON.stringify(entry)}, by its position`, () => {
+    it(`refuse ${JSON.stringify(entry)}, naming its position`, () => {
       expect(() => networks(['10.0.0.0/8', entry])).to.throw(TypeError, 'network 2 ')
     })
   }
@@ -52,7 +52,7 @@ describe('a listen address', () => {
     ['::', false],
     ['adapter.example.com', false],
   ] as const) {
-    it(`${host} is ${expected ? '' : 'not '}on this machine only`, () => {
+    it(`${host} is ${expected ? '' : 'not '}reachable from this machine only`, () => {
       expect(isLoopback(host)).to.equal(expected)
     })
   }

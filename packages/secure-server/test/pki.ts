@@ -1,4 +1,4 @@
-/** A throwaway PKI: authorities, certificates and CRLs with everything that can be wrong about them. */
+/** A PKI for tests: authorities, certificates and CRLs, valid or invalid in every way. */
 import 'reflect-metadata'
 import { KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
@@ -6,19 +6,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 
-// The library's types name the browser's Crypto, which Node's types do not have.
+// The library's types use the browser's Crypto type, which Node's types lack.
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
 
-/** What a certificate says. Dates default to an hour ago and a year from now. */
+/** The contents of a certificate. It is valid from an hour ago for a year by default. */
 export interface Subject {
   readonly commonName?: string
-  /** DNS names of the SAN extension; left out when undefined. `localhost` also brings the loopback addresses. */
+  /** DNS names of the SAN extension, omitted if undefined. `localhost` also adds the loopback addresses. */
   readonly names?: readonly string[]
   /** E-mail addresses of the SAN extension. */
   readonly emails?: readonly string[]
   readonly notBefore?: Date
   readonly notAfter?: Date
-  /** Extended key usages; default both, `[]` leaves the extension out. */
+  /** Extended key usages; default both, `[]` omits the extension. */
   readonly usages?: readonly ('serverAuth' | 'clientAuth')[]
   /** Key type; default EC. `weak` is RSA with 1024 bits. */
   readonly key?: 'rsa' | 'ec' | 'weak'
@@ -31,7 +31,7 @@ export interface Credentials {
   readonly serialNumber: string
 }
 
-/** What a CRL says. Defaults: from an hour ago to tomorrow, revoking nothing. */
+/** The contents of a CRL. By default it is valid from an hour ago until tomorrow and revokes nothing. */
 export interface Revocations {
   readonly revoked?: readonly Credentials[]
   readonly thisUpdate?: Date
@@ -80,7 +80,7 @@ export class Authority {
     return credentials(await this.#sign(keys, nameOf(subject), subject, endEntityExtensions(subject)), keys)
   }
 
-  /** A certificate that nobody but itself vouches for. */
+  /** A self-signed certificate. */
   static async selfSigned(subject: Subject): Promise<Credentials> {
     const algorithm = ALGORITHMS[subject.key ?? 'ec']
     const keys = await generate(algorithm)
@@ -105,7 +105,7 @@ export class Authority {
       signingAlgorithm: this.#algorithm,
       signingKey: this.#keys.privateKey,
     })
-    // The library writes CRL where RFC 7468, and OpenSSL, want X509 CRL.
+    // The library writes CRL, but RFC 7468 and OpenSSL require X509 CRL.
     return crl.toString('pem').replaceAll(' CRL-----', ' X509 CRL-----')
   }
 
@@ -128,7 +128,7 @@ export class Authority {
   }
 }
 
-/** A folder for PEM files that is removed again. */
+/** A temporary folder for PEM files. */
 export class PemFolder implements AsyncDisposable {
   readonly path: string
 
@@ -140,7 +140,7 @@ export class PemFolder implements AsyncDisposable {
     return new PemFolder(await mkdtemp(join(tmpdir(), 'pem-')))
   }
 
-  /** Writes a file in place, over what is there, and returns its path. */
+  /** Overwrites a file in place and returns its path. */
   async write(name: string, ...pem: readonly string[]): Promise<string> {
     const path = join(this.path, name)
     await writeFile(path, `${pem.join('\n')}\n`)
@@ -158,7 +158,7 @@ export class PemFolder implements AsyncDisposable {
   }
 }
 
-/** A moment so many hours from now. */
+/** The date that many hours from now. */
 export function hours(count: number): Date {
   return new Date(Date.now() + count * 3_600_000)
 }
@@ -194,7 +194,7 @@ function validity({ notBefore = hours(-1), notAfter = hours(24 * 365) }: Subject
   return { notBefore, notAfter }
 }
 
-/** Positive, and too long to repeat. */
+/** A positive serial number, long enough to be unique. */
 function serial(): string {
   return `1${randomBytes(15).toString('hex')}`.padStart(32, '0')
 }

@@ -24,18 +24,18 @@ describe('startServer', () => {
     expect(answer.headers['cache-control']).to.equal('no-store')
   })
 
-  it('has options whose mistakes the compiler finds', () => {
+  it('has option types that reject mistakes at compile time', () => {
     const tls = { certFile: 'cert.pem', keyFile: 'key.pem' }
     const mistakes: ServerOptions[] = [
       // @ts-expect-error a port is required
       { tls },
-      // @ts-expect-error TLS 1.1 is not to be had
+      // @ts-expect-error TLS 1.1 is not available
       { port: 0, tls: { ...tls, minVersion: 'TLSv1.1' } },
-      // @ts-expect-error a limit has its unit in its name
+      // @ts-expect-error the name of a limit ends with its unit
       { port: 0, tls, limits: { idle: 10 } },
       // @ts-expect-error there are two modes
       { port: 0, tls: { ...tls, clientCertificates: { caFiles: ['ca.pem'], mode: 'optional' } } },
-      // @ts-expect-error authorities are given, never assumed
+      // @ts-expect-error there are no default authorities
       { port: 0, tls: { ...tls, clientCertificates: { mode: 'strict' } } },
     ]
     expect(mistakes).to.have.length(5)

@@ -6,7 +6,7 @@ import { firstBytes, received, TestServer, until } from '../harness.ts'
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 describe('stopping', () => {
-  it('drops no request of clients that keep asking, and tells them to go', async () => {
+  it('answers every request of clients that keep sending, the last with Connection: close', async () => {
     await using server = await TestServer.start({
       listener: (_request, response) => void setImmediate(() => response.end('hello')),
     })
@@ -18,7 +18,7 @@ describe('stopping', () => {
       for (;;) {
         const answer = await server.send('/', { agent }).catch((error: NodeJS.ErrnoException) => error)
         if (answer instanceof Error) {
-          // Nothing listens any more: the only way in which a client may find out.
+          // The port is closed. A client must not see any other error.
           if (answer.code !== 'ECONNREFUSED') failed.push(String(answer.code))
           break
         }
@@ -38,7 +38,7 @@ describe('stopping', () => {
     expect(server.of('stopped')).to.deep.equal([{ type: 'stopped', cutConnections: 0 }])
   })
 
-  it('waits for a request that was begun, then ends its connection', async () => {
+  it('waits for a running request, then closes its connection', async () => {
     const responses: ServerResponse[] = []
     await using server = await TestServer.start({ listener: (_request, response) => void responses.push(response) })
     const socket = await server.connection()
@@ -56,7 +56,7 @@ describe('stopping', () => {
     await until(() => server.running.load().connections === 0)
   })
 
-  it('ends an answer whose headers were sent before, when it is done', async () => {
+  it('finishes an answer whose headers are already sent, then closes its connection', async () => {
     let response: ServerResponse | undefined
     await using server = await TestServer.start({
       listener: (_request, given) => {
@@ -76,7 +76,7 @@ describe('stopping', () => {
     expect(server.of('stopped')[0]?.cutConnections).to.equal(0)
   })
 
-  it('cuts what is not done after its grace, and counts it', async () => {
+  it('closes and counts connections whose request is still running after graceSeconds', async () => {
     await using server = await TestServer.start({ listener: () => {} })
     const socket = await server.connection()
     socket.write(GET)
@@ -88,7 +88,7 @@ describe('stopping', () => {
     expect(server.of('stopped')).to.deep.equal([{ type: 'stopped', cutConnections: 1 }])
   })
 
-  it('does not wait for clients that say nothing, whether or not they shook hands', async () => {
+  it('does not wait for clients that send nothing, during or after the handshake', async () => {
     await using server = await TestServer.start({
       limits: { handshakeSeconds: 60, headersSeconds: 60, requestSeconds: 60 },
     })
@@ -96,14 +96,14 @@ describe('stopping', () => {
     sockets[2]?.write(GET)
     const closed = sockets.map(received)
 
-    // Were it waited for, the test would not end in its own time.
+    // If it waited for them, the test would time out.
     await server.running.stop({ graceSeconds: 600 })
     await Promise.all(closed)
 
     expect(server.of('stopped')).to.deep.equal([{ type: 'stopped', cutConnections: 0 }])
   })
 
-  it('accepts nobody any more', async () => {
+  it('accepts no new connection', async () => {
     await using server = await TestServer.start()
 
     await server.running.stop()
@@ -111,7 +111,7 @@ describe('stopping', () => {
     expect(await server.send('/').catch((error: NodeJS.ErrnoException) => error.code)).to.equal('ECONNREFUSED')
   })
 
-  it('happens once, however often it is asked for', async () => {
+  it('happens once, even if stop is called again', async () => {
     const server = await TestServer.start()
 
     await Promise.all([server.running.stop(), server.running.stop()])
@@ -121,7 +121,7 @@ describe('stopping', () => {
     expect(server.of('stopped')).to.have.length(1)
   })
 
-  it('says where it listened, and that the port may be asked for', async () => {
+  it('reports its port, and rejects if the port is in use', async () => {
     await using first = await TestServer.start({ host: '127.0.0.1' })
 
     expect(first.of('listening')).to.deep.equal([{ type: 'listening', port: first.port, tls: true }])

@@ -4,7 +4,7 @@ import Koa from 'koa'
 import type { Listener } from '../../src/index.ts'
 import { firstBytes, parseAnswer, received, SECURITY, TestServer } from '../harness.ts'
 
-/** What a listener may do to the headers, and what must come of it. */
+/** Listeners that set, remove or override headers in every way that Node allows. */
 const ANSWERED: readonly [what: string, listener: Listener][] = [
   ['an answer without headers', (_request, response) => void response.end('x')],
   [
@@ -52,9 +52,9 @@ const ANSWERED: readonly [what: string, listener: Listener][] = [
   ['a listener that rejects', (() => Promise.reject(new Error('defect'))) as unknown as Listener],
 ]
 
-/** What Node, or we, answer before any listener sees a request. */
+/** Requests that Node or the server refuses before the listener is called. */
 const REFUSED: readonly [status: number, request: string][] = [
-  [400, 'no HTTP\r\n\r\n'],
+  [400, 'not HTTP\r\n\r\n'],
   [400, 'GET / HTTP/1.1\r\n\r\n'],
   [405, 'TRACE / HTTP/1.1\r\nHost: a\r\n\r\n'],
   [405, 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'],
@@ -68,9 +68,9 @@ const REFUSED: readonly [status: number, request: string][] = [
   [501, 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n'],
 ]
 
-describe('headers of every answer', () => {
+describe('security headers', () => {
   for (const [what, listener] of ANSWERED)
-    it(`are there after ${what}`, async () => {
+    it(`are sent with ${what}`, async () => {
       await using server = await TestServer.start({ listener })
       const socket = await server.connection()
       socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
@@ -92,7 +92,7 @@ describe('headers of every answer', () => {
       ],
     ],
   ] as const)
-    it(`let others through that writeHead is given as ${what}`, async () => {
+    it(`do not replace other headers passed to writeHead as ${what}`, async () => {
       await using server = await TestServer.start({
         listener: (_request, response) =>
           void response
@@ -109,7 +109,7 @@ describe('headers of every answer', () => {
     })
 
   for (const [status, request] of REFUSED)
-    it(`are there on a ${status} ${STATUS_CODES[status]} to ${JSON.stringify(request.slice(0, 60))}`, async () => {
+    it(`are on a ${status} ${STATUS_CODES[status]} to ${JSON.stringify(request.slice(0, 60))}`, async () => {
       await using server = await TestServer.start({
         limits: { headersSeconds: 0.2, bodyBytes: 1000 },
         listener: (request, response) =>
@@ -151,7 +151,7 @@ describe('headers of every answer', () => {
       ['/throw', 500],
       ['/teapot', 418],
     ] as const)
-      it(`are there on its ${status}`, async () => {
+      it(`are on its ${status}`, async () => {
         const answer = await server.send(path)
 
         expect(answer.status).to.equal(status)
@@ -159,7 +159,7 @@ describe('headers of every answer', () => {
         expect(answer.headers).to.not.have.any.keys('server', 'x-powered-by')
       })
 
-    it('leaves the rest of an answer as the handler made it', async () => {
+    it('do not change the rest of an answer', async () => {
       const { body, headers } = await server.send('/ok')
 
       expect(body).to.equal('fine')
@@ -168,7 +168,7 @@ describe('headers of every answer', () => {
     })
   })
 
-  it('are there on refusals in a format of one’s own, which cannot overrule them', async () => {
+  it('are on refusals from a renderer, which cannot override them', async () => {
     await using server = await TestServer.start({
       renderRefusal: ({ status, reason }) => ({
         headers: {
@@ -200,7 +200,7 @@ describe('headers of every answer', () => {
     ],
     ['returns a header that would split the answer', () => ({ headers: { A: 'b\r\nSet-Cookie: c' }, body: '' })],
   ] as const)
-    it(`are there when a renderer ${what}, with the plain problem document`, async () => {
+    it(`are on the default problem document when a renderer ${what}`, async () => {
       await using server = await TestServer.start({ renderRefusal: rendered })
 
       for (const request of ['GET / HTTP/1.1\r\n\r\n', 'no HTTP\r\n\r\n']) {
@@ -210,7 +210,7 @@ describe('headers of every answer', () => {
       }
     })
 
-  it('come without a body after HEAD', async () => {
+  it('are on an answer to HEAD, without a body', async () => {
     await using server = await TestServer.start({ limits: { requestsPerSecondPerAddress: 1 } })
     await server.send('/')
 

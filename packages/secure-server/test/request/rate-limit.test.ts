@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { RateLimit } from '../../src/request/rate-limit.ts'
 
 describe('RateLimit', () => {
-  it('lets so many through in the second that begins with the first', () => {
+  it('allows the limit in the second that starts with the first request', () => {
     const rate = new RateLimit(2)
 
     const waits = [5000, 5500, 5999, 5999].map((now) => rate.secondsToWait('a', now))
@@ -10,7 +10,7 @@ describe('RateLimit', () => {
     expect(waits).to.deep.equal([0, 0, 1, 1])
   })
 
-  it('begins again after that second, without being swept', () => {
+  it('starts a new window after that second, even without a sweep', () => {
     const rate = new RateLimit(1)
 
     const waits = [5000, 5999, 6000, 6999, 7000].map((now) => rate.secondsToWait('a', now))
@@ -18,13 +18,13 @@ describe('RateLimit', () => {
     expect(waits).to.deep.equal([0, 1, 0, 1, 0])
   })
 
-  it('counts each key for itself', () => {
+  it('counts each key separately', () => {
     const rate = new RateLimit(1)
 
     expect(['a', 'b', 'a'].map((key) => rate.secondsToWait(key, 0))).to.deep.equal([0, 0, 1])
   })
 
-  it('remembers nobody longer than needed', () => {
+  it('deletes keys whose window has ended', () => {
     const rate = new RateLimit(1)
     for (let i = 0; i < 1000; i++) rate.secondsToWait(`${i}`, i)
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { expectRejection, firstBytes, parseAnswer, received, SECURITY, TestServer, until } from '../harness.ts'
 
-/** Requests that two readers could understand differently, or that nobody here should serve. */
+/** Requests that two readers could understand differently, or that must not be served. */
 const REFUSED: readonly [what: string, request: string, status: number][] = [
   [
     'Content-Length with Transfer-Encoding',
@@ -90,10 +90,10 @@ const REFUSED: readonly [what: string, request: string, status: number][] = [
   ['HTTP/2 by prior knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
   ['HTTP/3.0', 'GET / HTTP/3.0\r\nHost: a\r\n\r\n', 400],
   ['an unknown expectation', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: coffee\r\n\r\n', 417],
-  ['bytes that are no HTTP', '\x16\x03\x01\x02\x00\x01', 400],
+  ['bytes that are not HTTP', '\x16\x03\x01\x02\x00\x01', 400],
 ]
 
-/** What a refusal is followed by: were it left on the connection, it would be a request of somebody else's choosing. */
+/** Bytes after a refused request. If they were read as a request, an attacker could smuggle one past a proxy. */
 const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 
 describe('HTTP hygiene', () => {
@@ -132,7 +132,7 @@ describe('HTTP hygiene', () => {
       expect(answers.match(/HTTP\/1\.1 /g)).to.have.length(1)
     })
 
-  it('serves the same path and body to the listener as any proxy would see', async () => {
+  it('passes the listener the same path and body that a proxy would see', async () => {
     const answers = await server.exchange(
       'POST /one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
       'POST /two HTTP/1.1\r\nHost: a:8443\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc',
@@ -146,7 +146,7 @@ describe('HTTP hygiene', () => {
     ['garbage', 'garbage\r\n\r\n'],
     ['an ambiguous request', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n'],
   ] as const)
-    it(`does not answer ${what} in the place of the request before it`, async () => {
+    it(`does not answer ${what} instead of the request before it`, async () => {
       const answers = await server.exchange(`GET /first HTTP/1.1\r\nHost: a\r\n\r\n${second}`, SMUGGLED)
 
       expect(answers)
@@ -156,7 +156,7 @@ describe('HTTP hygiene', () => {
       expect(served).to.deep.equal(['/first'])
     })
 
-  it('closes after an answer that had begun when garbage came behind its request', async () => {
+  it('finishes an answer when garbage follows its request, then closes', async () => {
     let end = (): void => {}
     await using streaming = await TestServer.start({
       listener: (_request, response) => {
@@ -177,14 +177,14 @@ describe('HTTP hygiene', () => {
       .and.not.include('HTTP/1.1')
   })
 
-  it('acts on nothing that follows the last answer of a connection', async () => {
+  it('ignores everything after the last request of a connection', async () => {
     const answers = await server.exchange(`GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n${SMUGGLED}`)
 
     expect(served).to.deep.equal(['/last'])
     expect(answers.match(/HTTP\/1\.1 /g)).to.have.length(1)
   })
 
-  it('names the methods it serves in a 405, and passes those on', async () => {
+  it('lists the methods it serves in a 405, and serves them', async () => {
     const { status, headers } = await server.send('/', { method: 'PROPFIND' })
 
     expect(status).to.equal(405)
@@ -200,7 +200,7 @@ describe('HTTP hygiene', () => {
     expect(await server.exchange('GET /health HTTP/1.0\r\n\r\n')).to.match(/^HTTP\/1\.1 200 /)
   })
 
-  it('serves a request to upgrade as if it had not asked', async () => {
+  it('serves a request with Upgrade as an ordinary request', async () => {
     const answer = await server.exchange(
       'GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
       'GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
@@ -211,7 +211,7 @@ describe('HTTP hygiene', () => {
     expect(served).to.deep.equal(['/upgrade', '/next'])
   })
 
-  it('never repeats what the client sent in a refusal', async () => {
+  it('repeats nothing from the request in a refusal', async () => {
     const marks = 'GET /mark-path?mark-query HTTP/1.1\r\nHost: mark-host:x\r\nX-Forwarded-Host: mark-forwarded\r\n\r\n'
 
     expect(await server.exchange(marks))
@@ -220,7 +220,7 @@ describe('HTTP hygiene', () => {
     expect(JSON.stringify(server.events)).to.not.include('mark')
   })
 
-  it('refuses to be started with TRACE or CONNECT', async () => {
+  it('refuses to start with TRACE or CONNECT', async () => {
     for (const method of ['TRACE', 'CONNECT'])
       await expectRejection(TestServer.start({ methods: ['GET', method] }), 'ERR_OPTIONS_INVALID')
   })

@@ -6,7 +6,7 @@ import { Authority, type Credentials, hours, PemFolder } from '../pki.ts'
 
 const FQDN = 'proxy.client.example'
 
-/** Root and subordinate authority, their CRLs as files, and one client that is in order. */
+/** A root and a subordinate authority, their CRLs as files, and one valid client certificate. */
 class ClientPki implements AsyncDisposable {
   readonly folder: PemFolder
   readonly root: Authority
@@ -29,7 +29,7 @@ class ClientPki implements AsyncDisposable {
     this.good = good
   }
 
-  /** Both CRLs in one file, the subordinate's revoking these. */
+  /** Writes both CRLs into one file. The subordinate's CRL revokes the given certificates. */
   async revoke(...revoked: readonly Credentials[]): Promise<void> {
     await this.folder.write('crl.pem', await this.sub.crl({ revoked }), await this.root.crl())
   }
@@ -48,7 +48,7 @@ class ClientPki implements AsyncDisposable {
   }
 }
 
-/** Every way in which a certificate is not good enough. */
+/** Every reason to refuse a certificate. */
 const REFUSED: readonly [what: string, make: (pki: ClientPki) => Promise<Credentials | undefined>, code: string][] = [
   ['no certificate', async () => undefined, 'CERT_MISSING'],
   ['an expired one', ({ sub }) => sub.issue({ names: [FQDN], notAfter: hours(-0.5) }), 'CERT_HAS_EXPIRED'],
@@ -79,7 +79,7 @@ const REFUSED: readonly [what: string, make: (pki: ClientPki) => Promise<Credent
     async () => (await Authority.root('Client Sub')).issue({ names: [FQDN] }),
     'CERT_SIGNATURE_FAILURE',
   ],
-  // OpenSSL reports the last thing that is wrong, and this one has no CRL either.
+  // OpenSSL reports the last problem, and this certificate has no CRL either.
   ['a self-signed one', () => Authority.selfSigned({ names: [FQDN] }), 'UNABLE_TO_GET_CRL'],
   [
     'a revoked one',
@@ -106,7 +106,7 @@ describe('client certificates', () => {
       expect(server.of('client.refused').map((event) => event.code)).to.deep.equal([code])
     })
 
-    it(`answers ${what} on every path and nothing else (respond)`, async () => {
+    it(`refuses ${what} on every path (respond)`, async () => {
       await using pki = await ClientPki.create()
       const credentials = await make(pki)
       await using server = await pki.start({ mode: 'respond' })
@@ -131,19 +131,19 @@ describe('client certificates', () => {
   for (const mode of ['strict', 'respond'] as const)
     for (const [what, subject] of [
       ['a SAN', { names: [FQDN] }],
-      ['a SAN in other case', { names: ['Proxy.client.EXAMPLE'] }],
+      ['a SAN in different case', { names: ['Proxy.client.EXAMPLE'] }],
       ['one of several SANs', { names: ['a.example', FQDN] }],
       ['a CN and no SAN', { commonName: FQDN }],
       ['no extended key usage', { names: [FQDN], usages: [] }],
     ] as const)
-      it(`lets in ${what} (${mode})`, async () => {
+      it(`accepts ${what} (${mode})`, async () => {
         await using pki = await ClientPki.create()
         await using server = await pki.start({ mode })
 
         expect((await server.send('/', { ...(await pki.sub.issue(subject)) })).body).to.equal('hello')
       })
 
-  it('refuses a path through a subordinate that only the client brings', async () => {
+  it('refuses a path through a subordinate that only the client sends', async () => {
     await using pki = await ClientPki.create()
     const caFiles = [await pki.folder.write('root.pem', pki.root.cert)]
     await using server = await TestServer.start({ tls: { clientCertificates: { caFiles, mode: 'strict' } } })
@@ -153,7 +153,7 @@ describe('client certificates', () => {
     expect(server.of('client.refused')[0]?.code).to.equal('UNABLE_TO_GET_ISSUER_CERT')
   })
 
-  it('names the refused certificate in the event, free of control characters', async () => {
+  it('names the refused certificate in the event, without control characters', async () => {
     await using pki = await ClientPki.create()
     await using server = await pki.start()
     const credentials = await pki.sub.issue({ commonName: 'evil\u001b[31m\u2028é' })
@@ -185,9 +185,9 @@ describe('client certificates', () => {
       expect(await received(second)).to.match(/^HTTP\/1\.1 496 /)
     })
 
-  describe('what changes while connections are open', () => {
+  describe('changes while connections are open', () => {
     for (const mode of ['strict', 'respond'] as const)
-      it(`cuts off a certificate that is revoked, and leaves others alone (${mode})`, async () => {
+      it(`closes connections of a revoked certificate, and no others (${mode})`, async () => {
         await using pki = await ClientPki.create()
         await using server = await pki.start({ mode })
         const revoked = await pki.sub.issue({ names: [FQDN] })
@@ -201,27 +201,27 @@ describe('client certificates', () => {
         expect(server.of('client.refused').map(({ code }) => code)).to.deep.equal(['CERT_REVOKED'])
       })
 
-    it('cuts off a running request of a certificate that is revoked', async () => {
+    it('closes the connection of a revoked certificate during a request', async () => {
       await using pki = await ClientPki.create()
-      let begun = false
+      let running = false
       await using server = await pki.start(
         {},
         {
           listener: () => {
-            begun = true
+            running = true
           },
         },
       )
       const socket = await server.tls({ ...pki.good })
       socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-      await until(() => begun)
+      await until(() => running)
 
       await pki.revoke(pki.good)
 
       expect(await received(socket)).to.equal('')
     })
 
-    it('takes up a CRL that is replaced by rename', async () => {
+    it('uses a CRL that is replaced by rename', async () => {
       await using pki = await ClientPki.create()
       await using server = await pki.start()
       const socket = await server.tls({ ...pki.good })
@@ -231,7 +231,7 @@ describe('client certificates', () => {
       expect(await received(socket)).to.equal('')
     })
 
-    it('cuts off the certificates of an authority that is no longer trusted, and lets in those of a new one', async () => {
+    it('closes connections of an authority that is no longer trusted, and accepts those of a new one', async () => {
       await using pki = await ClientPki.create()
       await using other = await ClientPki.create()
       await using server = await pki.start({ crlFiles: undefined as never })
@@ -243,7 +243,7 @@ describe('client certificates', () => {
       expect((await server.send('/', { ...other.good })).body).to.equal('hello')
     })
 
-    it('refuses everyone once a CRL is past its nextUpdate, open connections too, and warns before', async () => {
+    it('refuses every client and closes open connections once a CRL is past its nextUpdate, and warns before', async () => {
       await using pki = await ClientPki.create()
       await pki.folder.write(
         'crl.pem',
@@ -260,7 +260,7 @@ describe('client certificates', () => {
       await until(() => server.of('crl.stale').length === 1)
     })
 
-    it('lets in again when a stale CRL is followed by a current one', async () => {
+    it('accepts clients again when a current CRL replaces a stale one', async () => {
       await using pki = await ClientPki.create()
       await pki.folder.write('crl.pem', await pki.sub.crl({ nextUpdate: hours(-0.1) }), await pki.root.crl())
       await using server = await pki.start({ mode: 'respond' })
@@ -271,7 +271,7 @@ describe('client certificates', () => {
       await until(async () => (await server.send('/', { ...pki.good })).status === 200)
     })
 
-    it('cuts off a certificate whose validity ends', async () => {
+    it('closes the connection of a certificate that expires', async () => {
       await using pki = await ClientPki.create()
       await using server = await pki.start()
       const socket = await server.tls({
@@ -282,7 +282,7 @@ describe('client certificates', () => {
       expect(server.of('client.refused')[0]?.code).to.equal('CERT_HAS_EXPIRED')
     })
 
-    it('keeps a connection alive through a change that does not concern it', async () => {
+    it('keeps a connection open when a change does not affect it', async () => {
       await using pki = await ClientPki.create()
       await using server = await pki.start()
       const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: server.authority.cert, ...pki.good })
@@ -297,7 +297,7 @@ describe('client certificates', () => {
     })
   })
 
-  it('refuses everyone when a CRL of the path is missing, and says whose', async () => {
+  it('refuses every client when a CRL of the path is missing, and names its issuer', async () => {
     await using pki = await ClientPki.create()
     await pki.folder.write('crl.pem', await pki.sub.crl())
     await using server = await pki.start({ mode: 'respond' })
@@ -315,9 +315,9 @@ describe('client certificates', () => {
       'a CRL of a stranger',
       async (pki) => pki.folder.write('crl.pem', await (await Authority.root('Client Sub')).crl()),
     ],
-    ['a CA file that is no certificate', (pki) => pki.folder.write('ca.pem', 'garbage')],
+    ['a CA file that is not a certificate', (pki) => pki.folder.write('ca.pem', 'garbage')],
   ] as readonly [string, (pki: ClientPki) => Promise<string>][])
-    it(`refuses ${what} loudly and keeps what it had`, async () => {
+    it(`reports and refuses ${what}, and keeps the old files`, async () => {
       await using pki = await ClientPki.create()
       const revoked = await pki.sub.issue({ names: [FQDN] })
       await pki.revoke(revoked)
@@ -333,8 +333,8 @@ describe('client certificates', () => {
       await expectRejection(pki.start(), 'ERR_TRUST_INVALID')
     })
 
-  describe('the check of one’s own', () => {
-    it('holds the connection, and the request on it, until it has resolved', async () => {
+  describe('the option check', () => {
+    it('delays the connection, and the request on it, until it resolves', async () => {
       await using pki = await ClientPki.create()
       const { promise, resolve } = Promise.withResolvers<undefined>()
       const seen: string[] = []
@@ -373,9 +373,9 @@ describe('client certificates', () => {
         },
         'CHECK_FAILED',
       ],
-      ['never ends', () => new Promise<undefined>(() => {}), 'CHECK_TIMEOUT'],
+      ['never resolves', () => new Promise<undefined>(() => {}), 'CHECK_TIMEOUT'],
     ] as readonly [string, () => Promise<string | undefined>, string][])
-      it(`refuses when it ${what}`, async () => {
+      it(`refuses the client when it ${what}`, async () => {
         await using pki = await ClientPki.create()
         await using server = await pki.start({ check }, { limits: { clientCheckSeconds: 0.2 } })
         const socket = await server.tls({ ...pki.good })
@@ -385,7 +385,7 @@ describe('client certificates', () => {
         expect(server.of('client.refused')[0]?.code).to.equal(code)
       })
 
-    it('is not asked about a certificate that is refused without it', async () => {
+    it('is not called for a certificate that is refused anyway', async () => {
       await using pki = await ClientPki.create()
       let asked = 0
       await using server = await pki.start({

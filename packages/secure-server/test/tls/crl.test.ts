@@ -14,7 +14,7 @@ describe('CRL', () => {
     credentials = await authority.issue({})
   })
 
-  it('knows its dates, its signer and what it revokes', async () => {
+  it('has its dates, its signer and its revoked certificates', async () => {
     const thisUpdate = new Date('2026-01-02T03:04:05Z')
     const nextUpdate = new Date('2051-01-02T03:04:05Z')
     const [crl] = parseCrls(Buffer.from(await authority.crl({ revoked: [credentials], thisUpdate, nextUpdate })))
@@ -30,7 +30,7 @@ describe('CRL', () => {
     expect(crl?.isCurrent(nextUpdate.getTime())).to.equal(false)
   })
 
-  it('is read from RSA authorities, from files with several, and from DER', async () => {
+  it('parses from RSA authorities, from files with several CRLs, and from DER', async () => {
     const pem = [await other.crl(), 'some text', await authority.crl()].join('\n')
     const [first, second, ...rest] = parseCrls(Buffer.from(pem))
 
@@ -41,9 +41,9 @@ describe('CRL', () => {
     expect(parseCrls(der)[0]?.isSignedBy(new X509Certificate(authority.cert))).to.equal(true)
   })
 
-  it('is written so that OpenSSL reads it, whatever its length', async () => {
+  it('writes PEM that OpenSSL can read, for every length', async () => {
     const revoked = await Promise.all(Array.from({ length: 4 }, () => authority.issue({})))
-    // Names of different lengths make lists whose base64 ends with every possible last line, a whole one included.
+    // Names of different lengths give base64 whose last line has every possible length, including a full line.
     for (let length = 1; length <= 64; length++) {
       const issuer = await Authority.root('n'.repeat(length))
       const [crl] = parseCrls(Buffer.from(await issuer.crl({ revoked })))
@@ -52,7 +52,7 @@ describe('CRL', () => {
     }
   })
 
-  it('is not signed any more when a byte of it changes', async () => {
+  it('has no valid signature when any byte of it changes', async () => {
     const der = await derOf(authority)
     const signer = new X509Certificate(authority.cert)
     for (let at = 8; at < der.length; at += 7) {
@@ -68,17 +68,17 @@ describe('CRL', () => {
     }
   })
 
-  it('is refused when it is cut off anywhere', async () => {
+  it('is refused when it is truncated at any byte', async () => {
     const der = await derOf(authority)
     for (let length = 0; length < der.length; length++)
       expect(() => new Crl(der.subarray(0, length)), `${length}`).to.throw(RangeError)
   })
 
-  it('is refused with bytes behind it, and without a nextUpdate', async () => {
+  it('is refused with trailing bytes, and without a nextUpdate', async () => {
     const der = await derOf(authority)
     expect(() => new Crl(Buffer.concat([der, Buffer.from('0500', 'hex')]))).to.throw(RangeError)
     expect(() => parseCrls(Buffer.from('no CRL'))).to.throw(RangeError)
-    // version, algorithm, issuer, thisUpdate, and nothing more
+    // Only version, algorithm, issuer and thisUpdate.
     const noNextUpdate =
       '3029' +
       '301d' +
@@ -91,7 +91,7 @@ describe('CRL', () => {
     expect(() => new Crl(Buffer.from(noNextUpdate, 'hex'))).to.throw(RangeError)
   })
 
-  it('with 100,000 entries is read whole', () => {
+  it('parses all of 100,000 entries', () => {
     const entries = Array.from({ length: 100_000 }, (_, i) =>
       der(0x30, der(0x02, integer(i + 0x1000)), der(0x17, Buffer.from('260102030405Z'))),
     )
@@ -106,7 +106,7 @@ describe('CRL', () => {
   })
 })
 
-/** One DER element around others. */
+/** A DER element that contains others. */
 function der(tag: number, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content)
   const length =

@@ -9,7 +9,7 @@ const DAY = 86_400_000
 const END = new Date('2030-01-31T12:00:00Z')
 
 describe('ExpiryWarnings', () => {
-  it('warns about a certificate from 30 days before its end on, once a day', () => {
+  it('warns about a certificate once a day from 30 days before it expires', () => {
     const events: ServerEvent[] = []
     const warnings = new ExpiryWarnings((event) => void events.push(event))
     const identity = { cert: Buffer.alloc(0), key: Buffer.alloc(0), notAfter: END, fingerprint256: 'AA' }
@@ -20,7 +20,7 @@ describe('ExpiryWarnings', () => {
     expect(daysLeft).to.deep.equal([30, 29, -1])
   })
 
-  it('warns about a CRL from its days before on, says when it is stale, and again a day later', async () => {
+  it('warns about a CRL within its warning days, when it is stale, and again a day later', async () => {
     const events: ServerEvent[] = []
     const warnings = new ExpiryWarnings((event) => void events.push(event))
     const authority = await Authority.root('CA')
@@ -32,7 +32,7 @@ describe('ExpiryWarnings', () => {
     expect(events.map(({ type }) => type)).to.deep.equal(['crl.expiring', 'crl.expiring', 'crl.stale', 'crl.stale'])
   })
 
-  it('says nothing of an older CRL when there is a newer one', async () => {
+  it('ignores an older CRL when there is a newer one', async () => {
     const events: ServerEvent[] = []
     const warnings = new ExpiryWarnings((event) => void events.push(event))
     const authority = await Authority.root('CA')

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { expectRejection, TestServer, until } from '../harness.ts'
 import { type Credentials, hours } from '../pki.ts'
 
-/** Fingerprint of the certificate that a new connection is shown. */
+/** Fingerprint of the certificate that a new connection receives. */
 async function shown(server: TestServer): Promise<string> {
   const socket = await server.tls()
   const { fingerprint256 } = socket.getPeerCertificate()
@@ -17,7 +17,7 @@ async function issued(server: TestServer, notAfter = hours(24 * 300)): Promise<C
 }
 
 describe('reloading the certificate', () => {
-  it('serves what is written over the files, and ends no connection for it', async () => {
+  it('serves the new certificate when the files are overwritten, and keeps connections open', async () => {
     await using server = await TestServer.start()
     const before = await shown(server)
     const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: server.authority.cert })
@@ -34,7 +34,7 @@ describe('reloading the certificate', () => {
     agent.destroy()
   })
 
-  it('drops no request while it changes', async () => {
+  it('drops no request during the change', async () => {
     await using server = await TestServer.start()
     const agent = new Agent({ keepAlive: true, maxSockets: 4, ca: server.authority.cert })
     const statuses: number[] = []
@@ -58,7 +58,7 @@ describe('reloading the certificate', () => {
     agent.destroy()
   })
 
-  it('finds a change that leaves size and time of the file as they were', async () => {
+  it('notices a change that keeps the size and time of the file', async () => {
     await using server = await TestServer.start()
     const { cert, key } = await issued(server)
     const other = await issued(server)
@@ -72,7 +72,7 @@ describe('reloading the certificate', () => {
     await until(() => server.of('certificate.loaded').length === 3)
   })
 
-  it('says when the certificate expires, and warns 30 days before', async () => {
+  it('reports when the certificate expires, and warns 30 days before', async () => {
     await using server = await TestServer.start()
     expect(server.running.certificate()?.daysLeft).to.equal(364)
     expect(server.of('certificate.expiring')).to.deep.equal([])
@@ -87,7 +87,7 @@ describe('reloading the certificate', () => {
     expect(server.running.certificate()?.notAfter).to.be.a('date')
   })
 
-  it('reads at once when asked to', async () => {
+  it('reads the files at once on reload()', async () => {
     await using server = await TestServer.start()
     const before = await shown(server)
     const { cert, key } = await issued(server)
@@ -100,8 +100,8 @@ describe('reloading the certificate', () => {
   })
 
   for (const [what, spoil, reason] of [
-    ['garbage for a certificate', ({ folder }) => folder.write('cert.pem', 'garbage'), 'does not parse'],
-    ['garbage for a key', ({ folder }) => folder.write('key.pem', 'garbage'), 'does not parse'],
+    ['garbage as the certificate', ({ folder }) => folder.write('cert.pem', 'garbage'), 'does not parse'],
+    ['garbage as the key', ({ folder }) => folder.write('key.pem', 'garbage'), 'does not parse'],
     ['an empty certificate', ({ folder }) => folder.write('cert.pem', ''), 'does not parse'],
     [
       'a certificate for another key',
@@ -111,7 +111,7 @@ describe('reloading the certificate', () => {
     ['an expired pair', async (server) => writePair(server, await issued(server, hours(-0.1))), 'is expired'],
     ['no file', ({ folder }) => unlink(`${folder.path}/key.pem`), 'cannot be read (ENOENT)'],
   ] as readonly [string, (server: TestServer) => Promise<unknown>, string][])
-    it(`refuses ${what} loudly, keeps serving the old pair, and takes a good one afterwards`, async () => {
+    it(`reports and refuses ${what}, keeps serving the old pair, and accepts a valid one afterwards`, async () => {
       await using server = await TestServer.start()
       const before = await shown(server)
 
@@ -125,7 +125,7 @@ describe('reloading the certificate', () => {
       await until(async () => (await shown(server)) !== before)
     })
 
-  it('does not repeat a refusal while nothing changes, nor take a touched file for a new one', async () => {
+  it('emits no second refusal while nothing changes, and ignores a touched file with the same contents', async () => {
     await using server = await TestServer.start()
     await server.folder.write('cert.pem', 'garbage')
     await until(() => server.of('certificate.refused').length === 1)
@@ -155,7 +155,7 @@ describe('reloading the certificate', () => {
       await expectRejection(TestServer.start({ tls }), 'ERR_CERTIFICATE_INVALID')
     })
 
-  it('names the file, not its contents, when it does not start', async () => {
+  it('names the file, but not its contents, when it cannot start', async () => {
     await using server = await TestServer.start()
     const keyFile = await server.folder.write(
       'k.pem',

@@ -6,7 +6,7 @@ import { startServer, type TlsOptions } from '../../src/index.ts'
 import { expectRejection, received, serverCredentials, TestServer } from '../harness.ts'
 import type { Credentials } from '../pki.ts'
 
-/** Clients that must not get through a handshake, with the key type under which their suite could be negotiated at all. */
+/** Clients whose handshake must fail, with the server key type that their cipher suite needs. */
 const REFUSED: readonly [what: string, key: 'rsa' | 'ec', client: ConnectionOptions][] = [
   ['TLS 1.0', 'rsa', { minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL@SECLEVEL=0' }],
   ['TLS 1.1', 'rsa', { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' }],
@@ -17,7 +17,7 @@ const REFUSED: readonly [what: string, key: 'rsa' | 'ec', client: ConnectionOpti
   ['ECDHE-ECDSA-AES256-CCM8', 'ec', tls12('ECDHE-ECDSA-AES256-CCM8@SECLEVEL=0')],
 ]
 
-/** Every suite that is offered by default. */
+/** Every suite that the server offers by default. */
 const OFFERED: readonly [suite: string, key: 'rsa' | 'ec', client: ConnectionOptions][] = [
   ['TLS_AES_256_GCM_SHA384', 'rsa', { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_256_GCM_SHA384' }],
   ['TLS_CHACHA20_POLY1305_SHA256', 'rsa', { minVersion: 'TLSv1.3', ciphers: 'TLS_CHACHA20_POLY1305_SHA256' }],
@@ -30,7 +30,7 @@ const OFFERED: readonly [suite: string, key: 'rsa' | 'ec', client: ConnectionOpt
   ['ECDHE-ECDSA-CHACHA20-POLY1305', 'ec', tls12('ECDHE-ECDSA-CHACHA20-POLY1305')],
 ]
 
-/** The document's list for GP Connect, without DSS and CCM: an example of a list of one's own, DHE included. */
+/** The cipher list that GP Connect requires, without DSS and CCM: a custom list that includes DHE. */
 const OWN_LIST = 'AESGCM+EECDH:AESGCM+EDH:AES256+EECDH:AES256+EDH:!aDSS:!AESCCM:!AESCCM8'
 const OWN_SUITES = [
   'ECDHE-RSA-AES256-GCM-SHA384',
@@ -53,7 +53,7 @@ describe('TLS', () => {
   })
 
   for (const [what, key, client] of REFUSED)
-    it(`refuses ${what}, which a server without this policy accepts`, async () => {
+    it(`refuses ${what}, which a server without the policy accepts`, async () => {
       await using permissive = await PermissiveServer.start(await serverCredentials(key))
       await permissive.handshake(client)
 
@@ -106,14 +106,14 @@ describe('TLS', () => {
     expect(servers.ec.of('connection.refused').at(-1)).to.include({ reason: 'handshake', code: 'ERR_SSL_HTTP_REQUEST' })
   })
 
-  it('speaks HTTP/1.1 only, also to clients that would like HTTP/2', async () => {
+  it('speaks HTTP/1.1 only, even to clients that prefer HTTP/2', async () => {
     const socket = await servers.ec.tls({ ALPNProtocols: ['h2', 'http/1.1'] })
 
     expect(socket.alpnProtocol).to.equal('http/1.1')
     socket.destroy()
   })
 
-  it('resumes sessions where no client certificate is asked for', async () => {
+  it('resumes sessions if it requests no client certificate', async () => {
     const first = await servers.ec.tls({ maxVersion: 'TLSv1.2' })
     const session = first.getSession()
     first.destroy()
@@ -124,7 +124,7 @@ describe('TLS', () => {
     second.destroy()
   })
 
-  it('can be held to TLS 1.2, or to TLS 1.3', async () => {
+  it('can be restricted to TLS 1.2 or to TLS 1.3', async () => {
     await using only12 = await TestServer.start({ tls: { maxVersion: 'TLSv1.2' } })
     await using only13 = await TestServer.start({ tls: { minVersion: 'TLSv1.3' } })
 
@@ -135,7 +135,7 @@ describe('TLS', () => {
     await expectRejection(only13.tls({ maxVersion: 'TLSv1.2' }), 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')
   })
 
-  it('negotiates every suite of a list of one’s own, DHE with at least 2048 bits', async () => {
+  it('negotiates every suite of a custom list, DHE with at least 2048 bits', async () => {
     await using server = await TestServer.start({ key: 'rsa', tls: { ciphers: OWN_LIST, maxVersion: 'TLSv1.2' } })
 
     for (const suite of OWN_SUITES) {
@@ -147,7 +147,7 @@ describe('TLS', () => {
     }
   })
 
-  it('keeps TLS 1.3 on when a list of one’s own names none of its suites', async () => {
+  it('keeps TLS 1.3 on when a custom list has none of its suites', async () => {
     await using server = await TestServer.start({ key: 'rsa', tls: { ciphers: 'ECDHE-RSA-AES256-GCM-SHA384' } })
 
     const socket = await server.tls()
@@ -155,7 +155,7 @@ describe('TLS', () => {
     socket.destroy()
   })
 
-  it('takes a list of one’s own that names suites of TLS 1.3 only', async () => {
+  it('accepts a custom list with suites of TLS 1.3 only', async () => {
     await using server = await TestServer.start({ tls: { ciphers: 'TLS_AES_128_GCM_SHA256', minVersion: 'TLSv1.3' } })
 
     const socket = await server.tls()
@@ -164,8 +164,8 @@ describe('TLS', () => {
   })
 
   for (const [what, tls] of [
-    ['a cipher list that means nothing', { ciphers: 'NO-SUCH-SUITE' }],
-    ['versions that leave none', { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }],
+    ['a cipher list without a known suite', { ciphers: 'NO-SUCH-SUITE' }],
+    ['a minimum version above the maximum', { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }],
   ] as readonly [string, Partial<TlsOptions>][])
     it(`does not start with ${what}`, () => expectRejection(TestServer.start({ tls }), 'ERR_OPTIONS_INVALID'))
 
@@ -190,7 +190,7 @@ function tls12(ciphers: string): ConnectionOptions {
   return { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers }
 }
 
-/** Accepts everything OpenSSL still has, to show that a client that is refused elsewhere could have connected. */
+/** A server that accepts everything OpenSSL supports. It proves that a client is refused by the policy alone. */
 class PermissiveServer implements AsyncDisposable {
   readonly #server
   private constructor(credentials: Credentials) {

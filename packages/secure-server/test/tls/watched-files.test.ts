@@ -14,7 +14,7 @@ describe('WatchedFiles', () => {
   })
   afterEach(() => folder[Symbol.asyncDispose]())
 
-  it('waits until both files of a pair hold still', async () => {
+  it('waits until both files of a pair stop changing', async () => {
     const looks: boolean[] = []
     await folder.write('a', 'two')
     looks.push(await files.changed(0))
@@ -26,7 +26,7 @@ describe('WatchedFiles', () => {
     expect(await files.changed(750)).to.equal(false)
   })
 
-  it('waits no longer than a second for files that never hold still', async () => {
+  it('waits at most a second for files that keep changing', async () => {
     const looks: boolean[] = []
     for (let now = 0; now <= 1000; now += 250) {
       await folder.write('a', `${now}`)
@@ -36,7 +36,7 @@ describe('WatchedFiles', () => {
     expect(looks).to.deep.equal([false, false, false, false, true])
   })
 
-  it('sees a change of contents that leaves the size as it was', async () => {
+  it('notices new contents of the same size', async () => {
     await folder.write('a', 'two')
     await files.changed(0)
     await folder.write('a', 'six')
@@ -44,7 +44,7 @@ describe('WatchedFiles', () => {
     expect([await files.changed(0), await files.changed(0)]).to.deep.equal([false, true])
   })
 
-  it('sees no change where contents are the same, or the same again', async () => {
+  it('reports no change when contents stay the same, or change back', async () => {
     await folder.replace('a', 'one')
     const touched = [await files.changed(0), await files.changed(0)]
     await folder.write('a', 'two')
@@ -54,7 +54,7 @@ describe('WatchedFiles', () => {
     expect([...touched, await files.changed(0), await files.changed(0)]).to.deep.equal([false, false, false, false])
   })
 
-  it('sees a file go and come back, and names the one that it cannot read', async () => {
+  it('notices a file that disappears and reappears, and names the file that it cannot read', async () => {
     await unlink(`${folder.path}/b`)
     expect([await files.changed(0), await files.changed(0)]).to.deep.equal([false, true])
     const { message } = await expectRejection(files.read('ERR_TRUST_INVALID'), 'ERR_TRUST_INVALID')

@@ -1,4 +1,4 @@
-/** Command line of the audit verifier: `gp-connect-verify-audit [--checkpoint SEQUENCE:HASH] FILE...`, oldest file first. */
+/** The command that verifies an audit trail: `gp-connect-verify-audit [--checkpoint SEQUENCE:HASH] FILE...`, oldest first. */
 import { createReadStream } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { ChainEnd } from './audit/record.ts'

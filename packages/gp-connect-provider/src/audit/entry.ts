@@ -1,4 +1,4 @@
-/** The audit entry of a transaction: who asked, from where, for what, and the result. */
+/** Builds audit entries: who sent a request, from where, what for, and with what result. */
 
 import type { Exchange } from '../exchange.ts'
 import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
@@ -6,7 +6,7 @@ import { isObject } from '../strict-json.ts'
 import { type Claims, readableClaims } from '../token/bearer-token.ts'
 import type { AuditEntry } from './record.ts'
 
-/** The entry of a request. A refused one is recorded with the same detail, as far as it was sent. */
+/** The entry of a request. A refused request gets the same fields, as far as the request contains them. */
 export function entryOfExchange(exchange: Exchange, status: number, errorCode: string | null): AuditEntry {
   const { headers } = exchange
   const user = userOf(exchange.claims ?? readableClaims(headers.authorization) ?? {})
@@ -22,13 +22,13 @@ export function entryOfExchange(exchange: Exchange, status: number, errorCode: s
     userRole: bounded(user.role),
     organization: bounded(user.organization),
     device: bounded(user.device),
-    dataId: bounded(exchange.dataId ?? askedFor(exchange), 2048),
+    dataId: bounded(exchange.dataId ?? requestedData(exchange), 2048),
     status,
     errorCode,
   }
 }
 
-/** The entry of a connection whose certificate was refused; `status` when it is answered at all. */
+/** The entry of a connection that was refused; `status` is null if it got no answer. */
 export function entryOfConnection(at: number, status: number | null, errorCode: string): AuditEntry {
   return {
     timestamp: new Date(at).toISOString(),
@@ -56,7 +56,7 @@ interface User {
   readonly device: string | undefined
 }
 
-/** The claims of a refused request may be unchecked, so each part is used only if it has the expected form. */
+/** A refused request may have unchecked claims, so each value is used only if it has the expected type. */
 function userOf(claims: Claims): User {
   const practitioner = resource(claims, 'requesting_practitioner')
   const organization = resource(claims, 'requesting_organization')
@@ -73,7 +73,7 @@ function userOf(claims: Claims): User {
   }
 }
 
-/** 0.x names the role as a coding instead of a role profile. */
+/** In 0.x the role is a coding instead of a role profile id. */
 function jobRole(practitioner: Record<string, unknown>): string | undefined {
   const [practitionerRole] = listOf(practitioner['practitionerRole'])
   const [role] = listOf(practitionerRole?.['role'])
@@ -81,8 +81,8 @@ function jobRole(practitioner: Record<string, unknown>): string | undefined {
   return text(coding?.['code'])
 }
 
-/** The requested path with its parameters, which may be written to the audit trail only. */
-function askedFor({ relative, target, query }: Exchange): string {
+/** The requested path with its query. Only the audit trail may contain the query. */
+function requestedData({ relative, target, query }: Exchange): string {
   if (relative === undefined) return target
   return query === '' ? relative : `${relative}?${query}`
 }

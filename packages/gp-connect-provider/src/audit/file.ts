@@ -1,24 +1,24 @@
-/** The audit trail in a file: JSON lines, readable by its owner only, appended and never changed. */
+/** Keeps the audit trail in a file of JSON lines that only its owner can read and that is only ever appended to. */
 import { statSync, writeSync } from 'node:fs'
 import { appendFile, type FileHandle, open } from 'node:fs/promises'
 import { type ChainEnd, openRecord } from './record.ts'
 import type { AuditSink, FoundTrail } from './trail.ts'
 
-/** How far a record is kept before its request is answered. */
+/** How safely a record is stored before its request is answered. */
 export interface AuditFileOptions {
   /**
-   * `interval`: handed to the operating system, and flushed to the disk once a second: survives a crash of the process,
-   * not of the machine. `always`: flushed to the disk first, whatever that costs.
+   * `interval`: written to the operating system, and flushed to disk once a second. Records survive a crash of the process,
+   * but not of the machine. `always`: flushed to disk before each answer, which is slower.
    */
   readonly flush?: 'interval' | 'always'
 }
 
-/** A sink that appends to one file. The file may be renamed at any time: the chain continues in a new one. */
+/** A sink that appends to one file. The file may be renamed at any time: the chain then continues in a new file. */
 export function auditFile(path: string, options: AuditFileOptions = {}): AuditSink {
   return new AuditFile(path, options.flush === 'always')
 }
 
-/** Why a file cannot be appended to. No request is answered until a person has fixed it. */
+/** Why records cannot be appended to a file. Every request is refused until an operator repairs it. */
 export class AuditFileError extends Error {
   override readonly name = 'AuditFileError'
   readonly code: 'AUDIT_FILE_SHARED' | 'AUDIT_FILE_BROKEN' | 'AUDIT_FILE_CLOSED'
@@ -60,7 +60,7 @@ class AuditFile implements AuditSink {
     try {
       writeWhole(handle.fd, bytes)
     } catch (error) {
-      // Half-written bytes belong to requests that will be refused: the next record must not follow them.
+      // The requests of these lines are refused, so remove a half-written line before the next record follows it.
       if (this.#regular) await handle.truncate(this.#size).catch(() => {})
       throw error
     }
@@ -93,25 +93,25 @@ class AuditFile implements AuditSink {
     return handle
   }
 
-  /** Whether the path still names the file that is open. */
+  /** Whether the path still refers to the open file. */
   #isInPlace(): boolean {
     if (this.#handle === undefined) return false
     if (!this.#regular) return true
     const found = statSync(this.#path, { throwIfNoEntry: false })
     if (found?.ino !== this.#identity) return false
-    // Two writers would each continue the chain from their own end, and break it for good.
+    // Two writers would each continue the chain from their own last record, and break it permanently.
     if (found.size > this.#size) throw new AuditFileError('AUDIT_FILE_SHARED', 'another process writes the audit file')
     this.#size = found.size
     return true
   }
 
-  /** Finds the last record; a torn last line, which a crash can leave, is moved beside the file. */
+  /** Finds the last record. An incomplete last line, which a crash can leave, is moved to a file beside it. */
   async #readEnd(handle: FileHandle): Promise<FoundTrail> {
     const tail = await readTail(handle, this.#size)
     const lastBreak = tail.lastIndexOf(LINE_BREAK)
     const torn = tail.subarray(lastBreak + 1)
     if (torn.byteLength > 0) {
-      if (torn.byteLength > TAIL_BYTES) throw broken('the audit file does not end in a record')
+      if (torn.byteLength > TAIL_BYTES) throw broken('the audit file does not end with a record')
       await appendFile(`${this.#path}.torn`, Buffer.concat([torn, Buffer.from('\n')]), { mode: 0o600 })
       this.#size -= torn.byteLength
       await handle.truncate(this.#size)
@@ -146,7 +146,7 @@ function lastRecord(tail: Buffer): ChainEnd | undefined {
   return record
 }
 
-/** The end of the file, with at least one whole line before its last line break where there is one. */
+/** The end of the file: at least its last complete line, and whatever follows it. */
 async function readTail(handle: FileHandle, size: number): Promise<Buffer> {
   for (let length = TAIL_BYTES; ; length *= 2) {
     const start = Math.max(0, size - length)
@@ -157,8 +157,8 @@ async function readTail(handle: FileHandle, size: number): Promise<Buffer> {
 }
 
 /**
- * Hands bytes to the operating system, which copies them. Done here and not in the thread pool: that costs several times
- * as much, and nothing can be answered before it anyway.
+ * Writes bytes synchronously. The thread pool would take several times as long, and no request can be answered before this
+ * write anyway.
  */
 function writeWhole(file: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.byteLength; ) at += writeSync(file, bytes, at)

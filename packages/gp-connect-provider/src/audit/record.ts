@@ -1,10 +1,10 @@
-/** Records of the audit trail: their contents, and how they are chained. */
+/** The records of the audit trail, and the hash chain that links them. */
 import { hash } from 'node:crypto'
 
-/** What is known about one transaction or refused connection. Null if it is not known. */
+/** One transaction or refused connection. Unknown values are null. */
 export interface AuditEntry {
   readonly timestamp: string
-  /** `served` (below 400), `refused` (4xx, and connections), `failed` (5xx), `recovered` (a torn line was cut off). */
+  /** `served` (below 400), `refused` (4xx, and connections), `failed` (5xx), `recovered` (an incomplete line was removed). */
   readonly outcome: 'served' | 'refused' | 'failed' | 'recovered'
   readonly traceId: string | null
   readonly from: string | null
@@ -20,23 +20,23 @@ export interface AuditEntry {
   readonly errorCode: string | null
 }
 
-/** An entry in its place in the chain. */
+/** An entry with its place in the chain. */
 export interface AuditRecord extends AuditEntry {
   readonly sequence: number
   readonly previousHash: string
   readonly hash: string
 }
 
-/** Where a chain ends: the next record has the next sequence number and names this hash. */
+/** The last record of a chain. The next one has the next sequence number, and this hash as its `previousHash`. */
 export interface ChainEnd {
   readonly sequence: number
   readonly hash: string
 }
 
-/** The end of a chain that has no record yet. */
+/** The end of a chain without records. */
 export const CHAIN_START: ChainEnd = { sequence: 0, hash: '0'.repeat(64) }
 
-/** Chains an entry behind `end`: its line, without the line break, and the new end. */
+/** Appends an entry to the chain after `end`. Returns its line, without the line break, and the new end. */
 export function sealEntry(entry: AuditEntry, end: ChainEnd): { readonly line: string; readonly end: ChainEnd } {
   const sequence = end.sequence + 1
   const unsealed = JSON.stringify({ sequence, ...entry, previousHash: end.hash })
@@ -44,7 +44,7 @@ export function sealEntry(entry: AuditEntry, end: ChainEnd): { readonly line: st
   return { line: `${unsealed.slice(0, -1)},"hash":"${digest}"}`, end: { sequence, hash: digest } }
 }
 
-/** Reads a line and checks it against its own hash; undefined when it is no record or was changed. */
+/** Parses a line and checks its hash. Returns undefined if it is not a record or was changed. */
 export function openRecord(line: string): (ChainEnd & { readonly previousHash: string }) | undefined {
   let record: Partial<AuditRecord>
   try {
@@ -57,7 +57,7 @@ export function openRecord(line: string): (ChainEnd & { readonly previousHash: s
   const { sequence, previousHash } = content
   if (!Number.isSafeInteger(sequence) || typeof written !== 'string' || typeof previousHash !== 'string')
     return undefined
-  // The line itself has to be what JSON.stringify writes: two lines that parse to the same are not the same record.
+  // The text must be exactly what JSON.stringify writes, so that a change of spaces or a repeated member is detected too.
   if (JSON.stringify({ ...content, hash: written }) !== line) return undefined
   if (hash('sha256', JSON.stringify(content), 'hex') !== written) return undefined
   return { sequence: Number(sequence), hash: written, previousHash }

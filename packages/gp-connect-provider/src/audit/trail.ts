@@ -1,23 +1,23 @@
-/** The audit trail: adds each record to the chain, and resolves when it is written. */
+/** The audit trail: adds each entry to the chain, and resolves when the entry is stored. */
 import { type AuditEntry, CHAIN_START, type ChainEnd, sealEntry } from './record.ts'
 
-/** Where records are kept. `auditFile` is one; a team may bring its own. */
+/** Where records are stored. `auditFile` is one; a team can write its own. */
 export interface AuditSink {
-  /** Finds the end of the existing trail. Called once, and again after a failure. */
+  /** Finds the end of the stored trail. Called once, and again after a failure. */
   open(): Promise<FoundTrail>
-  /** Keeps whole lines, each ending in a line break: all of them or, when it rejects, none. Never called twice at once. */
+  /** Stores complete lines, each with its line break: all of them, or none if it rejects. Calls never overlap. */
   append(lines: string): Promise<void>
-  /** Nothing is appended any more. */
+  /** Called last: nothing is appended afterwards. */
   close(): Promise<void>
 }
 
-/** What a sink holds: undefined when nothing; `torn` when it had to cut off a line that was not written to its end. */
+/** What a sink has stored. `end` is undefined if it is empty; `torn` if the sink has removed an incomplete last line. */
 export interface FoundTrail {
   readonly end: ChainEnd | undefined
   readonly torn: boolean
 }
 
-/** What happens to an audit trail that operators need to know. */
+/** Events of the audit trail, for operators. */
 export type AuditEvent =
   | { readonly type: 'audit.opened'; readonly sequence: number; readonly torn: boolean }
   | { readonly type: 'audit.failed'; readonly refused: number; readonly code: string }
@@ -29,10 +29,10 @@ interface Waiting {
   readonly refused: (error: unknown) => void
 }
 
-/** How often the operational log gets the end of the chain, so that a cut end can be detected. */
+/** How often the end of the chain is emitted for the operational log, so that removed last records can be detected. */
 const CHECKPOINT_MILLISECONDS = 60_000
 
-/** Group commit: entries that arrive during a write are written together. */
+/** Writes entries in batches: those that arrive during a write go into the next one together. */
 export class AuditTrail {
   readonly #sink: AuditSink
   readonly #onEvent: (event: AuditEvent) => void
@@ -41,7 +41,7 @@ export class AuditTrail {
   #writing: Promise<void> | undefined
   #finding: Promise<ChainEnd> | undefined
   #failing = false
-  #told = 0
+  #checkpointed = 0
   readonly #checkpoints: NodeJS.Timeout
 
   constructor(sink: AuditSink, onEvent: (event: AuditEvent) => void = () => {}) {
@@ -50,12 +50,12 @@ export class AuditTrail {
     this.#checkpoints = setInterval(() => this.#checkpoint(), CHECKPOINT_MILLISECONDS).unref()
   }
 
-  /** Whether the last entries could not be written. Work with effects should not start now. */
+  /** Whether the last entries could not be stored. Do not start work that has effects now. */
   get failing(): boolean {
     return this.#failing
   }
 
-  /** Resolves when the entry is kept; rejects when it is not, and then it is not in the trail. */
+  /** Resolves when the entry is stored. If it rejects, the entry is not in the trail. */
   append(entry: AuditEntry): Promise<void> {
     return new Promise((kept, refused) => {
       this.#waiting.push({ entry, kept, refused })
@@ -63,12 +63,12 @@ export class AuditTrail {
     })
   }
 
-  /** Finds the end of the trail now rather than with the first entry. A failure causes an event. */
+  /** Finds the end of the trail now instead of with the first entry. A failure is emitted as an event. */
   async open(): Promise<void> {
     if (this.#end === undefined) await this.#find().catch((error: unknown) => this.#fail([], error))
   }
 
-  /** Writes waiting entries, then closes the sink. */
+  /** Stores the waiting entries, then closes the sink. */
   async close(): Promise<void> {
     clearInterval(this.#checkpoints)
     while (this.#writing !== undefined) await this.#writing
@@ -77,7 +77,7 @@ export class AuditTrail {
   }
 
   async #write(): Promise<void> {
-    // One turn of the event loop: requests that arrived together are written together.
+    // Wait for one turn of the event loop, so that entries of simultaneous requests are written together.
     await new Promise(setImmediate)
     while (this.#waiting.length > 0) {
       const batch = this.#waiting
@@ -117,7 +117,7 @@ export class AuditTrail {
       last = sealed.end
     }
     this.#end = last
-    this.#told = last.sequence
+    this.#checkpointed = last.sequence
     this.#onEvent({ type: 'audit.opened', sequence: last.sequence, torn })
     return last
   }
@@ -129,13 +129,13 @@ export class AuditTrail {
   }
 
   #checkpoint(): void {
-    if (this.#end === undefined || this.#end.sequence === this.#told) return
-    this.#told = this.#end.sequence
+    if (this.#end === undefined || this.#end.sequence === this.#checkpointed) return
+    this.#checkpointed = this.#end.sequence
     this.#onEvent({ type: 'audit.checkpoint', ...this.#end })
   }
 }
 
-/** The record that marks where a crash tore a line off. Its request was never answered. */
+/** The record that replaces an incomplete line after a crash. Its request was never answered. */
 function tornLine(): AuditEntry {
   return {
     timestamp: new Date().toISOString(),

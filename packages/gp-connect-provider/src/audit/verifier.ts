@@ -1,12 +1,12 @@
-/** Whether an audit trail is whole: nothing changed, removed, added or reordered. */
+/** Verifies an audit trail: no record is changed, removed, added or reordered. */
 import { CHAIN_START, type ChainEnd, openRecord } from './record.ts'
 
-/** The end of an intact trail, or the first line that breaks it, counted from 1 over all files. */
+/** The result: the end of an intact trail, or the first wrong line, counted from 1 over all files. */
 export type Verdict =
   | { readonly intact: true; readonly end: ChainEnd }
   | { readonly intact: false; readonly line: number; readonly reason: BreakReason }
 
-/** The problem with a line, or with the whole trail. */
+/** What is wrong with a line or with the whole trail. */
 export type BreakReason =
   | 'not a record, or changed'
   | 'does not follow the record before it'
@@ -14,8 +14,8 @@ export type BreakReason =
   | 'the checkpoint is not in the trail'
 
 /**
- * Follows the chain from its start. A chain cannot show by itself that its last records were cut off: give the newest
- * `checkpoint` from the operational log to find that too.
+ * Follows the chain from its start. The chain alone does not show that its last records were removed: pass the newest
+ * `checkpoint` from the operational log to detect that too.
  */
 export async function verifyAuditTrail(text: AsyncIterable<string>, checkpoint?: ChainEnd): Promise<Verdict> {
   let end = CHAIN_START

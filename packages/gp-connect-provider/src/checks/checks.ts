@@ -1,4 +1,4 @@
-/** The checks of every request, one a row, in the order in which they run. */
+/** All checks of a request, one per row, in the order in which they run. */
 import type { Context } from 'koa'
 import type { Exchange } from '../exchange.ts'
 import type { ServiceRoots } from '../roots/service-root.ts'
@@ -29,10 +29,10 @@ import {
 import { answerFormatIsSupported, contentTypeIsSupported } from './media-types.ts'
 import { bodyIsWellFormed } from './request-body.ts'
 import { requestedRecordIsThePatient, requestedRecordIsWellFormed } from './requested-record.ts'
-import { scopeIsWellFormed, scopeOpensEndpoint } from './requested-scope.ts'
+import { scopeAllowsEndpoint, scopeIsWellFormed } from './requested-scope.ts'
 import { fromIsWellFormed, headersAreSingle, toIsOurs, traceIdIsWellFormed } from './ssp-headers.ts'
 
-/** A rule with its name. `run` throws ProviderError when the request breaks it. */
+/** A check with its name. `run` throws ProviderError if the request fails it. */
 export interface Check {
   readonly name: string
   run(exchange: Exchange, ctx: Context): Promise<void> | undefined | void
@@ -69,7 +69,7 @@ export function checks(roots: ServiceRoots, maxBodyBytes: number): readonly Chec
     { name: 'device',                run: deviceIsNamed },
     { name: 'organization',          run: organizationIsNamed },
     { name: 'practitioner',          run: practitionerIsNamed },
-    { name: 'scope-endpoint',        run: scopeOpensEndpoint },
+    { name: 'scope-endpoint',        run: scopeAllowsEndpoint },
     { name: 'enabled',               run: capabilityIsEnabled },
     { name: 'body',                  run: bodyIsWellFormed(maxBodyBytes) },
     { name: 'requested-patient',     run: requestedRecordIsThePatient },

@@ -1,4 +1,4 @@
-/** The claims that are FHIR resources: who asks, with which system, for which organisation. */
+/** Checks the claims that are FHIR resources: the user, the user's organisation and the consumer's system. */
 
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
@@ -8,7 +8,7 @@ import { isStrictResource } from '../fhir/validation.ts'
 import { isObject } from '../strict-json.ts'
 import { claimsOf, wrong } from './claims.ts'
 
-/** `requesting_device` names the consumer's system: an identifier, a model and a version. */
+/** `requesting_device` identifies the consumer's system: it has an identifier, a model and a version. */
 export function deviceIsNamed(exchange: Exchange): void {
   const release = exchange.fhir
   const device = claimResource(exchange, 'requesting_device', ['Device'])
@@ -21,18 +21,18 @@ export function deviceIsNamed(exchange: Exchange): void {
   if (release === 'DSTU2' && !isText(device['id'])) throw wrong('requesting_device.id is missing')
 }
 
-/** `requesting_organization` names the organisation, with its ODS code. */
+/** `requesting_organization` has a name and an ODS code. */
 export function organizationIsNamed(exchange: Exchange): void {
   const release = exchange.fhir
   const organization = claimResource(exchange, 'requesting_organization', ['Organization'])
   if (!isText(organization['name'])) throw wrong('requesting_organization.name is missing')
   if (identifierValue(organization, ODS_CODE_SYSTEMS[release]) === undefined) {
-    throw wrong('requesting_organization.identifier holds no ODS code')
+    throw wrong('requesting_organization.identifier has no ODS code')
   }
   if (release === 'DSTU2' && !isText(organization['id'])) throw wrong('requesting_organization.id is missing')
 }
 
-/** `requesting_practitioner` names the user. For a transfer between practices the details are only a SHOULD. */
+/** `requesting_practitioner` identifies the user. For a transfer between practices only the id is required. */
 export function practitionerIsNamed(exchange: Exchange): void {
   const release = exchange.fhir
   const practitioner = claimResource(exchange, 'requesting_practitioner', ['Practitioner'])
@@ -42,13 +42,13 @@ export function practitionerIsNamed(exchange: Exchange): void {
   if (!isText(first(name?.['family']))) throw wrong('requesting_practitioner.name has no family name')
   if (!isText(first(name?.['given']))) throw wrong('requesting_practitioner.name has no given name')
   if (identifierValue(practitioner, USER_ID_SYSTEMS[release]) === undefined) {
-    throw wrong('requesting_practitioner.identifier holds no SDS user id')
+    throw wrong('requesting_practitioner.identifier has no SDS user id')
   }
 }
 
 /**
- * A claim that has to be a resource of one of these types and strict FHIR.
- * @throws {ProviderError} BAD_REQUEST: missing, no object, or another resource. INVALID_CLAIM_RESOURCE: not FHIR.
+ * Returns a claim that must be a resource of one of these types and strict FHIR.
+ * @throws {ProviderError} BAD_REQUEST: missing, not an object, or another resource. INVALID_CLAIM_RESOURCE: not FHIR.
  */
 export function claimResource(exchange: Exchange, claim: string, types: readonly string[]): Record<string, unknown> {
   const resource = claimsOf(exchange)[claim]

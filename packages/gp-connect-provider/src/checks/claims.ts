@@ -1,4 +1,4 @@
-/** The claims of a bearer token, one rule each. */
+/** Checks the simple claims of a bearer token, one function per claim. */
 
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
@@ -13,7 +13,7 @@ export function issuerIsUrl(exchange: Exchange): void {
   }
 }
 
-/** `sub` is the user: the same as the id of the requesting practitioner. */
+/** `sub` is the user, and equals the id of the requesting practitioner. */
 export function subjectIsPractitioner(exchange: Exchange): void {
   const { sub, requesting_practitioner: practitioner } = claimsOf(exchange)
   if (typeof sub !== 'string' || sub.trim() === '') throw wrong('The sub claim is missing or blank')
@@ -22,7 +22,7 @@ export function subjectIsPractitioner(exchange: Exchange): void {
   }
 }
 
-/** `aud` is this service root, or another audience that is accepted here. */
+/** `aud` is the URL of this service root, or another accepted audience. */
 export function audienceIsAccepted(exchange: Exchange): void {
   const { aud } = claimsOf(exchange)
   if (typeof aud !== 'string' || exchange.root?.audiences.has(aud) !== true) {
@@ -30,24 +30,24 @@ export function audienceIsAccepted(exchange: Exchange): void {
   }
 }
 
-/** `exp` lies in the future: on and after that second the token has expired. */
+/** `exp` is in the future. From that second on the token has expired. */
 export function tokenHasNotExpired(exchange: Exchange): void {
   const { exp } = claimsOf(exchange)
   if (!isSeconds(exp)) throw wrong('The exp claim is missing or not a number of seconds')
   if (exchange.receivedAt / 1000 >= exp + exchange.rules.expiryLeewaySeconds) throw wrong('The token has expired')
 }
 
-/** `iat` is a number of seconds. By default it is not compared with the clock, only with `exp`. */
+/** `iat` is a number of seconds. By default it is compared with `exp` only, not with the clock. */
 export function issueTimeIsWellFormed(exchange: Exchange): void {
   const { iat } = claimsOf(exchange)
   if (!isSeconds(iat)) throw wrong('The iat claim is missing or not a number of seconds')
   const { futureIatSeconds } = exchange.rules
   if (futureIatSeconds !== undefined && iat > exchange.receivedAt / 1000 + futureIatSeconds) {
-    throw wrong('The iat claim lies in the future')
+    throw wrong('The iat claim is in the future')
   }
 }
 
-/** A token lives for five minutes, no second more or less. Both ends are known to be numbers by now. */
+/** A token is valid for exactly five minutes. Earlier checks ensure that both claims are numbers. */
 export function lifetimeIsFiveMinutes(exchange: Exchange): void {
   const { exp, iat } = claimsOf(exchange)
   if (isSeconds(exp) && isSeconds(iat) && exp - iat !== LIFETIME_SECONDS) {
@@ -55,7 +55,7 @@ export function lifetimeIsFiveMinutes(exchange: Exchange): void {
   }
 }
 
-/** `reason_for_request` is one of the reasons of this release. */
+/** `reason_for_request` is one of the accepted reasons. */
 export function reasonIsAccepted(exchange: Exchange): void {
   const { reason_for_request: reason } = claimsOf(exchange)
   if (typeof reason !== 'string' || !exchange.rules.reasons.includes(reason)) {
@@ -63,12 +63,12 @@ export function reasonIsAccepted(exchange: Exchange): void {
   }
 }
 
-/** The claims of an exchange whose token has decoded. */
+/** The claims of an exchange whose token is decoded. */
 export function claimsOf(exchange: Exchange): Claims {
   return exchange.claims ?? {}
 }
 
-/** A refusal because of a claim. */
+/** The error for a wrong claim. */
 export function wrong(diagnostics: string): ProviderError {
   return new ProviderError('BAD_REQUEST', diagnostics, { bearer: 'invalid_token' })
 }

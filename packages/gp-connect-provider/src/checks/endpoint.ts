@@ -1,17 +1,17 @@
-/** The endpoint that a request asks for: its interaction must be known at this service root and fit method and path. */
+/** Checks the endpoint: the service root has the interaction, and its method and path match the request. */
 import { type Exchange, enterRoot } from '../exchange.ts'
 import { type FailureCode, ProviderError } from '../failures.ts'
 import { matchPath } from '../roots/path-template.ts'
 import type { ServiceRoots } from '../roots/service-root.ts'
 
-/** The path lies below a service root. The path alone decides which one. */
+/** The path is below a service root. Only the path decides which one. */
 export function rootIsKnown(roots: ServiceRoots): (exchange: Exchange) => void {
   return (exchange) => {
     if (!enterRoot(exchange, roots)) throw unknownPath(exchange.rules.unknownPath)
   }
 }
 
-/** Ssp-InteractionID is present, and one that this service root knows, letter by letter. */
+/** Ssp-InteractionID is present and exactly one of the interaction IDs of this service root. */
 export function interactionIsKnown(exchange: Exchange): void {
   const id = exchange.headers['ssp-interactionid'] ?? ''
   if (id === '') throw new ProviderError('BAD_REQUEST', 'Ssp-InteractionID is missing or blank')
@@ -20,14 +20,14 @@ export function interactionIsKnown(exchange: Exchange): void {
   exchange.interaction = interaction
 }
 
-/** The method is the one of the interaction. */
+/** The method is that of the interaction. */
 export function methodFitsInteraction({ method, interaction }: Exchange): void {
   if (method !== interaction?.method) {
-    throw new ProviderError('BAD_REQUEST', 'Ssp-InteractionID does not go with this method')
+    throw new ProviderError('BAD_REQUEST', 'Ssp-InteractionID does not match this method')
   }
 }
 
-/** The path is exactly the one of the interaction. */
+/** The path matches that of the interaction exactly. */
 export function pathFitsInteraction(exchange: Exchange): void {
   const { relative = '', interaction, rules } = exchange
   if (interaction === undefined) return
@@ -41,7 +41,7 @@ export function pathFitsInteraction(exchange: Exchange): void {
   }
 }
 
-/** The practice has not switched the capability off. */
+/** The practice has not disabled the capability. */
 export function capabilityIsEnabled({ root, interaction }: Exchange): void {
   if (interaction !== undefined && root?.isDisabled(interaction.id)) throw new ProviderError('ACCESS_DENIED')
 }

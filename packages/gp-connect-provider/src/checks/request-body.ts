@@ -1,4 +1,4 @@
-/** The body of a request: bounded in size also after inflation, bounded in depth, strict JSON or plain XML. */
+/** Reads the body of a request as strict JSON or XML, with limits on its depth and its size, also when decompressed. */
 
 import type { Context } from 'koa'
 import bodyParser from 'koa-bodyparser'
@@ -8,7 +8,7 @@ import { bodyFormat, type FhirFormat } from '../fhir/format.ts'
 import { parseFhirXml } from '../fhir/xml.ts'
 import { BODY_DEPTH, decodeUtf8, isObject, parseStrictJson } from '../strict-json.ts'
 
-/** Reads and parses the body of a POST or PUT into `exchange.body`; a GET has none. */
+/** Reads the body of a POST or PUT and sets `exchange.body`; a GET has none. */
 export function bodyIsWellFormed(limitBytes: number): (exchange: Exchange, ctx: Context) => Promise<void> | undefined {
   const read = bodyReader(limitBytes)
   return (exchange, ctx) => (exchange.method === 'GET' ? undefined : parse(exchange, ctx, read))
@@ -33,13 +33,13 @@ function parseText(text: string, format: FhirFormat): unknown {
   return format === 'json' ? parseStrictJson(text, BODY_DEPTH) : parseFhirXml(text, BODY_DEPTH)
 }
 
-/** The body as one character per byte, so that nothing is lost before UTF-8 is checked strictly. */
+/** Reads the body as one character per byte, so that invalid UTF-8 is still there to be refused. */
 function bodyReader(limitBytes: number): Read {
   const options = {
     enableTypes: ['text'],
     extendTypes: { text: BODY_TYPES },
     textLimit: String(limitBytes),
-    encoding: 'latin1', // for co-body, which reads; its typings do not know it
+    encoding: 'latin1', // an option of co-body, which reads the body; missing in the types
     onerror(error: Error & { status?: number }): never {
       throw bodyFailure(error)
     },
@@ -49,7 +49,7 @@ function bodyReader(limitBytes: number): Read {
     try {
       await parser(ctx, async () => {})
     } catch (error) {
-      // Unread bytes would block the next request on this connection. The server limits how many there can be.
+      // Discard the rest of the body, or the next request on this connection would wait for it. The server limits its size.
       ctx.req.unpipe()
       ctx.req.resume()
       throw error

@@ -1,4 +1,4 @@
-/** The `requested_record` claim: required in 0.x, dropped from 1.x. */
+/** Checks the `requested_record` claim, which 0.x requires and 1.x no longer has. */
 
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
@@ -8,7 +8,7 @@ import { parameterIdentifier } from '../fhir/parameters.ts'
 import { claimResource } from './claim-resources.ts'
 import { claimsOf, wrong } from './claims.ts'
 
-/** The claim is what the release wants: a patient with an NHS number or an organisation with an ODS code, or nothing. */
+/** In 0.x the claim is a patient with an NHS number or an organisation with an ODS code. In 1.x a rule decides. */
 export function requestedRecordIsWellFormed(exchange: Exchange): void {
   if (isRequired(exchange)) {
     recordOf(exchange)
@@ -17,7 +17,7 @@ export function requestedRecordIsWellFormed(exchange: Exchange): void {
   }
 }
 
-/** Where an operation names a patient in its body, the claim must name the same. */
+/** The claim is the patient that the body of an operation names. */
 export function requestedRecordIsThePatient(exchange: Exchange): void {
   if (!isRequired(exchange) || exchange.method !== 'POST') return
   const nhsNumber = parameterIdentifier(exchange.body, 'patientNHSNumber')
@@ -28,7 +28,7 @@ export function requestedRecordIsThePatient(exchange: Exchange): void {
   }
 }
 
-/** Systems of an NHS number. */
+/** Identifier systems of NHS numbers. */
 export const NHS_NUMBER_SYSTEMS: readonly string[] = [
   'https://fhir.nhs.uk/Id/nhs-number',
   'http://fhir.nhs.net/Id/nhs-number',
@@ -44,9 +44,9 @@ function recordOf(exchange: Exchange): Record<string, unknown> {
   const record = claimResource(exchange, 'requested_record', ['Patient', 'Organization'])
   if (record['resourceType'] === 'Patient') {
     const nhsNumber = identifierValue(record, NHS_NUMBER_SYSTEMS)
-    if (nhsNumber === undefined || !isNhsNumber(nhsNumber)) throw wrong('requested_record holds no valid NHS number')
+    if (nhsNumber === undefined || !isNhsNumber(nhsNumber)) throw wrong('requested_record has no valid NHS number')
   } else if (identifierValue(record, ODS_SYSTEMS) === undefined) {
-    throw wrong('requested_record holds no ODS code')
+    throw wrong('requested_record has no ODS code')
   }
   return record
 }

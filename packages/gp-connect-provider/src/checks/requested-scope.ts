@@ -1,11 +1,11 @@
-/** Compares the `requested_scope` claim with the endpoint that is asked for. */
+/** Compares the `requested_scope` claim with the requested endpoint. */
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
 import type { KnownInteraction } from '../roots/service-root.ts'
 import { parseScope, type RequestedScope } from '../token/scope.ts'
 import { claimsOf } from './claims.ts'
 
-/** `requested_scope` is one of the values that exist. */
+/** `requested_scope` is one of the defined scopes. */
 export function scopeIsWellFormed(exchange: Exchange): void {
   const scope = parseScope(claimsOf(exchange)['requested_scope'], exchange.rules.confidentiality)
   if (scope === undefined) {
@@ -16,18 +16,18 @@ export function scopeIsWellFormed(exchange: Exchange): void {
   exchange.scope = scope
 }
 
-/** `requested_scope` opens the endpoint, by resource and by read or write. */
-export function scopeOpensEndpoint(exchange: Exchange): void {
+/** `requested_scope` allows the endpoint: the same kind of resource, and read or write. */
+export function scopeAllowsEndpoint(exchange: Exchange): void {
   const { scope, interaction } = exchange
   if (!exchange.rules.scopeEndpoints || scope === undefined || interaction === undefined) return
-  if (!opens(scope, interaction)) {
-    throw new ProviderError('BAD_REQUEST', 'The requested_scope claim does not open this endpoint', {
+  if (!allows(scope, interaction)) {
+    throw new ProviderError('BAD_REQUEST', 'The requested_scope claim does not allow this endpoint', {
       bearer: 'insufficient_scope',
     })
   }
 }
 
-/** Same resources, same direction, and `conf/R` only for a transfer of a record. */
-function opens(scope: RequestedScope, interaction: KnownInteraction): boolean {
+/** `conf/R` is allowed only for the transfer of a record between practices. */
+function allows(scope: RequestedScope, interaction: KnownInteraction): boolean {
   return scope.resources === interaction.scope && (scope.confidentiality === 'conf/N' || interaction.migration === true)
 }

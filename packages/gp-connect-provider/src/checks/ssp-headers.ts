@@ -1,8 +1,8 @@
-/** The headers that the Spine Security Proxy adds: all present, each once, each well formed. */
+/** Checks the headers that the Spine Security Proxy adds: all are present, sent once and well formed. */
 import type { Exchange, GuardedHeader } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
 
-/** A header that decides something may be sent once only: another reader could use the other copy. */
+/** No header that the checks use is sent twice: another reader could use the other value and decide differently. */
 export function headersAreSingle({ repeated }: Exchange): void {
   const [first] = repeated
   if (first !== undefined) throw new ProviderError('BAD_REQUEST', `The ${first} header is sent more than once`)
@@ -24,14 +24,14 @@ export function fromIsWellFormed(exchange: Exchange): void {
   }
 }
 
-/** Ssp-To is present and the ASID of the service root that was hit. It is only compared: the path decides the route. */
+/** Ssp-To is present and the ASID of the service root that the path selected. It never selects the root itself. */
 export function toIsOurs(exchange: Exchange): void {
   if (present(exchange, 'ssp-to', 'Ssp-To') !== exchange.root?.asid) {
     throw new ProviderError('BAD_REQUEST', 'Ssp-To is not the ASID of this service root')
   }
 }
 
-/** Whether a text is a UUID. A log may contain only such trace IDs. */
+/** Whether a text is a UUID. Only such trace IDs may be logged: any other text could contain patient data. */
 export function isUuid(text: string): boolean {
   return UUID.test(text)
 }

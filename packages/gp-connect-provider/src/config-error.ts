@@ -1,6 +1,6 @@
-/** The problems with a provider's options. */
+/** The error for invalid options of a provider. */
 
-/** Thrown at construction: every problem at once, naming settings and never their values. */
+/** Lists every problem of the options at once. The problems name settings, never their values. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly code = 'ERR_CONFIG_INVALID'

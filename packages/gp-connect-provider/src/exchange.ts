@@ -1,4 +1,4 @@
-/** One request on its way through the guard: what was sent, and what the checks have found so far. */
+/** One request during its checks: what was sent, and what the checks have parsed from it so far. */
 import type { IncomingMessage } from 'node:http'
 import type { FhirFormat, FhirRelease } from './fhir/format.ts'
 import type { KnownInteraction, ServiceRoot, ServiceRoots } from './roots/service-root.ts'
@@ -6,7 +6,7 @@ import { DEFAULT_RULES, type Rules } from './rules.ts'
 import type { Claims, TokenParts } from './token/bearer-token.ts'
 import type { RequestedScope } from './token/scope.ts'
 
-/** Headers the guard looks at, by lower-case name. All but `accept` and `accept-encoding` may be sent once only. */
+/** Headers that the guard uses, in lower case. All but `accept` and `accept-encoding` may be sent only once. */
 export type GuardedHeader =
   | 'ssp-traceid'
   | 'ssp-from'
@@ -19,23 +19,23 @@ export type GuardedHeader =
   | 'content-encoding'
   | 'host'
 
-/** Everything known about a request. The check of the same name fills an optional part. */
+/** What is known about a request. The checks set the optional members. */
 export interface Exchange {
   readonly method: string
   /** The request target as sent. */
   readonly target: string
   /** The part of the target before `?`, not decoded. */
   readonly path: string
-  /** The part after it. */
+  /** The part of the target after `?`, not decoded. */
   readonly query: string
   readonly headers: Readonly<Partial<Record<GuardedHeader, string>>>
-  /** Headers that were sent more than once but may be sent once only. */
+  /** Headers that were sent more than once, which is not allowed. */
   readonly repeated: readonly GuardedHeader[]
-  /** When it arrived, in milliseconds. */
+  /** When the request arrived, in milliseconds since 1970. */
   readonly receivedAt: number
-  /** Of the service root; before it is known, the defaults. */
+  /** The rules of the service root; the defaults until it is known. */
   rules: Rules
-  /** Of the service root; before it is known, STU3. */
+  /** The FHIR release of the service root; STU3 until it is known. */
   fhir: FhirRelease
   root?: ServiceRoot
   /** The path below the root, without a leading slash. */
@@ -44,18 +44,18 @@ export interface Exchange {
   /** The `{id}` of the path. */
   id?: string
   format?: FhirFormat
-  /** The bearer token at its dots. */
+  /** The bearer token, split at its dots. */
   token?: TokenParts
-  /** Set as soon as the token decodes; its members are checked later. */
+  /** Set when the token is decoded. Its members are checked later. */
   claims?: Claims
   scope?: RequestedScope
   body?: unknown
-  /** What the transaction was about, for the audit trail, if the path does not show it. */
+  /** The record to name in the audit trail, if the path does not show it. */
   dataId?: string
 }
 
-/** Reads a request without trusting Node's merged headers: it joins repeated ones, and drops a second Authorization. */
-export function beginExchange(request: IncomingMessage, receivedAt: number): Exchange {
+/** Creates an exchange from the raw headers, because Node joins repeated headers and drops a second Authorization. */
+export function createExchange(request: IncomingMessage, receivedAt: number): Exchange {
   const target = request.url ?? ''
   const question = target.indexOf('?')
   const headers: Partial<Record<GuardedHeader, string>> = {}
@@ -86,7 +86,7 @@ export function beginExchange(request: IncomingMessage, receivedAt: number): Exc
   }
 }
 
-/** Finds the service root that the path lies below; from then on its rules and its release apply. False: there is none. */
+/** Sets the service root of the path, with its rules and FHIR release. Returns false if there is none. */
 export function enterRoot(exchange: Exchange, roots: ServiceRoots): boolean {
   const found = roots.find(exchange.path)
   if (found === undefined) return false

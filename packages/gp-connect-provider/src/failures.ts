@@ -1,6 +1,6 @@
-/** Every failure of a provider with its HTTP status and GP Connect codes. */
+/** Every failure of a provider, with its HTTP status and GP Connect codes. */
 
-/** What a failure becomes: HTTP status, `issue.code`, the Spine error code with its display, and a text without input. */
+/** The answer to a failure: HTTP status, `issue.code`, the Spine error code with its display, and a fixed text. */
 export interface Failure {
   readonly status: number
   readonly issue: string
@@ -11,7 +11,7 @@ export interface Failure {
 
 const BAD_REQUEST = { spineCode: 'BAD_REQUEST', display: 'Bad request' } as const
 
-/** The closed table of failures, by code. README.md has it too; a test keeps the two equal. */
+/** Every failure by its code. README.md has the same table. */
 export const FAILURES = {
   BAD_REQUEST: { status: 400, issue: 'invalid', ...BAD_REQUEST, diagnostics: 'The request is malformed or invalid' },
   INVALID_NHS_NUMBER: {
@@ -26,7 +26,7 @@ export const FAILURES = {
     issue: 'invalid',
     spineCode: 'INVALID_IDENTIFIER_SYSTEM',
     display: 'Invalid identifier system',
-    diagnostics: 'The system of the identifier is not the one asked for',
+    diagnostics: 'The system of the identifier is not the required one',
   },
   INVALID_IDENTIFIER_VALUE: {
     status: 400,
@@ -104,13 +104,13 @@ export const FAILURES = {
     status: 415,
     issue: 'not-supported',
     ...BAD_REQUEST,
-    diagnostics: 'Accept, _format, Content-Type or Content-Encoding asks for something that is not supported',
+    diagnostics: 'Accept, _format, Content-Type or Content-Encoding is not supported',
   },
   EXPECTATION_FAILED: {
     status: 417,
     issue: 'not-supported',
     ...BAD_REQUEST,
-    diagnostics: 'The Expect header asks for something that is not supported',
+    diagnostics: 'The Expect header is not supported',
   },
   INVALID_RESOURCE: {
     status: 422,
@@ -137,7 +137,7 @@ export const FAILURES = {
     status: 429,
     issue: 'throttled',
     ...BAD_REQUEST,
-    diagnostics: 'More requests were sent than are taken in this time',
+    diagnostics: 'Too many requests; try again later',
   },
   HEADERS_TOO_LARGE: {
     status: 431,
@@ -187,21 +187,21 @@ export const FAILURES = {
   },
 } as const satisfies Record<string, Failure>
 
-/** A code of the table. */
+/** One of the codes in `FAILURES`. */
 export type FailureCode = keyof typeof FAILURES
 
-/** The problem with a bearer token, as RFC 6750 section 3.1 names it. */
+/** An error code for a bearer token, from RFC 6750 section 3.1. */
 export type BearerError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
 
 /**
- * Thrown by a check or a handler: the transaction ends with this failure as an OperationOutcome.
- * `diagnostics` is sent to the consumer and must name fields and rules, never values of the request.
+ * Thrown by a check or a handler. The request is answered with this failure as an OperationOutcome.
+ * `diagnostics` is sent to the consumer: it may name fields and rules, but never values from the request.
  */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError'
   readonly code: FailureCode
   readonly diagnostics: string
-  /** Present if the bearer token is the problem: the answer then has `WWW-Authenticate`. */
+  /** Set if the bearer token is wrong. The answer then carries `WWW-Authenticate`. */
   readonly bearer: BearerError | undefined
 
   constructor(code: FailureCode, diagnostics?: string, options: { bearer?: BearerError; cause?: unknown } = {}) {
@@ -212,7 +212,7 @@ export class ProviderError extends Error {
   }
 }
 
-/** The failure for a status that the server layer answers by itself, before a request reaches the guard. */
+/** The failure for a status with which secure-server refuses a request before the guard runs. */
 export function failureOfStatus(status: number): FailureCode {
   return OF_STATUS[status] ?? (status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_REQUEST')
 }

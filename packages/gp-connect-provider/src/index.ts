@@ -1,4 +1,4 @@
-/** The public names, nothing else. */
+/** The public names of the package. */
 export { AuditFileError, type AuditFileOptions, auditFile } from './audit/file.ts'
 export type { AuditEntry, AuditRecord, ChainEnd } from './audit/record.ts'
 export { type AuditEvent, type AuditSink, AuditTrail, type FoundTrail } from './audit/trail.ts'

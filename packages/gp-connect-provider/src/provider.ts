@@ -1,4 +1,4 @@
-/** A provider: the guard, the handlers behind it, the audit trail beside it and the server in front. */
+/** Creates a provider from its parts: server, guard, handlers and audit trail. */
 import type { IncomingMessage } from 'node:http'
 import type { RunningServer } from '@formbuilder/secure-server'
 import Koa from 'koa'
@@ -14,57 +14,57 @@ import { guard } from './server/guard.ts'
 import { type Handler, handleInteractions } from './server/handlers.ts'
 import { type ServerSettings, startGuardedServer } from './server/server.ts'
 
-/** What a provider is made of. */
+/** The options of `createProvider`. */
 export interface ProviderOptions {
-  /** By path, without a trailing slash: `/GP0001/STU3/1/gpconnect`. The path decides, never the ASID. */
+  /** Service roots by path, without a trailing slash: `/GP0001/STU3/1/gpconnect`. The path selects one, never the ASID. */
   readonly serviceRoots: Readonly<Record<string, ServiceRootOptions>>
-  /** Origin that consumers know the provider by: with a service root's path it is the audience of its tokens. */
+  /** The public origin of the provider. With the path of a service root it is the audience of that root's tokens. */
   readonly publicUrl: string
   /** Further accepted values of `aud`, for every service root. */
   readonly audiences?: readonly string[]
-  /** Where the specification leaves a choice; a service root may decide otherwise. */
+  /** Choices that the specification leaves open. A service root can override them. */
   readonly rules?: Partial<Rules>
-  /** Handlers by interaction ID; a Koa application may also answer by itself with `provider.app.use`. */
+  /** Handlers by interaction ID. Other Koa middleware can be added with `provider.app.use`. */
   readonly handlers: Readonly<Record<string, Handler>>
-  /** A file, or your own sink. A provider must have an audit trail. */
+  /** A file, or a custom sink. A provider must have an audit trail. */
   readonly audit: { readonly file: string; readonly flush?: 'interval' | 'always' } | AuditSink
-  /** Largest body in bytes, also after inflation (default 1,048,576). */
+  /** Largest body in bytes, also when decompressed (default 1,048,576). */
   readonly maxBodyBytes?: number
-  /** What happens: for a log, metrics or alarms. `logEvents` writes it to pino. */
+  /** Called with each event, for logs, metrics or alarms. `logEvents` writes them to pino. */
   readonly onEvent?: (event: ProviderEvent) => void
 }
 
-/** A provider that is not started. */
+/** A provider that is not started yet. */
 export interface Provider {
-  /** Plain Koa: the guard comes first, then the handlers, then what is added here. */
+  /** The Koa application: the guard runs first, then the handlers, then middleware that is added here. */
   readonly app: Koa
   /**
-   * Listens with mutual TLS.
+   * Starts the server with mutual TLS.
    * @throws {Error} from secure-server: a certificate, key, CA or CRL file cannot be used.
    */
   start(settings: ServerSettings): Promise<RunningProvider>
 }
 
-/** A provider that listens. */
+/** A running provider. */
 export interface RunningProvider {
   readonly port: number
   /** Reads certificate, key, CA and CRL files now. */
   reload(): Promise<void>
-  /** Finishes open requests, closes the server, then the audit trail. */
+  /** Lets running requests finish, closes the server, then the audit trail. */
   stop(options?: { readonly graceSeconds?: number }): Promise<void>
   /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
- * Puts a provider together.
- * @throws {ConfigError} naming every option that is wrong.
+ * Creates a provider.
+ * @throws {ConfigError} The message names every invalid option.
  */
 export function createProvider(options: ProviderOptions): Provider {
   return assembleProvider(options, checks)
 }
 
-/** `createProvider` with other checks: for tests that show what each check is for. */
+/** `createProvider` with another list of checks, for the tests that leave one out. */
 export function assembleProvider(options: ProviderOptions, checksOf: typeof checks): Provider {
   const { maxBodyBytes = 1_048_576, onEvent = () => {} } = options
   const roots = serviceRoots(
@@ -81,7 +81,7 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
   const recorded = new WeakSet<IncomingMessage>()
 
   const app = new Koa()
-  // Koa would print errors with their messages; every one of ours is an event.
+  // Koa would print errors with their messages; here each error is an event.
   app.silent = true
   app.use(guard({ checks: checksOf(roots, maxBodyBytes), audit, recorded, onEvent }))
   app.use(handleInteractions(options.handlers))

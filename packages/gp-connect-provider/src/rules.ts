@@ -1,47 +1,47 @@
-/** Rules for cases in which the specification contradicts itself or leaves a choice, each with its default. */
+/** The rules: settings for points that the specification leaves open or on which it contradicts itself. */
 import { isObject } from './strict-json.ts'
 
 /** The rules of a service root. */
 export interface Rules {
-  /** Ssp-TraceID has to be a UUID (`uuid`), or any text that is not blank. */
+  /** Ssp-TraceID must be a UUID (`uuid`), or can be any text that is not blank (`any`). */
   readonly traceId: 'uuid' | 'any'
-  /** Ssp-From has to be twelve digits (`digits`, the convention), or any text that is not blank. */
+  /** Ssp-From must be twelve digits (`digits`, the convention), or can be any text that is not blank (`any`). */
   readonly asid: 'digits' | 'any'
-  /** Status for a path that no interaction has: 400, or 404 as the demonstrator answers. */
+  /** Status for a path that no interaction has: 400, or 404 like the GP Connect demonstrator. */
   readonly unknownPath: 400 | 404
-  /** Bearer token errors answer 400 as GP Connect's tests ask (`gp-connect`), or 401 and 403 as RFC 6750 says. */
+  /** Bearer token errors get 400 as GP Connect's tests expect (`gp-connect`), or 401 and 403 (`rfc6750`). */
   readonly bearerErrors: 'gp-connect' | 'rfc6750'
-  /** Whether the fixed audience of 0.x is also accepted where the service root URL is expected. */
+  /** Whether 1.x also accepts the fixed audience of 0.x instead of the service root URL. */
   readonly legacyAudience: boolean
-  /** Spine code of a claim resource that is not FHIR. */
+  /** Spine code for a claim that is not a valid FHIR resource. */
   readonly claimResourceCode: 'INVALID_RESOURCE' | 'BAD_REQUEST'
-  /** Status of an unknown resourceType in a claim: 422 in 1.x, 400 in 0.x. */
+  /** Status for an unknown resourceType in a claim: 422 in 1.x, 400 in 0.x. */
   readonly unknownResourceType: 400 | 422
-  /** Whether `requested_record` is ignored in 1.x, or refused as the demonstrator does. 0.x always requires it. */
+  /** Whether 1.x ignores `requested_record`, or rejects it like the demonstrator. 0.x always requires it. */
   readonly requestedRecord: 'ignore' | 'reject'
   /** Accepted values of `reason_for_request`. */
   readonly reasons: readonly string[]
   /** Whether `requested_scope` may add `conf/N` or `conf/R` (1.6.0). */
   readonly confidentiality: boolean
-  /** Whether `requested_scope` has to fit the endpoint: the MAY of the specification. Its form is always checked. */
+  /** Whether `requested_scope` must match the endpoint, which is a MAY. Its form is always checked. */
   readonly scopeEndpoints: boolean
-  /** Seconds an expired token is still accepted (0 to 600): the specification gives none. */
+  /** Seconds for which an expired token is still accepted (0 to 600). The specification gives none. */
   readonly expiryLeewaySeconds: number
-  /** Seconds that `iat` may lie in the future; undefined does not compare it with the clock, as NHS Digital asks. */
+  /** Seconds that `iat` may be in the future. Undefined: not compared with the clock, as NHS Digital asks. */
   readonly futureIatSeconds: number | undefined
   /** Longest bearer token in characters. */
   readonly maxTokenLength: number
-  /** Which resource `coding.system` of an OperationOutcome points to in 1.x. */
+  /** The kind of resource in `coding.system` of an OperationOutcome in 1.x. */
   readonly codingSystem: 'ValueSet' | 'CodeSystem'
   /** `issue.code` of an unexpected error: the specification's table and its example differ. */
   readonly unexpectedIssue: 'processing' | 'exception'
-  /** How the code for a disabled capability is written. */
+  /** Spelling of the Spine code for a disabled capability. */
   readonly accessDenied: 'ACCESS_DENIED' | 'ACCESS DENIED'
   /** `issue.code` of a refused client certificate. */
   readonly certificateIssue: 'forbidden' | 'invalid'
 }
 
-/** The defaults; a preset may set its own, and a service root overrides both. */
+/** The default rules. A preset can change them; the rules of the provider and of a service root override both. */
 export const DEFAULT_RULES: Rules = {
   traceId: 'uuid',
   asid: 'digits',
@@ -63,7 +63,7 @@ export const DEFAULT_RULES: Rules = {
   certificateIssue: 'forbidden',
 }
 
-/** The problems with rules, which may have been read from JSON: unknown names and invalid values. */
+/** The problems of rules, which may come from JSON: unknown names and invalid values. */
 export function ruleProblems(rules: unknown, of: string): string[] {
   if (!isObject(rules)) return [`the rules of ${of} are not an object`]
   return Object.entries(rules).flatMap(([name, value]) => {

@@ -1,34 +1,34 @@
-/** JSON as a security boundary needs it: bounded nesting, no member named twice, nothing invalid in the text. */
+/** Parses JSON from untrusted sources: limits its nesting and refuses repeated members. */
 import { isAscii, isUtf8 } from 'node:buffer'
 
-/** Nesting that a token may have: a claim resource needs seven levels. */
+/** Maximum nesting of a token. A claim resource needs seven levels. */
 export const TOKEN_DEPTH = 20
-/** Nesting that a request body may have. */
+/** Maximum nesting of a request body. */
 export const BODY_DEPTH = 50
 
 /**
- * Parses `text`; undefined when it is not JSON, nests deeper than `maxDepth` or names a member twice in one object.
- * Depth is checked before anything is built: parsing five million `[` costs more than half a second.
+ * Parses `text`. Returns undefined if it is not JSON, nests deeper than `maxDepth` or repeats a member in an object.
+ * The depth is checked before parsing, because JSON.parse takes more than half a second for five million `[`.
  */
 export function parseStrictJson(text: string, maxDepth: number): unknown {
   const written = countWritten(text, maxDepth)
   if (written === undefined) return undefined
   try {
     const value: unknown = JSON.parse(text)
-    // Of two members with one name JSON.parse keeps the last, so fewer are left than were written.
+    // JSON.parse keeps only the last of repeated members, so the counts then differ.
     return value === null || countMembers(value) !== written ? undefined : value
   } catch {
     return undefined
   }
 }
 
-/** Decodes bytes as UTF-8; undefined when they are not. A byte order mark stays, and so is refused as JSON. */
+/** Decodes UTF-8, or returns undefined if it is invalid. A byte order mark is kept, so that JSON.parse refuses it. */
 export function decodeUtf8(bytes: Buffer): string | undefined {
   if (isAscii(bytes)) return bytes.toString('latin1')
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined
 }
 
-/** A JSON object, as opposed to an array or a primitive. */
+/** Whether a value is a JSON object, not an array, null or a primitive. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -42,8 +42,8 @@ const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 
 /**
- * How many members the objects of a text have as written, in one pass over the characters; undefined when it nests too
- * deep. Exact for text that is JSON; other text fails in JSON.parse.
+ * Counts the members of all objects in a text, in one pass over its characters; undefined if it nests too deep. The count
+ * is exact for valid JSON; JSON.parse refuses any other text.
  */
 function countWritten(text: string, maxDepth: number): number | undefined {
   let members = 0
@@ -64,7 +64,7 @@ function countWritten(text: string, maxDepth: number): number | undefined {
   return members
 }
 
-/** The index of the quote that closes the string before `at`; the length of the text if there is none. */
+/** The position of the closing quote of a string that starts before `at`, or the text's length if there is none. */
 function endOfString(text: string, at: number): number {
   for (let end = text.indexOf('"', at); end !== -1; end = text.indexOf('"', end + 1)) {
     let backslashes = 0
@@ -74,7 +74,7 @@ function endOfString(text: string, at: number): number {
   return text.length
 }
 
-/** How many members the objects of a value have. The depth of the value is bounded. */
+/** Counts the members of all objects in a value. Recursion is safe, because the depth is already checked. */
 function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
   let members = 0

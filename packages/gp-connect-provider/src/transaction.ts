@@ -1,4 +1,4 @@
-/** An admitted request, as handlers see it. */
+/** A request that has passed every check, as handlers see it. */
 
 import type { Exchange } from './exchange.ts'
 import type { FhirFormat, FhirRelease } from './fhir/format.ts'
@@ -6,7 +6,7 @@ import type { Interaction } from './roots/interactions.ts'
 import type { Claims } from './token/bearer-token.ts'
 import type { RequestedScope } from './token/scope.ts'
 
-/** What the guard has checked and read. */
+/** The checked and parsed parts of a request. */
 export interface Transaction {
   readonly interaction: Interaction
   readonly root: { readonly path: string; readonly asid: string; readonly fhir: FhirRelease }
@@ -18,11 +18,11 @@ export interface Transaction {
   /** The parsed body of a POST or PUT. */
   readonly body: unknown
   readonly format: FhirFormat
-  /** Sets what the transaction was about, if the path does not show it: `Patient/1` for an operation. For the audit trail. */
+  /** Names the record for the audit trail if the path does not show it, such as `Patient/1` for an operation. */
   setDataId(dataId: string): void
 }
 
-/** A view of an exchange that passed every check. */
+/** A read-only view of an exchange that has passed every check. */
 export function transactionOf(exchange: Exchange): Transaction {
   const { interaction, root } = exchange
   if (interaction === undefined || root === undefined) throw new TypeError('the exchange has not passed the guard')

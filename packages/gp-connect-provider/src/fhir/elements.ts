@@ -1,7 +1,7 @@
-/** The elements that FHIR gives to the resources a token may carry, in DSTU2 and STU3. `*` marks a list. */
+/** The elements of the FHIR resources that a token may carry, in DSTU2 and STU3. */
 import type { FhirRelease } from './format.ts'
 
-/** Elements of a type with their own types. */
+/** The elements of a type by name, each with its own type. `*` marks a list. */
 export type Elements = Readonly<Record<string, string>>
 
 /** Elements that every resource has. */
@@ -207,7 +207,7 @@ const DSTU2: Readonly<Record<string, Elements>> = {
 /** The types of each release. */
 export const ELEMENTS: Readonly<Record<FhirRelease, Readonly<Record<string, Elements>>>> = { DSTU2, STU3 }
 
-/** Every resource of STU3: a claim that holds another one than asked for is a bad request, an invented one is no FHIR. */
+/** Every resource type of STU3. It distinguishes a wrong resource (BAD_REQUEST) from one that is not FHIR. */
 export const STU3_RESOURCES: ReadonlySet<string> = new Set(
   `Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary
   BodySite Bundle CapabilityStatement CarePlan CareTeam ChargeItem Claim ClaimResponse ClinicalImpression CodeSystem

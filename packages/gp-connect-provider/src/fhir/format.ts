@@ -1,4 +1,4 @@
-/** Content negotiation: JSON or XML, by `_format`, else `Accept`, else `Content-Type`, else JSON. */
+/** Content negotiation: JSON or XML, from `_format`, otherwise `Accept`, otherwise `Content-Type`, otherwise JSON. */
 
 /** FHIR release of a service root: DSTU2 for 0.x, STU3 for 1.x. */
 export type FhirRelease = 'DSTU2' | 'STU3'
@@ -6,13 +6,13 @@ export type FhirRelease = 'DSTU2' | 'STU3'
 /** The two wire formats. */
 export type FhirFormat = 'json' | 'xml'
 
-/** The media type an answer is sent as. */
+/** The Content-Type of an answer. */
 export function mediaType(format: FhirFormat, release: FhirRelease): string {
   return `${MEDIA_TYPES[release][format]}; charset=utf-8`
 }
 
-/** The format an answer to this request has; undefined when the request asks for something that is not supported. */
-export function negotiateFormat({ query, headers }: Asking, release: FhirRelease): FhirFormat | undefined {
+/** The format of the answer to a request, or undefined if the requested one is not supported. */
+export function negotiateFormat({ query, headers }: FormatRequest, release: FhirRelease): FhirFormat | undefined {
   const formats = formatParameters(query)
   if (formats.length > 0) return formats.length === 1 ? formatOf(formats[0] ?? '', release, true) : undefined
 
@@ -24,12 +24,12 @@ export function negotiateFormat({ query, headers }: Asking, release: FhirRelease
 }
 
 /** The parts of a request that decide the format of its answer. */
-interface Asking {
+interface FormatRequest {
   readonly query: string
   readonly headers: { readonly accept?: string; readonly 'content-type'?: string }
 }
 
-/** The format of a body, by its Content-Type; undefined for other media types and character sets than UTF-8. */
+/** The format of a body from its Content-Type, or undefined for other media types or character sets. */
 export function bodyFormat(contentType: string, release: FhirRelease): FhirFormat | undefined {
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1]
   if (charset !== undefined && charset.toLowerCase() !== 'utf-8') return undefined
@@ -41,7 +41,7 @@ const MEDIA_TYPES: Readonly<Record<FhirRelease, Readonly<Record<FhirFormat, stri
   DSTU2: { json: 'application/json+fhir', xml: 'application/xml+fhir' },
 }
 
-/** Reads one media type. 0.x also accepts the names of 1.x, which some of its consumers send. */
+/** The format of one media type. In 0.x the names of 1.x are accepted too, because some consumers send them. */
 function formatOf(text: string, release: FhirRelease, short = false): FhirFormat | undefined {
   const type = (text.split(';', 1)[0] ?? '').trim().toLowerCase()
   for (const format of ['json', 'xml'] as const) {
@@ -51,7 +51,7 @@ function formatOf(text: string, release: FhirRelease, short = false): FhirFormat
   return undefined
 }
 
-/** The preferred of the two formats; if both are equal, the one that is named, otherwise JSON. Parameters other than `q` are ignored. */
+/** The preferred format. With equal weights, one that is named comes before a wildcard, then JSON. Only `q` is used. */
 function acceptedFormat(accept: string, release: FhirRelease): FhirFormat | undefined {
   const weights: Record<FhirFormat, number | undefined> = { json: undefined, xml: undefined }
   let wildcard: number | undefined
@@ -74,7 +74,7 @@ function weightOf(range: string): number {
   return weight === undefined ? 1 : Number(weight) || 0
 }
 
-/** Every `_format` of a query. A plus sign is one: `application/fhir+json` is often sent as it is. */
+/** Every `_format` of a query. A plus sign is not a space here, because many clients send `application/fhir+json` as is. */
 function formatParameters(query: string): string[] {
   if (!query.includes('_format')) return []
   return query

@@ -1,6 +1,6 @@
-/** NHS numbers. */
+/** Validates NHS numbers. */
 
-/** Ten digits whose last one is the modulus 11 check digit of the others. */
+/** Whether a text is ten digits, the last of which is the modulus 11 check digit of the others. */
 export function isNhsNumber(text: string): boolean {
   if (!/^\d{10}$/.test(text)) return false
   let sum = 0

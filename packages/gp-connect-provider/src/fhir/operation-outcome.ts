@@ -1,9 +1,9 @@
-/** The OperationOutcome that every failure is answered with. */
+/** Builds the OperationOutcome with which a failure is answered. */
 import { FAILURES, type FailureCode } from '../failures.ts'
 import type { Rules } from '../rules.ts'
 import type { FhirRelease } from './format.ts'
 
-/** An OperationOutcome of GP Connect: one issue with one coding. */
+/** A GP Connect OperationOutcome: one issue with one coding. */
 export function operationOutcome(code: FailureCode, diagnostics: string, release: FhirRelease, rules: Rules): Resource {
   const { display } = FAILURES[code === 'INVALID_CLAIM_RESOURCE' ? rules.claimResourceCode : code]
   return {
@@ -20,21 +20,21 @@ export function operationOutcome(code: FailureCode, diagnostics: string, release
   }
 }
 
-/** The status a failure is answered with. */
+/** The HTTP status of a failure. */
 export function statusOf(code: FailureCode, bearer: string | undefined, rules: Rules): number {
   if (rules.bearerErrors === 'rfc6750' && bearer === 'invalid_token') return 401
   if (rules.bearerErrors === 'rfc6750' && bearer === 'insufficient_scope') return 403
   return FAILURES[code].status
 }
 
-/** The Spine error code of a failure, as it is sent and as the audit trail keeps it. */
+/** The Spine error code of a failure, for the answer and the audit trail. */
 export function spineCode(code: FailureCode, rules: Rules): string {
   if (code === 'ACCESS_DENIED') return rules.accessDenied
   if (code === 'INVALID_CLAIM_RESOURCE') return rules.claimResourceCode
   return FAILURES[code].spineCode
 }
 
-/** A FHIR resource in its JSON shape. */
+/** A FHIR resource in its JSON form. */
 export type Resource = Readonly<Record<string, unknown>> & { readonly resourceType: string }
 
 function issueOf(code: FailureCode, rules: Rules): string {

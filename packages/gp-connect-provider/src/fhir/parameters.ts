@@ -1,4 +1,4 @@
-/** Reading a FHIR Parameters resource, whether it came as JSON or as XML. */
+/** Reads a FHIR Parameters resource that was parsed from JSON or XML. */
 import { isObject } from '../strict-json.ts'
 
 /** The value of an identifier parameter: `valueIdentifier.value` of the parameter with this name. */

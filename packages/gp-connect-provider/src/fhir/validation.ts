@@ -1,13 +1,12 @@
-/** Whether a value is strict FHIR: no element that the release does not have, each of the type it must be. */
+/** Validates resources strictly: only elements that the FHIR release has, each of the right type. */
 
 import { isObject } from '../strict-json.ts'
 import { DATA_TYPE_ELEMENTS, ELEMENTS, type Elements, RESOURCE_ELEMENTS } from './elements.ts'
 import type { FhirRelease } from './format.ts'
 
 /**
- * Checks a resource against the elements of its type. A null element counts as absent, so that the caller can
- * report it as missing. In DSTU2 a list may be sent as a single value and the other way round: the published
- * examples of 0.x do both.
+ * Checks a resource against the elements of its type. A null element counts as absent, and the check that requires it
+ * reports it. In DSTU2 a list may be a single value and the other way round, as in the published examples of 0.x.
  */
 export function isStrictResource(resource: Record<string, unknown>, type: string, release: FhirRelease): boolean {
   return hasOnly(resource, ELEMENTS[release][type], RESOURCE_ELEMENTS, release)
@@ -54,7 +53,7 @@ function isPrimitive(type: string): boolean {
   return type.startsWith('string') || type === 'boolean' || type === 'number'
 }
 
-/** Names come from a token: `constructor` and similar names are not elements. */
+/** Looks up own properties only: a token can contain inherited names such as `constructor`. */
 function own(elements: Elements, name: string): string | undefined {
   return Object.hasOwn(elements, name) ? elements[name] : undefined
 }

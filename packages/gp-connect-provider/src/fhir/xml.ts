@@ -1,16 +1,16 @@
-/** FHIR XML: written from and read into the JSON shape of a resource. */
+/** Converts resources between their JSON form and FHIR XML. */
 import { XMLParser } from 'fast-xml-parser'
 import { isObject } from '../strict-json.ts'
 
-/** Writes a resource as FHIR XML, elements in the order of the object: a resource's author keeps the order of FHIR. */
+/** Writes a resource as FHIR XML. Elements keep the order of the object, which must be that of FHIR. */
 export function writeFhirXml(resource: Readonly<Record<string, unknown>>): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${resourceXml(resource, ' xmlns="http://hl7.org/fhir"')}`
 }
 
 /**
- * Reads FHIR XML into the shape its JSON would have, as far as possible without the schema: an element that
- * occurs once is a single value, and every primitive is a string. Undefined when it is not well-formed, nests deeper
- * than `maxDepth` or declares a document type.
+ * Parses FHIR XML into the JSON form, as far as that is possible without the schema: an element that occurs once is a
+ * single value, and every primitive is a string. Returns undefined if the XML is not well-formed, nests deeper than
+ * `maxDepth` or declares a document type.
  */
 export function parseFhirXml(text: string, maxDepth: number): Record<string, unknown> | undefined {
   if (/<!DOCTYPE/i.test(text)) return undefined
@@ -36,7 +36,7 @@ function resourceXml(resource: Readonly<Record<string, unknown>>, namespace = ''
   return `<${type}${namespace}>${children.map(([name, value]) => elementsXml(name, value, resource)).join('')}</${type}>`
 }
 
-/** One element, or one for each item of a list; `_name` beside `name` holds the extensions of a primitive. */
+/** One element, or one for each item of a list. `_name` contains the id and extensions of a primitive `name`. */
 function elementsXml(name: string, value: unknown, parent: Readonly<Record<string, unknown>>): string {
   if (name.startsWith('_')) return name.slice(1) in parent ? '' : elementsXml(name.slice(1), undefined, parent)
   const values = Array.isArray(value) ? value : [value]
@@ -46,7 +46,7 @@ function elementsXml(name: string, value: unknown, parent: Readonly<Record<strin
 }
 
 function elementXml(name: string, value: unknown, sibling: unknown): string {
-  if (name === 'div' && typeof value === 'string') return value // XHTML already
+  if (name === 'div' && typeof value === 'string') return value // already XHTML
   if (isObject(value)) {
     return typeof value['resourceType'] === 'string'
       ? `<${name}>${resourceXml(value)}</${name}>`
@@ -57,7 +57,7 @@ function elementXml(name: string, value: unknown, sibling: unknown): string {
   return attribute === '' ? '' : `<${name}${attribute}/>`
 }
 
-/** `id` of an element and `url` of an extension are attributes. */
+/** Writes an element with children. The `id` of an element and the `url` of an extension are attributes. */
 function complexXml(name: string, attribute: string, value: Readonly<Record<string, unknown>>): string {
   const isAttribute = (child: string) => child === 'id' || (child === 'url' && name.toLowerCase().endsWith('extension'))
   const entries = Object.entries(value)
@@ -76,7 +76,7 @@ function escapeXml(text: string): string {
     .replace(/[&<>"\t\n\r]/g, (character) => ESCAPES[character] ?? '')
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters cannot be written in XML 1.0 at all
+// biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 does not allow these characters
 const NOT_XML = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -88,7 +88,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\r': '&#13;',
 }
 
-/** `{ Patient: {...} }` as a resource. */
+/** Turns `{ Patient: {...} }` into a resource. */
 function resourceOf(parsed: Record<string, unknown>): Record<string, unknown> | undefined {
   const [[type, content] = [], ...others] = Object.entries(parsed)
   if (type === undefined || others.length > 0) return undefined

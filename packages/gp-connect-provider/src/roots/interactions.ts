@@ -1,23 +1,23 @@
-/** The interactions of the GP Connect specification, and which of them each release knows. */
+/** The interactions of the GP Connect specification, and the presets that group them by release. */
 import type { FhirRelease } from '../fhir/format.ts'
 import { DEFAULT_RULES, type Rules } from '../rules.ts'
 
-/** What a consumer may ask for: an interaction ID with its method, its path below the service root and its scope. */
+/** An interaction: its ID, its method, its path below the service root and its scope. */
 export interface Interaction {
   readonly id: string
   readonly method: 'GET' | 'POST' | 'PUT'
   /** Relative to the service root, without a leading slash: `Patient/{id}`. */
   readonly path: string
-  /** The value of `requested_scope` that the endpoint needs. A POST that only reads needs read. */
+  /** The `requested_scope` that the endpoint needs. A POST that only reads data needs a read scope. */
   readonly scope: Scope
-  /** May be asked for with `conf/R`, and its practitioner details are only a SHOULD: GP to GP transfer. */
+  /** GP to GP transfer: `conf/R` is allowed, and practitioner details are optional. */
   readonly migration?: boolean
 }
 
 /** The four values of `requested_scope`. */
 export type Scope = 'patient/*.read' | 'patient/*.write' | 'organization/*.read' | 'organization/*.write'
 
-/** What a service root is when nothing is overridden. */
+/** The defaults of a service root. */
 export interface Preset {
   readonly fhir: FhirRelease
   readonly interactions: readonly Interaction[]
@@ -85,7 +85,7 @@ const MIGRATION: readonly Interaction[] = [
 const RULES_0: Rules = { ...DEFAULT_RULES, unknownResourceType: 400 }
 const RULES_1_6: Rules = { ...DEFAULT_RULES, reasons: ['directcare', 'migration'], confidentiality: true }
 
-/** The presets, by the release they follow. */
+/** The presets by release of the specification. */
 // biome-ignore format: a table
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   'v0.5':    { fhir: 'DSTU2', rules: RULES_0,       interactions: RELEASE_0 },

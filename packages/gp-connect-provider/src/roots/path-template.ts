@@ -1,21 +1,21 @@
-/** Paths relative to a service root, matched segment by segment on the raw request target. */
+/** Matches paths below a service root, segment by segment, without decoding them. */
 
-/** `Patient/{id}/Appointment`, in parts. */
+/** The segments of a path such as `Patient/{id}/Appointment`. */
 export type PathTemplate = readonly string[]
 
-/** The id of a path that fits; the end of a path whose last id is empty; nothing of any other. */
+/** Whether a path matches, and its id. `emptyId`: it would match if its last segment had an id. */
 export type PathMatch =
   | { readonly fits: true; readonly id: string | undefined }
   | { readonly fits: false; readonly emptyId: boolean }
 
-/** Splits `Patient/{id}` for matchPath. */
+/** Splits a path such as `Patient/{id}` for `matchPath`. */
 export function pathTemplate(path: string): PathTemplate {
   return path.split('/')
 }
 
 /**
- * Matches a path without its leading slash and query. Nothing is decoded: `%2f`, `%2e`, empty, `.` and `..` segments
- * fit no template, so a router downstream sees the same path as this check.
+ * Matches the segments of a path. Nothing is decoded: `%2f`, `%2e`, empty, `.` and `..` segments match no template, so a
+ * router behind the guard cannot see another path than the one checked here.
  */
 export function matchPath(template: PathTemplate, segments: readonly string[]): PathMatch {
   if (segments.length !== template.length) return MISFIT
@@ -36,7 +36,7 @@ export function matchPath(template: PathTemplate, segments: readonly string[]): 
   return { fits: true, id }
 }
 
-/** A FHIR id that is no relative path segment. */
+/** Whether a text is a FHIR id. `.` and `..` are valid ids in FHIR, but not here, because they change the path. */
 export function isFhirId(text: string): boolean {
   return FHIR_ID.test(text) && text !== '.' && text !== '..'
 }

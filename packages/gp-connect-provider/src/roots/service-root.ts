@@ -1,4 +1,4 @@
-/** Service roots: one per practice and capability, each with its ASID and the interactions it knows. */
+/** Service roots: one per practice and capability, each with its path, ASID and interactions. */
 import { ConfigError } from '../config-error.ts'
 import type { FhirRelease } from '../fhir/format.ts'
 import { type Rules, ruleProblems } from '../rules.ts'
@@ -7,18 +7,18 @@ import { parseScope } from '../token/scope.ts'
 import { type Interaction, PRESETS, type PresetName } from './interactions.ts'
 import { type PathTemplate, pathTemplate } from './path-template.ts'
 
-/** What is served below one path. */
+/** The options of one service root. */
 export interface ServiceRootOptions {
   /** The ASID that Ssp-To must carry for requests to this root: twelve digits. */
   readonly asid: string
   readonly preset: PresetName
-  /** Interactions beside those of the preset; one with the same ID replaces it. */
+  /** Further interactions. One with the ID of a preset's interaction replaces it. */
   readonly add?: readonly Interaction[]
-  /** IDs of the preset that this root does not know. */
+  /** IDs of the preset's interactions that this root does not have. */
   readonly remove?: readonly string[]
-  /** IDs that the practice has switched off: they get 403. `true` switches everything off. */
+  /** IDs of interactions that the practice has disabled; they get 403. `true` disables all. */
   readonly disabled?: readonly string[] | boolean
-  /** Rules of this root where they differ from the provider's and the preset's. */
+  /** Rules of this root that differ from those of the provider and the preset. */
   readonly rules?: Partial<Rules>
 }
 
@@ -29,7 +29,7 @@ export interface ServiceRoot {
   readonly asid: string
   readonly fhir: FhirRelease
   readonly rules: Rules
-  /** Values of `aud` that are accepted here. */
+  /** Accepted values of `aud`. */
   readonly audiences: ReadonlySet<string>
   readonly interactions: ReadonlyMap<string, KnownInteraction>
   isDisabled(interactionId: string): boolean
@@ -40,18 +40,18 @@ export interface KnownInteraction extends Interaction {
   readonly template: PathTemplate
 }
 
-/** The service roots of a server, found by path. */
+/** The service roots of a server. */
 export interface ServiceRoots {
-  /** The root that a path lies below, and the path relative to it, without a leading slash. */
+  /** Finds the root above a path. `relative` is the rest of the path, without a leading slash. */
   find(path: string): { readonly root: ServiceRoot; readonly relative: string } | undefined
 }
 
-/** The audience that 0.x tokens carry, whichever provider they go to. */
+/** The audience of 0.x tokens, which is the same for every provider. */
 export const LEGACY_AUDIENCE = 'https://authorize.fhir.nhs.net/token'
 
 /**
- * Reads the options of every service root.
- * @throws {ConfigError} naming every root that is wrong.
+ * Checks the options of every service root and builds the roots.
+ * @throws {ConfigError} The message names every invalid root.
  */
 export function serviceRoots(
   options: Readonly<Record<string, ServiceRootOptions>>,
@@ -104,7 +104,7 @@ function serviceRoot(
   }
 }
 
-/** Options may have been read from JSON. A problem that is missed here would leave a root more open than intended. */
+/** Options may come from JSON. A mistake that is not noticed here could leave a root more open than intended. */
 function problemsOf([path, options]: [string, ServiceRootOptions], index: number): string[] {
   const name = `service root ${index + 1}`
   const {

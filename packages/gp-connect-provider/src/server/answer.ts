@@ -1,4 +1,4 @@
-/** Writes answers: a resource in the negotiated format, compressed if the request asks for it. */
+/** Writes answers: resources in the negotiated format, compressed if the client accepts it. */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'koa'
@@ -12,25 +12,25 @@ import { isObject } from '../strict-json.ts'
 
 /** Answers with a FHIR resource as JSON or XML. */
 export function answerResource(ctx: Context, resource: Resource, format: FhirFormat, release: FhirRelease): void {
-  // Before the body: Koa would look for a media type of its own.
+  // Set before the body, because Koa would otherwise choose a media type.
   ctx.res.setHeader('Content-Type', mediaType(format, release))
-  ctx.body = written(resource, format)
+  ctx.body = serialise(resource, format)
 }
 
-function written(resource: Resource, format: FhirFormat): string {
+function serialise(resource: Resource, format: FhirFormat): string {
   return format === 'xml' ? writeFhirXml(resource) : JSON.stringify(resource)
 }
 
-/** A failure as it is answered. */
+/** The answer to a failure. */
 export interface FailureAnswer {
   readonly status: number
-  /** As the audit trail keeps it. */
+  /** The Spine error code, for the audit trail. */
   readonly errorCode: string
   readonly contentType: string
   readonly body: string
 }
 
-/** The OperationOutcome of a failure, in the format that the request asks for. */
+/** The answer to a failure: an OperationOutcome in the given format. */
 export function failureAnswer(
   { code, diagnostics, bearer }: Pick<ProviderError, 'code' | 'diagnostics' | 'bearer'>,
   { rules, fhir }: Pick<Exchange, 'rules' | 'fhir'>,
@@ -40,17 +40,17 @@ export function failureAnswer(
     status: statusOf(code, bearer, rules),
     errorCode: spineCode(code, rules),
     contentType: mediaType(format, fhir),
-    body: written(operationOutcome(code, diagnostics, fhir, rules), format),
+    body: serialise(operationOutcome(code, diagnostics, fhir, rules), format),
   }
 }
 
-/** A FHIR resource, as opposed to a text, a stream or nothing. */
+/** Whether a body is a FHIR resource, not a text, a stream or empty. */
 export function isResource(body: unknown): body is Resource {
   return isObject(body) && typeof body['resourceType'] === 'string'
 }
 
-/** Compresses a text with gzip when Accept-Encoding names it. */
-export async function gzipWhereAsked(ctx: Context, { headers }: Exchange): Promise<void> {
+/** Compresses a text with gzip if Accept-Encoding allows it. */
+export async function gzipIfAccepted(ctx: Context, { headers }: Exchange): Promise<void> {
   const encodings = headers['accept-encoding']
   if (encodings === undefined || typeof ctx.body !== 'string' || ctx.body === '') return
   ctx.vary('Accept-Encoding')

@@ -1,10 +1,10 @@
-/** Failures that the HTTPS server answers before the guard sees the request: as an OperationOutcome, and audited too. */
+/** Answers and audits what secure-server refuses before the guard runs. */
 import type { IncomingMessage } from 'node:http'
 import type { RefusalDescription, RenderedRefusal, ServerEvent } from '@formbuilder/secure-server'
 import { entryOfConnection, entryOfExchange } from '../audit/entry.ts'
 import type { AuditEntry } from '../audit/record.ts'
 import type { AuditTrail } from '../audit/trail.ts'
-import { beginExchange, type Exchange, enterRoot } from '../exchange.ts'
+import { createExchange, type Exchange, enterRoot } from '../exchange.ts'
 import { type FailureCode, failureOfStatus, ProviderError } from '../failures.ts'
 import { negotiateFormat } from '../fhir/format.ts'
 import type { ServiceRoots } from '../roots/service-root.ts'
@@ -12,8 +12,8 @@ import { DEFAULT_RULES } from '../rules.ts'
 import { failureAnswer } from './answer.ts'
 
 /**
- * How long the record of a refused connection waits for the request that may belong to it. Counted in turns: a process that
- * was stopped for longer first reads the requests that arrived in the meantime.
+ * How long a refused connection waits for its request, so that one record can describe both. The wait is split into short
+ * timers: after a pause of the whole process, Node reads requests that have arrived before the last timer fires.
  */
 const WAIT_TURNS = 10
 const TURN_MILLISECONDS = 100
@@ -25,7 +25,7 @@ interface RefusedConnection {
   waiting: NodeJS.Timeout | undefined
 }
 
-/** Answers and records them. The answer cannot wait for its record here: nothing was served either way. */
+/** Renders refusals of secure-server and appends their audit records. These answers do not wait for their records. */
 export class EarlyFailures {
   readonly #roots: ServiceRoots
   readonly #audit: AuditTrail
@@ -38,7 +38,7 @@ export class EarlyFailures {
     this.#recorded = recorded
   }
 
-  /** A client certificate is refused. Where the client may still be answered, its request completes the record. */
+  /** Records a refused client certificate: in `strict` mode at once, in `respond` mode with the client's first request. */
   connectionRefused(event: ServerEvent & { type: 'client.refused' }, mode: 'strict' | 'respond'): void {
     const refused: RefusedConnection = { code: event.code, at: Date.now(), waiting: undefined }
     if (mode === 'strict') {
@@ -54,7 +54,7 @@ export class EarlyFailures {
     this.#connections.set(event.peer, refused)
   }
 
-  /** Renders a refusal of the server layer. */
+  /** Renders a refusal of secure-server as an OperationOutcome, and records it. */
   render({ status, reason, request }: RefusalDescription): RenderedRefusal {
     const exchange = request && this.#exchangeOf(request)
     const code = failureOfStatus(status)
@@ -78,12 +78,12 @@ export class EarlyFailures {
   }
 
   #exchangeOf(request: IncomingMessage): Exchange {
-    const exchange = beginExchange(request, Date.now())
+    const exchange = createExchange(request, Date.now())
     enterRoot(exchange, this.#roots)
     return exchange
   }
 
-  /** Why the certificate of a request's connection was refused. */
+  /** The code with which the certificate of this request's connection was refused. */
   #reasonOf({ socket }: IncomingMessage, code: FailureCode): string {
     const peer = `${socket.remoteAddress}|${socket.remotePort}`
     const refused = this.#connections.get(peer)
@@ -108,7 +108,7 @@ export class EarlyFailures {
   }
 
   #record(entry: AuditEntry): void {
-    // A failing trail is an event of its own, and refuses whatever could still be served.
+    // The trail emits an event for the failure, and the guard then refuses all requests.
     this.#audit.append(entry).catch(() => {})
   }
 }

@@ -1,36 +1,36 @@
-/** Events as typed records: all that the operational log may contain. No query, no id of a path, no token, no name. */
+/** The events of a provider. They are safe to log: no event has a query, an id of a path, a token or a person's name. */
 import type { ServerEvent } from '@formbuilder/secure-server'
 import type { Logger } from 'pino'
 import type { AuditEvent } from '../audit/trail.ts'
 import type { FailureCode } from '../failures.ts'
 
-/** One thing that happened in the guard, the audit trail or the server. */
+/** One event of the guard, the audit trail or the server. */
 export type ProviderEvent = GuardEvent | AuditEvent | ServerEvent
 
-/** One request, without what only the audit trail may contain. */
+/** One request, without the details that only the audit trail may have. */
 export type GuardEvent =
-  | (Told & { readonly type: 'transaction.served' })
-  | (Told & { readonly type: 'transaction.refused'; readonly code: FailureCode; readonly check: string | undefined })
-  | (Told & {
+  | (Summary & { readonly type: 'transaction.served' })
+  | (Summary & { readonly type: 'transaction.refused'; readonly code: FailureCode; readonly check: string | undefined })
+  | (Summary & {
       readonly type: 'transaction.failed'
       readonly code: FailureCode
-      /** The same as in the diagnostics that the consumer was sent. */
+      /** Also sent to the consumer, in the diagnostics. */
       readonly correlationId: string
       /** Name and code of the error; its message may quote a patient. */
       readonly error: string
     })
 
-interface Told {
+interface Summary {
   readonly status: number
   readonly milliseconds: number
-  /** The template of the path, only for a known interaction. */
+  /** The template of the path, if the interaction is known. */
   readonly path: string | undefined
   readonly interactionId: string | undefined
-  /** Only when it is a UUID, and so can be nothing else. */
+  /** Only if it is a UUID: any other text could contain patient data. */
   readonly traceId: string | undefined
 }
 
-/** Writes every event to a pino logger: served transactions at debug, failures and alarms as errors. */
+/** Returns an `onEvent` that writes events to a pino logger: served requests at level debug, failures as errors. */
 export function logEvents(logger: Logger): (event: ProviderEvent) => void {
   return (event) => {
     const level = LEVELS[event.type] ?? 'info'
@@ -38,7 +38,7 @@ export function logEvents(logger: Logger): (event: ProviderEvent) => void {
   }
 }
 
-/** The names in a refused certificate may be anything, because its maker chose them. */
+/** Removes the names of a refused certificate: its issuer is not trusted, so they can contain anything. */
 function withoutNames(event: ServerEvent & { type: 'client.refused' }): Record<string, unknown> {
   const { certificate, ...rest } = event
   if (certificate === undefined) return rest

@@ -1,4 +1,4 @@
-/** The guard: Koa middleware that checks, passes on, answers and audits requests. No answer is sent before its record is written. */
+/** The guard: Koa middleware that checks, answers and audits requests. It stores the record before it sends the answer. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
@@ -6,48 +6,48 @@ import { entryOfExchange } from '../audit/entry.ts'
 import type { AuditTrail } from '../audit/trail.ts'
 import type { Check } from '../checks/checks.ts'
 import { isUuid } from '../checks/ssp-headers.ts'
-import { beginExchange, type Exchange } from '../exchange.ts'
+import { createExchange, type Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
 import { negotiateFormat } from '../fhir/format.ts'
 import { statusOf } from '../fhir/operation-outcome.ts'
 import { transactionOf } from '../transaction.ts'
-import { answerResource, failureAnswer, gzipWhereAsked, isResource } from './answer.ts'
+import { answerResource, failureAnswer, gzipIfAccepted, isResource } from './answer.ts'
 import type { GuardEvent } from './events.ts'
 
-/** What a guard works with. */
+/** The parts that a guard uses. */
 export interface GuardParts {
   readonly checks: readonly Check[]
   readonly audit: AuditTrail
-  /** Requests that already have a record: the server may refuse a request while the guard handles it, and vice versa. */
+  /** Requests with a record. secure-server and the guard can both answer the same request, but only one may record it. */
   readonly recorded: WeakSet<IncomingMessage>
   readonly onEvent: (event: GuardEvent) => void
 }
 
 /**
- * Runs the checks, then what is downstream with `ctx.state.gpConnect` set to the Transaction. A FHIR resource in
- * `ctx.body` is written as JSON or XML. An empty body becomes NOT_IMPLEMENTED, an error becomes an OperationOutcome.
+ * Runs the checks, then the next middleware with `ctx.state.gpConnect` set to the Transaction. A FHIR resource in `ctx.body`
+ * is sent as JSON or XML, an empty body as NOT_IMPLEMENTED, and anything thrown as an OperationOutcome.
  */
 export function guard(parts: GuardParts): Middleware {
   return async (ctx, next) => {
-    const exchange = beginExchange(ctx.req, Date.now())
-    let ending = await attempt(parts, exchange, ctx, next)
+    const exchange = createExchange(ctx.req, Date.now())
+    let result = await attempt(parts, exchange, ctx, next)
     if (!parts.recorded.has(ctx.req)) {
       parts.recorded.add(ctx.req)
       try {
-        await parts.audit.append(entryOfExchange(exchange, ctx.status, ending.errorCode))
+        await parts.audit.append(entryOfExchange(exchange, ctx.status, result.errorCode))
       } catch (error) {
-        ending = fail(exchange, ctx, new ProviderError('AUDIT_UNAVAILABLE', undefined, { cause: error }))
+        result = fail(exchange, ctx, new ProviderError('AUDIT_UNAVAILABLE', undefined, { cause: error }))
       }
     }
-    await gzipWhereAsked(ctx, exchange)
-    // Set last, so that nothing downstream can change it.
+    await gzipIfAccepted(ctx, exchange)
+    // Set last, so that no handler can override it.
     ctx.res.setHeader('Cache-Control', 'no-store')
-    parts.onEvent(eventOf(exchange, ctx.status, ending))
+    parts.onEvent(eventOf(exchange, ctx.status, result))
   }
 }
 
-/** How a transaction ended. */
-interface Ending {
+/** The result of a request. */
+interface Result {
   readonly errorCode: string | null
   readonly failure?: ProviderError
   readonly check?: string | undefined
@@ -60,16 +60,16 @@ async function attempt(
   exchange: Exchange,
   ctx: Context,
   next: () => Promise<unknown>,
-): Promise<Ending> {
-  let asked: string | undefined
+): Promise<Result> {
+  let running: string | undefined
   try {
     for (const check of parts.checks) {
-      asked = check.name
+      running = check.name
       const pending = check.run(exchange, ctx)
       if (pending !== undefined) await pending
     }
-    asked = undefined
-    // The effects of a handler could not be recorded, so it must not run.
+    running = undefined
+    // The trail could not record what a handler does, so no handler may run.
     if (parts.audit.failing) throw new ProviderError('AUDIT_UNAVAILABLE')
     ctx.state['gpConnect'] = transactionOf(exchange)
     await next()
@@ -78,12 +78,12 @@ async function attempt(
     if (isResource(ctx.body)) answerResource(ctx, ctx.body, format, fhir)
     return { errorCode: null }
   } catch (error) {
-    return { ...fail(exchange, ctx, error), check: asked }
+    return { ...fail(exchange, ctx, error), check: running }
   }
 }
 
-/** Turns an error into an OperationOutcome. For an unexpected error the consumer gets a correlation id only. */
-function fail(exchange: Exchange, ctx: Context, thrown: unknown): Ending {
+/** Answers an error with an OperationOutcome. Of an unexpected error the consumer gets only a correlation id. */
+function fail(exchange: Exchange, ctx: Context, thrown: unknown): Result {
   const expected = thrown instanceof ProviderError
   const correlationId = randomUUID()
   const failure = expected ? thrown : new ProviderError('INTERNAL_SERVER_ERROR')
@@ -97,7 +97,7 @@ function fail(exchange: Exchange, ctx: Context, thrown: unknown): Ending {
   ctx.status = answer.status
   if (bearer !== undefined) ctx.set('WWW-Authenticate', `Bearer error="${bearer}"`)
   if (code === 'AUDIT_UNAVAILABLE') ctx.set('Connection', 'close')
-  // Before the body: Koa would look for a media type of its own.
+  // Set before the body, because Koa would otherwise choose a media type.
   ctx.res.setHeader('Content-Type', answer.contentType)
   ctx.body = answer.body
   return {
@@ -107,25 +107,25 @@ function fail(exchange: Exchange, ctx: Context, thrown: unknown): Ending {
   }
 }
 
-function eventOf(exchange: Exchange, status: number, ending: Ending): GuardEvent {
+function eventOf(exchange: Exchange, status: number, result: Result): GuardEvent {
   const { interaction, headers, receivedAt } = exchange
   const traceId = headers['ssp-traceid']
-  const told = {
+  const summary = {
     status,
     milliseconds: Date.now() - receivedAt,
     path: interaction?.path,
     interactionId: interaction?.id,
     traceId: traceId !== undefined && isUuid(traceId) ? traceId : undefined,
   }
-  const { failure, correlationId } = ending
-  if (failure === undefined) return { type: 'transaction.served', ...told }
+  const { failure, correlationId } = result
+  if (failure === undefined) return { type: 'transaction.served', ...summary }
   if (correlationId !== undefined) {
-    return { type: 'transaction.failed', ...told, code: failure.code, correlationId, error: nameOf(ending.cause) }
+    return { type: 'transaction.failed', ...summary, code: failure.code, correlationId, error: nameOf(result.cause) }
   }
-  return { type: 'transaction.refused', ...told, code: failure.code, check: ending.check }
+  return { type: 'transaction.refused', ...summary, code: failure.code, check: result.check }
 }
 
-/** Name and code, never the message: it may quote a patient's record. */
+/** The name and code of an error. Its message may quote a patient's record. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name

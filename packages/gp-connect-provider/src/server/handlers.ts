@@ -1,16 +1,16 @@
-/** Handlers of interactions: what a team writes. */
+/** Runs the handler of an interaction, which the provider's team writes. */
 import type { Context, Middleware } from 'koa'
 import type { Resource } from '../fhir/operation-outcome.ts'
 import type { Transaction } from '../transaction.ts'
 import { answerResource } from './answer.ts'
 
 /**
- * Answers an interaction with a FHIR resource (200, unless `ctx.status` says otherwise). Throws ProviderError for a
- * failure that the consumer is to learn of.
+ * Answers an interaction with a FHIR resource, with status 200 unless it sets `ctx.status`. It throws ProviderError for a
+ * failure that the consumer should see.
  */
 export type Handler = (transaction: Transaction, ctx: Context) => Resource | Promise<Resource>
 
-/** Handlers by interaction ID. An interaction without one is answered 501 NOT_IMPLEMENTED. */
+/** Middleware that runs the handler with the request's interaction ID. Without a handler the answer is 501. */
 export function handleInteractions(handlers: Readonly<Record<string, Handler>>): Middleware {
   const byId = new Map(Object.entries(handlers))
   return async (ctx, next) => {

@@ -1,45 +1,45 @@
-/** The server in front of a provider: secure-server with the TLS rules of the API security page. */
+/** Starts secure-server with the TLS rules that GP Connect requires. */
 import { type Limits, type Listener, type RunningServer, startServer } from '@formbuilder/secure-server'
 import type { EarlyFailures } from './early-failures.ts'
 import type { ProviderEvent } from './events.ts'
 import { type OcspOptions, ocspCheck } from './ocsp.ts'
 
-/** How a provider listens, and which clients it admits. */
+/** Where a provider listens, its TLS files and the clients that it accepts. */
 export interface ServerSettings {
-  /** 0 means any free port. */
+  /** 0 chooses any free port. */
   readonly port: number
-  /** Listen address; default all. */
+  /** Listen address; default: all addresses of the machine. */
   readonly host?: string
   /** PEM files of the server, read again when they change. */
   readonly certFile: string
   readonly keyFile: string
   readonly client: ClientSettings
-  /** `TLSv1.3` must be set explicitly: the specification requires TLS 1.2 for all interactions. */
+  /** Default `TLSv1.2`, which the specification requires for all interactions. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
-  /** An OpenSSL list; default GP_CONNECT_CIPHERS. */
+  /** OpenSSL cipher list; default `GP_CONNECT_CIPHERS`. */
   readonly ciphers?: string
   readonly limits?: Partial<Omit<Limits, 'bodyBytes'>>
 }
 
 /** Which client certificates are accepted. */
 export interface ClientSettings {
-  /** PEM files of the Spine root and subordinate authorities. Nothing else is trusted, the public roots never. */
+  /** PEM files of the Spine root and subordinate authorities. No others are trusted, in particular no public roots. */
   readonly caFiles: readonly string[]
   /** PEM or DER files with a current CRL of each of them, read again when they change. */
   readonly crlFiles: readonly string[]
-  /** Names of the Spine Security Proxy, of which the certificate must carry one exactly. */
+  /** Names of the Spine Security Proxy. The certificate must carry exactly one of them. */
   readonly fqdns: readonly string[]
-  /** `strict` (default) closes a refused connection; `respond` answers 495 or 496, as the official suite asks. */
+  /** `strict` (default) closes a refused connection; `respond` answers 495 or 496, as the official test suite expects. */
   readonly mode?: 'strict' | 'respond'
-  /** Days before the nextUpdate of a CRL from which on it is warned about (default 2). */
+  /** How many days before a CRL's nextUpdate to warn (default 2). */
   readonly crlWarningDays?: number
-  /** Also asks an OCSP responder. Any failure refuses the certificate. */
+  /** If given, an OCSP responder is asked too. Any failure refuses the certificate. */
   readonly ocsp?: OcspOptions
 }
 
 /**
- * The suites of the specification in its order, without DSS, for which there are no keys, and without CCM, which its official
- * list does not name.
+ * The specification's cipher suites in its order. DSS is excluded because no server has a DSS key, and CCM because the
+ * official list does not include it.
  */
 export const GP_CONNECT_CIPHERS = 'AESGCM+EECDH:AESGCM+EDH:AES256+EECDH:AES256+EDH:!aDSS:!AESCCM:!AESCCM8'
 

@@ -1,24 +1,21 @@
-/**
- * The bearer token: an unsecured JWT. It has no signature; trust comes from mutual TLS with the Spine Security Proxy.
- * It names the user of the request, so it is read strictly: only one form is accepted.
- */
+/** Splits and decodes the bearer token, an unsigned JWT: trust comes from mutual TLS with the Spine Security Proxy. */
 import { DEFAULT_RULES } from '../rules.ts'
 import { decodeUtf8, isObject, parseStrictJson, TOKEN_DEPTH } from '../strict-json.ts'
 
-/** The decoded payload; its members are not checked yet. */
+/** The decoded payload. Its members are unchecked. */
 export type Claims = Readonly<Record<string, unknown>>
 
-/** A token at its dots, not decoded. */
+/** The parts of a token, not decoded. */
 export interface TokenParts {
   readonly header: string
   readonly payload: string
-  /** Everything behind the second dot. */
+  /** Everything after the second dot. */
   readonly signature: string
-  /** Three for a token that is one, four for more. */
+  /** The number of parts: three for a valid token, four for four or more. */
   readonly count: number
 }
 
-/** The token of `Bearer <token>`; undefined for another scheme or none. The name of a scheme has no case (RFC 9110). */
+/** The token of `Bearer <token>`, or undefined. The scheme is case-insensitive (RFC 9110). */
 export function bearerToken(authorization: string): string | undefined {
   if (authorization.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined
   const token = authorization.slice(SCHEME.length).trimStart()
@@ -46,7 +43,7 @@ export function isUnsecuredHeader(part: string): boolean {
   return header !== undefined && Object.keys(header).length === 2 && header['alg'] === 'none' && header['typ'] === 'JWT'
 }
 
-/** Decodes base64url without padding, UTF-8 and strict JSON to an object; undefined when any of them fails. */
+/** Decodes base64url without padding, UTF-8 and strict JSON to an object, or returns undefined. */
 export function decodeJsonPart(part: string): Claims | undefined {
   const bytes = decodeBase64url(part)
   const text = bytes && decodeUtf8(bytes)
@@ -55,8 +52,8 @@ export function decodeJsonPart(part: string): Claims | undefined {
 }
 
 /**
- * Node's decoder skips invalid characters, accepts the two characters of plain base64, and drops leftover bits, so all of that
- * is checked. Encoding the bytes again and comparing gives the same result and costs four times as much.
+ * Node's decoder ignores invalid characters, accepts `+` and `/`, and drops leftover bits, so this function checks for all
+ * three. Encoding the bytes again and comparing would do the same, but takes four times as long.
  */
 function decodeBase64url(part: string): Buffer | undefined {
   const bytes = Buffer.from(part, 'base64url')
@@ -70,7 +67,7 @@ function decodeBase64url(part: string): Buffer | undefined {
 const SCHEME = 'bearer '
 const USUAL_HEADER = 'eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0'
 
-/** The claims of a token, whatever is wrong with it otherwise: the audit trail names the user where it can. */
+/** The claims of a token that may be invalid in other ways, so that the audit record of a refusal can name the user. */
 export function readableClaims(authorization: string | undefined): Claims | undefined {
   const token = authorization === undefined ? undefined : bearerToken(authorization)
   if (token === undefined || token.length > DEFAULT_RULES.maxTokenLength) return undefined

@@ -1,14 +1,14 @@
-/** The values that the `requested_scope` claim may have. */
+/** Parses the `requested_scope` claim. */
 
-/** A `requested_scope` in its parts. */
+/** The parts of a `requested_scope`. */
 export interface RequestedScope {
   readonly resources: string
   readonly confidentiality: 'conf/N' | 'conf/R'
 }
 
 /**
- * Reads the claim, exactly as written: one of the four scopes, and from 1.6.0 on `conf/N` or `conf/R` after one space.
- * Undefined for everything else.
+ * Parses the claim: exactly one of the four scopes, from 1.6.0 optionally followed by one space and `conf/N` or `conf/R`.
+ * Returns undefined for anything else.
  */
 export function parseScope(claim: unknown, confidentiality: boolean): RequestedScope | undefined {
   if (typeof claim !== 'string') return undefined

@@ -401,9 +401,15 @@ describe('limits', () => {
       for (const [what, open] of [
         ['that never complete the handshake', (server: TestServer) => server.tcp()],
         ['that complete the handshake and send nothing', (server: TestServer) => server.tls()],
-        ['that start sending headers', (server: TestServer) => begin(server, 'GET / HTTP/1.1\r\nHost: a\r\nX: ')],
-        ['that start sending a body', (server: TestServer) => begin(server, `${POST}Content-Length: 100\r\n\r\nx`)],
-        ['that have been answered', (server: TestServer) => begin(server, GET)],
+        [
+          'that start sending headers',
+          (server: TestServer) => connectAndSend(server, 'GET / HTTP/1.1\r\nHost: a\r\nX: '),
+        ],
+        [
+          'that start sending a body',
+          (server: TestServer) => connectAndSend(server, `${POST}Content-Length: 100\r\n\r\nx`),
+        ],
+        ['that have been answered', (server: TestServer) => connectAndSend(server, GET)],
       ] as const)
         it(`serves an honest client at the limit ${bound} on connections ${what}`, async () => {
           await using server = await TestServer.start({ limits, listener: counting })
@@ -453,7 +459,7 @@ describe('limits', () => {
 
     it('refuses a new connection when every open one is having a request answered', async () => {
       await using server = await TestServer.start({ limits: { connections: 3 }, listener: () => {} })
-      const working = await Promise.all([1, 2, 3].map(() => begin(server, GET)))
+      const working = await Promise.all([1, 2, 3].map(() => connectAndSend(server, GET)))
       await until(() => server.running.load().requests === 3)
 
       expect(await received(await server.tcp())).to.equal('')
@@ -471,9 +477,9 @@ describe('limits', () => {
       })
       const open = [
         () => server.tcp(),
-        () => begin(server, 'GET / HTTP/1.1\r\n'),
-        () => begin(server, `${POST}Content-Length: 100\r\n\r\nx`),
-        () => begin(server, GET + GET + GET),
+        () => connectAndSend(server, 'GET / HTTP/1.1\r\n'),
+        () => connectAndSend(server, `${POST}Content-Length: 100\r\n\r\nx`),
+        () => connectAndSend(server, GET + GET + GET),
       ]
       for (let i = 0; i < 80; i++) {
         const half = await server.tcp()
@@ -518,7 +524,7 @@ describe('limits', () => {
 })
 
 /** A connection that has sent these bytes. */
-async function begin(server: TestServer, bytes: string): Promise<Socket> {
+async function connectAndSend(server: TestServer, bytes: string): Promise<Socket> {
   const socket = await server.connection()
   socket.write(bytes)
   return socket

@@ -64,9 +64,9 @@ export class ClientAdmission {
 }
 
 /** A certificate that OpenSSL accepts and our code cannot read is refused. It must not crash the process. */
-function attempt(judge: () => string | undefined): string | undefined {
+function attempt(check: () => string | undefined): string | undefined {
   try {
-    return judge()
+    return check()
   } catch {
     return 'CHECK_FAILED'
   }

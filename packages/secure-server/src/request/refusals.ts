@@ -21,7 +21,7 @@ export interface RenderedRefusal {
 /** Writes a refusal in a format that the caller chooses. */
 export type RenderRefusal = (refusal: RefusalDescription) => RenderedRefusal
 
-/** The default: RFC 9457 with the status only, because a client is not told which rule refused it. */
+/** The default: RFC 9457 with the status only, because a client must not learn which rule refused it. */
 export const renderProblem: RenderRefusal = ({ status }) => ({
   headers: { 'Content-Type': 'application/problem+json' },
   body: JSON.stringify({ type: 'about:blank', title: phraseOf(status), status }),

@@ -61,7 +61,7 @@ describe('stopping', () => {
     await using server = await TestServer.start({
       listener: (_request, given) => {
         response = given
-        given.write('begun')
+        given.write('started')
       },
     })
     const socket = await server.connection()

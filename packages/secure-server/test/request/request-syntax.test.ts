@@ -160,7 +160,7 @@ describe('HTTP hygiene', () => {
     let end = (): void => {}
     await using streaming = await TestServer.start({
       listener: (_request, response) => {
-        response.write('begun')
+        response.write('started')
         end = () => response.end(' and done')
       },
     })

@@ -1,29 +1,29 @@
-/** An HTTPS client that sends exactly what it is told and says exactly what came back. */
+/** An HTTPS client that sends raw bytes and reports everything about the answer. */
 import { connect as connectTcp } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { gunzipSync } from 'node:zlib'
 import type { Credentials } from './pki.ts'
 
-/** What came back: an answer, or how the connection ended without one. */
+/** The answer, or how the connection ended without one. */
 export interface Reply {
-  /** Undefined when no answer came. */
+  /** Undefined if there was no answer. */
   readonly status: number | undefined
-  /** By lower-case name; repeated ones joined. */
+  /** Headers by lower-case name; repeated ones are joined. */
   readonly headers: Readonly<Record<string, string>>
   /** Decoded and decompressed. */
   readonly body: string
   /** Every byte received over HTTP. */
   readonly bytes: Buffer
-  /** Whether the TLS handshake ended well. */
+  /** Whether the TLS handshake succeeded. */
   readonly handshaken: boolean
   readonly cipher: string | undefined
   /** Size of the ephemeral key in bits. */
   readonly ephemeralBits: number | undefined
-  /** For resuming. */
+  /** The TLS session, to resume it. */
   readonly session: Buffer | undefined
 }
 
-/** Where to connect and as whom. */
+/** Where to connect, and with which certificate. */
 export interface Target {
   readonly port: number
   readonly ca: string
@@ -31,7 +31,7 @@ export interface Target {
   readonly tls?: ConnectionOptions
 }
 
-/** Sends bytes over one TLS connection and reads until the other side closes it. */
+/** Sends bytes over a TLS connection and reads until the server closes it. */
 export function exchange(target: Target, request: string | Buffer): Promise<Reply> {
   return new Promise((resolve) => {
     let handshaken = false
@@ -56,7 +56,7 @@ export function exchange(target: Target, request: string | Buffer): Promise<Repl
   })
 }
 
-/** One connection for many requests, opened again when the other side has closed it. Answers have a Content-Length. */
+/** One connection for many requests, opened again after the server closes it. Answers must have a Content-Length. */
 export class KeptConnection implements Disposable {
   readonly #target: Target
   #socket: TLSSocket | undefined
@@ -65,7 +65,7 @@ export class KeptConnection implements Disposable {
     this.#target = target
   }
 
-  /** Sends one request and resolves to its answer; `withoutBody` for one to HEAD. */
+  /** Sends one request and resolves to its answer. Set `withoutBody` for HEAD. */
   send(request: Buffer, withoutBody = false): Promise<Reply> {
     return new Promise((resolve) => {
       const socket = this.#opened()
@@ -108,12 +108,12 @@ function isWhole(bytes: Buffer, withoutBody: boolean): boolean {
   return withoutBody || bytes.byteLength >= end + 4 + Number(length ?? 0)
 }
 
-/** Opens a TLS connection to a server of these tests. */
+/** Opens a TLS connection to a test server. */
 export function open({ port, ca, credentials, tls }: Target, onSecure: () => void): TLSSocket {
   return connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca, ...credentials, ...tls }, onSecure)
 }
 
-/** Connects without TLS, sends bytes, and resolves to what came until the other side closed. */
+/** Connects without TLS, sends bytes, and resolves to everything received until the server closes. */
 export function plain(port: number, bytes: string): Promise<Buffer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
@@ -124,7 +124,7 @@ export function plain(port: number, bytes: string): Promise<Buffer> {
   })
 }
 
-/** A request as bytes. A header with several values is sent several times. */
+/** The bytes of a request. A header with several values is sent several times. */
 export function requestBytes(
   method: string,
   path: string,
@@ -143,7 +143,7 @@ export function requestBytes(
   return Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${head}\r\n`), content])
 }
 
-/** Reads the last answer of a connection that was closed after it. */
+/** Parses the last answer on a connection that was then closed. */
 export function parse(bytes: Buffer): Pick<Reply, 'status' | 'headers' | 'body' | 'bytes'> {
   const end = bytes.indexOf('\r\n\r\n')
   const [statusLine = '', ...lines] = bytes.subarray(0, Math.max(end, 0)).toString('latin1').split('\r\n')

@@ -1,4 +1,4 @@
-/** Every conformance case, in both modes, over real handshakes. */
+/** Runs every conformance case in both modes, over real TLS connections. */
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import { type Case, fixtureCases, runCase, type Subject } from './cases/case.ts'
@@ -94,7 +94,7 @@ function subjectOf(practice: Practice, keys: Pki, mode: 'strict' | 'respond'): S
 
 const PRESETS: Readonly<Record<string, keyof typeof ROOTS>> = { '0.x': 'v0.5', '1.6+': 'v1.6', documents: 'documents' }
 
-/** Keeps the only place that a server has: a good request whose body never ends. */
+/** Occupies the only place of a server with concurrentRequests 1: a valid request whose body never ends. */
 async function occupy(port: number): Promise<Disposable> {
   const { path, asid } = ROOTS['v1.2']
   const { token } = makeToken(`${PUBLIC_URL}${path}`, { set: { '/requested_scope': 'patient/*.read' } })
@@ -108,10 +108,10 @@ async function occupy(port: number): Promise<Disposable> {
     ['Content-Type', 'application/fhir+json'],
     ['Content-Length', '10'],
   ])
-  const { promise: begun, resolve } = Promise.withResolvers<void>()
+  const { promise: started, resolve } = Promise.withResolvers<void>()
   const socket = open({ port, ca: pki.caPem, credentials: pki.credentials('ssp-valid') }, () => socket.write(head))
   socket.once('data', () => resolve())
   socket.on('error', () => {})
-  await begun
+  await started
   return { [Symbol.dispose]: () => socket.destroy() }
 }

@@ -1,4 +1,4 @@
-/** An OCSP responder that says what it is told to. */
+/** An OCSP responder for tests that sends the given answer. */
 
 import { webcrypto } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
@@ -7,19 +7,19 @@ import * as asn1js from 'asn1js'
 import * as pkijs from 'pkijs'
 import type { Holder } from './pki.ts'
 
-/** What the responder answers. Times are relative to now, in seconds. */
+/** The answer of the responder. Times are in seconds relative to now. */
 export interface OcspAnswer {
   readonly status: 'good' | 'revoked' | 'unknown'
   readonly thisUpdate?: number
   readonly nextUpdate?: number
   readonly signer: Holder
-  /** Answers nothing at all. */
+  /** Sends no answer. */
   readonly silent?: boolean
   /** Answers for another certificate. */
   readonly otherSerial?: boolean
 }
 
-/** A responder on a port of the loopback. */
+/** A responder on a port of the loopback address. */
 export class OcspResponder implements AsyncDisposable {
   readonly url: string
   answer: OcspAnswer

@@ -1,4 +1,4 @@
-/** A throwaway PKI in a folder: the authorities of a Spine, and client certificates with everything that can be wrong. */
+/** A test PKI in a folder: authorities like the Spine's, and client certificates, valid or invalid in every way. */
 import 'reflect-metadata'
 import { KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import * as x509 from '@peculiar/x509'
 
 export const SSP_FQDN = 'msg.dev.spine2.example.test'
 
-/** Client certificates by the name that cases use. */
+/** The names of client certificates in the cases. */
 export type ClientName =
   | 'ssp-valid'
   | 'ssp-expired'
@@ -35,7 +35,7 @@ export interface Holder {
   readonly keys: webcrypto.CryptoKeyPair
 }
 
-/** What a certificate says. */
+/** The contents of a certificate. */
 interface Subject {
   readonly commonName: string
   readonly names?: readonly string[]
@@ -45,7 +45,7 @@ interface Subject {
   readonly rsa?: boolean
 }
 
-// The library's types name the browser's Crypto, which Node's types do not have.
+// The library's types use the browser's Crypto type, which Node's types lack.
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
 
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -56,7 +56,7 @@ const RSA = {
   publicExponent: new Uint8Array([1, 0, 1]),
 }
 
-/** Files and credentials of one PKI. Disposing removes the folder. */
+/** The files and credentials of one PKI. Its folder is removed on disposal. */
 export class Pki implements AsyncDisposable {
   readonly folder: string
   readonly root: Holder
@@ -133,7 +133,7 @@ export class Pki implements AsyncDisposable {
     return ['root.crl.pem', 'sub.crl.pem', 'revoked-sub.crl.pem'].map((name) => this.path(name))
   }
 
-  /** What a client presents; undefined for none. */
+  /** The certificate and key of a client; undefined for none. */
   credentials(name: ClientName | 'none'): Credentials | undefined {
     if (name === 'none') return undefined
     const known = this.#credentials.get(name)
@@ -146,7 +146,7 @@ export class Pki implements AsyncDisposable {
     return credentials
   }
 
-  /** Publishes a CRL of the SubCA; by rename, as a careful operator would, or over the old one in place. */
+  /** Publishes a CRL of the SubCA, by rename or by overwriting the old one. */
   async revoke(
     names: readonly ClientName[],
     how: 'rename' | 'in place' = 'rename',
@@ -173,7 +173,7 @@ export function serialOf(holder: Holder | undefined): string {
   return holder?.certificate.serialNumber.toUpperCase() ?? ''
 }
 
-/** A certificate authority, under another or by itself. */
+/** A certificate authority: a subordinate if it has an issuer, otherwise a root. */
 export async function authority(commonName: string, issuer?: Holder): Promise<Holder> {
   const keys = (await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
   return sign({ commonName }, keys, issuer, [
@@ -182,7 +182,7 @@ export async function authority(commonName: string, issuer?: Holder): Promise<Ho
   ])
 }
 
-/** A certificate of an end entity. */
+/** Issues an end-entity certificate. */
 export async function issue(issuer: Holder, subject: Subject): Promise<Holder> {
   const algorithm = subject.rsa === true ? RSA : EC
   const keys = (await webcrypto.subtle.generateKey(algorithm as typeof EC, true, [
@@ -199,7 +199,7 @@ export async function issue(issuer: Holder, subject: Subject): Promise<Holder> {
   ])
 }
 
-/** Certificates as PEM, one after the other. */
+/** Certificates as concatenated PEM. */
 export function pem(...holders: readonly Holder[]): string {
   return holders.map(({ certificate }) => `${certificate.toString('pem')}\n`).join('')
 }
@@ -238,7 +238,7 @@ async function crl(issuer: Holder, revoked: readonly Holder[], nextUpdateHours =
     signingAlgorithm: EC,
     signingKey: issuer.keys.privateKey,
   })
-  // The library writes CRL where RFC 7468, and OpenSSL, want X509 CRL.
+  // The library writes CRL, but RFC 7468 and OpenSSL require X509 CRL.
   return `${made.toString('pem').replaceAll(' CRL-----', ' X509 CRL-----')}\n`
 }
 

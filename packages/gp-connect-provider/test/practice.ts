@@ -1,4 +1,4 @@
-/** A practice to test against: a provider in this process with four service roots, and what it wrote. */
+/** Starts a provider with four service roots in this process, and reads its log and audit trail. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import type { Handler } from '../src/server/handlers.ts'
 import type { ServerSettings } from '../src/server/server.ts'
 import { type Pki, SSP_FQDN } from './pki.ts'
 
-/** The service roots, by the preset they have. */
+/** The service roots by preset. */
 export const ROOTS = {
   'v1.2': { path: '/GP0001/STU3/1/gpconnect', asid: '918999198993' },
   'v1.6': { path: '/GP0002/STU3/1/gpconnect', asid: '918999198994' },
@@ -24,15 +24,15 @@ export const ROOTS = {
 
 export const PUBLIC_URL = 'https://provider.example.test'
 
-/** What may differ between practices. */
+/** Options that differ from the default practice. */
 export interface PracticeOptions {
   readonly mode?: 'strict' | 'respond'
-  /** Checks that are left out. */
+  /** Checks to leave out. */
   readonly without?: readonly string[]
   readonly server?: Partial<ServerSettings>
   readonly client?: Partial<ServerSettings['client']>
   readonly provider?: Partial<ProviderOptions>
-  /** For the root of v1.2. */
+  /** Options of the v1.2 root. */
   readonly root?: Partial<ServiceRootOptions>
 }
 
@@ -42,18 +42,18 @@ export interface Practice extends AsyncDisposable {
   readonly provider: RunningProvider
   readonly auditFile: string
   readonly events: readonly ProviderEvent[]
-  /** The operational log as it would be on stdout. */
+  /** The operational log, as JSON lines. */
   log(): string
   records(): AuditRecord[]
 }
 
-/** Starts a practice in a folder of its own, which disposing removes. */
+/** Starts a practice in a new folder, which is removed on disposal. */
 export async function startPractice(pki: Pki, options: PracticeOptions = {}): Promise<Practice> {
   const folder = mkdtempSync(join(tmpdir(), 'gp-connect-practice-'))
   try {
     return await startIn(folder, pki, options)
   } catch (error) {
-    // Some are meant not to start.
+    // Some tests expect that it does not start.
     rmSync(folder, { recursive: true })
     throw error
   }
@@ -115,7 +115,7 @@ export function readRecords(file: string): AuditRecord[] {
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as AuditRecord)
 }
 
-/** Reads what was added since the last look, for a trail that is looked at after every request. */
+/** Returns a function that reads only the lines added since its last call, because tests read the trail after each request. */
 function trailReader(file: string): () => AuditRecord[] {
   const records: AuditRecord[] = []
   let read = 0

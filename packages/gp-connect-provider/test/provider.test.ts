@@ -33,21 +33,21 @@ describe('provider', () => {
   // biome-ignore format: a table
   for (const [what, wrong, problem] of [
     ['no service root',           { serviceRoots: {} },                                                              'serviceRoots is empty'],
-    ['a path with a slash behind', { serviceRoots: { '/a/': { asid: '918999198993', preset: 'v1.2' } } },            'the path of service root 1'],
+    ['a path with a trailing slash', { serviceRoots: { '/a/': { asid: '918999198993', preset: 'v1.2' } } },            'the path of service root 1'],
     ['a path without a slash',    { serviceRoots: { a: { asid: '918999198993', preset: 'v1.2' } } },                 'the path of service root 1'],
-    ['an ASID that is none',      { serviceRoots: { '/a': { asid: '1', preset: 'v1.2' } } },                         'the asid of service root 1'],
-    ['a preset that is none',     { serviceRoots: { '/a': { asid: '918999198993', preset: 'v9' as PresetName } } },  'the preset of service root 1'],
+    ['an invalid ASID',           { serviceRoots: { '/a': { asid: '1', preset: 'v1.2' } } },                         'the asid of service root 1'],
+    ['an unknown preset',         { serviceRoots: { '/a': { asid: '918999198993', preset: 'v9' as PresetName } } },  'the preset of service root 1'],
     ['an inherited preset',       { serviceRoots: { '/a': { asid: '918999198993', preset: 'toString' as PresetName } } }, 'the preset of service root 1'],
-    ['an interaction that is none', root({ add: [{ id: 'urn:a', method: 'GET', path: '/a', scope: 'patient/*.read' }] }), 'add of service root 1'],
-    ['a removal of what is not there', root({ remove: ['urn:a'] }),                                                  'remove of service root 1'],
-    ['switching off what is not there', root({ disabled: ['urn:a'] }),                                               'disabled of service root 1'],
-    ['switching off by a text',   root({ disabled: 'true' }),                                                        'disabled of service root 1'],
-    ['a rule that is none',       root({ rules: { unknownPaths: 404 } }),                                            'the rule unknownPaths of service root 1 does not exist'],
+    ['an invalid interaction',    root({ add: [{ id: 'urn:a', method: 'GET', path: '/a', scope: 'patient/*.read' }] }), 'add of service root 1'],
+    ['removing an unknown interaction', root({ remove: ['urn:a'] }),                                                  'remove of service root 1'],
+    ['disabling an unknown interaction', root({ disabled: ['urn:a'] }),                                               'disabled of service root 1'],
+    ['disabled as a text',        root({ disabled: 'true' }),                                                        'disabled of service root 1'],
+    ['an unknown rule',           root({ rules: { unknownPaths: 404 } }),                                            'the rule unknownPaths of service root 1 does not exist'],
     ['an inherited rule',         root({ rules: { toString: 404 } }),                                                'the rule toString of service root 1 does not exist'],
-    ['rules that are none',       root({ rules: null }),                                                             'the rules of service root 1'],
-    ['a rule with another value', root({ rules: { expiryLeewaySeconds: 601 } }),                                     'the rule expiryLeewaySeconds of service root 1 cannot'],
-    ['a wrong rule for all roots', { rules: { bearerErrors: 'rfc6749' as 'rfc6750' } },                              'the rule bearerErrors of the provider'],
-    ['a URL that is none',        { publicUrl: 'provider' },                                                         'publicUrl is not a URL'],
+    ['rules that are null',       root({ rules: null }),                                                             'the rules of service root 1'],
+    ['a rule with an invalid value', root({ rules: { expiryLeewaySeconds: 601 } }),                                     'the rule expiryLeewaySeconds of service root 1 cannot'],
+    ['an invalid rule for all roots', { rules: { bearerErrors: 'rfc6749' as 'rfc6750' } },                              'the rule bearerErrors of the provider'],
+    ['an invalid URL',            { publicUrl: 'provider' },                                                         'publicUrl is not a URL'],
     ['a URL without TLS',         { publicUrl: 'http://provider.example.test' },                                     'publicUrl is not https'],
   ] as const) {
     it(`refuses ${what}`, () => {
@@ -64,7 +64,7 @@ describe('provider', () => {
       .with.length(3)
   })
 
-  it('lets a route of its own answer behind the guard', async () => {
+  it('runs further middleware after the guard', async () => {
     const provider = createProvider(options)
     provider.app.use((ctx) => {
       ctx.body = { resourceType: 'CapabilityStatement', id: ctx.state['gpConnect'].root.asid }
@@ -105,7 +105,7 @@ describe('the operational log', () => {
     expect(lines.join('')).to.include('CERT_REVOKED').and.not.include('9000000009')
   })
 
-  it('tells served transactions only when it is asked for details', () => {
+  it('logs served transactions only at level debug', () => {
     const lines: string[] = []
     const event = {
       type: 'transaction.served',
@@ -123,7 +123,7 @@ describe('the operational log', () => {
   })
 })
 
-/** Options as they may come from JSON, where no type looks. */
+/** Options with a mistake that types would reject, but JSON can contain. */
 function root(difference: object): Pick<ProviderOptions, 'serviceRoots'> {
   return { serviceRoots: { '/a': { asid: '918999198993', preset: 'v1.2', ...difference } } }
 }

@@ -1,4 +1,4 @@
-/** What README.md says is so: its tables, its program, and that the tests it names exist. */
+/** Checks README.md: its tables match the code, its program runs, and the tests that it names exist. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
@@ -34,22 +34,22 @@ describe('README.md', () => {
   })
 
   it('names every requirement of the page', () => {
-    const asked = table('it asks').map(([asks]) => asks)
+    const requirements = table('requirement').map(([requirement]) => requirement)
 
-    // The page has 17 sentences with SHALL, SHALL NOT, SHOULD or MAY; some of them ask for more than one thing.
-    expect(asked).to.have.length(28)
+    // The page has 17 sentences with SHALL, SHALL NOT, SHOULD or MAY; some of them have more than one requirement.
+    expect(requirements).to.have.length(28)
     for (const word of ['SHALL', 'SHALL NOT', 'SHOULD', 'MAY'])
-      expect(asked.some((one) => one?.startsWith(word))).to.equal(true)
+      expect(requirements.some((one) => one?.startsWith(word))).to.equal(true)
   })
 
-  for (const [asks = '', module = ''] of table('it asks')) {
-    it(`names a module for: ${asks}`, () => {
+  for (const [requirement = '', module = ''] of table('requirement')) {
+    it(`names a module for: ${requirement}`, () => {
       expect(readdirSync(new URL('src', PACKAGE), { recursive: true })).to.include(module.replaceAll('`', ''))
     })
   }
 
-  for (const [what = '', , test = ''] of [...table('it asks'), ...table('risk')]) {
-    it(`names a test that exists for: ${what}`, () => {
+  for (const [what = '', , test = ''] of [...table('requirement'), ...table('risk')]) {
+    it(`names an existing test for: ${what}`, () => {
       const [, file = '', title = ''] = /^`([a-z/-]+\.test\.ts): (.*)`$/.exec(test) ?? []
 
       const source = readFileSync(new URL(`test/${file}`, PACKAGE), 'utf8')
@@ -123,7 +123,7 @@ function table(heading: string): string[][] {
   )
 }
 
-/** The titles of a test file; a placeholder in one stands for anything. */
+/** The titles of a test file. A placeholder in a title matches any text. */
 function titles(source: string): RegExp[] {
   return [...source.matchAll(/\b(?:it|describe)\((['`])(.*?)\1,/g)].map(([, , title = '']) => {
     const literal = title.split(/\$\{[^}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))

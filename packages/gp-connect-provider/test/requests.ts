@@ -1,4 +1,4 @@
-/** A good request to a practice, and what may be different about it. */
+/** Builds valid requests to a practice, and requests that differ from them. */
 import { randomUUID } from 'node:crypto'
 import { exchange, type Reply, requestBytes, type Target } from './client.ts'
 import type { ClientName, Pki } from './pki.ts'
@@ -7,7 +7,7 @@ import { makeToken, type TokenOverrides } from './token.ts'
 
 const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
 
-/** What may be different from a good request for the metadata. */
+/** The difference to a valid request for the metadata. */
 export interface Difference {
   readonly method?: string
   readonly path?: string
@@ -51,7 +51,7 @@ export const PATIENT: Difference = {
   scope: 'patient/*.read',
 }
 
-/** Where a client of a practice connects to. */
+/** The connection settings of a client of a practice. */
 export function targetOf(
   port: number,
   pki: Pki,
@@ -61,7 +61,7 @@ export function targetOf(
   return { port, ca: pki.caPem, credentials: pki.credentials(name), tls: { maxVersion: 'TLSv1.2', ...tls } }
 }
 
-/** Sends a good request, or one that is different. */
+/** Sends a valid request, or one with the given difference. */
 export function ask(
   port: number,
   pki: Pki,

@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import { decodeUtf8, parseStrictJson } from '../src/strict-json.ts'
 
 describe('strict JSON', () => {
-  it('gives what JSON.parse gives for any JSON', () => {
+  it('returns what JSON.parse returns for any JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), fc.nat(2), (value, indent) => {
         const text = JSON.stringify(value, null, indent)
 
-        // null and undefined mean the same to those who want an object.
+        // null and undefined are equivalent, because callers need an object.
         expect(parseStrictJson(text, 20) ?? null).to.deep.equal(JSON.parse(text))
       }),
     )
@@ -18,11 +18,11 @@ describe('strict JSON', () => {
     ['{"a":1,"a":2}', 'a name twice'],
     ['{"a":1,"a":1}', 'a name twice with the same value'],
     ['{"a":1,"\\u0061":2}', 'a name twice, once escaped'],
-    ['{"x":[{"a":1,"b":{},"a":2}]}', 'a name twice further in'],
+    ['{"x":[{"a":1,"b":{},"a":2}]}', 'a name twice in a nested object'],
     ['{"__proto__":1,"__proto__":2}', 'an inherited name twice'],
-    ['', 'nothing'],
+    ['', 'an empty text'],
     ['{"a":1', 'no end'],
-    ['{"a":1}{', 'something behind'],
+    ['{"a":1}{', 'trailing text'],
     ['{"a":"\u0000"}', 'a control character'],
     ['"', 'half a string'],
     ['{"a\\":1}', 'a name that does not end'],
@@ -32,8 +32,8 @@ describe('strict JSON', () => {
   }
 
   for (const [text, why] of [
-    ['{"a":{"a":{"a":1}}}', 'a name again further in'],
-    ['[{"a":1},{"a":2}]', 'a name again beside'],
+    ['{"a":{"a":{"a":1}}}', 'the same name in nested objects'],
+    ['[{"a":1},{"a":2}]', 'the same name in two objects'],
     ['{"a":"a:b:c","b":"{}[]"}', 'structure inside a string'],
     ['{"a\\"":"\\\\","b":"\\"a\\":"}', 'escaped quotes'],
     ['{"__proto__":{"x":1}}', 'an inherited name'],
@@ -41,14 +41,14 @@ describe('strict JSON', () => {
     it(`accepts ${why}`, () => expect(parseStrictJson(text, 20)).to.deep.equal(JSON.parse(text)))
   }
 
-  it('lets nothing of a text reach the prototype', () => {
+  it('does not change any prototype', () => {
     const value = parseStrictJson('{"__proto__":{"polluted":true}}', 20) as object
 
     expect(Object.getPrototypeOf(value)).to.equal(Object.prototype)
     expect('polluted' in {}).to.equal(false)
   })
 
-  it('bounds nesting exactly', () => {
+  it('limits nesting exactly', () => {
     expect(parseStrictJson(`${'['.repeat(20)}${']'.repeat(20)}`, 20)).to.not.equal(undefined)
     expect(parseStrictJson(`${'['.repeat(21)}${']'.repeat(21)}`, 20)).to.equal(undefined)
     expect(parseStrictJson(`${'{"a":'.repeat(21)}1${'}'.repeat(21)}`, 20)).to.equal(undefined)

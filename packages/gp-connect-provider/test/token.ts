@@ -1,11 +1,11 @@
-/** Bearer tokens as consumers send them, and with everything that can be wrong. */
+/** Builds bearer tokens, valid or invalid in every way. */
 import { readFileSync } from 'node:fs'
 
-/** How a case changes the default token. Pointers are JSON pointers into the payload. */
+/** Changes to the default token. Pointers are JSON pointers into the payload. */
 export interface TokenOverrides {
   readonly set?: Readonly<Record<string, unknown>>
   readonly remove?: readonly string[]
-  /** Relative to now; default -2. */
+  /** Offset of iat from now; default -2. */
   readonly iatOffsetSeconds?: number
   /** Default 300. */
   readonly expAfterIatSeconds?: number
@@ -85,7 +85,7 @@ function payloadText(audience: string, overrides: TokenOverrides, release: Relea
   return additions.length === 0 ? text : `${text.slice(0, -1)},${additions.join(',')}}`
 }
 
-/** Where 0.x differs. */
+/** The claims that differ in 0.x. */
 function release0(): Json {
   return {
     aud: 'https://authorize.fhir.nhs.net/token',

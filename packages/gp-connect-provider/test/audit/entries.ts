@@ -1,4 +1,4 @@
-/** Entries for tests of the trail. */
+/** Builds entries for the tests of the audit trail. */
 import type { AuditEntry } from '../../src/audit/record.ts'
 
 export function entry(dataId: string): AuditEntry {

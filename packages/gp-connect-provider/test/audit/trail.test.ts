@@ -35,7 +35,7 @@ describe('audit trail in a file', () => {
     expect(statSync(file).mode & 0o777).to.equal(0o600)
   })
 
-  it('goes on with sequence and hash after a restart', async () => {
+  it('continues sequence and hash after a restart', async () => {
     await write(3)
     await write(2)
 
@@ -43,7 +43,7 @@ describe('audit trail in a file', () => {
     expect(await intact(file)).to.equal(true)
   })
 
-  it('keeps entries in the order in which they came', async () => {
+  it('stores entries in the order of arrival', async () => {
     await write(200)
 
     expect(readRecords(file).map(({ dataId }) => dataId)).to.deep.equal(
@@ -52,7 +52,7 @@ describe('audit trail in a file', () => {
     expect(await intact(file)).to.equal(true)
   })
 
-  it('marks where a crash tore a line off, and keeps the piece beside', async () => {
+  it('marks an incomplete line after a crash, and moves it to another file', async () => {
     await write(2)
     appendFileSync(file, '{"sequence":3,"timestamp":"2026')
 
@@ -70,7 +70,7 @@ describe('audit trail in a file', () => {
     expect(events).to.deep.include({ type: 'audit.opened', sequence: 3, torn: true })
   })
 
-  it('marks a torn first line', async () => {
+  it('marks an incomplete first line', async () => {
     writeFileSync(file, '{"seq')
 
     await write(1)
@@ -81,7 +81,7 @@ describe('audit trail in a file', () => {
     ])
   })
 
-  it('takes no entry behind a last record that was changed', async () => {
+  it('refuses entries after a last record that was changed', async () => {
     await write(2)
     writeFileSync(file, readFileSync(file, 'utf8').replace(/GPCA0001(?![\s\S]*GPCA0001)/, 'GPCA0002'))
 
@@ -91,7 +91,7 @@ describe('audit trail in a file', () => {
     expect(events).to.deep.include({ type: 'audit.failed', refused: 1, code: 'AUDIT_FILE_BROKEN' })
   })
 
-  it('goes on in a new file when the old one is renamed away', async () => {
+  it('continues in a new file when the old one is renamed', async () => {
     const trail = open()
     await trail.append(entry('Patient/1'))
     renameSync(file, `${file}.1`)
@@ -103,7 +103,7 @@ describe('audit trail in a file', () => {
     expect(await intact(file)).to.equal(false)
   })
 
-  it('goes on when the file is copied and truncated', async () => {
+  it('continues when the file is copied and truncated', async () => {
     const trail = open()
     await trail.append(entry('Patient/1'))
     const copy = readFileSync(file)
@@ -115,7 +115,7 @@ describe('audit trail in a file', () => {
     expect(await intact(`${file}.1`, file)).to.equal(true)
   })
 
-  it('refuses entries when its folder is gone, and goes on when it is back', async () => {
+  it('refuses entries while its folder is missing, then continues', async () => {
     const trail = open()
     await trail.append(entry('Patient/1'))
     rmSync(folder, { recursive: true })
@@ -153,13 +153,13 @@ describe('audit trail in a file', () => {
     await trail.close()
   })
 
-  it('refuses entries where there is a folder instead of a file', async () => {
+  it('refuses entries if the path is a folder', async () => {
     mkdirSync(file)
 
     await write(1, ['EISDIR'])
   })
 
-  it('flushes first when it is told to', async () => {
+  it('flushes before it resolves with flush: always', async () => {
     const trail = new AuditTrail(auditFile(file, { flush: 'always' }))
     await Promise.all([trail.append(entry('Patient/1')), trail.append(entry('Patient/2'))])
     await trail.close()
@@ -167,7 +167,7 @@ describe('audit trail in a file', () => {
     expect(await intact(file)).to.equal(true)
   })
 
-  it('tells its end when it closes, so that cutting records off can be found', async () => {
+  it('emits its end when it closes, so that removed last records can be detected', async () => {
     const events = await write(3)
     const last = readRecords(file).at(-1)
 
@@ -178,7 +178,7 @@ describe('audit trail in a file', () => {
     return new AuditTrail(auditFile(file), (event) => events.push(event))
   }
 
-  /** Opens the trail, appends entries at once, closes it; each entry ends as it should: undefined is kept. */
+  /** Opens the trail, appends entries concurrently and closes it. Returns the error of each entry, undefined if stored. */
   async function write(count: number, codes: readonly string[] = []): Promise<AuditEvent[]> {
     const events: AuditEvent[] = []
     const trail = open(events)
@@ -192,7 +192,7 @@ describe('audit trail in a file', () => {
 })
 
 describe('audit trail in a sink', () => {
-  it('writes entries that come together together, and never two batches at once', async () => {
+  it('writes simultaneous entries in one batch, and never two batches at once', async () => {
     const sink = new SlowSink()
     const trail = new AuditTrail(sink)
 
@@ -203,7 +203,7 @@ describe('audit trail in a sink', () => {
     await trail.close()
   })
 
-  it('gives no place in the chain to an entry that was not kept', async () => {
+  it('leaves an entry that was not stored out of the chain', async () => {
     const sink = new SlowSink()
     const trail = new AuditTrail(sink)
     await trail.append(entry('Patient/1'))
@@ -221,7 +221,7 @@ describe('audit trail in a sink', () => {
     ])
   })
 
-  it('asks again for the end of the trail after it could not be found', async () => {
+  it('looks for the end of the trail again after a failure', async () => {
     const sink = new SlowSink()
     sink.opens = false
     const trail = new AuditTrail(sink)
@@ -236,7 +236,7 @@ describe('audit trail in a sink', () => {
   })
 })
 
-/** A sink in memory that takes its time. */
+/** A slow sink in memory. */
 class SlowSink implements AuditSink {
   readonly lines: string[] = []
   readonly batches: number[] = []

@@ -16,7 +16,7 @@ describe('audit record', () => {
     expect(Object.keys(JSON.parse(sealEntry(entry('Patient/1'), CHAIN_START).line)).join(' ')).to.equal(FIELDS)
   })
 
-  it('is hashed as the contract says', () => {
+  it('has the hash that the contract defines', () => {
     const { hash, ...content } = JSON.parse(sealEntry(entry('Patient/1'), CHAIN_START).line) as AuditRecord
 
     expect(content.sequence).to.equal(1)
@@ -24,7 +24,7 @@ describe('audit record', () => {
     expect(hash).to.equal(createHash('sha256').update(JSON.stringify(content), 'utf8').digest('hex'))
   })
 
-  it('is hashed over UTF-8, whatever it holds', () => {
+  it('has a hash over UTF-8, for any content', () => {
     const { line } = sealEntry(entry('Zoë \u2028 \ud800 "quoted" 9000000009'), CHAIN_START)
     const { hash, ...content } = JSON.parse(line) as AuditRecord
 
@@ -45,7 +45,7 @@ describe('audit verifier', () => {
     expect(verdict).to.deep.equal({ intact: true, end: endOf(lines) })
   })
 
-  it('accepts a trail that goes on in another file, and text in any pieces', async () => {
+  it('accepts a trail that continues in another file, in chunks of any size', async () => {
     const text = `${trail(5).join('\n')}\n`
 
     const verdict = await verifyAuditTrail(pieces(text, 7))
@@ -61,16 +61,16 @@ describe('audit verifier', () => {
   const TAMPERINGS: readonly (readonly [what: string, tamper: (lines: string[]) => string[], line: number])[] = [
     ['a changed record',                    (lines) => lines.with(2, (lines[2] ?? '').replace('GPCA0001', 'GPCA0002')),                      3],
     ['a removed record',                    (lines) => lines.toSpliced(2, 1),                                                                3],
-    ['two records in the other order',      (lines) => lines.with(1, lines[2] ?? '').with(2, lines[1] ?? ''),                                2],
-    ['a record that is there twice',        (lines) => lines.toSpliced(3, 0, lines[2] ?? ''),                                                4],
+    ['two records in the wrong order',      (lines) => lines.with(1, lines[2] ?? '').with(2, lines[1] ?? ''),                                2],
+    ['a repeated record',                   (lines) => lines.toSpliced(3, 0, lines[2] ?? ''),                                                4],
     ['a changed record with its own hash',  (lines) => lines.with(2, sealEntry(entry('Patient/2'), endOf(lines.slice(0, 2))).line),          4],
     ['a record that skips a number',        (lines) => lines.with(4, sealEntry(entry('Patient/1'), { ...endOf(lines.slice(0, 4)), sequence: 7 }).line), 5],
     ['a removed first record',              (lines) => lines.slice(1),                                                                       1],
     ['a member that moved',                 (lines) => lines.with(2, reordered(lines[2] ?? '')),                                             3],
-    ['a member that was added',             (lines) => lines.with(2, (lines[2] ?? '').replace('"hash"', '"more":1,"hash"')),                 3],
-    ['a member that is there twice',        (lines) => lines.with(2, (lines[2] ?? '').replace('"outcome"', '"outcome":"x","outcome"')),      3],
+    ['an added member',                     (lines) => lines.with(2, (lines[2] ?? '').replace('"hash"', '"more":1,"hash"')),                 3],
+    ['a repeated member',                   (lines) => lines.with(2, (lines[2] ?? '').replace('"outcome"', '"outcome":"x","outcome"')),      3],
     ['spaces between members',              (lines) => lines.with(2, (lines[2] ?? '').replace(',"to"', ', "to"')),                           3],
-    ['a line that is no record',            (lines) => lines.toSpliced(2, 0, 'x'),                                                           3],
+    ['a line that is not a record',         (lines) => lines.toSpliced(2, 0, 'x'),                                                           3],
     ['an empty line',                       (lines) => lines.toSpliced(2, 0, ''),                                                            3],
   ]
 
@@ -82,20 +82,20 @@ describe('audit verifier', () => {
     })
   }
 
-  it('finds records cut off at the end, with a checkpoint', async () => {
+  it('finds removed last records with a checkpoint', async () => {
     const lines = trail(5)
 
     expect((await verify(lines, endOf(lines.slice(0, 4)))).intact).to.equal(true)
     expect(await verify(lines.slice(0, 3), endOf(lines.slice(0, 4)))).to.include({ intact: false, line: 3 })
   })
 
-  it('finds a trail that was written anew, with a checkpoint', async () => {
+  it('finds a rewritten trail with a checkpoint', async () => {
     const forged = trail(5, 'Patient/2')
 
     expect(await verify(forged, endOf(trail(5).slice(0, 4)))).to.include({ intact: false })
   })
 
-  it('finds a line that was not written to its end', async () => {
+  it('finds an incomplete last line', async () => {
     const text = trail(2).join('\n')
 
     expect(await verifyAuditTrail(pieces(text, 1000))).to.include({ intact: false, line: 2 })
@@ -129,7 +129,7 @@ describe('gp-connect-verify-audit', () => {
     [['--checkpoint', 'x', whole], 2, 'usage'],
     [[join(folder, 'absent')], 2, 'ENOENT'],
   ] as const) {
-    it(`ends with ${code} for ${args.length} arguments: ${output.slice(0, 40)}`, async () => {
+    it(`exits with ${code} for ${args.length} arguments: ${output.slice(0, 40)}`, async () => {
       const ended = await command(args)
 
       expect(ended.code).to.equal(code)

@@ -1,4 +1,4 @@
-/** What answers look like. */
+/** Cases for the form of answers. */
 import type { Case } from './case.ts'
 import { BAD_REQUEST, NO_STORE, one, SERVED } from './own-case.ts'
 
@@ -25,11 +25,11 @@ export function answers(): Case[] {
       },
     ),
     one(
-      'own: a handler that asks to be cached',
+      'own: a handler that sets Cache-Control',
       { path: '/__public-cache', interaction: 'urn:test:public-cache' },
       { ...SERVED, headers: { 'Cache-Control': 'equals:no-store' } },
     ),
-    raw('own: no HTTP', 'BLAH\r\n\r\n', [400]),
+    raw('own: not HTTP', 'BLAH\r\n\r\n', [400]),
     raw('own: no Host', 'GET {{base}}/metadata HTTP/1.1\r\n\r\n', [400]),
     raw(
       'own: two lengths',
@@ -37,7 +37,7 @@ export function answers(): Case[] {
       [400],
     ),
     raw(
-      'own: a length and chunks',
+      'own: a length and chunked coding',
       'POST {{base}}/metadata HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       [400],
     ),
@@ -65,7 +65,7 @@ export function answers(): Case[] {
       },
     ),
     one(
-      'own: an outcome of 0.x has its own',
+      'own: an outcome of 0.x has its own profile',
       { profiles: ['0.x'], headers: { 'Ssp-To': null } },
       {
         ...BAD_REQUEST,

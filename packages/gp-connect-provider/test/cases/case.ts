@@ -1,4 +1,4 @@
-/** Conformance cases: how one is read, sent and judged. */
+/** Reads and sends conformance cases, and compares the answers with what they expect. */
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
@@ -7,7 +7,7 @@ import { exchange, type KeptConnection, plain, type Reply, requestBytes, type Ta
 import type { ClientName, Pki } from '../pki.ts'
 import { makeToken, type Release, type TokenOverrides } from '../token.ts'
 
-/** One case of the fixture file, or of the tables beside it. */
+/** One case, from the fixture file or from the tables in this folder. */
 export interface Case {
   readonly id: string
   readonly profiles: readonly string[]
@@ -32,7 +32,7 @@ export interface Case {
   readonly expect: Expectation
 }
 
-/** What has to come back. */
+/** The expected answer. */
 export interface Expectation {
   readonly status?: number | readonly number[] | { readonly not: number }
   readonly body?: string
@@ -60,7 +60,7 @@ export interface Subject {
   root(profile: string): { readonly path: string; readonly asid: string }
   readonly otherAsid: string
   readonly publicUrl: string
-  /** A connection that cases without demands on theirs share. */
+  /** A connection that is shared by cases that need no connection of their own. */
   readonly kept?: KeptConnection
   log(): string
   records(): readonly object[]
@@ -72,12 +72,12 @@ export function fixtureCases(): readonly Case[] {
   return (JSON.parse(text) as { cases: readonly Case[] }).cases
 }
 
-/** Runs one case; resolves to what is wrong, empty when nothing is. */
+/** Runs one case and resolves to its problems; empty if it passes. */
 export async function runCase(one: Case, profile: string, subject: Subject): Promise<readonly string[]> {
   const { tls } = one.request
   const traceId = randomUUID()
   const recordsBefore = subject.records().length
-  if (tls.noHandshake === true) return (await silent(subject.port)).length === 0 ? [] : ['bytes came']
+  if (tls.noHandshake === true) return (await silent(subject.port)).length === 0 ? [] : ['received bytes']
   if (tls.plaintext === true) {
     const bytes = await plain(subject.port, requestOf(one, profile, subject, traceId).toString())
     return bytes.length === 0 ? [] : ['plain HTTP was answered']
@@ -88,18 +88,18 @@ export async function runCase(one: Case, profile: string, subject: Subject): Pro
   if (needsNoHandshake(one) && subject.kept !== undefined) {
     const reply = await subject.kept.send(request, one.request.method === 'HEAD')
     return [
-      ...judge(one.expect, reply, profile, subject, traceId),
-      ...(await judgeAudit(one, reply, subject, recordsBefore)),
+      ...compare(one.expect, reply, profile, subject, traceId),
+      ...(await compareAudit(one, reply, subject, recordsBefore)),
     ]
   }
   const reply =
     tls.sequence === undefined ? await exchange(target, request) : await afterRevocation(target, request, subject)
-  const problems = judge(one.expect, reply, profile, subject, traceId)
-  if (tls.sequence === undefined) problems.push(...(await judgeAudit(one, reply, subject, recordsBefore)))
+  const problems = compare(one.expect, reply, profile, subject, traceId)
+  if (tls.sequence === undefined) problems.push(...(await compareAudit(one, reply, subject, recordsBefore)))
   return problems
 }
 
-/** Whether a case asks nothing of the connection. The others, and all of the fixture file, make one of their own. */
+/** Whether a case can use the shared connection. All other cases, and all of the fixture file, open their own. */
 function needsNoHandshake({ id, request: { rawBytes, tls } }: Case): boolean {
   return (
     id.startsWith('own: ') &&
@@ -110,7 +110,7 @@ function needsNoHandshake({ id, request: { rawBytes, tls } }: Case): boolean {
   )
 }
 
-/** The request of a case as bytes. */
+/** The bytes of a case's request. */
 export function requestOf(one: Case, profile: string, subject: Subject, traceId: string): Buffer {
   const { request } = one
   const fill = filler(one, profile, subject, traceId)
@@ -187,22 +187,22 @@ function filler(one: Case, profile: string, subject: Subject, traceId: string): 
   return plainFill
 }
 
-/** 0.x has interaction IDs without `-1` and media types with the parts the other way round. */
+/** Converts a header value to 0.x: interaction IDs without `-1`, and `json+fhir` instead of `fhir+json`. */
 function forRelease(name: string, value: string, profile: string): string {
   if (profile !== '0.x') return value
   if (name === 'Ssp-InteractionID') return value.replace(/-1( *)$/, '$1')
   return value.replace(/application\/fhir\+(json|xml)/, 'application/$1+fhir')
 }
 
-function judge(expected: Expectation, reply: Reply, profile: string, subject: Subject, traceId: string): string[] {
+function compare(expected: Expectation, reply: Reply, profile: string, subject: Subject, traceId: string): string[] {
   if (expected.anyOf !== undefined) {
-    // A refused certificate has one right answer in each mode: nothing, or 495 or 496.
+    // A refused certificate has one right answer in each mode: none in strict, 495 or 496 in respond.
     const ofCertificate = expected.anyOf.some(({ status }) => [status].flat().some((one) => one === 495 || one === 496))
     const alternatives = expected.anyOf.filter(
       ({ connection }) => !ofCertificate || (connection !== undefined) === (subject.mode === 'strict'),
     )
-    const verdicts = alternatives.map((one) => judge(one, reply, profile, subject, traceId))
-    return verdicts.some((problems) => problems.length === 0) ? [] : verdicts.flat()
+    const results = alternatives.map((one) => compare(one, reply, profile, subject, traceId))
+    return results.some((problems) => problems.length === 0) ? [] : results.flat()
   }
   const problems: string[] = []
   const check = (what: string, wanted: unknown, got: unknown): void => {
@@ -224,23 +224,23 @@ function judge(expected: Expectation, reply: Reply, profile: string, subject: Su
   if (expected.body !== undefined) problems.push(...judgeBody(expected, reply, profile))
   const fill = (text: string): string => text.replace('{{nhs_number}}', '9000000009').replace('{{trace_id}}', traceId)
   for (const text of expected.bodyNotContains ?? [])
-    if (reply.body.includes(fill(text))) problems.push(`the body holds ${text}`)
+    if (reply.body.includes(fill(text))) problems.push(`the body contains ${text}`)
   for (const text of expected.operationalLogNotContains ?? [])
-    if (subject.log().includes(fill(text))) problems.push(`the log holds ${text}`)
+    if (subject.log().includes(fill(text))) problems.push(`the log contains ${text}`)
   return problems
 }
 
 function judgeConnection(expected: string, reply: Reply): string[] {
   if (expected === 'handshake-failure') return reply.handshaken ? ['the handshake ended well'] : []
   if (expected === 'closed-or-rejected' && (reply.status === 495 || reply.status === 496)) return []
-  return reply.bytes.length === 0 ? [] : [`${reply.bytes.length} bytes of HTTP came, status ${reply.status}`]
+  return reply.bytes.length === 0 ? [] : [`${reply.bytes.length} bytes of HTTP received, status ${reply.status}`]
 }
 
 function judgeBody(expected: Expectation, reply: Reply, profile: string): string[] {
   const problems: string[] = []
   const wanted = profile === '0.x' && expected.body === 'CapabilityStatement' ? 'Conformance' : expected.body
   if (reply.headers['content-type']?.includes('xml') === true) {
-    return reply.body.includes(`<${wanted} xmlns="http://hl7.org/fhir">`) ? [] : [`the body is no ${wanted} in XML`]
+    return reply.body.includes(`<${wanted} xmlns="http://hl7.org/fhir">`) ? [] : [`the body is not a ${wanted} in XML`]
   }
   let body: unknown
   try {
@@ -264,8 +264,8 @@ function judgeBody(expected: Expectation, reply: Reply, profile: string): string
   return problems
 }
 
-/** One record for every answer and every refused certificate; none for a handshake that failed. */
-async function judgeAudit(one: Case, reply: Reply, subject: Subject, before: number): Promise<string[]> {
+/** Expects one record for each answer and each refused certificate, and none for a failed handshake. */
+async function compareAudit(one: Case, reply: Reply, subject: Subject, before: number): Promise<string[]> {
   const refused = one.expect.anyOf?.some(({ connection }) => connection === 'closed') === true
   const entries = reply.status !== undefined || refused ? 1 : 0
   await until(() => subject.records().length >= before + entries)
@@ -280,7 +280,7 @@ async function judgeAudit(one: Case, reply: Reply, subject: Subject, before: num
     .concat(statuses.map(({ status }) => `the audit record has status ${String(status)}, not ${reply.status}`))
 }
 
-/** What cases call the fields of a record. */
+/** The fields of a record by their names in the cases. */
 const AUDIT_NAMES: Record<string, string> = {
   fromAsid: 'from',
   toAsid: 'to',
@@ -309,7 +309,7 @@ function at(value: unknown, pointer: string): unknown {
     .reduce<unknown>((found, name) => (found as Record<string, unknown> | undefined)?.[name], value)
 }
 
-/** Connects, is revoked, and tries to go on with the same session. Each connection leaves a record, the last one maybe late. */
+/** Connects, revokes the certificate, and reconnects with the same session. Waits for the record of each connection. */
 async function afterRevocation(target: Target, request: Buffer, subject: Subject): Promise<Reply> {
   const { pki } = subject
   const before = subject.records().length
@@ -331,7 +331,7 @@ async function afterRevocation(target: Target, request: Buffer, subject: Subject
   }
 }
 
-/** A connection that says nothing, until the other side closes it. */
+/** Opens a connection that sends nothing, and waits until the server closes it. */
 function silent(port: number): Promise<Buffer> {
   return plain(port, '')
 }
@@ -340,7 +340,7 @@ function silent(port: number): Promise<Buffer> {
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 30_000
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true within thirty seconds')
+    if (Date.now() > deadline) throw new Error('timed out after thirty seconds waiting for a condition')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

@@ -1,4 +1,4 @@
-/** Client certificates, good and refused. */
+/** Cases for accepted and refused client certificates. */
 import type { ClientName } from '../pki.ts'
 import type { Case } from './case.ts'
 import { one, refusedCertificate, SERVED } from './own-case.ts'
@@ -17,7 +17,7 @@ export function certificates(): Case[] {
     'eku-serverauth-only',
   ]
   return [
-    one('own: a certificate with only a CN is matched by it', { tls: { clientCert: 'cn-only' } }, SERVED),
+    one('own: a certificate with only a CN is accepted', { tls: { clientCert: 'cn-only' } }, SERVED),
     ...refused.flatMap((clientCert) => [
       one(
         `own: ${clientCert} is refused`,

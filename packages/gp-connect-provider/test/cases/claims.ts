@@ -1,4 +1,4 @@
-/** The claims of the bearer token. */
+/** Cases for the claims of the bearer token. */
 import type { TokenOverrides } from '../token.ts'
 import type { Case } from './case.ts'
 import { BAD_REQUEST, isObject, NO_FHIR, one, SERVED } from './own-case.ts'
@@ -27,28 +27,30 @@ export function claims(): Case[] {
   return [
     ...names.flatMap((name) => [
       wrong(`${name} is missing`, { remove: [`/${name}`] }),
-      wrong(`${name} is in another case`, { renameClaim: { [name]: name.toUpperCase() } }),
+      wrong(`${name} is in a different case`, { renameClaim: { [name]: name.toUpperCase() } }),
       ...[null, 0, 'invalid', '', true, [], {}]
         .filter((value) => !(isObject(value) && name.startsWith('requesting_')))
         .map((value) => wrong(`${name} is ${JSON.stringify(value)}`, set(`/${name}`, value))),
     ]),
     wrong('iss is a relative reference', set('/iss', '/consumer')),
-    wrong('iss is no web address', set('/iss', 'urn:consumer')),
-    wrong('sub is somebody else', set('/sub', '2')),
-    wrong('the practitioner is somebody else', set('/requesting_practitioner/id', '2')),
+    wrong('iss is not a web address', set('/iss', 'urn:consumer')),
+    wrong('sub is another user', set('/sub', '2')),
+    wrong('the practitioner is another user', set('/requesting_practitioner/id', '2')),
     wrong('sub and practitioner are blank', { set: { '/sub': ' ', '/requesting_practitioner/id': ' ' } }),
     wrong('aud is another root of this server', set('/aud', 'https://provider.example.test/GP0002/STU3/1/gpconnect')),
     wrong('aud is a list', set('/aud', ['https://authorize.fhir.nhs.net/token'])),
-    wrong('aud has a slash behind it', set('/aud', 'https://provider.example.test/GP0001/STU3/1/gpconnect/')),
-    right('aud is the one of 0.x', set('/aud', 'https://authorize.fhir.nhs.net/token')),
-    wrong('0.x wants its own audience', set('/aud', 'https://provider.example.test/GP0001/DSTU2/0/gpconnect'), ['0.x']),
+    wrong('aud has a trailing slash', set('/aud', 'https://provider.example.test/GP0001/STU3/1/gpconnect/')),
+    right('aud is that of 0.x', set('/aud', 'https://authorize.fhir.nhs.net/token')),
+    wrong('0.x requires its own audience', set('/aud', 'https://provider.example.test/GP0001/DSTU2/0/gpconnect'), [
+      '0.x',
+    ]),
     ...[299, 301, 0, -1, 600, 300.5].map((expAfterIatSeconds) =>
       wrong(`a token lives ${expAfterIatSeconds} seconds`, { expAfterIatSeconds }),
     ),
     wrong('a token expired a second ago', { iatOffsetSeconds: -301 }),
     wrong('a token expires now', { iatOffsetSeconds: -300 }),
     right('a token has ten seconds left', { iatOffsetSeconds: -290 }),
-    right('iat lies in the future', { iatOffsetSeconds: 200 }),
+    right('iat is in the future', { iatOffsetSeconds: 200 }),
     wrong('exp is a text', set('/exp', '4102444800')),
     wrong('iat is a text', set('/iat', '4102444500')),
     wrong('exp is a fraction', set('/exp', 4102444800.5)),
@@ -78,7 +80,7 @@ export function claims(): Case[] {
     notFhir('DSTU2 has no expirationDate', set('/requesting_device/expirationDate', '2030-01-01'), ['0.x']),
     notFhir('DSTU2 has no alias', set('/requesting_organization/alias', ['x']), ['0.x']),
     right('DSTU2 has an expiry', set('/requesting_device/expiry', '2030-01-01'), ['0.x']),
-    right('a device says more', set('/requesting_device/manufacturer', 'x')),
+    right('a device has further elements', set('/requesting_device/manufacturer', 'x')),
     right('an organisation has an alias', set('/requesting_organization/alias', ['x']), ['1.x']),
     right('a practitioner has a telecom', set('/requesting_practitioner/telecom', [{ system: 'phone', value: 'x' }])),
     right('a primitive has an id', set('/requesting_practitioner/_gender', { id: 'g' })),
@@ -114,7 +116,7 @@ export function claims(): Case[] {
     right('the practitioner has the SDS user id only', {
       removeIdentifiersExcept: { '/requesting_practitioner/identifier': ['https://fhir.nhs.uk/Id/sds-user-id'] },
     }),
-    wrong('requested_record is no part of 1.x', set('/requested_record', { resourceType: 'Patient' }), ['1.x']),
+    wrong('requested_record is not part of 1.x', set('/requested_record', { resourceType: 'Patient' }), ['1.x']),
     wrong('requested_record is missing in 0.x', { remove: ['/requested_record'] }, ['0.x']),
     wrong('requested_record has an invalid NHS number', set('/requested_record/identifier/0/value', '9000000008'), [
       '0.x',

@@ -1,4 +1,4 @@
-/** Formats of requests and answers. */
+/** Cases for the formats of requests and answers. */
 import type { Case, Expectation } from './case.ts'
 import { BAD_REQUEST, type Difference, one, SERVED, UNSUPPORTED, xml } from './own-case.ts'
 
@@ -17,7 +17,7 @@ export function formats(): Case[] {
     one('own: XML by Accept', accept('application/fhir+xml'), inXml),
     one('own: XML by Accept with parameters', accept('application/fhir+xml;charset=UTF-8;fhirVersion=3.0'), inXml),
     one('own: XML by weight', accept('application/fhir+json;q=0.1, application/fhir+xml'), inXml),
-    one('own: XML before anything', accept('application/fhir+xml, */*'), inXml),
+    one('own: XML before a wildcard', accept('application/fhir+xml, */*'), inXml),
     one('own: JSON by weight', accept('application/fhir+json, application/fhir+xml;q=0.9'), json),
     one('own: JSON among others', accept('text/html, application/fhir+json'), json),
     one('own: XML by _format', accept('application/fhir+json', '?_format=application%2Ffhir%2Bxml'), inXml),
@@ -55,8 +55,8 @@ export function formats(): Case[] {
     ].map((type) => one(`own: Accept is ${type}`, accept(type), UNSUPPORTED)),
     ...(
       [
-        ['a text', '?_format=text/plain'],
-        ['JSON that is not of FHIR', '?_format=application/json'],
+        ['plain text', '?_format=text/plain'],
+        ['JSON that is not FHIR', '?_format=application/json'],
         ['nothing', '?_format='],
         ['half an escape', '?_format=%'],
         ['two formats', '?_format=xml&_format=json'],
@@ -86,6 +86,6 @@ export function formats(): Case[] {
       { headers: { 'Accept-Encoding': 'gzip', Accept: 'application/fhir+xml' } },
       { ...inXml, headers: { 'Content-Encoding': 'gzip' } },
     ),
-    one('own: gzip is not wanted', { headers: { 'Accept-Encoding': 'gzip;q=0' } }, json),
+    one('own: gzip is refused', { headers: { 'Accept-Encoding': 'gzip;q=0' } }, json),
   ]
 }

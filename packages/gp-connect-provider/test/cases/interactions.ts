@@ -1,4 +1,4 @@
-/** Interactions, methods and paths. */
+/** Cases for interactions, methods and paths. */
 import type { Case } from './case.ts'
 import {
   BAD_REQUEST,
@@ -22,10 +22,10 @@ export function interactions(): Case[] {
   const organization = 'organization/*.read'
   return [
     ...['rest:read:metadata', 'REST:READ:METADATA-1', 'rest:read:metadata-1x', 'rest:read:metadata-10', ''].map((id) =>
-      one(`own: ${id} is no interaction`, get('/metadata', id, organization), BAD_REQUEST),
+      one(`own: ${id} is not an interaction`, get('/metadata', id, organization), BAD_REQUEST),
     ),
-    one('own: an ID in another case is unknown', { interaction: `${BASE}rest:read:Metadata-1` }, BAD_REQUEST),
-    one('own: an inherited name is no ID', { interaction: 'constructor' }, BAD_REQUEST),
+    one('own: an ID in a different case is unknown', { interaction: `${BASE}rest:read:Metadata-1` }, BAD_REQUEST),
+    one('own: an inherited name is not an ID', { interaction: 'constructor' }, BAD_REQUEST),
     one('own: a read ID on a search', get('/Patient', 'rest:read:patient-1', patient), BAD_REQUEST),
     one('own: a search ID on a read', get('/Patient/1', 'rest:search:patient-1', patient), BAD_REQUEST),
     one('own: a read ID on a compartment', get('/Patient/1/Appointment', 'rest:read:patient-1', patient), BAD_REQUEST),
@@ -85,7 +85,11 @@ export function interactions(): Case[] {
       'raw:/x/GP0001/STU3/1/gpconnect/metadata',
       'raw:/GP0001/STU3/1/gpconnect/../gpconnect/metadata',
     ].map((path) =>
-      one(`own: ${path.slice(4)} is below no root`, { path }, { ...BAD_REQUEST, contentType: 'application/fhir+json' }),
+      one(
+        `own: ${path.slice(4)} is outside every root`,
+        { path },
+        { ...BAD_REQUEST, contentType: 'application/fhir+json' },
+      ),
     ),
     ...['HEAD', 'OPTIONS', 'PATCH', 'DELETE', 'PUT', 'POST', 'TRACE'].map((method) =>
       one(
@@ -107,7 +111,7 @@ export function interactions(): Case[] {
       { ...BAD_REQUEST, status: 501, issueCode: 'not-supported', spineErrorCode: 'NOT_IMPLEMENTED' },
     ),
     one(
-      'own: updating has no handler',
+      'own: an update without a handler',
       {
         method: 'PUT',
         path: '/Appointment/1',
@@ -118,7 +122,7 @@ export function interactions(): Case[] {
       { ...BAD_REQUEST, status: 501, issueCode: 'not-supported', spineErrorCode: 'NOT_IMPLEMENTED' },
     ),
     one(
-      'own: cancelling shares its route',
+      'own: a cancellation on the same path',
       {
         method: 'PUT',
         path: '/Appointment/1',
@@ -128,7 +132,7 @@ export function interactions(): Case[] {
       },
       { ...BAD_REQUEST, status: 501, issueCode: 'not-supported', spineErrorCode: 'NOT_IMPLEMENTED' },
     ),
-    one('own: the structured metadata share the path', { interaction: `${STRUCTURED}rest:read:metadata-1` }, SERVED),
+    one('own: the structured metadata on the same path', { interaction: `${STRUCTURED}rest:read:metadata-1` }, SERVED),
     one(
       'own: an interaction of a later release',
       { path: '/Binary/1', interaction: `${DOCUMENTS}rest:read:binary-1`, scope: patient },

@@ -1,4 +1,4 @@
-/** How a case of our own is written: what differs from a good request, and what must come back. */
+/** Builds a further case from its difference to a valid request and its expected answer. */
 import type { TokenOverrides } from '../token.ts'
 import type { Case, Expectation } from './case.ts'
 
@@ -6,7 +6,7 @@ export const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
 export const STRUCTURED = 'urn:nhs:names:services:gpconnect:structured:fhir:'
 export const DOCUMENTS = 'urn:nhs:names:services:gpconnect:documents:fhir:'
 
-/** What differs from a good request for the metadata of the v1.2 service root. */
+/** The difference to a valid request for the metadata of the v1.2 service root. */
 export interface Difference {
   readonly profiles?: readonly string[]
   readonly method?: string

@@ -1,4 +1,4 @@
-/** Conformance cases of our own, in the shape of the fixture file: every row of the specification's tables. */
+/** Further conformance cases in the format of the fixture file, one for every row of the specification's tables. */
 import { answers } from './answers.ts'
 import { bodies } from './bodies.ts'
 import type { Case } from './case.ts'
@@ -12,7 +12,7 @@ import { sspHeaders } from './ssp-headers.ts'
 import { suites } from './suites.ts'
 import { tokens } from './tokens.ts'
 
-/** All of them. */
+/** All further cases. */
 export function moreCases(): readonly Case[] {
   return [
     ...certificates(),

@@ -1,4 +1,4 @@
-/** What differs between releases. */
+/** Cases for the differences between releases. */
 import type { Case } from './case.ts'
 import { BAD_REQUEST, BASE, type Difference, DOCUMENTS, one, SERVED } from './own-case.ts'
 
@@ -36,7 +36,11 @@ export function releases(): Case[] {
       SERVED,
     ),
     one('own: a record migrates without sensitive parts', { ...migrate, scope: 'patient/*.read' }, SERVED),
-    one('own: a record does not migrate to write', { ...migrate, scope: 'patient/*.write conf/R' }, BAD_REQUEST),
+    one(
+      'own: a record does not migrate with a write scope',
+      { ...migrate, scope: 'patient/*.write conf/R' },
+      BAD_REQUEST,
+    ),
     one('own: a patient without sensitive parts', { ...patient, scope: 'patient/*.read conf/N' }, SERVED),
     one('own: sensitive parts are for migration', { ...patient, scope: 'patient/*.read conf/R' }, BAD_REQUEST),
     ...[
@@ -46,7 +50,7 @@ export function releases(): Case[] {
       'conf/N',
       'patient/*.read conf/N conf/R',
       'patient/*.read conf/n',
-    ].map((scope) => one(`own: 1.6 does not know ${scope}`, { ...patient, scope }, BAD_REQUEST)),
+    ].map((scope) => one(`own: 1.6 refuses ${scope}`, { ...patient, scope }, BAD_REQUEST)),
     one(
       'own: migration is a reason in 1.6',
       { ...patient, scope: 'patient/*.read', token: { set: { '/reason_for_request': 'migration' } } },
@@ -54,7 +58,7 @@ export function releases(): Case[] {
     ),
     one('own: a care record', care, SERVED),
     one(
-      'own: a care record of somebody else',
+      'own: a care record of another patient',
       { ...care, token: { set: { '/requested_record/identifier/0/value': '{{nhs_number_other}}' } } },
       BAD_REQUEST,
     ),
@@ -73,23 +77,23 @@ export function releases(): Case[] {
       },
       BAD_REQUEST,
     ),
-    one('own: a care record of nobody', { ...care, body: '{"resourceType":"Parameters"}' }, BAD_REQUEST),
+    one('own: a care record without a patient', { ...care, body: '{"resourceType":"Parameters"}' }, BAD_REQUEST),
     ...['patient/*.write', 'organization/*.read', 'organization/*.write'].map((scope) =>
       one(`own: a care record with ${scope}`, { ...care, scope }, BAD_REQUEST),
     ),
     one(
-      'own: 0.x speaks its own media types',
+      'own: 0.x uses its own media types',
       { profiles: ['0.x'], headers: { Accept: 'application/fhir+xml' } },
       { status: 200, body: 'CapabilityStatement', contentType: 'application/fhir+xml' },
     ),
     one('own: the metadata of the documents root', documents, SERVED),
     one(
-      'own: the documents root knows no appointments',
+      'own: the documents root has no appointments',
       { ...documents, path: '/Appointment/1', interaction: `${BASE}rest:read:appointment-1`, scope: 'patient/*.read' },
       BAD_REQUEST,
     ),
     one(
-      'own: a document has no handler',
+      'own: a document without a handler',
       { ...documents, path: '/Binary/1', interaction: `${DOCUMENTS}rest:read:binary-1`, scope: 'patient/*.read' },
       { ...BAD_REQUEST, status: 501, issueCode: 'not-supported', spineErrorCode: 'NOT_IMPLEMENTED' },
     ),

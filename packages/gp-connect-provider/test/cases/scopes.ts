@@ -1,4 +1,4 @@
-/** requested_scope and the endpoints that it opens. */
+/** Cases for requested_scope and the endpoints that it allows. */
 import type { Case } from './case.ts'
 import { BAD_REQUEST, BASE, NO_STORE, one, SERVED } from './own-case.ts'
 
@@ -93,7 +93,7 @@ export function scopes(): Case[] {
     ),
     ...odd.map((scope) =>
       one(
-        `own: ${JSON.stringify(scope)} is no scope`,
+        `own: ${JSON.stringify(scope)} is not a scope`,
         { path: '/Patient/1', interaction: `${BASE}rest:read:patient-1`, scope },
         BAD_REQUEST,
       ),

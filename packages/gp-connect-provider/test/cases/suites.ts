@@ -1,4 +1,4 @@
-/** TLS versions and suites. */
+/** Cases for TLS versions and cipher suites. */
 import type { Case } from './case.ts'
 import { one, SERVED } from './own-case.ts'
 
@@ -24,10 +24,10 @@ export function suites(): Case[] {
   ]
   return [
     ...good.map((ciphers) =>
-      one(`own: ${ciphers} is spoken`, { tls: { ciphers } }, { ...SERVED, tls: { cipher: ciphers } }),
+      one(`own: ${ciphers} is negotiated`, { tls: { ciphers } }, { ...SERVED, tls: { cipher: ciphers } }),
     ),
     ...bad.map((ciphers) =>
-      one(`own: ${ciphers} is not spoken`, { tls: { ciphers } }, { connection: 'handshake-failure' }),
+      one(`own: ${ciphers} is refused`, { tls: { ciphers } }, { connection: 'handshake-failure' }),
     ),
     one(
       'own: the server chooses the suite',
@@ -36,7 +36,7 @@ export function suites(): Case[] {
     ),
     ...['TLSv1', 'TLSv1.1'].map((protocol) =>
       one(
-        `own: ${protocol} is not spoken`,
+        `own: ${protocol} is refused`,
         { tls: { protocol, ciphers: 'ALL:@SECLEVEL=0' } },
         { connection: 'handshake-failure' },
       ),

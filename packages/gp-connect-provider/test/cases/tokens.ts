@@ -1,4 +1,4 @@
-/** The form of the bearer token. */
+/** Cases for the form of the bearer token. */
 import type { Case, Expectation } from './case.ts'
 import { BAD_REQUEST, NO_STORE, one, SERVED } from './own-case.ts'
 
@@ -29,7 +29,7 @@ export function tokens(): Case[] {
         bearer,
       ),
     ),
-    one('own: the scheme has no case', { profiles: both, authorization: 'bearer {{jwt}}' }, SERVED),
+    one('own: the scheme is case-insensitive', { profiles: both, authorization: 'bearer {{jwt}}' }, SERVED),
     ...[
       { alg: 'HS256', typ: 'JWT' },
       { alg: 'None', typ: 'JWT' },
@@ -44,7 +44,7 @@ export function tokens(): Case[] {
       one(`own: the header is ${JSON.stringify(header)}`, { profiles: both, token: { header } }, bearer),
     ),
     one(
-      'own: the members of the header have no order',
+      'own: the members of the header are in another order',
       { profiles: both, token: { header: { typ: 'JWT', alg: 'none' } } },
       SERVED,
     ),

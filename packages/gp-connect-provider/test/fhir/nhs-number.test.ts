@@ -9,14 +9,14 @@ describe('NHS number', () => {
   })
 
   for (const [what, text] of [
-    ['another check digit', '9000000008'],
+    ['a number with a wrong check digit', '9000000008'],
     ['nine digits', '900000000'],
     ['eleven digits', '90000000090'],
-    ['a space behind', '9000000009 '],
+    ['a number with a trailing space', '9000000009 '],
     ['letters', 'abcdefghij'],
-    ['nothing', ''],
-    // Its check digit would be ten.
-    ['digits that no check digit fits', '1000000010'],
+    ['an empty text', ''],
+    // The check digit would have to be ten.
+    ['a number that has no valid check digit', '1000000010'],
   ] as const) {
     it(`is not ${what}`, () => expect(isNhsNumber(text)).to.equal(false))
   }

@@ -4,7 +4,7 @@ import { parseFhirXml, writeFhirXml } from '../../src/fhir/xml.ts'
 const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 describe('FHIR XML', () => {
-  it('writes an OperationOutcome as FHIR does', () => {
+  it('writes an OperationOutcome as FHIR XML', () => {
     const written = writeFhirXml({
       resourceType: 'OperationOutcome',
       meta: { profile: ['https://example.test/profile'] },
@@ -46,7 +46,7 @@ describe('FHIR XML', () => {
     )
   })
 
-  it('escapes whatever a text holds', () => {
+  it('escapes any text', () => {
     const written = writeFhirXml({ resourceType: 'Basic', language: '<a b="c">&\u0000\ud800\n' })
 
     expect(written).to.include('<language value="&lt;a b=&quot;c&quot;&gt;&amp;\ufffd\ufffd&#10;"/>')
@@ -65,14 +65,14 @@ describe('FHIR XML', () => {
   })
 
   for (const [text, why] of [
-    ['', 'nothing'],
+    ['', 'an empty text'],
     ['<a>', 'an element without an end'],
-    ['<a></b>', 'an element with another end'],
+    ['<a></b>', 'an element with a different end tag'],
     ['<a/><b/>', 'two roots'],
     ['<!DOCTYPE a [<!ENTITY x "y">]><a/>', 'a document type'],
-    ['<!doctype a><a/>', 'a document type in small letters'],
-    [`${'<a>'.repeat(60)}${'</a>'.repeat(60)}`, 'too deep a nesting'],
-    ['text', 'a text'],
+    ['<!doctype a><a/>', 'a document type in lower case'],
+    [`${'<a>'.repeat(60)}${'</a>'.repeat(60)}`, 'nesting that is too deep'],
+    ['text', 'plain text'],
   ] as const) {
     it(`refuses ${why}`, () => expect(parseFhirXml(text, 50)).to.equal(undefined))
   }

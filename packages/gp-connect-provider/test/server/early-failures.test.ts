@@ -8,7 +8,7 @@ import { EarlyFailures } from '../../src/server/early-failures.ts'
 import { PUBLIC_URL, ROOTS } from '../practice.ts'
 
 describe('refusals', () => {
-  it('knows a refused connection by its request, however many others ask for nothing', async () => {
+  it('finds the refused connection of a request among many that send no request', async () => {
     const lines: string[] = []
     const audit = new AuditTrail({
       open: async () => ({ end: undefined, torn: false }),
@@ -33,7 +33,7 @@ describe('refusals', () => {
 
     const records = lines.map((line) => JSON.parse(line) as AuditRecord)
     expect(records).to.have.length(1001)
-    expect(records.filter(({ errorCode }) => errorCode !== 'CERT_HAS_EXPIRED').map(told)).to.deep.equal([
+    expect(records.filter(({ errorCode }) => errorCode !== 'CERT_HAS_EXPIRED').map(outcomeOf)).to.deep.equal([
       { errorCode: 'CERT_REVOKED', status: 495 },
     ])
   })
@@ -48,6 +48,6 @@ function peer(remoteAddress: string, remotePort: number): PropertyDescriptorMap 
   return { remoteAddress: { value: remoteAddress }, remotePort: { value: remotePort } }
 }
 
-function told({ errorCode, status }: AuditRecord): Pick<AuditRecord, 'errorCode' | 'status'> {
+function outcomeOf({ errorCode, status }: AuditRecord): Pick<AuditRecord, 'errorCode' | 'status'> {
   return { errorCode, status }
 }

@@ -47,7 +47,7 @@ describe('guard', () => {
       })
     })
 
-    it('records a refused transaction with the same detail, whichever check refuses', async () => {
+    it('records a refused transaction with the same fields, whichever check refuses it', async () => {
       await using practice = await startPractice(pki)
 
       await ask(practice.port, pki, { ...PATIENT, headers: { Accept: 'text/plain' } })
@@ -71,7 +71,7 @@ describe('guard', () => {
       })
     })
 
-    it('records what a handler says the transaction was about', async () => {
+    it('records the record that a handler names', async () => {
       await using practice = await startPractice(pki, {
         provider: {
           handlers: {
@@ -88,7 +88,7 @@ describe('guard', () => {
       expect(practice.records()[0]?.dataId).to.equal('Patient/7')
     })
 
-    it('refuses and does not run the handler when the trail cannot be written', async () => {
+    it('refuses requests and runs no handler when the trail cannot be written', async () => {
       let runs = 0
       const sink = new BrokenSink()
       await using practice = await startPractice(
@@ -104,7 +104,7 @@ describe('guard', () => {
       const fourth = await ask(practice.port, pki, PATIENT)
       const fifth = await ask(practice.port, pki, PATIENT)
 
-      // The second one ran before anybody could know; its answer was not sent.
+      // The second handler ran before the failure was known, but its answer was not sent.
       expect([first, second, third, fourth, fifth].map(({ status }) => status)).to.deep.equal([200, 500, 500, 500, 200])
       expect(runsWhileBroken).to.equal(2)
       expect(second.body).to.include('INTERNAL_SERVER_ERROR').and.not.include('"Patient"')
@@ -112,7 +112,7 @@ describe('guard', () => {
       expect(sink.lines.map((line) => (JSON.parse(line) as { status: number }).status)).to.deep.equal([200, 500, 200])
     })
 
-    it('keeps the record before the answer is sent', async () => {
+    it('stores the record before the answer is sent', async () => {
       const sink = new BrokenSink()
       await using practice = await startPractice(
         pki,
@@ -172,7 +172,7 @@ describe('guard', () => {
       expect(body).to.include('NO_PATIENT_CONSENT')
     })
 
-    it('tells an unexpected error by the same correlation id in answer and log', async () => {
+    it('uses the same correlation id for an unexpected error in the answer and the log', async () => {
       await using practice = await startPractice(pki)
 
       const { body } = await ask(practice.port, pki, { path: '/__throw', interaction: 'urn:test:throw' })
@@ -194,9 +194,9 @@ describe('guard', () => {
   describe('rules', () => {
     // biome-ignore format: a table
     const CHOICES: readonly (readonly [what: string, options: PracticeOptions, difference: object, status: number, holds: string])[] = [
-      ['bearer errors after RFC 6750',         { root: { rules: { bearerErrors: 'rfc6750' } } },              { token: { set: { '/sub': '2' } } },                               401, 'BAD_REQUEST'],
-      ['scope errors after RFC 6750',          { root: { rules: { bearerErrors: 'rfc6750' } } },              { scope: 'patient/*.read' },                                       403, 'BAD_REQUEST'],
-      ['a missing token after RFC 6750',       { root: { rules: { bearerErrors: 'rfc6750' } } },              { token: { padPayloadBytes: 9000 } },                              400, 'BAD_REQUEST'],
+      ['bearer errors of RFC 6750',            { root: { rules: { bearerErrors: 'rfc6750' } } },              { token: { set: { '/sub': '2' } } },                               401, 'BAD_REQUEST'],
+      ['scope errors of RFC 6750',             { root: { rules: { bearerErrors: 'rfc6750' } } },              { scope: 'patient/*.read' },                                       403, 'BAD_REQUEST'],
+      ['a token that is too long, RFC 6750',   { root: { rules: { bearerErrors: 'rfc6750' } } },              { token: { padPayloadBytes: 9000 } },                              400, 'BAD_REQUEST'],
       ['no legacy audience',                   { root: { rules: { legacyAudience: false } } },                { token: { set: { '/aud': 'https://authorize.fhir.nhs.net/token' } } }, 400, 'aud'],
       ['a further audience',                   { provider: { audiences: ['https://other.example.test'] } },   { token: { set: { '/aud': 'https://other.example.test' } } },      200, 'CapabilityStatement'],
       ['BAD_REQUEST for a claim resource',     { root: { rules: { claimResourceCode: 'BAD_REQUEST' } } },     { token: { set: { '/requesting_device/x': 1 } } },                 422, '"code":"BAD_REQUEST","display":"Bad request"'],
@@ -209,11 +209,11 @@ describe('guard', () => {
       ['another capability switched off',      { root: { disabled: [READ_PATIENT] } },                        {},                                                                200, 'CapabilityStatement'],
       ['400 for an unknown resourceType',      { root: { rules: { unknownResourceType: 400 } } },             { token: { set: { '/requesting_device/resourceType': 'X' } } },    400, 'requesting_device'],
       ['iat is compared with the clock',       { root: { rules: { futureIatSeconds: 60 } } },                 { token: { iatOffsetSeconds: 100 } },                              400, 'iat'],
-      ['iat may be a little early',            { root: { rules: { futureIatSeconds: 60 } } },                 { token: { iatOffsetSeconds: 30 } },                               200, 'CapabilityStatement'],
-      ['an expired token has some time left',  { root: { rules: { expiryLeewaySeconds: 30 } } },              { token: { iatOffsetSeconds: -310 } },                             200, 'CapabilityStatement'],
-      ['and not more',                         { root: { rules: { expiryLeewaySeconds: 5 } } },               { token: { iatOffsetSeconds: -310 } },                             400, 'expired'],
-      ['scopes are not matched',               { root: { rules: { scopeEndpoints: false } } },                { scope: 'patient/*.write' },                                      200, 'CapabilityStatement'],
-      ['but still read',                       { root: { rules: { scopeEndpoints: false } } },                { scope: 'badScope' },                                             400, 'requested_scope'],
+      ['iat may be slightly in the future',    { root: { rules: { futureIatSeconds: 60 } } },                 { token: { iatOffsetSeconds: 30 } },                               200, 'CapabilityStatement'],
+      ['an expired token within the leeway',   { root: { rules: { expiryLeewaySeconds: 30 } } },              { token: { iatOffsetSeconds: -310 } },                             200, 'CapabilityStatement'],
+      ['an expired token beyond the leeway',   { root: { rules: { expiryLeewaySeconds: 5 } } },               { token: { iatOffsetSeconds: -310 } },                             400, 'expired'],
+      ['scopes are not compared',              { root: { rules: { scopeEndpoints: false } } },                { scope: 'patient/*.write' },                                      200, 'CapabilityStatement'],
+      ['scopes are still parsed',              { root: { rules: { scopeEndpoints: false } } },                { scope: 'badScope' },                                             400, 'requested_scope'],
       ['any trace ID',                         { root: { rules: { traceId: 'any' } } },                       { traceId: 'trace 1' },                                            200, 'CapabilityStatement'],
       ['a longer token',                       { root: { rules: { maxTokenLength: 12_000 } } },               { token: { padPayloadBytes: 7000 } },                              200, 'CapabilityStatement'],
       ['an interaction is removed',            { root: { remove: [`${BASE}rest:read:metadata-1`] } },         {},                                                                400, 'Ssp-InteractionID'],
@@ -232,7 +232,7 @@ describe('guard', () => {
     }
   })
 
-  it('serves nothing but its refusal of the audit when the trail is broken from the start', async () => {
+  it('refuses every request when the trail is broken from the start', async () => {
     const sink = new BrokenSink()
     sink.broken = true
     await using practice = await startPractice(
@@ -261,7 +261,7 @@ function withHandler(run: () => void, audit: AuditSink): PracticeOptions {
   }
 }
 
-/** A sink that can be broken and mended. */
+/** A sink that fails while `broken` is set. */
 class BrokenSink implements AuditSink {
   readonly lines: string[] = []
   broken = false

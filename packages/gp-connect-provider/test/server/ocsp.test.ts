@@ -14,7 +14,7 @@ describe('OCSP', () => {
 
   after(() => pki[Symbol.asyncDispose]())
 
-  it('lets a certificate in that its responder calls good, and asks again only when the answer is old', async () => {
+  it('accepts a certificate that its responder reports as good, and asks only once while the answer is cached', async () => {
     await using responder = await OcspResponder.start({ status: 'good', signer: pki.sub, nextUpdate: 600 })
     await using practice = await startPractice(pki, { client: { ocsp: { url: responder.url } } })
 
@@ -24,7 +24,7 @@ describe('OCSP', () => {
     expect(responder.asked).to.equal(1)
   })
 
-  it('asks every time when nothing is remembered', async () => {
+  it('asks for every connection without a cache', async () => {
     await using responder = await OcspResponder.start({ status: 'good', signer: pki.sub, nextUpdate: 600 })
     await using practice = await startPractice(pki, { client: { ocsp: { url: responder.url, cacheSeconds: 0 } } })
     const before = await ask(practice.port, pki)
@@ -44,7 +44,7 @@ describe('OCSP', () => {
     expect(responder.asked).to.equal(0)
   })
 
-  it('takes an answer of a responder that it was told of', async () => {
+  it('accepts an answer signed by the configured responder', async () => {
     const signer = await issue(pki.root, { commonName: 'responder' })
     await pki.write('responder.pem', pem(signer))
     await using responder = await OcspResponder.start({ status: 'good', signer, nextUpdate: 600 })
@@ -59,12 +59,12 @@ describe('OCSP', () => {
     ['revoked',                              'OCSP_REVOKED',     () => ({ status: 'revoked', signer: pki.sub, nextUpdate: 600 })],
     ['unknown',                              'OCSP_UNKNOWN',     () => ({ status: 'unknown', signer: pki.sub, nextUpdate: 600 })],
     ['good until a second ago',              'OCSP_NOT_CURRENT', () => ({ status: 'good', signer: pki.sub, nextUpdate: -1 })],
-    ['good from tomorrow on',                'OCSP_NOT_CURRENT', () => ({ status: 'good', signer: pki.sub, thisUpdate: 86_400 })],
-    ['good an hour ago, until nobody knows', 'OCSP_NOT_CURRENT', () => ({ status: 'good', signer: pki.sub, thisUpdate: -3600 })],
+    ['good from tomorrow',                   'OCSP_NOT_CURRENT', () => ({ status: 'good', signer: pki.sub, thisUpdate: 86_400 })],
+    ['good an hour ago, without nextUpdate', 'OCSP_NOT_CURRENT', () => ({ status: 'good', signer: pki.sub, thisUpdate: -3600 })],
     ['good for another certificate',         'OCSP_UNAVAILABLE', () => ({ status: 'good', signer: pki.sub, nextUpdate: 600, otherSerial: true })],
-    ['good, says a stranger',                'OCSP_UNAVAILABLE', async () => ({ status: 'good', signer: await authority('Spine SubCA'), nextUpdate: 600 })],
-    ['good, says another client',            'OCSP_UNAVAILABLE', async () => ({ status: 'good', signer: await issue(pki.sub, { commonName: 'client' }), nextUpdate: 600 })],
-    ['nothing in time',                      'OCSP_UNAVAILABLE', () => ({ status: 'good', signer: pki.sub, silent: true })],
+    ['good, signed by another authority',    'OCSP_UNAVAILABLE', async () => ({ status: 'good', signer: await authority('Spine SubCA'), nextUpdate: 600 })],
+    ['good, signed by another client',       'OCSP_UNAVAILABLE', async () => ({ status: 'good', signer: await issue(pki.sub, { commonName: 'client' }), nextUpdate: 600 })],
+    ['not answered in time',                 'OCSP_UNAVAILABLE', () => ({ status: 'good', signer: pki.sub, silent: true })],
   ]
 
   for (const [why, code, answer] of REFUSALS) {
@@ -90,7 +90,7 @@ describe('OCSP', () => {
     expect((await ask(practice.port, pki)).status).to.equal(495)
   })
 
-  it('refuses a certificate that names no responder when it is not told of one', async () => {
+  it('refuses a certificate that names no responder if none is configured', async () => {
     await using practice = await startPractice(pki, { mode: 'respond', client: { ocsp: {} } })
 
     expect((await ask(practice.port, pki)).status).to.equal(495)

@@ -6,7 +6,7 @@ import { type ClientName, Pki } from '../pki.ts'
 import { startPractice } from '../practice.ts'
 import { ask, goodRequest, PATIENT, targetOf } from '../requests.ts'
 
-/** Why each client certificate is refused, as the audit trail says it. */
+/** The code in the audit trail for each refused client certificate. */
 const REASONS: Readonly<Record<string, string>> = {
   none: 'CERT_MISSING',
   'ssp-expired': 'CERT_HAS_EXPIRED',
@@ -53,7 +53,7 @@ describe('TLS', () => {
     })
   }
 
-  it('records a refused certificate that asks for nothing', async () => {
+  it('records a refused certificate that sends no request', async () => {
     await using practice = await startPractice(pki, { mode: 'respond' })
     const socket = open(targetOf(practice.port, pki, 'ssp-revoked'), () => {})
 
@@ -64,19 +64,19 @@ describe('TLS', () => {
     expect(practice.records()[0]).to.include({ errorCode: 'CERT_REVOKED', status: null })
   })
 
-  it('records a refused certificate once, also a while after it has asked for something', async () => {
+  it('records a refused certificate once, even some time after its request', async () => {
     await using practice = await startPractice(pki, { mode: 'respond' })
     await ask(practice.port, pki, PATIENT, 'ssp-revoked')
     const later = open(targetOf(practice.port, pki, 'ssp-expired'), () => {})
 
-    // What the first one could still leave comes before what the second one leaves.
+    // A second record of the first connection would come before the record of the second one.
     await until(() => practice.records().some(({ errorCode }) => errorCode === 'CERT_HAS_EXPIRED'))
 
     later.destroy()
     expect(practice.records().map(({ status }) => status)).to.deep.equal([495, null])
   })
 
-  it('records a refused certificate once, also when the process stood still before its request', async () => {
+  it('records a refused certificate once, even if the process pauses before its request', async () => {
     const standStill = ({ type }: ProviderEvent): void => {
       if (type === 'client.refused') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500)
     }
@@ -89,7 +89,7 @@ describe('TLS', () => {
     expect(practice.records().map(({ status }) => status)).to.deep.equal([495])
   })
 
-  it('records a refused certificate that asks for nothing when the provider stops', async () => {
+  it('records a refused certificate that has sent no request when the provider stops', async () => {
     await using practice = await startPractice(pki, { mode: 'respond' })
     const socket = open(targetOf(practice.port, pki, 'ssp-revoked'), () => {})
     await until(() => practice.events.some(({ type }) => type === 'client.refused'))
@@ -100,7 +100,7 @@ describe('TLS', () => {
     expect(practice.records()).to.have.length(1)
   })
 
-  it('refuses a refused certificate on a resumed session', async () => {
+  it('refuses a certificate on a resumed session too', async () => {
     await using practice = await startPractice(pki, { mode: 'respond' })
     const target = targetOf(practice.port, pki, 'ssp-revoked')
     const first = await exchange(target, goodRequest(PATIENT))
@@ -114,7 +114,7 @@ describe('TLS', () => {
   })
 
   for (const how of ['rename', 'in place'] as const) {
-    it(`cuts an open connection off when its certificate is revoked, CRL replaced by ${how}`, async () => {
+    it(`closes an open connection when its certificate is revoked, CRL replaced by ${how}`, async () => {
       await using practice = await startPractice(pki)
       using kept = new KeptConnection(targetOf(practice.port, pki, 'ssp-soon-revoked'))
       const socket = open(targetOf(practice.port, pki, 'ssp-soon-revoked'), () => {})
@@ -132,7 +132,7 @@ describe('TLS', () => {
     })
   }
 
-  it('refuses everybody once a CRL is stale, and takes a new one', async () => {
+  it('refuses every client once a CRL is stale, and accepts a new CRL', async () => {
     await using practice = await startPractice(pki)
     const before = await ask(practice.port, pki)
 
@@ -146,7 +146,7 @@ describe('TLS', () => {
     expect(practice.records().some(({ errorCode }) => errorCode === 'CRL_HAS_EXPIRED')).to.equal(true)
   })
 
-  it('agrees on groups of at least 2048 bits for DHE', async () => {
+  it('uses groups of at least 2048 bits for DHE', async () => {
     await using practice = await startPractice(pki)
     for (const ciphers of [
       'DHE-RSA-AES256-GCM-SHA384',
@@ -161,7 +161,7 @@ describe('TLS', () => {
     }
   })
 
-  it('lets no client renegotiate', async () => {
+  it('refuses renegotiation', async () => {
     await using practice = await startPractice(pki)
     const { promise, resolve } = Promise.withResolvers<Error | null>()
     const socket = open(targetOf(practice.port, pki), () => socket.renegotiate({}, resolve))
@@ -173,7 +173,7 @@ describe('TLS', () => {
     expect(error).to.be.instanceOf(Error)
   })
 
-  it('gives out no session to resume', async () => {
+  it('resumes no session', async () => {
     await using practice = await startPractice(pki)
     const target = targetOf(practice.port, pki)
     const first = await exchange(target, goodRequest())
@@ -188,7 +188,7 @@ describe('TLS', () => {
     expect(reused).to.equal(false)
   })
 
-  it('speaks TLS 1.3 only when it is told to', async () => {
+  it('speaks TLS 1.3 if maxVersion allows it', async () => {
     await using practice = await startPractice(pki, { server: { maxVersion: 'TLSv1.3' } })
     const tls = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const
 
@@ -198,7 +198,7 @@ describe('TLS', () => {
     expect([good.status, revoked.status]).to.deep.equal([200, undefined])
   })
 
-  it('does not start without a certificate, an authority or a CRL that can be used', async () => {
+  it('does not start without a usable certificate, authority or CRL', async () => {
     for (const server of [{ certFile: pki.path('absent.pem') }, { keyFile: pki.path('ca.pem') }]) {
       expect(await codeOf(startPractice(pki, { server }))).to.equal('ERR_CERTIFICATE_INVALID')
     }

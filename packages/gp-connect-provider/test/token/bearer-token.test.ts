@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { bearerToken, decodeJsonPart, isUnsecuredHeader, splitToken } from '../../src/token/bearer-token.ts'
 
 describe('bearer token', () => {
-  it('is read from the example of the specification', () => {
+  it('decodes the example of the specification', () => {
     const { header, payload, signature, count } = splitToken(
       'eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJpc3MiOiJodHRwczovL3gifQ.',
     )
@@ -35,10 +35,10 @@ describe('bearer token', () => {
     ['Basic a', undefined],
     [' Bearer a', undefined],
   ] as const) {
-    it(`"${authorization}" holds ${token ?? 'no token'}`, () => expect(bearerToken(authorization)).to.equal(token))
+    it(`"${authorization}" has ${token ?? 'no token'}`, () => expect(bearerToken(authorization)).to.equal(token))
   }
 
-  it('takes exactly one encoding of any bytes', () => {
+  it('accepts exactly one encoding of any bytes', () => {
     fc.assert(
       fc.property(
         fc.object({ maxDepth: 2 }),
@@ -50,7 +50,7 @@ describe('bearer token', () => {
           const decoded = decodeJsonPart(other)
 
           expect(decodeJsonPart(part)).to.not.equal(undefined)
-          // Whatever decodes must be what this very text encodes.
+          // If the text decodes, encoding the result must give the same text.
           if (decoded !== undefined) expect(Buffer.from(other, 'base64url').toString('base64url')).to.equal(other)
         },
       ),
@@ -59,12 +59,12 @@ describe('bearer token', () => {
 
   for (const [part, why] of [
     [`${Buffer.from('{"a":1}').toString('base64')}`, 'padding'],
-    ['eyJhIjoxfR', 'bits that are left over'],
-    [`${Buffer.from('{"ab":12}').toString('base64url')}A`, 'a length that no bytes have'],
+    ['eyJhIjoxfR', 'leftover bits'],
+    [`${Buffer.from('{"ab":12}').toString('base64url')}A`, 'an impossible length'],
     ['eyJh Ijoxf', 'a space'],
-    [Buffer.from('{"a":"\u00ff\u00fe?>"}', 'latin1').toString('base64'), 'plain base64 of what is no UTF-8'],
+    [Buffer.from('{"a":"\u00ff\u00fe?>"}', 'latin1').toString('base64'), 'plain base64 of invalid UTF-8'],
     [Buffer.from('{"a":"???"}').toString('base64').replace(/=+$/, ''), 'characters of plain base64'],
-    ['', 'nothing'],
+    ['', 'an empty text'],
   ] as const) {
     it(`refuses ${why}`, () => expect(decodeJsonPart(part)).to.equal(undefined))
   }

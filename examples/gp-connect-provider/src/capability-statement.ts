@@ -1,7 +1,7 @@
-/** What the provider says about itself at /metadata. */
+/** The answer to /metadata. */
 import type { Resource, Transaction } from '@formbuilder/gp-connect-provider'
 
-/** A CapabilityStatement, or a Conformance where the service root speaks DSTU2. */
+/** A CapabilityStatement, or a Conformance if the service root uses DSTU2. */
 export function capabilityStatement({ root }: Transaction): Resource {
   return root.fhir === 'DSTU2' ? CONFORMANCE : CAPABILITY_STATEMENT
 }

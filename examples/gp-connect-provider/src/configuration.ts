@@ -1,7 +1,7 @@
-/** The environment as settings; nothing else reads it. */
+/** Reads the settings from environment variables. Only this module reads them. */
 import { ConfigError, type ProviderOptions, type ServerSettings } from '@formbuilder/gp-connect-provider'
 
-/** Everything the example can be told. */
+/** All settings of the example. */
 export interface Configuration {
   readonly provider: Pick<
     ProviderOptions,
@@ -15,7 +15,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Reads every setting.
- * @throws {ConfigError} naming every variable that is missing or wrong, never its value.
+ * @throws {ConfigError} The message names every missing or invalid variable, but never its value.
  */
 export function readConfiguration(environment: Environment): Configuration {
   const problems: string[] = []
@@ -79,11 +79,11 @@ export function readConfiguration(environment: Environment): Configuration {
     return found ?? values[0]
   }
 
-  /** A whole number, unless it is one of seconds. */
+  /** A number in a range. It must be whole, except for seconds. */
   function bounded(name: string, fallback: number, min: number, max: number): number {
     const value = environment[name] ? Number(environment[name]) : fallback
     const fits = value >= min && value <= max && (name.endsWith('_SECONDS') || Number.isInteger(value))
-    if (!fits) problems.push(`${name} is not ${min} to ${max}`)
+    if (!fits) problems.push(`${name} is not between ${min} and ${max}`)
     return value
   }
 
@@ -96,7 +96,7 @@ export function readConfiguration(environment: Environment): Configuration {
     if (!text) return DEFAULT_ROOTS
     try {
       const value: unknown = JSON.parse(text)
-      // Its members are checked by the package, which names what is wrong with them.
+      // The package checks the members and names every problem.
       if (typeof value === 'object' && value !== null && !Array.isArray(value))
         return value as ProviderOptions['serviceRoots']
     } catch {}

@@ -1,4 +1,4 @@
-/** What the example answers: a handler for each interaction it implements. */
+/** The handlers of the interactions that the example implements. */
 import {
   type FailureCode,
   type Handler,
@@ -12,7 +12,7 @@ import {
 import { capabilityStatement } from './capability-statement.ts'
 import { findByIdentifier, NHS_NUMBER_SYSTEM, RECORDS, REGISTERED_AT, SLOT, searchset } from './records.ts'
 
-/** Two interactions beside the presets, for tests: one fails, one asks for its answer to be cached. */
+/** Two further interactions for tests: one fails, one sets Cache-Control. */
 export const TEST_INTERACTIONS: readonly Interaction[] = [
   { id: 'urn:test:throw', method: 'GET', path: '__throw', scope: 'organization/*.read' },
   { id: 'urn:test:public-cache', method: 'GET', path: '__public-cache', scope: 'organization/*.read' },
@@ -22,7 +22,7 @@ const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
 const STRUCTURED = 'urn:nhs:names:services:gpconnect:structured:fhir:'
 const DOCUMENTS = 'urn:nhs:names:services:gpconnect:documents:fhir:'
 
-/** The handlers. What is not here is answered 501. */
+/** The handlers by interaction ID. Other interactions are answered with 501. */
 // biome-ignore format: a table
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   [`${BASE}rest:read:metadata`]:                      capabilityStatement,
@@ -44,7 +44,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   [`${BASE}operation:gpc.getstructuredrecord-1`]:     patientRecord,
   [`${BASE}operation:gpc.migratestructuredrecord-1`]: migratedRecord,
   [`${BASE}operation:gpc.registerpatient-1`]:         registerPatient,
-  'urn:test:throw':                                   () => { throw new Error('a defect in a handler') },
+  'urn:test:throw':                                   () => { throw new Error('an unexpected error in a handler') },
   'urn:test:public-cache':                            publicCache,
 }
 
@@ -75,7 +75,7 @@ function patientRecord(transaction: Transaction): Resource {
   return { resourceType: 'Bundle', type: 'collection', entry: [{ resource: patient }] }
 }
 
-/** A whole record, sensitive parts included, leaves only for the practice that the patient is registered with. */
+/** Sends a whole record, including its sensitive parts, only to the practice where the patient is registered. */
 function migratedRecord(transaction: Transaction): Resource {
   const { claims, scope } = transaction
   const organization = claims['requesting_organization'] as { identifier: readonly { value: string }[] }
@@ -88,10 +88,10 @@ function migratedRecord(transaction: Transaction): Resource {
 function registerPatient(transaction: Transaction): Resource {
   const registered = parameter(transaction.body, 'registerPatient')?.['resource']
   if (typeof registered !== 'object' || registered === null || !('resourceType' in registered)) {
-    throw new ProviderError('INVALID_RESOURCE', 'The registerPatient parameter holds no patient')
+    throw new ProviderError('INVALID_RESOURCE', 'The registerPatient parameter has no patient')
   }
   if (registered.resourceType !== 'Patient') {
-    throw new ProviderError('INVALID_RESOURCE', 'The registerPatient parameter holds no patient')
+    throw new ProviderError('INVALID_RESOURCE', 'The registerPatient parameter has no patient')
   }
   transaction.setDataId('Patient/1')
   return searchset([...RECORDS.values()].filter(({ resourceType }) => resourceType === 'Patient'))

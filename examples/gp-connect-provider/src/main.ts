@@ -1,4 +1,4 @@
-/** Starts the example from the environment, and stops it when asked to. */
+/** Starts the example with the settings of the environment, and stops it on SIGTERM or SIGINT. */
 import { ConfigError, createProvider, logEvents } from '@formbuilder/gp-connect-provider'
 import { pino } from 'pino'
 import { type Configuration, readConfiguration } from './configuration.ts'
@@ -9,7 +9,7 @@ await run()
 async function run(): Promise<void> {
   const configuration = configurationOrExit()
   const log = pino({ level: configuration.logLevel })
-  // The message of an unexpected error may quote a record: only its name is told.
+  // Log only the name of an unexpected error, because its message may quote a record.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ type: event, error: nameOf(error) })

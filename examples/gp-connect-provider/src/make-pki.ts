@@ -1,11 +1,11 @@
-/** Makes a throwaway PKI: `node src/make-pki.ts FOLDER`. Nothing of it may ever be trusted outside a test. */
+/** Generates a PKI for tests: `node src/make-pki.ts FOLDER`. Never trust its certificates outside a test. */
 import 'reflect-metadata'
 import { KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 
-/** The name that the client certificate carries, and that the provider is told to expect. */
+/** The name in the client certificate, which the provider expects in `SSP_FQDNS`. */
 const SSP_FQDN = 'ssp.example.test'
 const RSA = {
   name: 'RSASSA-PKCS1-v1_5',
@@ -16,7 +16,7 @@ const RSA = {
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MILLISECONDS = 86_400_000
 
-// The library's types name the browser's Crypto, which Node's types do not have.
+// The library's types use the browser's Crypto type, which Node's types lack.
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
 
 const [folder] = process.argv.slice(2)
@@ -34,7 +34,7 @@ interface Holder {
   readonly keys: CryptoKeyPair
 }
 
-/** Writes authorities, their CRLs, the server's certificate and three of clients: one good, one revoked, one foreign. */
+/** Writes authorities, their CRLs, a server certificate and three client certificates: valid, revoked and untrusted. */
 async function makePki(folder: string): Promise<void> {
   const root = await authority('Throwaway Root')
   const sub = await authority('Throwaway SubCA', root)
@@ -81,7 +81,7 @@ async function issue(
   usage: 'serverAuth' | 'clientAuth',
   names: x509.JsonGeneralNames,
 ): Promise<Holder> {
-  // One overload for each kind of key: the union of both fits neither.
+  // The types have one overload per algorithm, and none for the union of both.
   const keys = (await webcrypto.subtle.generateKey(algorithm as typeof EC, true, ['sign', 'verify'])) as CryptoKeyPair
   const extensions = [
     new x509.SubjectAlternativeNameExtension(names),
@@ -119,7 +119,7 @@ async function crl(issuer: Holder, revoked: readonly Holder[]): Promise<string> 
     signingAlgorithm: EC,
     signingKey: issuer.keys.privateKey,
   })
-  // The library writes CRL where RFC 7468, and OpenSSL, want X509 CRL.
+  // The library writes CRL, but RFC 7468 and OpenSSL require X509 CRL.
   return made.toString('pem').replaceAll(' CRL-----', ' X509 CRL-----')
 }
 

@@ -1,4 +1,4 @@
-/** Prints a bearer token as a consumer would send it: `node src/make-token.ts AUDIENCE SCOPE`. It lives for five minutes. */
+/** Prints a bearer token like that of a consumer, valid for five minutes: `node src/make-token.ts AUDIENCE SCOPE`. */
 const [audience, scope] = process.argv.slice(2)
 if (audience === undefined || scope === undefined) {
   console.error('usage: node src/make-token.ts https://localhost:8443/GP0001/STU3/1/gpconnect "patient/*.read"')

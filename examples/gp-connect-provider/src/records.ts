@@ -1,12 +1,12 @@
-/** The records of one practice: fixture data, elements in the order of FHIR so that they can be written as XML. */
+/** Fixture data: the records of one practice. Elements have the order of FHIR, so that they can be written as XML. */
 import type { Resource } from '@formbuilder/gp-connect-provider'
 
-/** Logical ids and the identifiers they are found by. */
+/** The NHS number of the patient. */
 export const NHS_NUMBER = '9000000009'
 const ODS_CODE = 'GPCA0001'
 const SDS_USER_ID = 'GCASDS0001'
 
-/** Systems of identifiers that searches understand. */
+/** The identifier system of NHS numbers. */
 export const NHS_NUMBER_SYSTEM = 'https://fhir.nhs.uk/Id/nhs-number'
 
 const VERSION = { versionId: '1', lastUpdated: '2026-01-05T09:00:00.000Z' }
@@ -80,15 +80,15 @@ export const RECORDS: ReadonlyMap<string, Resource> = new Map(
   [PATIENT, ORGANIZATION, PRACTITIONER, LOCATION, APPOINTMENT].map((one) => [`${one.resourceType}/${one['id']}`, one]),
 )
 
-/** The ODS code of the practice that a patient is registered with. */
+/** The ODS code of the practice where the patient is registered. */
 export const REGISTERED_AT = ODS_CODE
 
-/** Resources of a type that carry an identifier, written `system|value` as in a search. */
+/** The resources of a type with an identifier, which is written `system|value` as in a search. */
 export function findByIdentifier(type: string, token: string): Resource[] {
   return [...RECORDS.values()].filter((one) => one.resourceType === type && identifiersOf(one).includes(token))
 }
 
-/** A Bundle of what a search found. */
+/** A Bundle of search results. */
 export function searchset(resources: readonly Resource[]): Resource {
   return {
     resourceType: 'Bundle',

@@ -1,4 +1,4 @@
-/** The example as a black box: the process, its environment, its files and its stdout. */
+/** Tests the example from outside: its process, environment, files and stdout. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -77,7 +77,7 @@ describe('example of a GP Connect provider', () => {
         expect(example.stderr()).to.equal('')
       })
 
-      it('leaves a trail that its verifier accepts', async () => {
+      it('writes an audit trail that the verifier accepts', async () => {
         await example.stop()
 
         expect(await verify(example.auditFile)).to.match(/^intact: /)
@@ -85,7 +85,7 @@ describe('example of a GP Connect provider', () => {
     })
   }
 
-  it('records every field of a served transaction, in a file of its owner', async () => {
+  it('records every field of a served transaction, in a file that only its owner can read', async () => {
     await using example = await start({ AUDIT_FILE: join(folder, 'served.jsonl') })
 
     const reply = await ask(example.port, pki, PATIENT)
@@ -103,7 +103,7 @@ describe('example of a GP Connect provider', () => {
     expect(statSync(example.auditFile).mode & 0o777).to.equal(0o600)
   })
 
-  it('goes on with its trail after kill -9, torn line and all', async () => {
+  it('continues its trail after kill -9, even with an incomplete last line', async () => {
     const AUDIT_FILE = join(folder, 'killed.jsonl')
     const first = await start({ AUDIT_FILE })
     await ask(first.port, pki, PATIENT)
@@ -122,7 +122,7 @@ describe('example of a GP Connect provider', () => {
     expect(await verify(AUDIT_FILE)).to.match(/^intact: 3/)
   })
 
-  it('migrates a whole record only to the practice that the patient is registered with', async () => {
+  it('migrates a whole record only to the practice where the patient is registered', async () => {
     await using example = await start({ AUDIT_FILE: join(folder, 'migrated.jsonl') })
     const [migration] = moreCases().filter(({ id }) => id === 'own: a record migrates')
     const elsewhere = {
@@ -132,7 +132,7 @@ describe('example of a GP Connect provider', () => {
     const { expect: _, ...rest } = migration ?? ({} as Case)
     const foreign: Case = {
       ...rest,
-      id: 'own: a record migrates elsewhere',
+      id: 'own: a record migrates to another practice',
       request: { ...rest.request, jwtOverrides: { set: elsewhere } },
       expect: { status: 403, body: 'OperationOutcome', issueCode: 'forbidden', spineErrorCode: 'NO_RELATIONSHIP' },
     }
@@ -140,7 +140,7 @@ describe('example of a GP Connect provider', () => {
     expect(await runCase(foreign, '1.6+', subjectOf(example, 'strict'))).to.deep.equal([])
   })
 
-  it('answers nobody when its trail cannot be written', async () => {
+  it('refuses every request when its trail cannot be written', async () => {
     await using example = await start({ AUDIT_FILE: '/dev/full' })
 
     const { status, body } = await ask(example.port, pki, PATIENT)
@@ -149,7 +149,7 @@ describe('example of a GP Connect provider', () => {
     expect(body).to.include('OperationOutcome').and.not.include('9000000009')
   })
 
-  it('answers 429 or 503 with Retry-After beyond its rate', async () => {
+  it('answers 429 or 503 with Retry-After beyond its limits', async () => {
     await using example = await start({ AUDIT_FILE: join(folder, 'rate.jsonl'), RATE_LIMIT_PER_SECOND: '1' })
 
     const replies = await Promise.all([...Array(6).keys()].map(() => ask(example.port, pki)))
@@ -164,7 +164,7 @@ describe('example of a GP Connect provider', () => {
     await until(() => readRecords(example.auditFile).length === 6)
   })
 
-  it('bounds bodies, chunked ones too', async () => {
+  it('limits bodies, also chunked ones', async () => {
     await using example = await start({ AUDIT_FILE: join(folder, 'body.jsonl'), MAX_BODY_BYTES: '1000' })
     const operation = {
       method: 'POST',
@@ -187,7 +187,7 @@ describe('example of a GP Connect provider', () => {
     expect(readRecords(example.auditFile).map(({ status }) => status)).to.deep.equal([413, 413])
   })
 
-  it('closes a connection that never shakes hands', async () => {
+  it('closes a connection that never completes the handshake', async () => {
     await using example = await start({ AUDIT_FILE: join(folder, 'silent.jsonl'), HANDSHAKE_TIMEOUT_SECONDS: '1' })
 
     expect(await plain(example.port, '')).to.have.length(0)
@@ -199,7 +199,7 @@ describe('example of a GP Connect provider', () => {
     expect(await plain(example.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).to.have.length(0)
   })
 
-  it('names every variable that is missing, and no value', async () => {
+  it('names every missing variable, and no value', async () => {
     const ended = await ending({ SSP_FQDNS: '', PORT: 'x9000000009', CLIENT_CERT_MODE: 'lenient', SERVICE_ROOTS: '[' })
 
     expect(ended.code).to.equal(1)
@@ -218,7 +218,7 @@ describe('example of a GP Connect provider', () => {
     expect(ended.stderr).to.not.include('9000000009')
   })
 
-  it('is what README.md says: from a new PKI to a refused and an accepted request with curl', async () => {
+  it('answers the requests of README.md as described there', async () => {
     const readme = readFileSync(join(ROOT, 'examples/gp-connect-provider/README.md'), 'utf8')
     const [, , requests = ''] = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block)
     const port = await freePort()
@@ -255,8 +255,8 @@ describe('example of a GP Connect provider', () => {
     const source = readFileSync(join(ROOT, 'examples/gp-connect-provider/src/configuration.ts'), 'utf8')
 
     const read = new Set([...source.matchAll(/'([A-Z][A-Z_]{3,})'/g)].map(([, name]) => name))
-    const told = new Set([...readme.matchAll(/`([A-Z][A-Z_]{3,})`/g)].map(([, name]) => name))
-    expect([...read].filter((name) => !told.has(name))).to.deep.equal([])
+    const documented = new Set([...readme.matchAll(/`([A-Z][A-Z_]{3,})`/g)].map(([, name]) => name))
+    expect([...read].filter((name) => !documented.has(name))).to.deep.equal([])
   })
 
   function subjectOf(example: Example, mode: 'strict' | 'respond'): Subject {
@@ -304,7 +304,7 @@ describe('example of a GP Connect provider', () => {
   }
 })
 
-/** A process of the example. */
+/** A running process of the example. */
 class Example implements AsyncDisposable {
   readonly auditFile: string
   readonly #child: ChildProcess
@@ -324,7 +324,7 @@ class Example implements AsyncDisposable {
     })
   }
 
-  /** Where it listens; 0 as long as it does not. */
+  /** Its port; 0 until it listens. */
   get port(): number {
     return Number(/"listening","port":(\d+),/.exec(this.#stdout)?.[1] ?? 0)
   }
@@ -348,12 +348,12 @@ class Example implements AsyncDisposable {
   }
 }
 
-/** Cases of the fixture file need nothing but the example; of ours, those that need it started otherwise are left out. */
+/** Whether a case can run against the example. Cases that need other settings are left out. */
 function fits({ request: { tls, rawBytes } }: Case): boolean {
   return tls.serverState === undefined && tls.noHandshake !== true && rawBytes?.endsWith('X: ') !== true
 }
 
-/** A sample of our own cases: every one of them runs against the package already. */
+/** Selects a sample of the further cases, because the tests of the package run all of them. */
 function servesFixtureData({ expect: { status } }: Case, at: number): boolean {
   return status === 200 || status === 404 || at % 10 === 0
 }

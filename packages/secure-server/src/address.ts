@@ -1,7 +1,7 @@
 /** The address that per-address limits count, and the trusted proxies that may name a client's address. */
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { SecureServerError } from './errors.ts'
-import { networks } from './networks.ts'
+import { networks, unmapped } from './networks.ts'
 
 /**
  * The key under which limits count an address: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64, because one
@@ -10,8 +10,8 @@ import { networks } from './networks.ts'
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'unknown'
   if (isIPv4(address)) return address
-  const mapped = MAPPED.exec(address)
-  if (mapped?.[1] !== undefined) return mapped[1]
+  const plain = unmapped(address)
+  if (plain !== address) return plain
   return isIPv6(address) ? `${prefix64(address)}::/64` : 'unknown'
 }
 
@@ -44,8 +44,6 @@ export class TrustedProxies {
     return undefined
   }
 }
-
-const MAPPED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i
 
 function prefix64(address: string): string {
   const [head = '', tail] = (address.split('%')[0] ?? '').split('::')

@@ -14,7 +14,7 @@ export function networks(entries: readonly string[]): (address: string | undefin
   }
   return (address) => {
     if (address === undefined) return false
-    const plain = MAPPED.exec(address)?.[1] ?? address
+    const plain = unmapped(address)
     return isIP(plain) !== 0 && list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6')
   }
 }
@@ -22,6 +22,11 @@ export function networks(entries: readonly string[]): (address: string | undefin
 /** Whether a listen address can be reached from this machine only. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || LOOPBACK(host)
+}
+
+/** The IPv4 address inside an IPv6-mapped one (`::ffff:192.0.2.1`); any other address as it is. */
+export function unmapped(address: string): string {
+  return MAPPED.exec(address)?.[1] ?? address
 }
 
 const MAPPED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i
@@ -35,12 +40,11 @@ interface Network {
 
 function parseNetwork(entry: string): Network | undefined {
   const [given = '', bits, ...rest] = entry.split('/')
-  const mapped = MAPPED.exec(given)?.[1]
-  const address = mapped ?? given
+  const address = unmapped(given)
   if (isIP(address) === 0 || rest.length > 0) return undefined
   const family = isIPv4(address) ? 'ipv4' : 'ipv6'
   const most = family === 'ipv4' ? 32 : 128
   if (bits === undefined) return { address, bits: most, family }
-  const length = Number(bits) - (mapped === undefined ? 0 : 96)
+  const length = Number(bits) - (address === given ? 0 : 96)
   return /^\d{1,3}$/.test(bits) && length >= 0 && length <= most ? { address, bits: length, family } : undefined
 }

@@ -1,7 +1,7 @@
-/** The empty Koa application that every server here starts from. */
+/** Creates the empty Koa application that each of our servers starts from. */
 import Koa from 'koa'
 
-/** An application that prints nothing: errors are reported as events, whereas Koa would print their stacks. */
+/** Creates a Koa application that prints nothing. Koa would print the stacks of errors; we emit events instead. */
 export function createApp(): Koa {
   const app = new Koa()
   app.silent = true

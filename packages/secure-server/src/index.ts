@@ -1,7 +1,6 @@
 /** The public names of the package. */
 export { createApp } from './app.ts'
 export { type Credentials, isAuthorised } from './basic-auth.ts'
-
 export { SECURITY_HEADERS } from './connection/messages.ts'
 export { ERRORS, type ErrorCode, SecureServerError } from './errors.ts'
 export {

@@ -141,7 +141,10 @@ function arrows(name: string): Arrow[] {
     const dynamic = text.matchAll(/\bimport(\()['"]([^'"]+)['"]\)/g)
     return [...statements, ...dynamic].map(([, kind, specifier = '']) => ({
       from,
-      to: specifier.startsWith('.') ? `./${join(dirname(from), specifier).replaceAll('\\', '/')}` : specifier,
+      // TypeScript takes `./x.js` for `./x.ts` as well.
+      to: specifier.startsWith('.')
+        ? `./${join(dirname(from), specifier).replaceAll('\\', '/').replace(/\.js$/, '.ts')}`
+        : specifier,
       typeOnly: kind?.startsWith('type') ?? false,
     }))
   })

@@ -16,6 +16,7 @@ export type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: CrossedError }
 
+/** An error of the store as it goes from one thread to the other: its codes are kept, its stack is not. */
 export interface CrossedError {
   readonly name: string
   readonly message: string

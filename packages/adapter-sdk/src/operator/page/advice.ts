@@ -17,7 +17,7 @@ export function advisor(ofForms: ReadonlyMap<string, Readonly<Record<string, str
     const ours = code !== null && isOurs(code) ? code : undefined
     const meaning = ours === undefined ? undefined : ERRORS[ours].meaning.replaceAll('`', '')
     // If a case may exist, that matters more than the code.
-    const fallback = uncertain ? UNCERTAIN : ours === undefined ? UNKNOWN : (TODO[ours] ?? UNKNOWN)
+    const fallback = uncertain ? UNCERTAIN : ours === undefined ? UNKNOWN : (NEXT_STEPS[ours] ?? UNKNOWN)
     return { meaning, todo: own ?? fallback }
   }
 }
@@ -35,7 +35,7 @@ const KEYS =
 const FILES =
   'A file could not be fetched in 3 deliveries. Ask the sender to deliver the submission again with fresh links: the new copy replaces this one. Redrive only if the case should be made without the file.'
 
-const TODO: Readonly<Partial<Record<ErrorCode, string>>> = {
+const NEXT_STEPS: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_JWE_INVALID: KEYS,
   ERR_JWE_DECRYPTION_FAILED: KEYS,
   ERR_SUBMISSION_INVALID:

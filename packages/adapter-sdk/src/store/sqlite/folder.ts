@@ -12,8 +12,8 @@ export interface StoreFolder {
 }
 
 /**
- * Everything lies in a folder of our own below `DATA_DIR`, which only its owner can enter, whatever the umask and whoever
- * made `DATA_DIR`. The database file is made here, because a thread has no umask: SQLite gives its log the same mode.
+ * Everything lies in a folder of our own below `DATA_DIR`, which only its owner can enter. Neither the umask nor who
+ * made `DATA_DIR` changes that. The database file is made here, because a thread has no umask: SQLite gives its log the same mode.
  * @throws {AdapterError} ERR_STORE_UNAVAILABLE: there is no store and none may be made, or the folder cannot keep one.
  */
 export function prepareFolder(dataDir: string, mayMake: boolean): StoreFolder {

@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts'
 import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
 import { isObject } from '../strict-json.ts'
 import { type Claims, readableClaims } from '../token/bearer-token.ts'
-import type { AuditEntry } from './record.ts'
+import { type AuditEntry, entryWithoutRequest } from './record.ts'
 
 /** The entry of a request. A refused request gets the same fields, as far as the request contains them. */
 export function entryOfExchange(exchange: Exchange, status: number, errorCode: string | null): AuditEntry {
@@ -30,22 +30,7 @@ export function entryOfExchange(exchange: Exchange, status: number, errorCode: s
 
 /** The entry of a connection that was refused; `status` is null if it got no answer. */
 export function entryOfConnection(at: number, status: number | null, errorCode: string): AuditEntry {
-  return {
-    timestamp: new Date(at).toISOString(),
-    outcome: 'refused',
-    traceId: null,
-    from: null,
-    to: null,
-    interactionId: null,
-    userId: null,
-    userName: null,
-    userRole: null,
-    organization: null,
-    device: null,
-    dataId: null,
-    status,
-    errorCode,
-  }
+  return entryWithoutRequest(at, { outcome: 'refused', status, errorCode })
 }
 
 interface User {

@@ -20,6 +20,29 @@ export interface AuditEntry {
   readonly errorCode: string | null
 }
 
+/** An entry of something other than a request that was read: all that a request would say is null. */
+export function entryWithoutRequest(
+  at: number,
+  { outcome, status, errorCode }: Pick<AuditEntry, 'outcome' | 'status' | 'errorCode'>,
+): AuditEntry {
+  return {
+    timestamp: new Date(at).toISOString(),
+    outcome,
+    traceId: null,
+    from: null,
+    to: null,
+    interactionId: null,
+    userId: null,
+    userName: null,
+    userRole: null,
+    organization: null,
+    device: null,
+    dataId: null,
+    status,
+    errorCode,
+  }
+}
+
 /** An entry with its place in the chain. */
 export interface AuditRecord extends AuditEntry {
   readonly sequence: number

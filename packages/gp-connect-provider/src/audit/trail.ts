@@ -1,5 +1,5 @@
 /** The audit trail: adds each entry to the chain, and resolves when the entry is stored. */
-import { type AuditEntry, CHAIN_START, type ChainEnd, sealEntry } from './record.ts'
+import { type AuditEntry, CHAIN_START, type ChainEnd, entryWithoutRequest, sealEntry } from './record.ts'
 
 /** Where records are stored. `auditFile` is one; a team can write its own. */
 export interface AuditSink {
@@ -137,22 +137,7 @@ export class AuditTrail {
 
 /** The record that replaces an incomplete line after a crash. Its request was never answered. */
 function tornLine(): AuditEntry {
-  return {
-    timestamp: new Date().toISOString(),
-    outcome: 'recovered',
-    traceId: null,
-    from: null,
-    to: null,
-    interactionId: null,
-    userId: null,
-    userName: null,
-    userRole: null,
-    organization: null,
-    device: null,
-    dataId: null,
-    status: null,
-    errorCode: 'AUDIT_LINE_TORN',
-  }
+  return entryWithoutRequest(Date.now(), { outcome: 'recovered', status: null, errorCode: 'AUDIT_LINE_TORN' })
 }
 
 function codeOf(error: unknown): string {

@@ -5,7 +5,7 @@ import type { Emit } from '../events.ts'
 import { bossDatabase, SCHEMA } from '../store/database.ts'
 import type { Counts, DetailedEntry, Entry, Filter, Moment } from '../store/entry.ts'
 import { type QueueStore, queueEntry, WAITING_CHANNEL } from '../store/pg-boss.ts'
-import { rowId } from '../store/submission.ts'
+import { isRowId, rowId } from '../store/submission.ts'
 
 /** What operators see of the store, and do with it. */
 export class Ledger {
@@ -95,7 +95,7 @@ export class Ledger {
   async #byIds({ id, ...filter }: Filter): Promise<Omit<Filter, 'id'>> {
     if (id === undefined) return filter
     const forms = await this.#store.database.query<{ name: string }>('SELECT name FROM formbuilder_queue.queue')
-    const candidates = [...forms.map(({ name }) => rowId(name, id)), id.toLowerCase()].filter((each) => UUID.test(each))
+    const candidates = [...forms.map(({ name }) => rowId(name, id)), id.toLowerCase()].filter(isRowId)
     return { ...filter, ids: filter.ids?.filter((each) => candidates.includes(each)) ?? candidates }
   }
 
@@ -175,8 +175,6 @@ const COUNTS = `
     (SELECT COALESCE(sum(count), 0)::float8 FROM ${SCHEMA}.tally WHERE outcome = 'delivered') AS delivered
   FROM (SELECT retries, code, received_at, ${RUNNING} AS running FROM ${SCHEMA}.submission s WHERE state = 'waiting') s`
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
 function where(filter: Omit<Filter, 'id'>): { conditions: string; values: unknown[] } {
   const conditions = ['true']
   const values: unknown[] = []
@@ -187,7 +185,7 @@ function where(filter: Omit<Filter, 'id'>): { conditions: string; values: unknow
   if (filter.ids !== undefined)
     add(
       (p) => `s.id = ANY(${p}::uuid[])`,
-      filter.ids.filter((id) => UUID.test(id)),
+      filter.ids.filter((id) => isRowId(id)),
     )
   if (filter.receivedAfter !== undefined)
     add((p) => `s.received_at >= ${p}::timestamptz`, filter.receivedAfter.toISOString())

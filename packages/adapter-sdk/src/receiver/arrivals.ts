@@ -7,6 +7,7 @@ import { groupCommit } from '../store/group-commit.ts'
 import { SLOT } from '../store/hours.ts'
 import type { QueueStore } from '../store/pg-boss.ts'
 import { type Accepted, type Incoming, rowId } from '../store/submission.ts'
+import { storableTraceparent } from '../store/text.ts'
 
 /** Stores submissions durably. A stored submission stays until it is delivered or a person ends it. */
 export class Arrivals {
@@ -123,8 +124,6 @@ interface Row {
 }
 
 // W3C Trace Context, section 3.2. Any other text could contain personal data, so it is not stored.
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
-
 function row(id: string, incoming: Incoming): Row {
   const missing = incoming.files.flatMap((file) => ('missing' in file ? [`${file.message} (${file.missing})`] : []))
   return {
@@ -135,7 +134,7 @@ function row(id: string, incoming: Incoming): Row {
     service_slug: incoming.serviceSlug.toWellFormed(),
     jwe: incoming.jwe,
     files: incoming.files,
-    traceparent: TRACEPARENT.test(incoming.traceparent ?? '') ? (incoming.traceparent as string) : null,
+    traceparent: storableTraceparent(incoming.traceparent),
     code: missing.length > 0 ? 'ERR_ATTACHMENT_MISSING' : null,
     reason: missing.length > 0 ? missing.join('; ') : null,
   }

@@ -28,5 +28,10 @@ export function rowId(form: string, submissionId: string): string {
   return hash.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
+/** Whether a text has the form of the id of a row. */
+export function isRowId(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+}
+
 // Our own namespace for UUIDv5 (RFC 9562 section 5.5), made once.
 const NAMESPACE = Buffer.from('8d1f6cc0a5d54f4f9a4be6b1d2a9f3c7', 'hex')

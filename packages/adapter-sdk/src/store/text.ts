@@ -1,17 +1,28 @@
 /** Texts as every store can hold them, and how a submission starts. */
-import type { Incoming } from './submission.ts'
+import type { Filter } from './entry.ts'
+import { type Incoming, isRowId } from './submission.ts'
 
 /**
  * A text without NUL and without halves of surrogate pairs, cut to a length: neither engine holds those, and what cannot
  * be written would be tried for ever.
  */
 export function storable(text: string, mostCharacters = 2000): string {
-  return text.toWellFormed().replaceAll('\0', '').slice(0, mostCharacters).toWellFormed()
+  // A handler in JavaScript may return a number as its reference.
+  return String(text).toWellFormed().replaceAll('\0', '').slice(0, mostCharacters).toWellFormed()
 }
 
 /** The same, or null. */
 export function storableOrNull(text: string | null | undefined): string | null {
   return text === null || text === undefined ? null : storable(text)
+}
+
+/** A filter with its texts and ids as they are stored. A text that no id can be is left out of `ids`. */
+export function storableFilter(filter: Filter): Filter {
+  const texts = Object.entries(filter).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, storable(value)] as const] : [],
+  )
+  const ids = filter.ids?.map((id) => id.toLowerCase()).filter(isRowId)
+  return { ...filter, ...Object.fromEntries(texts), ids }
 }
 
 /** A W3C traceparent (Trace Context, section 3.2), or null: a header that is anything else might hold anything. */

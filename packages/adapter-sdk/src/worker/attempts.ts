@@ -6,6 +6,7 @@ import { SCHEMA } from '../store/database.ts'
 import { groupCommit } from '../store/group-commit.ts'
 import { SLOT as HOUR_SLOT } from '../store/hours.ts'
 import type { QueueStore } from '../store/pg-boss.ts'
+import { storableOrNull } from '../store/text.ts'
 
 /** Claims submissions for attempts, and records how those ended. Endings that arrive together share a transaction. */
 export class Attempts {
@@ -141,18 +142,10 @@ function settledRow({ claim, ending }: Settled): object {
     state: ending.outcome === 'retry' ? 'waiting' : ending.outcome,
     uncertain: failed?.uncertain ?? false,
     code: failed?.code ?? null,
-    reason: storable(failed?.reason),
-    reference: storable(ending.reference),
+    reason: storableOrNull(failed?.reason),
+    reference: storableOrNull(ending.reference),
     delay_seconds: ending.outcome === 'retry' ? ending.delaySeconds : null,
   }
 }
-
-/** As PostgreSQL can store it, without NUL and lone surrogates: an ending that cannot be stored would be tried for ever. */
-function storable(text: string | null | undefined): string | null {
-  if (text === null || text === undefined) return null
-  return String(text).toWellFormed().replaceAll('\0', '').slice(0, MOST_CHARACTERS).toWellFormed()
-}
-
-const MOST_CHARACTERS = 2000
 
 const SLOT = Math.floor(Math.random() * 16)

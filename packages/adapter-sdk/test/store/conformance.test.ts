@@ -233,6 +233,32 @@ onEachEngine('a store', (engine) => {
       expect([first.length, order]).to.deep.equal([2, submissions.map(({ submissionId }) => submissionId)])
     })
 
+    it('no more than is wanted, also when some lie farther ahead than the horizon', async () => {
+      await store.accept([made(), made(), made()])
+      clock.pass(-HORIZON_SECONDS * 2)
+      await store.accept([made(), made(), made()])
+
+      const first = await claim(4, 0)
+      const rest = await claim(10, 0)
+
+      expect([first.length, rest.length]).to.deep.equal([4, 2])
+    })
+
+    it('no more suspects than are wanted, also when some lie farther ahead than the horizon', async () => {
+      await store.accept([made(), made()])
+      await claim()
+      await lose()
+      clock.pass(-HORIZON_SECONDS * 2)
+      await accepted()
+      await claim(1, 0)
+      await lose()
+      clock.pass(10)
+
+      const [first, second] = [await claim(0, 1), await claim(0, 5)]
+
+      expect([first.length, second.length]).to.deep.equal([1, 2])
+    })
+
     it('each submission to one process only', async () => {
       const stores = [store, await engine().another(), await engine().another()]
       await store.accept(Array.from({ length: 60 }, () => made()))
@@ -338,6 +364,13 @@ onEachEngine('a store', (engine) => {
       await settle(each, dead({ reason: 'a\0b \udfff', reference: 'R\0' }))
 
       expect(await entry(each)).to.include({ reason: 'ab \ufffd', reference: 'R' })
+    })
+
+    it('a reference that is no text, as a handler in JavaScript may return it', async () => {
+      const each = await claimed()
+      await settle(each, delivered(492233 as unknown as string))
+
+      expect(await entry(each)).to.include({ state: 'delivered', reference: '492233' })
     })
 
     it('nothing of an attempt that is not the current one', async () => {
@@ -614,6 +647,22 @@ onEachEngine('a store', (engine) => {
       expect(await ids({ state: 'waiting', receivedAfter: received })).to.deep.equal([waiting.submissionId])
       expect(await ids({ ids: [] })).to.deep.equal([])
       expect(await ids({ id: '%' })).to.deep.equal([])
+    })
+
+    it('by ids in capitals, and by texts that no store holds', async () => {
+      const { id, submissionId } = await deadLetter({ reason: 'because' })
+      const found = async (filter: object) => await store.count({ form, ...filter })
+
+      expect([await found({ ids: [id.toUpperCase()] }), await found({ id: id.toUpperCase() })]).to.deep.equal([1, 1])
+      for (const filter of [
+        { id: `${submissionId}x\0` },
+        { reason: 'other\0' },
+        { code: '\0' },
+        { idPrefix: 'zz\0' },
+      ]) {
+        expect(await found(filter), JSON.stringify(filter)).to.equal(0)
+      }
+      expect(await store.count({ form: 'no form\0' })).to.equal(0)
     })
 
     it('dead letters in groups', async () => {

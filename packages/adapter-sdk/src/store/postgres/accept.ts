@@ -66,7 +66,7 @@ export const ACCEPT: Statement = {
     SELECT (f->>'id')::uuid, i.id FROM written w JOIN incoming i ON i.id = w.id, jsonb_array_elements(i.files) f WHERE f ? 'id'
   ), cleared AS (
     DELETE FROM ${SCHEMA}.failed_delivery WHERE id IN (SELECT id FROM written)
-  ), told AS (
+  ), noted AS (
     INSERT INTO ${SCHEMA}.history (submission, at, what) SELECT id, now, 'replaced' FROM replaced, moment
   ), counted AS (
     ${addToHour(

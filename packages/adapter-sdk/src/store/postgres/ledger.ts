@@ -1,7 +1,9 @@
 /** The statements of operators: what there is, what happened, and what people do. */
+import { hash } from 'node:crypto'
 import type { Filter } from '../entry.ts'
 import type { Chosen, Page } from '../store.ts'
-import { storable, storableOrNull } from '../text.ts'
+import { isRowId } from '../submission.ts'
+import { storable, storableFilter, storableOrNull } from '../text.ts'
 import { DUE_CHANNEL, time } from './accept.ts'
 import type { Statement } from './pool.ts'
 import { byId } from './queue.ts'
@@ -151,14 +153,13 @@ export function actionValues(
   reason: string | null,
   now: Date | null,
 ): unknown[] {
-  const rows = chosen.filter(({ id }) => UUID.test(id)).map(({ id, revision }) => ({ id, revision }))
+  const rows = chosen.filter(({ id }) => isRowId(id)).map(({ id, revision }) => ({ id, revision }))
   return [JSON.stringify(rows.toSorted(byId)), storable(by, 200), storableOrNull(reason), now, from]
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
 /** Only conditions that are asked for stand in the text: each combination is planned for itself. */
-function conditions(filter: Filter): { readonly where: string; readonly values: readonly unknown[] } {
+function conditions(given: Filter): { readonly where: string; readonly values: readonly unknown[] } {
+  const filter = storableFilter(given)
   const found: string[] = []
   const values: unknown[] = []
   const add = (condition: (position: string) => string, value: unknown) => {
@@ -168,17 +169,14 @@ function conditions(filter: Filter): { readonly where: string; readonly values: 
   }
   const { id, idPrefix } = filter
   if (id !== undefined) {
-    const isRow = UUID.test(id.toLowerCase())
+    const isRow = isRowId(id.toLowerCase())
     add((p) => (isRow ? `(s.submission_id = ${p} OR s.id = ${p}::uuid)` : `s.submission_id = ${p}`), id)
   }
   if (idPrefix !== undefined) {
-    add((p) => `s.submission_id >= ${p}`, storable(idPrefix))
-    add((p) => `s.submission_id < ${p}`, `${storable(idPrefix)}\u{10ffff}`)
+    add((p) => `s.submission_id >= ${p}`, idPrefix)
+    add((p) => `s.submission_id < ${p}`, `${idPrefix}\u{10ffff}`)
   }
-  add(
-    (p) => `s.id = ANY(${p}::uuid[])`,
-    filter.ids?.filter((each) => UUID.test(each)),
-  )
+  add((p) => `s.id = ANY(${p}::uuid[])`, filter.ids)
   // A state is part of the text: it has an index of its own.
   if (filter.state !== undefined) found.push(STATES[filter.state])
   add((p) => `s.form = ${p}`, filter.form)
@@ -202,7 +200,5 @@ const STATES = {
 
 /** A prepared statement of this text. */
 function named(name: string, text: string): Statement {
-  let hash = 0
-  for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) | 0
-  return { name: `${name}-${(hash >>> 0).toString(36)}`, text }
+  return { name: `${name}-${hash('sha256', text, 'base64url')}`, text }
 }

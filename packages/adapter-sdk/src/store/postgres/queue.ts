@@ -49,12 +49,18 @@ const settle = (endings: string, slot: string) => `
   )`
 
 /** One kind of waiting submissions of a form, longest due first. The conditions are those of the partial indexes. */
-const due = (losses: string, condition: string, most: string, but: string) => `
-      SELECT * FROM (
-        SELECT s.id, s.due_at, s.approved FROM ${SCHEMA}.submission s
-        WHERE s.form = w.form AND s.state = 'waiting' AND s.losses ${losses} AND ${condition} ${but}
-        ORDER BY s.due_at LIMIT ${most} FOR UPDATE SKIP LOCKED
-      ) found`
+const due = (losses: string, most: string, horizon: string, but: string) => {
+  const found = ['s.due_at <= moment.now', tooFar(horizon)].map(
+    (condition) => `
+        SELECT * FROM (
+          SELECT s.id, s.due_at, s.approved FROM ${SCHEMA}.submission s
+          WHERE s.form = w.form AND s.state = 'waiting' AND s.losses ${losses} AND ${condition} ${but}
+          ORDER BY s.due_at LIMIT ${most} FOR UPDATE SKIP LOCKED
+        ) found`,
+  )
+  // Rows are locked as they are read, so that none beyond the limit is.
+  return `SELECT * FROM (${found.join(' UNION ALL ')}) both_kinds LIMIT ${most}`
+}
 
 /**
  * Further ahead than the horizon: a clock was wrong, and what it wrote is due now. An unknown outcome with a plausible time to
@@ -70,10 +76,7 @@ const claim = (wanted: string, lease: string, horizon: string, but: string) => `
   wanted AS MATERIALIZED (SELECT * FROM json_to_recordset(${wanted}::json) AS w (form text, most int, suspects int)),
   picked AS MATERIALIZED (
     SELECT p.* FROM wanted w, moment, LATERAL (
-      ${due('= 0', 's.due_at <= moment.now', 'w.most', but)}
-      UNION ALL ${due('= 0', tooFar(horizon), 'w.most', but)}
-      UNION ALL ${due('> 0', 's.due_at <= moment.now', 'w.suspects', but)}
-      UNION ALL ${due('> 0', tooFar(horizon), 'w.suspects', but)}
+      (${due('= 0', 'w.most', horizon, but)}) UNION ALL (${due('> 0', 'w.suspects', horizon, but)})
     ) p
   ), claimed AS (
     UPDATE ${SCHEMA}.submission s SET state = 'running', due_at = now + ${seconds(lease)}, attempts = s.attempts + 1,

@@ -1,7 +1,8 @@
 /** What operators ask of SQLite: what there is, what happened, and what people do. */
 import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from '../entry.ts'
 import type { Chosen, Moved, Page } from '../store.ts'
-import { storable, storableOrNull } from '../text.ts'
+import { isRowId } from '../submission.ts'
+import { storable, storableFilter, storableOrNull } from '../text.ts'
 import { HOUR_MILLISECONDS } from './accept.ts'
 import { bytesOf, type Prepare, uuidOf } from './tables.ts'
 
@@ -52,9 +53,7 @@ export function countOf(prepare: Prepare, filter: Filter): number {
 
 /** All that happened to a submission, oldest first. */
 export function history(prepare: Prepare, id: string): Moment[] {
-  const row = UUID.test(id)
-    ? prepare('SELECT row, received_at FROM submission WHERE id = ?').get(bytesOf(id))
-    : undefined
+  const row = isRowId(id) ? prepare('SELECT row, received_at FROM submission WHERE id = ?').get(bytesOf(id)) : undefined
   if (row === undefined) return []
   const received = { at: row['received_at'], what: 'received', attempt: null, code: null, reason: null, by: null }
   const moments = prepare('SELECT at, what, attempt, code, reason, by FROM history WHERE row = ? ORDER BY seq').all(
@@ -155,7 +154,7 @@ export function act(
 ): Moved[] {
   const { what, from, to } = KINDS[kind]
   return chosen.flatMap(({ id, revision }) => {
-    if (!UUID.test(id)) return []
+    if (!isRowId(id)) return []
     const row = prepare(`
       UPDATE submission SET ${to}, revision = revision + 1 WHERE id = :id AND revision = :revision AND state = '${from}'
       RETURNING row, form, submission_id, uncertain, due_at`).get({
@@ -178,12 +177,11 @@ export function act(
   })
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
 type Value = string | number | Uint8Array
 
 /** Only conditions that are asked for stand in the text: each combination is planned for itself. */
-function conditions(filter: Filter): { readonly where: string; readonly values: readonly Value[] } {
+function conditions(given: Filter): { readonly where: string; readonly values: readonly Value[] } {
+  const filter = storableFilter(given)
   const found: string[] = []
   const values: Value[] = []
   const add = (condition: string, ...given: readonly (Value | undefined)[]) => {
@@ -194,17 +192,13 @@ function conditions(filter: Filter): { readonly where: string; readonly values: 
   }
   const { id, idPrefix, ids, uncertain, receivedAfter, receivedBefore } = filter
   if (id !== undefined) {
-    if (UUID.test(id.toLowerCase())) add('(s.submission_id = ? OR s.id = ?)', id, bytesOf(id))
+    if (isRowId(id.toLowerCase())) add('(s.submission_id = ? OR s.id = ?)', id, bytesOf(id))
     else add('s.submission_id = ?', id)
   }
   if (idPrefix !== undefined) add('s.submission_id >= ? AND s.submission_id < ?', idPrefix, `${idPrefix}\u{10ffff}`)
   // One text for any number of ids: a statement is kept for each text.
   if (ids !== undefined) {
-    const known = ids.map((each) => each.toLowerCase()).filter((each) => UUID.test(each))
-    add(
-      's.id IN (SELECT unhex(value) FROM json_each(?))',
-      JSON.stringify(known.map((each) => each.replaceAll('-', ''))),
-    )
+    add('s.id IN (SELECT unhex(value) FROM json_each(?))', JSON.stringify(ids.map((each) => each.replaceAll('-', ''))))
   }
   // A state is part of the text: it has an index of its own.
   if (filter.state !== undefined) found.push(STATES[filter.state])

@@ -23,6 +23,11 @@ export interface Form<Schema extends StandardSchemaV1 = AsSent> {
   /** Time for one attempt, in seconds (1 to 3600, default 300). Then `signal` aborts. */
   readonly timeoutSeconds?: number
   /**
+   * How long after an attempt an unknown outcome may be asked for with `confirm`, in seconds (1 to 3600): the case system may
+   * still be working on a request that this process has given up. Default: `timeoutSeconds`.
+   */
+  readonly settleSeconds?: number
+  /**
    * What an operator is to do about each code that the handler throws: shown beside the dead letters. A code that is not
    * named here is counted as `other` in the metrics, so that their number stays bounded.
    */

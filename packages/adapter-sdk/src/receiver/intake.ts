@@ -71,8 +71,11 @@ export function createIntake(options: IntakeOptions): AcceptSubmission {
     const removeFiles = () => files.remove(ids).catch(() => undefined) // the sweep removes what is left
     try {
       const missing = results.find((result) => 'missing' in result)
-      if (missing !== undefined && (await arrivals.countDelivery(form, submissionId)) < PATIENCE_DELIVERIES) {
-        throw new AdapterError(missing.missing, missing.message, { retryable: true })
+      if (missing !== undefined) {
+        const failed = { form, submissionId, host: null, code: missing.missing }
+        if ((await arrivals.countDelivery(failed)) < PATIENCE_DELIVERIES) {
+          throw new AdapterError(missing.missing, missing.message, { retryable: true })
+        }
       }
       const accepted = await commit({ ...incoming, files: results })
       if (accepted === 'duplicate') await removeFiles()

@@ -2,26 +2,20 @@
 import type { Config } from '../config.ts'
 import { AdapterError } from '../errors.ts'
 import { firstBytes, openAttachment } from '../files/attachment.ts'
-import type { StoredFile } from '../files/capture.ts'
-import type { FileStore } from '../files/file-store.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import { parseSubmission } from '../protocol/submission.ts'
-import { type Database, SCHEMA } from '../store/database.ts'
+import type { Store } from '../store/store.ts'
 import type { OpenFile } from './downloads.ts'
 
 export interface StoredFilesOptions {
-  readonly database: Database
-  readonly files: FileStore
+  readonly store: Pick<Store, 'ownerOf' | 'files'>
   readonly config: Pick<Config, 'keyrings'>
 }
 
 /** Returns a function that finds a file by its id. It throws ERR_ATTACHMENT_NOT_FOUND for an id without a file. */
-export function findFile({ database, files, config }: StoredFilesOptions): (id: string) => Promise<OpenFile> {
+export function findFile({ store, config }: StoredFilesOptions): (id: string) => Promise<OpenFile> {
   return async (id) => {
-    const [row] = await database.query<{ form: string; jwe: string | null; files: readonly StoredFile[] }>(
-      `SELECT s.form, s.jwe, s.files FROM ${SCHEMA}.attachment a JOIN ${SCHEMA}.submission s ON s.id = a.submission WHERE a.id = $1`,
-      [id],
-    )
+    const row = await store.ownerOf(id)
     const position = row?.files.findIndex((file) => 'id' in file && file.id === id) ?? -1
     const file = row?.files[position]
     if (row?.jwe == null || file === undefined || 'missing' in file) {
@@ -34,7 +28,7 @@ export function findFile({ database, files, config }: StoredFilesOptions): (id: 
       filename: link.filename,
       mimetype: link.mimetype,
       bytes: file.plaintextBytes,
-      open: () => firstBytes(openAttachment(files, file, link)),
+      open: () => firstBytes(openAttachment(store.files, file, link)),
     }
   }
 }

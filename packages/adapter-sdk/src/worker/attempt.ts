@@ -52,12 +52,6 @@ export function attemptRunner(options: AttemptOptions): RunAttempt {
 
 /** Opens the submission, then calls the form within its time. */
 async function runAttempt(claim: Claim, options: AttemptOptions, signal: AbortSignal): Promise<Ending> {
-  if (claim.attemptsSinceRedrive > options.retry.limit + 1) {
-    // Only attempts that were lost with their process get beyond the limit: a submission that crashes the process would
-    // crash it every time.
-    const reason = `${claim.attemptsSinceRedrive - 1} attempts, the last of which ended with its process`
-    return { outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', reason, uncertain: claim.uncertain }
-  }
   const opened = await open(claim, options)
   if ('outcome' in opened) return opened
 

@@ -28,6 +28,14 @@ export function lossOf(form: Form): Loss {
   return form.repeatable === false ? 'uncertain' : 'repeatable'
 }
 
+/** How long after an attempt its unknown outcome may be asked for: the case system may still be working on it. */
+export function settleSecondsOf({ settleSeconds, timeoutSeconds }: Form): number {
+  return settleSeconds ?? timeoutSeconds ?? 300
+}
+
+/** So many lost attempts make a submission a dead letter: it would crash the process every time. */
+export const MOST_LOSSES = 5
+
 /** Whether the case system may have acted in an attempt that ended without a result. */
 export function mayHaveActed(form: Form, { phase, acted }: Progress): boolean {
   if (phase !== 'handling') return false
@@ -66,24 +74,22 @@ export interface End {
 }
 
 /** Repeated, confirmed by the next attempt, or an uncertain dead letter where the form cannot confirm. */
-export function ended(
-  claim: Claim,
-  form: Form,
-  policy: RetryPolicy,
-  { phase }: Pick<Progress, 'phase'>,
-  end: End,
-): Ending {
+export function ended(claim: Claim, form: Form, policy: RetryPolicy, { phase }: Pick<Progress, 'phase'>, end: End): Ending {
   const { code, reason, ours = false, reference } = end
   // An earlier uncertain outcome stays uncertain until the handler is called again.
   const uncertain = end.unknown || (phase !== 'handling' && claim.uncertain)
-  if (uncertain && form.confirm === undefined) return { outcome: 'dead', code, reason, ours, uncertain, reference }
-  return { ...retry(claim, policy, { code, reason, uncertain, delaySeconds: end.delaySeconds }), ours, reference }
+  const settleSeconds = end.unknown ? settleSecondsOf(form) : undefined
+  if (uncertain && form.confirm === undefined) {
+    return { outcome: 'dead', code, reason, ours, uncertain, settleSeconds, reference }
+  }
+  const retried = retry(claim, policy, { code, reason, uncertain, delaySeconds: end.delaySeconds })
+  return { ...retried, ours, settleSeconds, reference }
 }
 
-/** A retry with exponential backoff, a quarter more or less: what failed together must not return together. */
+/** A retry with exponential backoff. */
 export function retry(
   claim: Claim,
-  { delaySeconds, delayMaxSeconds }: RetryPolicy,
+  policy: RetryPolicy,
   failure: {
     readonly code: string
     readonly reason: string
@@ -92,28 +98,39 @@ export function retry(
     readonly delaySeconds?: number | undefined
   },
 ): Ending & { outcome: 'retry' } {
-  const backoff = Math.min(delayMaxSeconds, delaySeconds * 2 ** Math.min(claim.attemptsSinceRedrive - 1, 30))
-  const jittered = backoff * (0.75 + Math.random() / 2)
+  const { code, reason, uncertain, delaySeconds = 0 } = failure
+  const backoff = retryDelaySeconds(failures(claim), policy)
   return {
     outcome: 'retry',
-    code: failure.code,
-    reason: failure.reason,
-    uncertain: failure.uncertain,
-    delaySeconds: Math.max(jittered, Math.min(failure.delaySeconds ?? 0, delayMaxSeconds)),
+    code,
+    reason,
+    uncertain,
+    delaySeconds: Math.max(backoff, Math.min(delaySeconds, policy.delayMaxSeconds)),
   }
 }
 
-/** A retry beyond the limit is a dead letter. */
+/** Doubled with each failure, a quarter more or less: what failed together must not return together. */
+export function retryDelaySeconds(failures: number, { delaySeconds, delayMaxSeconds }: RetryPolicy): number {
+  const backoff = Math.min(delayMaxSeconds, delaySeconds * 2 ** Math.min(Math.max(failures - 1, 0), 30))
+  return backoff * (0.75 + Math.random() / 2)
+}
+
+/** A retry beyond the limit is a dead letter. Lost attempts are counted apart. */
 export function withinLimit(claim: Claim, ending: Ending, { limit }: RetryPolicy): Ending {
-  if (ending.outcome !== 'retry' || claim.attemptsSinceRedrive <= limit) return ending
+  if (ending.outcome !== 'retry' || failures(claim) <= limit) return ending
   return {
     outcome: 'dead',
     code: ending.uncertain ? 'ERR_OUTCOME_UNCERTAIN' : 'ERR_RETRIES_EXHAUSTED',
-    reason: `${claim.attemptsSinceRedrive} attempts failed, the last with ${ending.code}: ${ending.reason}`,
+    reason: `${failures(claim)} attempts failed, the last with ${ending.code}: ${ending.reason}`,
     ours: ending.ours ?? false,
     uncertain: ending.uncertain,
+    settleSeconds: ending.settleSeconds,
     reference: ending.reference,
   }
+}
+
+function failures({ attemptsSinceRedrive, losses }: Claim): number {
+  return attemptsSinceRedrive - losses
 }
 
 /** An error's own code, where it has one that cannot hold what a citizen wrote. */

@@ -1,21 +1,28 @@
-/** The places of handlers in one process: how many may run, and how many more are claimed ahead. */
+/** The places of handlers in one process: how many of each form may run, and how many more are claimed ahead. */
+import type { Wanted } from '../store/store.ts'
 
-/** Gives places to attempts in the order in which they were claimed. */
+/** Gives places to attempts. One place always stays free for each other form, so that no form starves another. */
 export class Places {
+  readonly #forms: readonly string[]
   readonly #concurrency: number
   readonly #mayClaimAhead: boolean
-  #handling = 0
+  /** By form: attempts in their handler, and attempts that were claimed ahead, in their order. */
+  readonly #handling = new Map<string, number>()
+  readonly #claimedAhead: { readonly form: string; readonly start: () => void }[] = []
+  #hasSuspect = false
+  /** Claimed, and not yet recorded how they ended. */
   #unsettled = 0
-  readonly #claimedAhead: (() => void)[] = []
+  #turn = 0
   /** Smoothed milliseconds from the wish for more work until it is there, and in a handler. */
   #claimMilliseconds = 0
   #handlerMilliseconds = Number.POSITIVE_INFINITY
 
   /**
-   * `mayClaimAhead`: false beside a form whose lost attempts are uncertain. A crash would leave the outcome of all that was
-   * claimed ahead unknown, and that form would never find a free place.
+   * `mayClaimAhead`: false beside a form whose lost attempts are uncertain, because a crash would leave the outcome of all
+   * that was claimed ahead unknown.
    */
-  constructor(concurrency: number, mayClaimAhead: boolean) {
+  constructor(forms: readonly string[], concurrency: number, mayClaimAhead: boolean) {
+    this.#forms = forms
     this.#concurrency = concurrency
     this.#mayClaimAhead = mayClaimAhead
   }
@@ -25,46 +32,56 @@ export class Places {
     return this.#unsettled - this.#claimedAhead.length
   }
 
-  /** Whether as many attempts are unsettled as may be: what a crash would leave unknown stays bounded. */
-  get isFull(): boolean {
-    return this.#unsettled >= 2 * this.#concurrency
-  }
-
   /**
-   * How many to claim: as many as can start, and as many again while handlers are so quick that their places would stay
-   * empty during a claim. None ahead of slow handlers, which another process may start sooner.
+   * What to claim: as many as can start, and as many again while handlers are so quick that their places would stay empty
+   * during a claim. None ahead of slow handlers, which another process may start sooner. Another form comes first each time.
    */
-  get left(): number {
-    const isQuick = this.#handlerMilliseconds <= this.#claimMilliseconds * this.#concurrency
-    const most = isQuick && this.#mayClaimAhead ? 2 * this.#concurrency : this.#concurrency
-    return Math.min(most - this.#handling - this.#claimedAhead.length, 2 * this.#concurrency - this.#unsettled)
+  wanted(): Wanted[] {
+    const ahead = this.#mayClaimAhead && this.#handlerMilliseconds <= this.#claimMilliseconds * this.#concurrency
+    const times = ahead ? 2 : 1
+    // What a crash would leave unknown is bounded: nothing more starts while no end can be recorded.
+    let left = 2 * this.#concurrency - this.#unsettled
+    let shared = times * (this.#concurrency - this.#forms.length) - this.#shared((form) => this.#claimed(form), times)
+    this.#turn += 1
+    return this.#forms.flatMap((_, i) => {
+      const form = this.#forms[(this.#turn + i) % this.#forms.length] as string
+      const own = Math.max(0, times - this.#claimed(form))
+      const most = Math.max(0, Math.min(own + Math.max(0, shared), left))
+      shared -= Math.max(0, most - own)
+      left -= most
+      // Of the submissions that were lost before, one runs at a time; the forms take turns.
+      const suspects = i === 0 && !this.#hasSuspect && left > 0 ? 1 : 0
+      return most + suspects > 0 ? [{ form, most, suspects }] : []
+    })
   }
 
-  /** Resolves when there is a place for one more handler. */
-  async takePlace(): Promise<void> {
+  /** Resolves when there is a place for the attempt. A suspect has one of its own. */
+  async take(form: string, isSuspect: boolean): Promise<void> {
     this.#unsettled += 1
-    if (this.#handling < this.#concurrency) this.#handling += 1
-    else await new Promise<void>((resolve) => this.#claimedAhead.push(resolve))
+    if (isSuspect) this.#hasSuspect = true
+    else if (this.#isFree(form)) this.#add(form, 1)
+    else await new Promise<void>((resolve) => this.#claimedAhead.push({ form, start: resolve }))
   }
 
   /** A handler has ended: what was claimed ahead takes its place. */
-  freePlace(): void {
-    const next = this.#claimedAhead.shift()
-    if (next === undefined) this.#handling -= 1
-    else next()
+  free(form: string, isSuspect: boolean): void {
+    if (isSuspect) {
+      this.#hasSuspect = false
+      return
+    }
+    this.#add(form, -1)
+    const next = this.#claimedAhead.findIndex((each) => this.#isFree(each.form))
+    if (next >= 0) this.#start(next)
   }
 
-  /** The end of an attempt is recorded. */
+  /** The end of an attempt is recorded, or it was given back. */
   settled(): void {
     this.#unsettled -= 1
   }
 
   /** Lets everything that was claimed ahead go on, because the process stops: each gives itself back. */
   releaseClaimedAhead(): void {
-    for (const next of this.#claimedAhead.splice(0)) {
-      this.#handling += 1
-      next()
-    }
+    while (this.#claimedAhead.length > 0) this.#start(0)
   }
 
   claimTook(milliseconds: number): void {
@@ -73,6 +90,31 @@ export class Places {
 
   handlerTook(milliseconds: number): void {
     this.#handlerMilliseconds = smoothed(this.#handlerMilliseconds, milliseconds)
+  }
+
+  #start(position: number): void {
+    const [next] = this.#claimedAhead.splice(position, 1)
+    if (next === undefined) return
+    this.#add(next.form, 1)
+    next.start()
+  }
+
+  #isFree(form: string): boolean {
+    const handling = (each: string) => this.#handling.get(each) ?? 0
+    return handling(form) < 1 || this.#shared(handling, 1) < this.#concurrency - this.#forms.length
+  }
+
+  /** How many of the places that no form has for itself are taken. */
+  #shared(count: (form: string) => number, own: number): number {
+    return this.#forms.reduce((sum, form) => sum + Math.max(0, count(form) - own), 0)
+  }
+
+  #claimed(form: string): number {
+    return (this.#handling.get(form) ?? 0) + this.#claimedAhead.filter((each) => each.form === form).length
+  }
+
+  #add(form: string, change: number): void {
+    this.#handling.set(form, (this.#handling.get(form) ?? 0) + change)
   }
 }
 

@@ -1,0 +1,24 @@
+/** Opens the store that the settings name: PostgreSQL, or SQLite in a folder. */
+import type { OpenOptions, Store } from './store.ts'
+
+/** Where the store is. */
+export interface StorePlace {
+  /** PostgreSQL; absent: SQLite in `DATA_DIR`. */
+  readonly DATABASE_URL: string | undefined
+  readonly DATABASE_CONNECTIONS?: number
+  readonly DATA_DIR: string | undefined
+}
+
+/**
+ * Opens the store.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the message says what to do.
+ */
+export async function openStore(place: StorePlace, options: OpenOptions): Promise<Store> {
+  const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections = 10, DATA_DIR: folder = './data' } = place
+  // Each engine is loaded only where it is used: SQLite is a part of newer Node versions, PostgreSQL needs its driver.
+  if (url !== undefined) return await (await import('./postgres/store.ts')).openPostgres({ url, connections }, options)
+  return await (await import('./sqlite/store.ts')).openSqlite(folder, options)
+}
+
+/** A time that is farther ahead than this counts as past. Longer than the longest retry delay and a lease. */
+export const HORIZON_SECONDS = 2 * 86_400

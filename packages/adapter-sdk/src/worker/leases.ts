@@ -1,0 +1,141 @@
+/** Keeps the leases of this process, and ends attempts of processes that are gone. */
+import { AdapterError } from '../errors.ts'
+import { type Emit, errorName } from '../events.ts'
+import type { Claim } from '../store/claim.ts'
+import type { Delivering, LostAttempt, Overdue } from '../store/store.ts'
+import { LEASE_SECONDS } from './attempts.ts'
+
+/** A claim of this process, and what aborts its attempt. */
+export interface Held {
+  readonly claim: Claim
+  readonly abort: AbortController
+}
+
+/** What leases need. */
+export interface LeasesOptions {
+  readonly store: Pick<Delivering, 'overdue' | 'endLost' | 'renew'>
+  readonly held: () => readonly Held[]
+  /** What the loss of an attempt means. Undefined: a form that this process does not have. */
+  readonly lossOf: (seen: Overdue) => Omit<LostAttempt, 'seen' | 'leaseSeconds'> | undefined
+  readonly emit: Emit
+}
+
+/**
+ * Every ten seconds the leases of this process are renewed, and those that have run out elsewhere are looked at. A lease is
+ * judged by watching it, not by a clock alone: an attempt is ended only after this process has seen the same overdue lease,
+ * unrenewed, for a whole lease of its own time, with no look failing in between. So after an outage of the store, a jump of
+ * its clock or a start, living processes renew first.
+ */
+export class Leases {
+  readonly #options: LeasesOptions
+  /** By attempt and the end of its lease: since when it has been watched, on a clock that never jumps. */
+  readonly #watched = new Map<string, number>()
+  #renewal: NodeJS.Timeout | undefined
+  #pulse: NodeJS.Timeout | undefined
+  #lastPulse = { monotonic: 0, wall: 0 }
+  #renewedAt = performance.now()
+  #looking: Promise<void> = Promise.resolve()
+
+  constructor(options: LeasesOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#lastPulse = { monotonic: performance.now(), wall: Date.now() }
+    this.#renewal = setInterval(() => {
+      this.#looking = this.#looking.then(() => this.look())
+    }, LOOK_MILLISECONDS)
+    this.#pulse = setInterval(() => this.#feelPulse(), PULSE_MILLISECONDS)
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#renewal)
+    clearInterval(this.#pulse)
+    await this.#looking
+  }
+
+  /** Whether the leases of this process may have run out: it could not renew them for as long as they last. */
+  get isStale(): boolean {
+    return this.#options.held().length > 0 && performance.now() - this.#renewedAt > LEASE_MILLISECONDS
+  }
+
+  /** Called after each claim: its lease is new. */
+  claimed(): void {
+    if (this.#options.held().length === 0) this.#renewedAt = performance.now()
+  }
+
+  /** Renews, then looks at what is overdue. */
+  async look(): Promise<void> {
+    try {
+      await this.#renew()
+      await this.#end(await this.#options.store.overdue())
+    } catch (error) {
+      // What was seen before a failure is not known to have stayed so.
+      this.#watched.clear()
+      this.#options.emit({ event: 'store.failed', during: 'heartbeat', code: errorName(error) })
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const held = this.#options.held()
+    const started = performance.now()
+    if (held.length > 0) {
+      const claims = held.map(({ claim }) => claim)
+      const ours = await this.#options.store.renew(claims, LEASE_SECONDS)
+      for (const [i, { abort }] of held.entries()) {
+        if (!ours[i]) abort.abort(new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was lost to another process'))
+      }
+    }
+    this.#renewedAt = started
+  }
+
+  async #end(overdue: readonly Overdue[]): Promise<void> {
+    // A process never ends an attempt that it is running itself.
+    const held = new Set(this.#options.held().map(({ claim }) => claim.id))
+    const others = new Map(overdue.filter(({ id }) => !held.has(id)).map((seen) => [keyOf(seen), seen]))
+    const now = performance.now()
+    for (const key of this.#watched.keys()) if (!others.has(key)) this.#watched.delete(key)
+    for (const key of others.keys()) if (!this.#watched.has(key)) this.#watched.set(key, now)
+    const lost = [...others].flatMap(([key, seen]) => {
+      const since = this.#watched.get(key) ?? now
+      const loss = now - since >= LEASE_MILLISECONDS - TOLERANCE_MILLISECONDS ? this.#options.lossOf(seen) : undefined
+      return loss === undefined ? [] : [{ seen, leaseSeconds: LEASE_SECONDS, ...loss }]
+    })
+    for (let at = 0; at < lost.length; at += MOST_AT_ONCE) await this.#endBatch(lost.slice(at, at + MOST_AT_ONCE))
+  }
+
+  async #endBatch(lost: readonly LostAttempt[]): Promise<void> {
+    const { emit } = this.#options
+    for (const ended of await this.#options.store.endLost(lost)) {
+      const { form, submissionId, attempt, state, uncertain, code } = ended
+      const delaySeconds = lost.find(({ seen }) => seen.id === ended.id)?.delaySeconds ?? 0
+      const retryInSeconds = state === 'dead' ? 0 : Math.round(delaySeconds)
+      const about = { form, submissionId, attempt }
+      emit({ event: 'attempt.failed', ...about, milliseconds: 0, code: 'ERR_ATTEMPT_LOST', retryInSeconds })
+      if (state === 'dead') emit({ event: 'submission.dead', ...about, code, uncertain })
+    }
+  }
+
+  /** A process that was stopped for longer than a lease may have lost everything that it runs: it aborts that at once. */
+  #feelPulse(): void {
+    const { monotonic, wall } = this.#lastPulse
+    const asleep = Math.max(performance.now() - monotonic, Date.now() - wall)
+    this.#lastPulse = { monotonic: performance.now(), wall: Date.now() }
+    if (asleep < LEASE_MILLISECONDS) return
+    this.#watched.clear()
+    for (const { abort } of this.#options.held()) {
+      abort.abort(new AdapterError('ERR_ATTEMPT_LOST', 'the process was stopped for longer than its lease'))
+    }
+  }
+}
+
+const LEASE_MILLISECONDS = LEASE_SECONDS * 1000
+const LOOK_MILLISECONDS = LEASE_MILLISECONDS / 3
+const PULSE_MILLISECONDS = 1000
+/** A timer may be early by a little: the third look counts. */
+const TOLERANCE_MILLISECONDS = 200
+const MOST_AT_ONCE = 200
+
+function keyOf({ id, attempt, dueAt }: Overdue): string {
+  return `${id}/${attempt}/${dueAt.getTime()}`
+}

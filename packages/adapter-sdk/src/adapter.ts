@@ -9,7 +9,6 @@ import type { AdapterEvent } from './events.ts'
 import type { Answers, AsSent, Form } from './form.ts'
 import { printConfigErrors } from './process.ts'
 import type { RunningAdapter, StartOptions } from './start.ts'
-import { openInBackground } from './store/storage.ts'
 
 /**
  * Forms by name, each with the type of its own answers: a name is lower-case letters, digits and hyphens.
@@ -43,7 +42,7 @@ export interface Adapter {
   readonly version: string
   /**
    * Opens the store, listens, and delivers waiting submissions.
-   * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_STORE_LOCKED, ERR_PORT_UNAVAILABLE
+   * @throws {AdapterError} ERR_CONFIG_INVALID, ERR_STORE_UNAVAILABLE, ERR_PORT_UNAVAILABLE
    */
   start(options?: StartOptions): Promise<RunningAdapter>
 }
@@ -70,9 +69,8 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
       try {
         const config = start.config ?? loadConfig(start.environment, names)
         const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
-        const openStore = start.store ?? openInBackground(config)
         const { run } = await import('./start.ts')
-        return await run({ ...start, openStore, forms, app, config, sinks, version })
+        return await run({ ...start, forms, app, config, sinks, version })
       } catch (error) {
         if (start.ownsProcess ?? true) printConfigErrors(error)
         throw error

@@ -6,7 +6,7 @@ import { AdapterError, type ErrorCode } from './errors.ts'
 import { errorName } from './events.ts'
 import { openapi } from './openapi.ts'
 import type { Check } from './operator/check.ts'
-import { addLedgerCommands, addSetupCommands, type Output } from './operator/commands.ts'
+import { addBackupCommands, addLedgerCommands, addSetupCommands, type Output } from './operator/commands.ts'
 
 export type { Check, Finding } from './operator/check.ts'
 export type { Output } from './operator/commands.ts'
@@ -34,7 +34,7 @@ export const EXIT_CODES = {
   2: 'The command was not understood',
   3: 'No submission has this id',
   4: 'The submission is not a dead letter',
-  5: 'The store cannot be reached, or another process holds it',
+  5: 'The store cannot be reached or used',
   6: '`check` found a problem',
 } as const
 
@@ -61,7 +61,6 @@ const EXITS: Partial<Record<ErrorCode, ExitCode>> = {
   ERR_SUBMISSION_NOT_FOUND: 3,
   ERR_STATE_CONFLICT: 4,
   ERR_STORE_UNAVAILABLE: 5,
-  ERR_STORE_LOCKED: 5,
 }
 
 interface Result {
@@ -92,6 +91,7 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
   })
 
   addLedgerCommands(root, context)
+  addBackupCommands(root, context)
   addSetupCommands(root, {
     ...context,
     forms: options.forms,
@@ -121,6 +121,7 @@ Examples:
   ${name} show 72c49803-e9c3-42ac-bde1-09c04595a2d3
   ${name} redrive --code ERR_ANSWERS_INVALID
   ${name} discard 72c49803-e9c3-42ac-bde1-09c04595a2d3 --reason "entered by hand, case 492233"
+  ${name} backup /backup/adapter
   ${name} check --target https://uat.icasework.com
 
 Exit codes:

@@ -9,8 +9,12 @@ import type { Values } from './settings.ts'
 type Settings = Partial<Values<typeof SETTINGS>>
 
 /** Returns the problems of these settings. Each one starts with the name of a setting and quotes no value. */
-export function brokenRules(settings: Settings, server: Readonly<Partial<Record<string, number>>>): string[] {
-  return [...unusable(settings), ...inconsistent(settings), ...serverTimes(server)]
+export function brokenRules(
+  settings: Settings,
+  server: Readonly<Partial<Record<string, number>>>,
+  forms: readonly string[],
+): string[] {
+  return [...unusable(settings), ...inconsistent(settings), ...tooFewPlaces(settings, forms), ...serverTimes(server)]
 }
 
 /** Finds at once what would otherwise fail later, one start after another: files, URLs and hosts that cannot be used. */
@@ -58,9 +62,6 @@ function inconsistent(settings: Settings): string[] {
   if ((settings.RETRY_DELAY_MAX_SECONDS ?? 0) < (settings.RETRY_DELAY_SECONDS ?? 0)) {
     problems.push('RETRY_DELAY_MAX_SECONDS must not be less than RETRY_DELAY_SECONDS')
   }
-  if (settings.ADAPTER_ROLE !== 'all' && settings.DATABASE_URL === undefined && settings.ADAPTER_ROLE !== undefined) {
-    problems.push('ADAPTER_ROLE web or worker needs DATABASE_URL: only one process can use the embedded store')
-  }
   return problems
 }
 
@@ -102,6 +103,13 @@ function invalidNetworks(name: string, texts: readonly string[] = []): string[] 
   } catch {
     return [`${name} must be addresses or networks such as 10.0.0.0/8`]
   }
+}
+
+/** One place always stays free for each form. */
+function tooFewPlaces({ CONCURRENCY }: Settings, forms: readonly string[]): string[] {
+  return CONCURRENCY !== undefined && CONCURRENCY < forms.length
+    ? [`CONCURRENCY must be at least ${forms.length}, one for each form`]
+    : []
 }
 
 /** The server checks this too, but only after the store is open, and names its limits instead of our settings. */

@@ -21,13 +21,15 @@ export const SETTINGS = {
     secret: true,
   }),
   DATABASE_URL: text(
-    'PostgreSQL URL; `sslmode` and `sslrootcert` work as in libpq. Without it, the embedded store is used',
+    'PostgreSQL URL; `sslmode` and `sslrootcert` work as in libpq. Without it, the store is SQLite in `DATA_DIR`',
     {
       secret: true,
     },
   ),
   DATABASE_CONNECTIONS: integer('Maximum number of connections to PostgreSQL', { default: 10, min: 2, max: 100 }),
-  DATA_DIR: text('Folder of the embedded store, and of captured files without `DATABASE_URL`', { default: './data' }),
+  DATA_DIR: text('Folder of the store and of captured files, without `DATABASE_URL`: on a local disk', {
+    default: './data',
+  }),
   ADAPTER_ROLE: choice(
     'Whether this process accepts submissions (`web`), hands them to handlers (`worker`), or does both',
     ['all', 'web', 'worker'],
@@ -35,7 +37,7 @@ export const SETTINGS = {
       default: 'all',
     },
   ),
-  CONCURRENCY: integer('Maximum number of attempts at the same time in one process', {
+  CONCURRENCY: integer('Maximum number of attempts at the same time in one process; at least the number of forms', {
     default: 16,
     min: 1,
     max: 1000,

@@ -28,7 +28,7 @@ export function loadConfig(
   const { values, problems } = readSettings(SETTINGS, environment)
   const server = readSettings(SERVER_SETTINGS, environment)
   const keyrings: Record<string, Keyring> = {}
-  const all = [...also, ...problems, ...server.problems, ...brokenRules(values, server.values)]
+  const all = [...also, ...problems, ...server.problems, ...brokenRules(values, server.values, forms)]
   for (const form of forms) {
     const keyring = readKeyring(environment, form)
     if ('problem' in keyring) all.push(keyring.problem)

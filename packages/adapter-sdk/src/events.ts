@@ -13,7 +13,7 @@ export type AdapterEvent =
   | {
       readonly event: 'adapter.started'
       readonly port: number
-      readonly store: 'embedded' | 'postgres'
+      readonly store: 'sqlite' | 'postgres'
       readonly forms: number
     }
   | { readonly event: 'adapter.stopping' }

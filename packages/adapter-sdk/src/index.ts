@@ -28,4 +28,4 @@ export {
 } from './settings.ts'
 export type { RunningAdapter, StartOptions } from './start.ts'
 export type { Counts, DetailedEntry, Entry, Filter, Moment, State } from './store/entry.ts'
-export type { Store } from './store/storage.ts'
+export type { OpenOptions, Store } from './store/store.ts'

@@ -14,9 +14,8 @@ import { Arrivals } from './receiver/arrivals.ts'
 import { createIntake } from './receiver/intake.ts'
 import { addRoutes, serverOptions } from './receiver/routes.ts'
 import { findFile } from './receiver/stored-files.ts'
-import { serveLedger } from './store/ledger-socket.ts'
-import { openStore } from './store/pg-boss.ts'
-import type { Store } from './store/storage.ts'
+import { HORIZON_SECONDS, openStore } from './store/open.ts'
+import type { OpenOptions, Store } from './store/store.ts'
 import type { ListenerState } from './telemetry/gauges.ts'
 import { createLog, logEvents } from './telemetry/log.ts'
 import { labelSets } from './telemetry/metric-labels.ts'
@@ -27,7 +26,6 @@ import { traceEvents } from './telemetry/tracing.ts'
 import { attemptRunner } from './worker/attempt.ts'
 import { Attempts } from './worker/attempts.ts'
 import { contextMaker } from './worker/context.ts'
-import { lossOf } from './worker/ending.ts'
 import { Worker } from './worker/worker.ts'
 
 /** Options of a start. */
@@ -45,7 +43,7 @@ export interface StartOptions {
   /** Replaces each form before the start: for tests. */
   readonly decorateForm?: (form: Form, name: string) => Form
   /** Opens the store; default by `DATABASE_URL` and `DATA_DIR`. */
-  readonly store?: (config: Config, emit: Emit) => Promise<Store>
+  readonly store?: (options: OpenOptions) => Promise<Store>
 }
 
 /** A started adapter. */
@@ -53,6 +51,7 @@ export interface RunningAdapter {
   /** The port that it listens on. In the role `worker` it serves only health and metrics. */
   readonly port: number
   readonly ledger: Ledger
+  readonly store: Store
   readonly server: RunningServer | undefined
   /** Runs the sweep now instead of within the hour. */
   sweep(): Promise<void>
@@ -65,7 +64,6 @@ export interface RunningAdapter {
 }
 
 export interface RunOptions extends StartOptions {
-  readonly openStore: (config: Config, emit: Emit) => Promise<Store>
   readonly forms: ReadonlyMap<string, Form>
   readonly app: Koa
   readonly config: Config
@@ -92,7 +90,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const log = createLog(config.LOG_LEVEL)
   const listeners = new Map<'web' | 'operator', RunningServer>()
   const metrics = createMetrics(labelSets(forms, longestKeyring(config)), {
-    counts: () => ledger.counts(),
+    counts: () => store.counts(),
     waitingForCommit: () => arrivals.waiting,
     attemptsRunning: () => worker.running,
     listeners: () => new Map([...listeners].map(([name, each]) => [name, stateOf(each)])),
@@ -111,15 +109,16 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
-  const opening = options.openStore(config, emit)
-  opened.push(async () => (await opening).database.close())
+  const opening = (options.store ?? ((how) => openStore(config, how)))({
+    migrate: true,
+    horizonSeconds: HORIZON_SECONDS,
+    onFailure: (during, error) => emit({ event: 'store.failed', during, code: errorName(error) }),
+  })
+  opened.push(async () => await (await opening).close())
   const reports = config.SENTRY_DSN === undefined ? undefined : await reportErrors(config.SENTRY_DSN)
   if (reports !== undefined) sinks.push(reports.record)
-  const { database, files, folder } = await opening
-  // The embedded store has one process: its lost attempts are found at the next start.
-  const supervise = isWorker && database.kind === 'postgres'
-  const store = await openStore(database, [...forms.keys()], { supervise, emit })
-  opened[0] = () => store.close()
+  const store = await opening
+  const { files } = store
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit)
   const attempts = new Attempts(store)
@@ -133,23 +132,25 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     ...(options.attachmentAuthorities !== undefined && { authorities: options.attachmentAuthorities }),
   })
   const calls = new TargetCalls(emit)
+  const retry = {
+    delaySeconds: config.RETRY_DELAY_SECONDS,
+    delayMaxSeconds: config.RETRY_DELAY_MAX_SECONDS,
+    limit: config.RETRY_LIMIT,
+  }
   const runAttempt = attemptRunner({
     forms,
     keyrings: config.keyrings,
-    retry: {
-      delaySeconds: config.RETRY_DELAY_SECONDS,
-      delayMaxSeconds: config.RETRY_DELAY_MAX_SECONDS,
-      limit: config.RETRY_LIMIT,
-    },
+    retry,
     context: contextMaker({ host: config.HOST, attempts, files, log }),
     calls,
     emit,
   })
   const worker = new Worker({
-    database,
+    store,
     attempts,
-    losses: new Map([...forms].map(([name, form]) => [name, lossOf(form)])),
+    forms,
     concurrency: config.CONCURRENCY,
+    retry,
     emit,
     runAttempt,
   })
@@ -171,7 +172,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
           app,
           forms,
           acceptSubmission: createIntake({ arrivals, capture, files, emit }),
-          findFile: findFile({ database, files, config }),
+          findFile: findFile({ store, config }),
           version: options.version,
         }
       : undefined,
@@ -183,28 +184,31 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     const { ADMIN_PORT: port } = config
     const { startOperatorPage } = await import('./operator/page/server.ts')
     const page = await listening('ADMIN_PORT', port, () =>
-      startOperatorPage({ config, port, forms, ledger, database, emit }),
+      startOperatorPage({ config, port, forms, ledger, store, emit }),
     )
     listeners.set('operator', page)
     opened.push(() => page.stop({ graceSeconds: 0 }))
   }
-  if (isWorker) {
-    if (database.kind === 'embedded') await attempts.releaseLost()
-    await worker.start()
-  }
-  const sweepNow = () => sweep({ ...sweepOptions(config), store, files, emit })
+  if (isWorker) await worker.start()
+  const sweepNow = () =>
+    sweep({
+      store,
+      attachmentKeepDays: config.ATTACHMENT_KEEP_DAYS,
+      keepDays: config.KEEP_DAYS,
+      emit,
+      isStopping: () => state.stopping,
+    })
   const sweeping = isWorker
     ? startSweeping(sweepNow, (error) => emit({ event: 'internal.failed', during: 'sweep', code: errorName(error) }))
     : undefined
-  // Operators cannot open the embedded store while it is in use: their commands ask this process.
-  const socket = folder === undefined ? undefined : await serveLedger(folder, ledger)
   const { port } = server
-  emit({ event: 'adapter.started', port, store: database.kind, forms: forms.size })
+  emit({ event: 'adapter.started', port, store: store.kind, forms: forms.size })
 
   let stopped: Promise<void> | undefined
   const running: RunningAdapter = {
     port,
     ledger,
+    store,
     server,
     sweep: sweepNow,
     adminPort: listeners.get('operator')?.port,
@@ -215,7 +219,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     [Symbol.asyncDispose]: () => running.stop(),
   }
   const stopSeconds = config.DRAIN_SECONDS + config.STOP_GRACE_SECONDS + STOP_MARGIN_SECONDS
-  if (options.ownsProcess ?? true) ownProcess(running, { emit, stopSeconds, lost: database.lost })
+  if (options.ownsProcess ?? true) ownProcess(running, { emit, stopSeconds, lost: store.lost })
   return running
 
   async function stop(): Promise<void> {
@@ -224,8 +228,6 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     // The worker claims nothing new while the last requests are answered: their submissions wait for the next start.
     await Promise.all([drain(), worker.stop(config.STOP_GRACE_SECONDS)])
     await sweeping?.stop()
-    await attempts.idle()
-    await socket?.close()
     await store.close()
     calls[Symbol.dispose]()
     emit({ event: 'adapter.stopped' })
@@ -248,8 +250,4 @@ function longestKeyring(config: Config): number {
 
 function stateOf(server: RunningServer): ListenerState {
   return { certificateDaysLeft: server.certificate()?.daysLeft, ...server.load() }
-}
-
-function sweepOptions(config: Config) {
-  return { attachmentKeepDays: config.ATTACHMENT_KEEP_DAYS, keepDays: config.KEEP_DAYS }
 }

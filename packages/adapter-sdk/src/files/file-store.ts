@@ -15,8 +15,11 @@ export interface FileStore {
   read(id: string): AsyncIterable<Buffer>
   /** Removes files, and the remains of interrupted writes. Unknown ids are ignored. */
   remove(ids: readonly string[]): Promise<void>
-  /** Ids whose write started before a time, whether it finished or a crash interrupted it. For the sweep. */
-  list(olderThan: Date): AsyncIterable<string>
+  /**
+   * Ids whose write started so many seconds ago or earlier by the store's own clock, whether it finished or a crash
+   * interrupted it.
+   */
+  list(olderThanSeconds: number): AsyncIterable<string>
 }
 
 /** The size of a block that is read, in bytes. Measured: blocks four times as large are no faster and need three times the memory. */

@@ -1,4 +1,4 @@
-/** Captured files in a folder, for the embedded store. */
+/** Captured files in a folder, beside SQLite. */
 import { type FileHandle, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { BLOCK_BYTES, type FileStore, inBlocks, isAttachmentId, notFound } from './file-store.ts'
@@ -45,11 +45,12 @@ export function folderStore(folder: string): FileStore {
       }
     },
 
-    async *list(olderThan) {
+    async *list(olderThanSeconds) {
+      const before = Date.now() - olderThanSeconds * 1000
       for await (const name of namesIn(folder)) {
         const id = name.endsWith(PART) ? name.slice(0, -PART.length) : name
         // Compares the time of the last change: a file that is still being written is not listed.
-        if (isAttachmentId(id) && (await changedBefore(join(folder, name), olderThan))) yield id
+        if (isAttachmentId(id) && (await changedBefore(join(folder, name), before))) yield id
       }
     },
   }
@@ -98,9 +99,9 @@ async function* namesIn(folder: string): AsyncGenerator<string, void, undefined>
   }
 }
 
-async function changedBefore(path: string, time: Date): Promise<boolean> {
+async function changedBefore(path: string, time: number): Promise<boolean> {
   try {
-    return (await stat(path)).mtimeMs < time.getTime()
+    return (await stat(path)).mtimeMs <= time
   } catch (error) {
     if (isAbsent(error)) return false
     throw error

@@ -77,10 +77,10 @@ export function tableStore(sql: Sql, schema: string): FileStore {
       }
     },
 
-    async *list(olderThan) {
-      const text = `SELECT id FROM ${files} WHERE began_at < $1 AND id > $2 ORDER BY id LIMIT ${PAGE}`
+    async *list(olderThanSeconds) {
+      const text = `SELECT id FROM ${files} WHERE began_at < clock_timestamp() - $1 * interval '1 second' AND id > $2 ORDER BY id LIMIT ${PAGE}`
       for (let after = NIL; ; ) {
-        const page = await sql.query({ text, values: [olderThan, after] })
+        const page = await sql.query({ text, values: [olderThanSeconds, after] })
         for (const { id } of page.rows) {
           after = String(id)
           yield after

@@ -3,17 +3,17 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { request as plainRequest } from 'node:http'
 import { request } from 'node:https'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Environment, formSuffix, loadConfig } from '../config.ts'
 import { SETTINGS } from '../config-table.ts'
 import { AdapterError } from '../errors.ts'
 import { errorName } from '../events.ts'
 import { keyProblem } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
-import { openEmbedded } from '../store/embedded.ts'
-import { remoteLedger } from '../store/ledger-socket.ts'
-import type { StorePlace } from '../store/operations.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { HORIZON_SECONDS, openStore, type StorePlace } from '../store/open.ts'
+import { inspectPostgres } from '../store/postgres/inspect.ts'
+import { integrityCheck, quickCheck } from '../store/sqlite/backup.ts'
+import { hasStore } from '../store/sqlite/folder.ts'
 
 /** One result of a check. */
 export interface Finding {
@@ -31,11 +31,19 @@ export interface Check {
   run(): Promise<Omit<Finding, 'name'>[]>
 }
 
-/** The checks of an adapter with these forms; `targets` are URLs that it has to reach. */
+/** What the checks of an adapter look at. */
+export interface CheckedAdapter {
+  readonly environment: Environment
+  readonly forms: readonly string[]
+  /** URLs that it has to reach. */
+  readonly targets: readonly string[]
+  /** Whether to look at every index of SQLite too, which takes several times as long. */
+  readonly deep?: boolean
+}
+
+/** The checks of an adapter. */
 export function adapterChecks(
-  environment: Environment,
-  forms: readonly string[],
-  targets: readonly string[],
+  { environment, forms, targets, deep = false }: CheckedAdapter,
   now = new Date(),
 ): Check[] {
   const { values } = readSettings(SETTINGS, environment)
@@ -46,7 +54,7 @@ export function adapterChecks(
     ...(TLS_CERT_FILE !== undefined && TLS_KEY_FILE !== undefined
       ? [{ name: 'certificate', run: async () => certificate(TLS_CERT_FILE, TLS_KEY_FILE, now) }]
       : []),
-    { name: 'store', run: () => store(values) },
+    { name: 'store', run: () => store(values, deep) },
     ...targets.map((target) => ({ name: target, run: () => reach(target) })),
   ]
 }
@@ -108,31 +116,39 @@ function certificate(certFile: string, keyFile: string, now: Date) {
   return [days < FEW_DAYS ? warning(`valid ${until}, ${days} days from now`) : ok(`for ${names}, valid ${until}`)]
 }
 
-async function store({ DATABASE_URL, DATA_DIR: folder = './data' }: Partial<StorePlace>) {
-  if (DATABASE_URL === undefined && existsSync(folder)) {
-    const running = await remoteLedger(folder)
-    if (running !== undefined) {
-      await running.counts()
-      return [ok(`the adapter running on ${folder} answers`)]
-    }
+function store({ DATABASE_URL: url, DATA_DIR: folder = './data' }: Partial<StorePlace>, deep: boolean) {
+  return url === undefined ? sqlite(folder, deep) : postgres(url)
+}
+
+/** In this process, beside the adapter that may be running. */
+async function sqlite(folder: string, deep: boolean) {
+  if (!hasStore(folder)) return [ok(`none yet; the adapter can create it in ${writableAncestor(folder)}`)]
+  await assertWritable({ DATABASE_URL: undefined, DATA_DIR: folder })
+  const damage = await (deep ? integrityCheck : quickCheck)(folder)
+  if (damage.length === 0) return [ok(`SQLite in ${folder}, can be written to`)]
+  const what = damage.slice(0, FEW_PROBLEMS).join('; ')
+  return [
+    problem(`SQLite in ${folder} is damaged (${what}): stop the adapter, keep a copy of it, and restore a backup`),
+  ]
+}
+
+async function postgres(url: string) {
+  const { server, isMade, mayMake } = await inspectPostgres(url)
+  if (!isMade) {
+    return mayMake
+      ? [ok(`PostgreSQL ${server}, without tables yet; the adapter can create them`)]
+      : [problem(`PostgreSQL ${server} has no tables yet, and this user may not create a schema`)]
   }
-  if (DATABASE_URL === undefined && !existsSync(join(folder, 'database'))) {
-    return [ok(`none yet; the adapter can create it in ${writableAncestor(folder)}`)]
-  }
-  const database =
-    DATABASE_URL === undefined ? await openEmbedded(folder) : await openPostgres(DATABASE_URL, () => undefined, 2)
+  await assertWritable({ DATABASE_URL: url, DATABASE_CONNECTIONS: 2, DATA_DIR: undefined })
+  return [ok(`PostgreSQL ${server}, can be written to`)]
+}
+
+async function assertWritable(place: StorePlace): Promise<void> {
+  const opened = await openStore(place, { migrate: false, horizonSeconds: HORIZON_SECONDS })
   try {
-    await database.transaction(async (transaction) => {
-      await transaction.query('CREATE SCHEMA formbuilder_check')
-      await transaction.query('CREATE TABLE formbuilder_check.written (at timestamptz)')
-      await transaction.query('INSERT INTO formbuilder_check.written VALUES (now())')
-      await transaction.query('DROP SCHEMA formbuilder_check CASCADE')
-    })
-    const [row] = await database.query<{ version: string }>('SHOW server_version')
-    const where = database.kind === 'embedded' ? `embedded in ${folder}` : `PostgreSQL ${row?.version ?? ''}`
-    return [ok(`${where}, can be written to`)]
+    await opened.check()
   } finally {
-    await database.close()
+    await opened.close()
   }
 }
 
@@ -167,4 +183,5 @@ function described(error: unknown): string {
 
 const DAY_MILLISECONDS = 86_400_000
 const FEW_DAYS = 21
+const FEW_PROBLEMS = 5
 const PATIENCE_MILLISECONDS = 10_000

@@ -6,10 +6,11 @@ import { SETTINGS } from '../config-table.ts'
 import { generateKey } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
 import type { Filter, State } from '../store/entry.ts'
-import type { Operations } from '../store/ledger-socket.ts'
-import { openOperations } from '../store/operations.ts'
+import { HORIZON_SECONDS, markRestored, openStore } from '../store/open.ts'
+import { backUp } from './backup.ts'
 import { adapterChecks, type Check, diagnose } from './check.ts'
-import { countText, entryText, findingsText, listText } from './text.ts'
+import { Ledger } from './ledger.ts'
+import { backupText, countText, entryText, findingsText, listText, restoredText } from './text.ts'
 
 /** Where a command writes, a line at a time. */
 export interface Output {
@@ -32,10 +33,16 @@ export interface CommandContext {
 /** Adds the commands that show submissions, and redrive or discard dead letters. */
 export function addLedgerCommands(root: Command, { name, environment, output }: CommandContext): void {
   const print = printer(output)
-  const withLedger = async <T>(work: (ledger: Operations) => Promise<T>): Promise<T> => {
-    const { values } = readSettings(SETTINGS, environment)
-    await using open = await openOperations(values)
-    return await work(open.operations)
+  const withLedger = async <T>(work: (ledger: Ledger) => Promise<T>): Promise<T> => {
+    const store = await openStore(
+      { ...placeOf(environment), DATABASE_CONNECTIONS: 2 },
+      { migrate: false, horizonSeconds: HORIZON_SECONDS, busySeconds: BUSY_SECONDS },
+    )
+    try {
+      return await work(new Ledger(store, () => undefined))
+    } finally {
+      await store.close()
+    }
   }
 
   root
@@ -91,6 +98,37 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
     })
 }
 
+/** Adds the commands that copy a store, and make a restored copy safe to use. */
+export function addBackupCommands(root: Command, { environment, output }: CommandContext): void {
+  const print = printer(output)
+
+  root
+    .command('backup')
+    .description('copy the store of DATA_DIR while the adapter runs; a PostgreSQL is backed up with its own tools')
+    .argument('<folder>', 'where to copy it; an earlier backup there is replaced')
+    .option('--json', 'as JSON')
+    .action(async (folder: string, { json }: { json?: boolean }) => {
+      const { DATABASE_URL: url, DATA_DIR: dataDir = './data' } = placeOf(environment)
+      if (url !== undefined) root.error('error: the store is PostgreSQL: back it up with pg_dump or pg_basebackup')
+      const { takenAt, files } = await backUp(dataDir, folder)
+      print(json, { takenAt: takenAt.toISOString(), files }, () => backupText(takenAt, files, folder))
+    })
+
+  root
+    .command('restored')
+    .description('after a restore, before the adapter starts: make all that is not delivered uncertain')
+    .requiredOption('--backup-taken <time>', 'when the backup was taken, as 2026-11-28T01:00:00Z', time)
+    .requiredOption('--lost-at <time>', 'when the store was lost', time)
+    .option('--json', 'as JSON')
+    .action(async ({ backupTaken, lostAt, json }: { backupTaken: Date; lostAt: Date; json?: boolean }) => {
+      if (lostAt < backupTaken) root.error('error: --lost-at must not be before --backup-taken')
+      const [from, to] = [backupTaken.toISOString(), lostAt.toISOString()]
+      const reason = `restored from the backup of ${from}; the store was lost at ${to}`
+      const uncertain = await markRestored(placeOf(environment), operator(), reason)
+      print(json, { uncertain, replayFrom: from, replayTo: to }, () => restoredText(uncertain, from, to))
+    })
+}
+
 /** What the commands for setting up need. */
 export interface CheckContext extends CommandContext {
   /** Forms whose keys `check` examines. Default: those that have their own key. */
@@ -120,9 +158,11 @@ export function addSetupCommands(root: Command, context: CheckContext): void {
     .command('check')
     .description('check settings, keys, certificate and store, and whether a target answers')
     .option('--target <url...>', 'URLs that the adapter must reach')
+    .option('--deep', 'look at every index of the store in DATA_DIR too; takes minutes for gigabytes')
     .option('--json', 'as JSON')
-    .action(async ({ target = [], json }: { target?: string[]; json?: boolean }) => {
-      const checks = adapterChecks(environment, context.forms ?? formsWithKeys(environment), target)
+    .action(async ({ target = [], deep, json }: { target?: string[]; deep?: boolean; json?: boolean }) => {
+      const forms = context.forms ?? formsWithKeys(environment)
+      const checks = adapterChecks({ environment, forms, targets: target, deep: deep === true })
       const findings = await diagnose([...checks, ...context.checks])
       const ok = findings.every((finding) => finding.result !== 'problem')
       if (!ok) context.onProblem()
@@ -159,11 +199,28 @@ function selection(
   }
 }
 
+function placeOf(environment: Environment) {
+  return readSettings(SETTINGS, environment).values
+}
+
+/** A time with its zone: a time without one means another moment on another machine. */
+function time(text: string): Date {
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(text)
+  const parsed = new Date(text)
+  if (!isTime || Number.isNaN(parsed.getTime())) {
+    throw new InvalidArgumentError('It must be a time with its zone, such as 2026-11-28T01:00:00Z.')
+  }
+  return parsed
+}
+
 function count(text: string): number {
   const value = Number(text)
   if (!/^\d+$/.test(text) || value < 1 || value > 1000) throw new InvalidArgumentError('It must be 1 to 1000.')
   return value
 }
+
+/** How long a command waits for its turn to write. */
+const BUSY_SECONDS = 30
 
 /** Name of the person, for the record. */
 function operator(): string {

@@ -1,76 +1,80 @@
 /** The sweep: erases files and answers some time after the case was made, forgets submissions later, and removes files without an owner. */
-
 import type { Emit } from '../events.ts'
-import type { FileStore } from '../files/file-store.ts'
-import { SCHEMA } from '../store/database.ts'
-import { type QueueStore, queueEntry } from '../store/pg-boss.ts'
+import type { Store } from '../store/store.ts'
 
 export interface SweepOptions {
-  readonly store: QueueStore
-  readonly files: FileStore
+  readonly store: Store
   /** How many days files and answers are kept after the submission was delivered or discarded. */
   readonly attachmentKeepDays: number
   /** How many days the submission itself is remembered, at least as long as its files. Dead letters are never removed. */
   readonly keepDays: number
   readonly emit: Emit
-  readonly now?: () => Date
+  /** Whether to end before the next batch. */
+  readonly isStopping?: () => boolean
 }
 
-/** Sweeps once. Several processes may sweep at the same time, and a sweep may be interrupted anywhere. */
+/**
+ * Sweeps once, in batches, each of which is a short transaction. Several processes may sweep at the same time, and a sweep
+ * may be interrupted anywhere: the next one goes on.
+ */
 export async function sweep(options: SweepOptions): Promise<void> {
-  const now = (options.now ?? (() => new Date()))()
-  const before = (days: number) => new Date(now.getTime() - days * DAY_MILLISECONDS)
-  const { database, boss } = options.store
-  const { files } = options
+  const { store, isStopping = () => false } = options
+  const erased = await erase(options, isStopping)
+  const orphans = await removeOrphans(options, isStopping)
+  const submissions = await forget(options, isStopping)
+  const oldDeadLetters = await store.count({ state: 'dead', receivedBefore: daysAgo(options.keepDays) })
+  options.emit({ event: 'store.swept', submissions, files: erased + orphans, oldDeadLetters })
+}
 
-  // Bytes are removed before the rows that name their owner: after a crash in between, the next sweep finds the rows.
-  const old = await database.query<{ id: string }>(
-    `SELECT a.id FROM ${SCHEMA}.attachment a JOIN ${SCHEMA}.submission s ON s.id = a.submission
-     WHERE s.state IN ('delivered', 'discarded') AND s.changed_at < $1`,
-    [before(options.attachmentKeepDays)],
-  )
-  let swept = await remove(old.map(({ id }) => id))
-  await database.query(
-    `UPDATE ${SCHEMA}.submission SET jwe = NULL
-     WHERE state IN ('delivered', 'discarded') AND changed_at < $1 AND jwe IS NOT NULL`,
-    [before(options.attachmentKeepDays)],
-  )
-
-  const orphans: string[] = []
-  for await (const id of files.list(before(ORPHAN_DAYS))) orphans.push(id)
-  const owned = await database.query<{ id: string }>(`SELECT id FROM ${SCHEMA}.attachment WHERE id = ANY($1::uuid[])`, [
-    orphans,
-  ])
-  const kept = new Set(owned.map(({ id }) => id))
-  swept += await remove(orphans.filter((id) => !kept.has(id)))
-
-  const forgotten = await database.query(
-    `DELETE FROM ${SCHEMA}.submission WHERE state IN ('delivered', 'discarded') AND changed_at < $1 RETURNING id`,
-    [before(Math.max(options.keepDays, options.attachmentKeepDays))],
-  )
-  await database.query(`DELETE FROM ${SCHEMA}.delivery WHERE changed_at < $1`, [before(options.keepDays)])
-  await database.query(`DELETE FROM ${SCHEMA}.hourly WHERE hour < $1`, [before(options.keepDays)])
-  const [dead] = await database.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM ${SCHEMA}.submission WHERE state = 'dead' AND changed_at < $1`,
-    [before(options.keepDays)],
-  )
-
-  // A waiting submission and its entry in the queue are written together. If the entry is missing anyway, it is restored.
-  const strays = await database.query<{ id: string; form: string }>(
-    `SELECT id, form FROM ${SCHEMA}.submission s WHERE state = 'waiting' AND changed_at < $1
-     AND NOT EXISTS (SELECT 1 FROM formbuilder_queue.job j WHERE j.name = s.form AND j.id = s.id)`,
-    [before(ORPHAN_DAYS)],
-  )
-  for (const { id, form } of strays) await boss.insert(form, [queueEntry(id)])
-
-  options.emit({ event: 'store.swept', submissions: forgotten.length, files: swept, oldDeadLetters: dead?.count ?? 0 })
-
-  async function remove(ids: readonly string[]): Promise<number> {
-    if (ids.length === 0) return 0
-    await files.remove(ids)
-    await database.query(`DELETE FROM ${SCHEMA}.attachment WHERE id = ANY($1::uuid[])`, [ids])
-    return ids.length
+/** Bytes are removed before the rows that name them: after a crash in between, the next sweep finds the rows. */
+async function erase({ store, attachmentKeepDays }: SweepOptions, isStopping: () => boolean): Promise<number> {
+  let files = 0
+  while (!isStopping()) {
+    const found = await store.erasable(attachmentKeepDays * DAY_SECONDS, BATCH)
+    const ids = found.flatMap((each) => each.files)
+    await store.files.remove(ids)
+    await store.erase(found.map(({ id }) => id))
+    files += ids.length
+    if (found.length < BATCH) break
   }
+  return files
+}
+
+/** A file is given up before its bytes are removed: no submission that still waits for it can then be accepted without it. */
+async function removeOrphans({ store }: SweepOptions, isStopping: () => boolean): Promise<number> {
+  let files = 0
+  let batch: string[] = []
+  const removeBatch = async () => {
+    const orphans = await store.giveUp(batch)
+    await store.files.remove(orphans)
+    files += orphans.length
+    batch = []
+  }
+  for await (const id of store.files.list(ORPHAN_SECONDS)) {
+    if (isStopping()) return files
+    if (batch.push(id) === BATCH) await removeBatch()
+  }
+  if (batch.length > 0) await removeBatch()
+  return files
+}
+
+async function forget(
+  { store, keepDays, attachmentKeepDays }: SweepOptions,
+  isStopping: () => boolean,
+): Promise<number> {
+  const ages = {
+    endedSeconds: Math.max(keepDays, attachmentKeepDays) * DAY_SECONDS,
+    failedDeliverySeconds: FAILED_DELIVERY_SECONDS,
+    hourSeconds: keepDays * DAY_SECONDS,
+    givenUpSeconds: GIVEN_UP_SECONDS,
+  }
+  let submissions = 0
+  while (!isStopping()) {
+    const forgotten = await store.forget(ages, BATCH)
+    submissions += forgotten.submissions
+    if (Object.values(forgotten).every((count) => count < BATCH)) break
+  }
+  return submissions
 }
 
 /** Sweeps now and then every hour, one run at a time. `onFailure`: called when a run failed. */
@@ -97,7 +101,17 @@ export function startSweeping(
   }
 }
 
+function daysAgo(days: number): Date {
+  return new Date(Date.now() - days * DAY_SECONDS * 1000)
+}
+
+/** Few enough that nothing else waits long for a batch. */
+const BATCH = 200
 const SWEEP_MILLISECONDS = 3_600_000
-const DAY_MILLISECONDS = 86_400_000
+const DAY_SECONDS = 86_400
 /** Longer than any capture takes: a file without an owner after a day will never get one. */
-const ORPHAN_DAYS = 1
+const ORPHAN_SECONDS = DAY_SECONDS
+/** The sender repeats a delivery for 20 days. */
+const FAILED_DELIVERY_SECONDS = 21 * DAY_SECONDS
+/** Longer than any request lasts, also in a process that is stopped for days. */
+const GIVEN_UP_SECONDS = 30 * DAY_SECONDS

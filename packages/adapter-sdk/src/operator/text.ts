@@ -62,6 +62,25 @@ export function countText(count: number, done: string): string {
   return `${count} ${count === 1 ? 'submission' : 'submissions'} ${done}`
 }
 
+/** What `backup` has done, and what to do with it. */
+export function backupText(takenAt: Date, files: number, folder: string): string {
+  const held = `${files} ${files === 1 ? 'file' : 'files'}`
+  return [
+    `backed up to ${folder}: everything up to ${takenAt.toISOString()}, with ${held}`,
+    `To restore it: stop the adapter, replace the folder "store" in DATA_DIR with ${folder}, then run "restored".`,
+  ].join('\n')
+}
+
+/** What `restored` has done, and what is left to do. */
+export function restoredText(uncertain: number, from: string, to: string): string {
+  return [
+    countText(uncertain, 'marked uncertain'),
+    'What was accepted after the backup is gone from the store. Ask the sender to replay what it delivered',
+    `  from ${from}`,
+    `  to   ${to}`,
+  ].join('\n')
+}
+
 function adviceText(entry: DetailedEntry, program: string): string[] {
   const { submissionId: id, state, uncertain } = entry
   if (state !== 'dead') return []

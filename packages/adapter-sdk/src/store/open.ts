@@ -20,5 +20,16 @@ export async function openStore(place: StorePlace, options: OpenOptions): Promis
   return await (await import('./sqlite/store.ts')).openSqlite(folder, options)
 }
 
+/**
+ * After a restore: makes every submission that is not delivered or discarded uncertain, on record, and returns how many.
+ * May be cut short, and run again. No adapter may run at the same time.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the message says what to do.
+ */
+export async function markRestored(place: StorePlace, by: string, reason: string): Promise<number> {
+  const { DATABASE_URL: url, DATA_DIR: folder = './data' } = place
+  if (url !== undefined) return await (await import('./postgres/restored.ts')).markUndelivered(url, by, reason)
+  return await (await import('./sqlite/backup.ts')).liftRestoreMark(folder, by, reason)
+}
+
 /** A time that is farther ahead than this counts as past. Longer than the longest retry delay and a lease. */
 export const HORIZON_SECONDS = 2 * 86_400

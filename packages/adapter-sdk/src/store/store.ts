@@ -220,6 +220,8 @@ export interface OpenOptions {
   readonly migrate: boolean
   /** A time that is further ahead than this counts as past: a clock that jumps back must not hide work. */
   readonly horizonSeconds: number
+  /** SQLite: how long an action of a person waits while other processes write. Default: as long as every other write. */
+  readonly busySeconds?: number | undefined
   /** The time of each statement. Default: the store's own clock. */
   readonly now?: (() => Date) | undefined
   /** Called for failures that no caller is told of, such as an idle connection that breaks. */

@@ -8,7 +8,7 @@ import { generateKey, type Key, parseKeyring } from '../protocol/keyring.ts'
 import type { RunningAdapter } from '../start.ts'
 import type { DetailedEntry } from '../store/entry.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from './certificate.ts'
-import { age, memoryFiles, openMemoryDatabase, TestClock } from './clock.ts'
+import { TestClock, testStore } from './clock.ts'
 import { TestFileStore } from './file-server.ts'
 import { type Handled, watched } from './handled.ts'
 import {
@@ -31,7 +31,7 @@ export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './sen
 
 /** Options of an adapter under test. */
 export interface TestAdapterOptions {
-  /** Settings that override those of the kit. With `DATABASE_URL` the store is PostgreSQL, and `advance` affects only links. */
+  /** Settings that override those of the kit. With `DATABASE_URL` the store is PostgreSQL. */
   readonly environment?: Readonly<{ [name: string]: string | undefined }>
 }
 
@@ -85,8 +85,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
   const fileStore = await TestFileStore.start(certificate, () => clock.now())
   const sharedKey = options.environment?.['JWE_SHARED_KEY'] ?? generateKey(16)
   const key = parseKeyring(sharedKey).keys[0] as Key
-  const inMemory = options.environment?.['DATABASE_URL'] === undefined
-  const database = inMemory ? await openMemoryDatabase() : undefined
+  const store = testStore({ DATABASE_URL: options.environment?.['DATABASE_URL'] }, clock)
   const events: AdapterEvent[] = []
   const handled: Handled[] = []
   const changed = signal()
@@ -113,7 +112,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     },
     decorateForm: (form, name) => watched(form, name, handled),
     attachmentAuthorities: [certificate.cert],
-    ...(database !== undefined && { store: async () => ({ database, files: memoryFiles(clock) }) }),
+    store: store.open,
   })
   const target = { port: running.port, ca: certificate.cert }
 
@@ -161,7 +160,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     async advance({ days = 0, hours = 0, minutes = 0, seconds = 0 }) {
       const total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
       clock.advance(total)
-      if (database !== undefined) await age(database, total, adapter.forms)
+      store.wake()
       await running.sweep()
     },
     async stop() {

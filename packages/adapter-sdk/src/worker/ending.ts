@@ -74,7 +74,13 @@ export interface End {
 }
 
 /** Repeated, confirmed by the next attempt, or an uncertain dead letter where the form cannot confirm. */
-export function ended(claim: Claim, form: Form, policy: RetryPolicy, { phase }: Pick<Progress, 'phase'>, end: End): Ending {
+export function ended(
+  claim: Claim,
+  form: Form,
+  policy: RetryPolicy,
+  { phase }: Pick<Progress, 'phase'>,
+  end: End,
+): Ending {
   const { code, reason, ours = false, reference } = end
   // An earlier uncertain outcome stays uncertain until the handler is called again.
   const uncertain = end.unknown || (phase !== 'handling' && claim.uncertain)

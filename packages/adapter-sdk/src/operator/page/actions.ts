@@ -1,12 +1,11 @@
 /** Shows what people have done, newest first. */
 import type { Middleware } from 'koa'
-import { latestActions } from '../../store/reports.ts'
 import { MOST_PAGES, type OperatorParts, pageNumber, type Show } from './parts.ts'
 
-export function showActions({ database }: OperatorParts, show: Show): Middleware {
+export function showActions({ store }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
     const page = pageNumber(ctx)
-    const found = await latestActions(database, { limit: PAGE_SIZE + 1, offset: (page - 1) * PAGE_SIZE })
+    const found = await store.actions({ limit: PAGE_SIZE + 1, offset: (page - 1) * PAGE_SIZE })
     show(ctx, 'actions', {
       actions: found.slice(0, PAGE_SIZE),
       page,

@@ -1,5 +1,5 @@
 /** Computes a bar chart of the last hours. The view draws it as SVG, and shows the same numbers as a table. */
-import type { Hour } from '../../store/hours.ts'
+import type { Hour } from '../../store/entry.ts'
 
 /** One row of bars for each series. All rows have the same hours and scale, so that heights can be compared. */
 export interface Chart {

@@ -1,12 +1,11 @@
 /** Shows dead letters by form and code, with advice on each group. */
 import type { Middleware } from 'koa'
-import { deadGroups } from '../../store/reports.ts'
 import type { OperatorParts, Show } from './parts.ts'
 import { query } from './submissions.ts'
 
-export function showDeadLetters({ database, advise }: OperatorParts, show: Show): Middleware {
+export function showDeadLetters({ store, advise }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
-    const groups = await deadGroups(database)
+    const groups = await store.deadGroups()
     const done = query(ctx, 'done')
     const count = query(ctx, 'count')
     show(ctx, 'dead-letters', {

@@ -1,17 +1,17 @@
 /** Shows the first page: whether anything needs attention, and the last 24 hours. */
 import type { Middleware } from 'koa'
-import { lastHours } from '../../store/hours.ts'
 import { chartOf } from './chart.ts'
 import type { OperatorParts, Show } from './parts.ts'
 
-export function showOverview({ ledger, database }: OperatorParts, show: Show): Middleware {
+export function showOverview({ store }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
-    const counts = await ledger.counts()
-    const hours = await lastHours(database)
+    const counts = await store.counts()
+    const hours = await store.hours(HOURS)
     const isLate = counts.oldestWaitingSeconds > LATE_SECONDS
     show(ctx, 'overview', { counts, hours, chart: chartOf(hours), isLate })
   }
 }
 
+const HOURS = 24
 /** The same limit as in the alert on the oldest waiting submission. */
 const LATE_SECONDS = 3600

@@ -1,7 +1,7 @@
 /** What every page needs, and how a page is shown. */
 import type { Context } from 'koa'
 import type { Emit } from '../../events.ts'
-import type { Database } from '../../store/database.ts'
+import type { Operating } from '../../store/store.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Advise } from './advice.ts'
 import type { Csrf } from './csrf.ts'
@@ -10,7 +10,7 @@ import type { IdentityOptions } from './identity.ts'
 /** What the pages need. */
 export interface OperatorParts {
   readonly ledger: Ledger
-  readonly database: Database
+  readonly store: Operating
   readonly forms: readonly string[]
   /** Name of the adapter, in the heading. */
   readonly name: string

@@ -4,7 +4,7 @@ import { isLoopback, networks, type RunningServer, type ServerOptions, startServ
 import type { Config } from '../../config.ts'
 import type { Emit } from '../../events.ts'
 import type { Form } from '../../form.ts'
-import type { Database } from '../../store/database.ts'
+import type { Operating } from '../../store/store.ts'
 import type { Ledger } from '../ledger.ts'
 import { advisor } from './advice.ts'
 import { createOperatorApp } from './app.ts'
@@ -16,7 +16,7 @@ export interface OperatorOptions {
   readonly config: Config
   readonly forms: ReadonlyMap<string, Form>
   readonly ledger: Ledger
-  readonly database: Database
+  readonly store: Operating
   readonly emit: Emit
 }
 
@@ -25,14 +25,14 @@ export interface OperatorOptions {
  * `ADMIN_TRUSTED_PROXIES` or on the loopback address.
  */
 export async function startOperatorPage(options: OperatorOptions & { readonly port: number }): Promise<RunningServer> {
-  const { config, forms, ledger, database, emit } = options
+  const { config, forms, ledger, store, emit } = options
   const { ADMIN_AUTH_USERNAME: username, ADMIN_AUTH_PASSWORD: password } = config
   const { ADMIN_FORWARDED_USER_HEADER: header, ADMIN_TRUSTED_PROXIES: proxies } = config
   const isTrusted = networks(proxies)
   const isTls = config.TLS_CERT_FILE !== undefined
   const app = createOperatorApp({
     ledger,
-    database,
+    store,
     forms: [...forms.keys()],
     name: config.HOST ?? '',
     advise: advisor(new Map([...forms].map(([name, { advice }]) => [name, advice ?? {}]))),

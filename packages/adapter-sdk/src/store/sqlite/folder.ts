@@ -17,8 +17,8 @@ export interface StoreFolder {
  * @throws {AdapterError} ERR_STORE_UNAVAILABLE: there is no store and none may be made, or the folder cannot keep one.
  */
 export function prepareFolder(dataDir: string, mayMake: boolean): StoreFolder {
-  const folder = join(dataDir, 'store')
-  const place = { database: join(folder, 'adapter.sqlite'), files: join(folder, 'files') }
+  const folder = join(dataDir, FOLDER)
+  const place = { database: join(folder, DATABASE), files: join(folder, FILES) }
   if (!mayMake) {
     if (existsSync(place.database)) return place
     throw unused(dataDir)
@@ -35,6 +35,16 @@ export function prepareFolder(dataDir: string, mayMake: boolean): StoreFolder {
     if (error instanceof AdapterError) throw error
     throw unavailable(`the data folder ${dataDir} cannot be used: ${errorName(error)}`, error)
   }
+}
+
+/** Names below `DATA_DIR`. A backup has the same below its own folder. */
+export const FOLDER = 'store'
+export const DATABASE = 'adapter.sqlite'
+export const FILES = 'files'
+
+/** Whether an adapter has made a store in this `DATA_DIR`. */
+export function hasStore(dataDir: string): boolean {
+  return existsSync(join(dataDir, FOLDER, DATABASE))
 }
 
 /** Before SQLite opens it: closing a descriptor later would drop the locks of this process. */

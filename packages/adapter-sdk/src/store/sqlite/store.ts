@@ -1,11 +1,12 @@
 /** The store in one SQLite file: a writer and a reader thread, and a folder of files beside it. */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { AdapterError } from '../../errors.ts'
 import type { FileStore } from '../../files/file-store.ts'
 import { folderStore } from '../../files/folder.ts'
 import type { Claim } from '../claim.ts'
 import type { Filter } from '../entry.ts'
-import type { ClaimRef, FailedDelivery, OpenOptions, Page, Store, Turn } from '../store.ts'
+import type { Chosen, ClaimRef, FailedDelivery, Moved, OpenOptions, Page, Store, Turn } from '../store.ts'
 import type { Incoming } from '../submission.ts'
 import { type Asked, startThread } from './asked.ts'
 import { openFailure, prepareFolder } from './folder.ts'
@@ -43,13 +44,15 @@ class SqliteStore implements Store {
   readonly #writer: Asked
   readonly #reader: Asked
   readonly #now: () => number
+  readonly #busyMilliseconds: number
   readonly #wakes = new Set<() => void>()
 
-  constructor(writer: Asked, reader: Asked, files: FileStore, { now }: OpenOptions) {
+  constructor(writer: Asked, reader: Asked, files: FileStore, { now, busySeconds = 0 }: OpenOptions) {
     this.#writer = writer
     this.#reader = reader
     this.files = files
     this.lost = Promise.race([writer.lost, reader.lost])
+    this.#busyMilliseconds = busySeconds * 1000
     this.#now = now === undefined ? Date.now : () => now().getTime()
   }
 
@@ -134,20 +137,16 @@ class SqliteStore implements Store {
     return this.#reader.ask('actions', this.#now(), page)
   }
 
-  async redrive(...[chosen, by, reason]: Parameters<Store['redrive']>) {
-    const moved = await this.#writer.ask('act', this.#now(), 'redrive', chosen, by, reason)
-    this.#wake()
-    return moved
+  redrive(...[chosen, by, reason]: Parameters<Store['redrive']>) {
+    return this.#act('redrive', chosen, by, reason)
   }
 
   discard(...[chosen, by, reason]: Parameters<Store['discard']>) {
-    return this.#writer.ask('act', this.#now(), 'discard', chosen, by, reason)
+    return this.#act('discard', chosen, by, reason)
   }
 
-  async retryNow(...[chosen, by, reason]: Parameters<Store['retryNow']>) {
-    const moved = await this.#writer.ask('act', this.#now(), 'retryNow', chosen, by, reason)
-    this.#wake()
-    return moved
+  retryNow(...[chosen, by, reason]: Parameters<Store['retryNow']>) {
+    return this.#act('retryNow', chosen, by, reason)
   }
 
   ownerOf(fileId: string) {
@@ -179,9 +178,34 @@ class SqliteStore implements Store {
     await this.#writer.close()
   }
 
+  /** An action of a person. It waits its turn: a busy store is asked again, after a pause of another length each time. */
+  async #act(kind: Action, chosen: Chosen, by: string, reason: string | null): Promise<Moved[]> {
+    const latest = performance.now() + this.#busyMilliseconds
+    for (;;) {
+      try {
+        const moved = await this.#writer.ask('act', this.#now(), kind, chosen, by, reason)
+        if (moved.length > 0) this.#wake()
+        return moved
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > latest) throw error
+        await pause(Math.random() * MOST_PAUSE_MILLISECONDS)
+      }
+    }
+  }
+
   #wake(): void {
     for (const wake of this.#wakes) wake()
   }
+}
+
+type Action = 'redrive' | 'discard' | 'retryNow'
+
+const MOST_PAUSE_MILLISECONDS = 200
+
+/** SQLITE_BUSY. The higher bits of an `errcode` say more. */
+function isBusy(error: unknown): boolean {
+  const { errcode } = error as { errcode?: unknown }
+  return typeof errcode === 'number' && (errcode & 0xff) === 5
 }
 
 /** A file of the batch has a row already: only one that was given up has. */

@@ -15,7 +15,7 @@ import type { DetailedEntry, Entry } from '../src/store/entry.ts'
 import { socketPath } from '../src/store/ledger-socket.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from '../src/testing/index.ts'
 import { ask } from '../src/testing/sender.ts'
-import { sharedPostgres } from './stores.ts'
+import { sharedPostgres } from './shared-postgres.ts'
 import { until } from './until.ts'
 
 const KEY = 'k7Wq2mZx9LtR4vBn'

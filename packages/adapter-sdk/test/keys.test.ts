@@ -5,7 +5,7 @@ import { PermanentError } from '../src/errors.ts'
 import { encryptCompact } from '../src/protocol/jwe.ts'
 import { generateKey, type Key, parseKeyring } from '../src/protocol/keyring.ts'
 import { startTestAdapter, type TestAdapter } from '../src/testing/index.ts'
-import { sharedPostgres } from './stores.ts'
+import { sharedPostgres } from './shared-postgres.ts'
 
 const [OLD, NEW, OWN] = [generateKey(16), generateKey(16), generateKey(32)]
 

@@ -9,7 +9,7 @@ import { expect } from 'chai'
 import { attachmentTables } from '../../src/files/table.ts'
 import { createAttachmentCipher } from '../../src/protocol/attachment.ts'
 import type { AttachmentLink } from '../../src/protocol/submission.ts'
-import { sharedPostgres } from '../stores.ts'
+import { sharedPostgres } from '../shared-postgres.ts'
 import { FileHost } from './server.ts'
 
 const MEGABYTE = 1_048_576

@@ -11,7 +11,7 @@ import type { FileStore } from '../../src/files/file-store.ts'
 import { folderStore } from '../../src/files/folder.ts'
 import { attachmentTables, tableStore } from '../../src/files/table.ts'
 import { PostgresServer } from '../postgres-server.ts'
-import { sharedPostgres } from '../stores.ts'
+import { sharedPostgres } from '../shared-postgres.ts'
 
 const LATER = new Date(Date.now() + 3_600_000)
 const EARLIER = new Date(Date.now() - 3_600_000)

@@ -5,7 +5,7 @@ import { type SweepOptions, sweep } from '../../src/operator/sweep.ts'
 import { Arrivals } from '../../src/receiver/arrivals.ts'
 import type { Claim, Ending } from '../../src/store/claim.ts'
 import { Attempts } from '../../src/worker/attempts.ts'
-import { onBothStores, type TestStore } from '../stores.ts'
+import { onBothStores, type TestStore } from '../shared-postgres.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
 const DAY = 86_400_000

@@ -5,7 +5,7 @@ import { Arrivals } from '../../src/receiver/arrivals.ts'
 import type { Claim } from '../../src/store/claim.ts'
 import type { Accepted } from '../../src/store/submission.ts'
 import { Attempts } from '../../src/worker/attempts.ts'
-import { onBothStores } from '../stores.ts'
+import { onBothStores } from '../shared-postgres.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
 const MISSING: StoredFile = { missing: 'ERR_ATTACHMENT_STATUS', message: 'attachments[0]: was answered with 403' }

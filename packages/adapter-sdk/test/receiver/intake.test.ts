@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
 import { startTestAdapter, type TestAdapter, type Upload } from '../../src/testing/index.ts'
-import { sharedPostgres } from '../stores.ts'
+import { sharedPostgres } from '../shared-postgres.ts'
 
 const FILE: Upload = { filename: 'letter.txt', mimetype: 'text/plain', content: Buffer.from('what a citizen wrote') }
 

@@ -7,7 +7,7 @@ import pg from 'pg'
 import { openPostgres } from '../../src/store/postgres/store.ts'
 import { openSqlite } from '../../src/store/sqlite/store.ts'
 import type { OpenOptions, Store } from '../../src/store/store.ts'
-import { sharedPostgres } from '../stores.ts'
+import { sharedPostgres } from '../shared-postgres.ts'
 
 /** Farther ahead than this counts as past. */
 export const HORIZON_SECONDS = 3600

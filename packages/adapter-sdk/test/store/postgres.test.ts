@@ -17,7 +17,7 @@ import { makeDevelopmentCertificate, startTestAdapter } from '../../src/testing/
 import { ask } from '../../src/testing/sender.ts'
 import { Attempts } from '../../src/worker/attempts.ts'
 import { PostgresServer } from '../postgres-server.ts'
-import { sharedPostgres } from '../stores.ts'
+import { sharedPostgres } from '../shared-postgres.ts'
 import { dead, delivered, incoming } from '../submissions.ts'
 import { until } from '../until.ts'
 

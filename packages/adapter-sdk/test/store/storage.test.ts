@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
 import { generateKey } from '../../src/protocol/keyring.ts'
 import { startTestAdapter } from '../../src/testing/index.ts'
-import { sharedPostgres } from '../stores.ts'
+import { sharedPostgres } from '../shared-postgres.ts'
 
 describe('an adapter on an empty PostgreSQL', () => {
   it('makes its tables and those of its files beside each other, and starts again on them', async () => {

@@ -3,7 +3,7 @@ import { Ledger } from '../../src/operator/ledger.ts'
 import { Arrivals } from '../../src/receiver/arrivals.ts'
 import type { Claim, Loss } from '../../src/store/claim.ts'
 import { Attempts } from '../../src/worker/attempts.ts'
-import { onBothStores } from '../stores.ts'
+import { onBothStores } from '../shared-postgres.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
 onBothStores('the attempts of a store', (store) => {

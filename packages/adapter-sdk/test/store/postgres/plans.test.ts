@@ -8,7 +8,7 @@ import * as queue from '../../../src/store/postgres/queue.ts'
 import { openPostgres } from '../../../src/store/postgres/store.ts'
 import * as sweep from '../../../src/store/postgres/sweep.ts'
 import { SCHEMA } from '../../../src/store/postgres/tables.ts'
-import { sharedPostgres } from '../../stores.ts'
+import { sharedPostgres } from '../../shared-postgres.ts'
 import { delivered, incoming } from '../../submissions.ts'
 
 const ROWS = 100_000

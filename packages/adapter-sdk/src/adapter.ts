@@ -110,6 +110,8 @@ function assertForms(forms: ReadonlyMap<string, Form>): void {
     if (typeof form.handle !== 'function') problems.push(`form "${name}": handle must be a function`)
     const seconds = form.timeoutSeconds ?? 300
     if (!(seconds >= 1 && seconds <= 3600)) problems.push(`form "${name}": timeoutSeconds must be 1 to 3600`)
+    const settles = form.settleSeconds ?? seconds
+    if (!(settles >= 1 && settles <= 3600)) problems.push(`form "${name}": settleSeconds must be 1 to 3600`)
   }
   if (problems.length === 0) return
   const error = new AdapterError('ERR_FORM_INVALID', problems.join('; '))

@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
@@ -12,7 +12,6 @@ import { encryptCompact } from '../src/protocol/jwe.ts'
 import { type Key, parseKeyring } from '../src/protocol/keyring.ts'
 import type { RunningAdapter } from '../src/start.ts'
 import type { DetailedEntry, Entry } from '../src/store/entry.ts'
-import { socketPath } from '../src/store/ledger-socket.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from '../src/testing/index.ts'
 import { ask } from '../src/testing/sender.ts'
 import { sharedPostgres } from './shared-postgres.ts'
@@ -44,8 +43,8 @@ async function run(
   return { code, out: out.join('\n'), error: error.join('\n') }
 }
 
-for (const kind of ['embedded', 'postgres'] as const) {
-  describe(`the command line, on ${kind === 'embedded' ? 'the embedded store' : 'PostgreSQL'}`, () => {
+for (const kind of ['sqlite', 'postgres'] as const) {
+  describe(`the command line, on ${kind}`, () => {
     let folder: string
     let place: { [name: string]: string }
     let running: RunningAdapter
@@ -53,7 +52,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
 
     const start = () =>
       createAdapter({
-        forms: { complaint: { path: '/v2/complaint', repeatable: 'until-acting', handle: () => outcome() } },
+        forms: { complaint: { path: '/v2/complaint', repeatable: 'until-acting', settleSeconds: 1, handle: () => outcome() } },
       }).start({
         environment: {
           ...place,
@@ -86,13 +85,12 @@ for (const kind of ['embedded', 'postgres'] as const) {
     const works = () => Promise.resolve({ reference: '492233' })
 
     before(async () => {
-      // Longer than the path of a socket may be.
       folder = mkdtempSync(join(tmpdir(), 'cli-test-'))
       const deep = join(folder, 'a-folder-with-a-name'.repeat(3), 'b'.repeat(60))
       mkdirSync(deep, { recursive: true })
       writeFileSync(join(folder, 'cert.pem'), certificate.cert)
       writeFileSync(join(folder, 'key.pem'), certificate.key)
-      place = kind === 'embedded' ? { DATA_DIR: deep } : { DATABASE_URL: await (await sharedPostgres()).database() }
+      place = kind === 'sqlite' ? { DATA_DIR: deep } : { DATABASE_URL: await (await sharedPostgres()).database() }
       running = await start()
     })
     after(async () => {
@@ -199,22 +197,9 @@ for (const kind of ['embedded', 'postgres'] as const) {
       expect(store).to.include({ result: 'ok' })
     })
 
-    if (kind === 'embedded') {
-      it('uses a socket that only its own user may open', () => {
-        expect(statSync(socketPath(place['DATA_DIR'] as string)).mode & 0o777).to.equal(0o600)
-      })
-    }
-
-    it('works after the adapter has stopped, even if its socket is left behind', async () => {
+    it('works after the adapter has stopped', async () => {
       const id = await sendAs(permanent)
       await running.stop()
-      if (kind === 'embedded') {
-        const path = JSON.stringify(socketPath(place['DATA_DIR'] as string))
-        const listen = `require('net').createServer().listen(${path}, () => process.kill(process.pid, 'SIGKILL'))`
-        spawnSync(process.execPath, ['-e', listen])
-        expect(statSync(socketPath(place['DATA_DIR'] as string)).isSocket()).to.equal(true)
-      }
-
       const { out } = await run(['discard', id, '--reason', 'entered by hand'], place)
       running = await start()
 
@@ -263,12 +248,12 @@ describe('the command line', () => {
     const started = await runCommand([], { start, output })
     const other = await runCommand(['keygen'], { start, output })
     const refused = await runCommand([], {
-      start: () => Promise.reject(new AdapterError('ERR_STORE_LOCKED', 'x')),
+      start: () => Promise.reject(new AdapterError('ERR_STORE_UNAVAILABLE', 'x')),
       output,
     })
 
     expect([started, other, refused, starts]).to.deep.equal([0, 0, 1, 1])
-    expect(errors).to.deep.equal(['ERR_STORE_LOCKED: x'])
+    expect(errors).to.deep.equal(['ERR_STORE_UNAVAILABLE: x'])
   })
 
   it('lists every exit code in its help', async () => {

@@ -6,8 +6,8 @@ import { z } from 'zod'
 import { createAdapter } from '../src/adapter.ts'
 import { PermanentError, UncertainError } from '../src/errors.ts'
 import type { Context } from '../src/form.ts'
-import type { Database, Queryable } from '../src/store/database.ts'
-import { openInBackground } from '../src/store/storage.ts'
+import { openStore } from '../src/store/open.ts'
+import type { Store } from '../src/store/store.ts'
 
 /** What the handler does, by the `deed` in the answers. `said`: what the citizen wrote. */
 const DEEDS: Readonly<Record<string, (said: string, context: Context) => Promise<void>>> = {
@@ -88,26 +88,27 @@ adapter.app.use(async (ctx, next) => {
   await next()
 })
 
-/** A database that fails for submissions with a certain id, with errors that quote the row as PostgreSQL's do. */
-function failing(database: Database): Database {
-  const guarded = (queryable: Queryable): Queryable => ({
-    async query(text, values) {
-      if (values?.some((value) => String(value).includes('store-fails'))) {
-        const quoted = { detail: `Failing row contains (${values})`, query: text, parameters: values, where: text }
-        throw Object.assign(new Error(`invalid input: ${values}`), { code: '22P02', ...quoted })
+/** A store that fails for submissions with a certain id, with errors that quote the row as PostgreSQL's do. */
+function failing(store: Store): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = target[name as keyof Store]
+      if (typeof value !== 'function') return value
+      return async (...values: unknown[]) => {
+        const text = JSON.stringify(values) ?? ''
+        if (!text.includes('store-fails')) return await (value as (...all: unknown[]) => unknown).apply(target, values)
+        const quoted = { detail: `Failing row contains (${text})`, query: text, parameters: values, where: text }
+        throw Object.assign(new Error(`invalid input: ${text}`), { code: '22P02', ...quoted })
       }
-      return await queryable.query(text, values)
     },
   })
-  const transaction: Database['transaction'] = (work) => database.transaction((inside) => work(guarded(inside)))
-  return { ...database, ...guarded(database), transaction }
 }
 
 const running = await adapter.start({
   attachmentAuthorities: [readFileSync(process.env['TLS_CERT_FILE'] ?? '', 'utf8')],
-  async store(config, emit) {
-    const { database, files } = await openInBackground(config)(config, emit)
-    return { database: failing(database), files }
-  },
+  store: async (options) =>
+    failing(
+      await openStore({ DATABASE_URL: process.env['DATABASE_URL'], DATA_DIR: process.env['DATA_DIR'] }, options),
+    ),
 })
 process.send?.({ port: running.port, adminPort: running.adminPort })

@@ -22,7 +22,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
   const erased = await erase(options, isStopping)
   const orphans = await removeOrphans(options, isStopping)
   const submissions = await forget(options, isStopping)
-  const oldDeadLetters = await store.count({ state: 'dead', receivedBefore: daysAgo(options.keepDays) })
+  const oldDeadLetters = await store.oldDeadLetters(options.keepDays * DAY_SECONDS)
   options.emit({ event: 'store.swept', submissions, files: erased + orphans, oldDeadLetters })
 }
 
@@ -99,10 +99,6 @@ export function startSweeping(
       await running
     },
   }
-}
-
-function daysAgo(days: number): Date {
-  return new Date(Date.now() - days * DAY_SECONDS * 1000)
 }
 
 /** Few enough that nothing else waits long for a batch. */

@@ -184,6 +184,8 @@ export interface Sweeping {
    * and only then may the bytes be removed.
    */
   giveUp(fileIds: readonly string[]): Promise<string[]>
+  /** How many dead letters nobody has decided on for so many seconds. */
+  oldDeadLetters(seconds: number): Promise<number>
 }
 
 /** Whose file it is, and what decrypts it. `jwe`: null once it was erased. */

@@ -1,4 +1,5 @@
 /** The places of handlers in one process: how many of each form may run, and how many more are claimed ahead. */
+import type { Claim } from '../store/claim.ts'
 import type { Wanted } from '../store/store.ts'
 
 /** Gives places to attempts. One place always stays free for each other form, so that no form starves another. */
@@ -13,6 +14,9 @@ export class Places {
   /** Claimed, and not yet recorded how they ended. */
   #unsettled = 0
   #turn = 0
+  #suspectTurn = 0
+  /** Forms that got all that they wanted when they were last asked for. */
+  readonly #hungry = new Set<string>()
   /** Smoothed milliseconds from the wish for more work until it is there, and in a handler. */
   #claimMilliseconds = 0
   #handlerMilliseconds = Number.POSITIVE_INFINITY
@@ -34,25 +38,42 @@ export class Places {
 
   /**
    * What to claim: as many as can start, and as many again while handlers are so quick that their places would stay empty
-   * during a claim. None ahead of slow handlers, which another process may start sooner. Another form comes first each time.
+   * during a claim. None ahead of slow handlers, which another process may start sooner. The places that no form has for
+   * itself go to the forms that had more due than they could get.
    */
   wanted(): Wanted[] {
     const ahead = this.#mayClaimAhead && this.#handlerMilliseconds <= this.#claimMilliseconds * this.#concurrency
     const times = ahead ? 2 : 1
     // What a crash would leave unknown is bounded: nothing more starts while no end can be recorded.
     let left = 2 * this.#concurrency - this.#unsettled
-    let shared = times * (this.#concurrency - this.#forms.length) - this.#shared((form) => this.#claimed(form), times)
+    const spare = times * (this.#concurrency - this.#forms.length) - this.#shared((form) => this.#claimed(form), times)
+    let shared = Math.max(0, spare)
+    const order = rotated(this.#forms, this.#turn)
     this.#turn += 1
-    return this.#forms.flatMap((_, i) => {
-      const form = this.#forms[(this.#turn + i) % this.#forms.length] as string
+    const hungry = order.filter((form) => this.#hungry.has(form))
+    const takers = hungry.length > 0 ? hungry : order.slice(0, 1)
+    // Of the submissions that were lost before, one runs at a time, beside all others; the forms take turns.
+    const suspect = this.#hasSuspect || left < 1 ? undefined : this.#forms[this.#suspectTurn % this.#forms.length]
+    const wanted = order.flatMap((form) => {
       const own = Math.max(0, times - this.#claimed(form))
-      const most = Math.max(0, Math.min(own + Math.max(0, shared), left))
+      const part = takers.includes(form) ? Math.ceil(shared / (takers.length - takers.indexOf(form))) : 0
+      const most = Math.max(0, Math.min(own + part, left))
       shared -= Math.max(0, most - own)
       left -= most
-      // Of the submissions that were lost before, one runs at a time; the forms take turns.
-      const suspects = i === 0 && !this.#hasSuspect && left > 0 ? 1 : 0
+      const suspects = form === suspect ? 1 : 0
       return most + suspects > 0 ? [{ form, most, suspects }] : []
     })
+    if (suspect !== undefined) this.#suspectTurn += 1
+    return wanted
+  }
+
+  /** A form that got all that it wanted may have more due. */
+  got(wanted: readonly Wanted[], claims: readonly Pick<Claim, 'form' | 'losses'>[]): void {
+    for (const { form, most } of wanted) {
+      const count = claims.filter((claim) => claim.form === form && claim.losses === 0).length
+      if (most > 0 && count >= most) this.#hungry.add(form)
+      else if (count < most) this.#hungry.delete(form)
+    }
   }
 
   /** Resolves when there is a place for the attempt. A suspect has one of its own. */
@@ -116,6 +137,11 @@ export class Places {
   #add(form: string, change: number): void {
     this.#handling.set(form, (this.#handling.get(form) ?? 0) + change)
   }
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const first = by % items.length
+  return [...items.slice(first), ...items.slice(0, first)]
 }
 
 function smoothed(before: number, now: number): number {

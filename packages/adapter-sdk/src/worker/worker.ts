@@ -112,6 +112,7 @@ export class Worker {
       try {
         const claims = await attempts.turn(wanted)
         this.#places.claimTook(performance.now() - started)
+        this.#places.got(wanted, claims)
         if (claims.length > 0) this.#leases.claimed()
         for (const claim of claims) this.#start(claim)
         if (claims.length === 0 && !attempts.hasEndings) await this.#pause()

@@ -1,194 +1,292 @@
 import { expect } from 'chai'
 import type { FileStore } from '../../src/files/file-store.ts'
 import { Ledger } from '../../src/operator/ledger.ts'
-import { type SweepOptions, sweep } from '../../src/operator/sweep.ts'
-import { Arrivals } from '../../src/receiver/arrivals.ts'
+import { type SweepOptions, startSweeping, sweep } from '../../src/operator/sweep.ts'
 import type { Claim, Ending } from '../../src/store/claim.ts'
-import { Attempts } from '../../src/worker/attempts.ts'
-import { onBothStores, type TestStore } from '../shared-postgres.ts'
+import type { Store } from '../../src/store/store.ts'
+import { memoryFiles } from '../../src/testing/clock.ts'
+import { type Engine, onEachEngine } from '../store/engines.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
-const DAY = 86_400_000
+const DAY_SECONDS = 86_400
 const KEEP = { attachmentKeepDays: 7, keepDays: 28 }
 
-onBothStores('the sweep', (store) => {
-  let arrivals: Arrivals
+onEachEngine('the sweep', (engine) => {
+  let store: Store
   let ledger: Ledger
-  let work: Attempts
-  before(() => {
-    arrivals = new Arrivals(store().store, () => undefined)
-    ledger = new Ledger(store().store, () => undefined)
-    work = new Attempts(store().store)
+  beforeEach(async () => {
+    await engine().empty()
+    store = onClock(engine())
+    ledger = new Ledger(store, () => undefined)
   })
 
   /** A submission with one file, whose attempt had this ending; without one, it is waiting. */
   async function submitted(ending?: Ending) {
-    const file = await stored(store())
+    const file = await stored(store.files)
     const submission = incoming({ files: [file] })
-    await arrivals.accept(submission)
-    if (ending !== undefined) await work.settle((await work.claim('complaint', 1, 'repeatable'))[0] as Claim, ending)
+    await store.accept([submission])
+    const claim = { settle: [], claim: [{ form: submission.form, most: 1, suspects: 0 }], leaseSeconds: 30 }
+    if (ending !== undefined) {
+      const [claimed] = (await store.turn(claim)) as [Claim]
+      await store.turn({ settle: [{ claim: claimed, ending }], claim: [], leaseSeconds: 30 })
+    }
     return { ...submission, file }
   }
-  const run = (days: number, over: Partial<SweepOptions> = {}) => {
-    const now = () => new Date(Date.now() + days * DAY)
-    return sweep({
-      store: store().store,
-      files: store().files,
-      ...KEEP,
-      emit: (event) => events.push(event),
-      now,
-      ...over,
-    })
-  }
+  const pass = (days: number) => engine().clock.pass(days * DAY_SECONDS)
   const events: Parameters<SweepOptions['emit']>[0][] = []
+  const run = (over: Partial<SweepOptions> = {}) =>
+    sweep({ store, ...KEEP, emit: (event) => events.push(event), ...over })
   const swept = () => events.findLast((event) => event.event === 'store.swept')
-  const hasFile = (id: string) => readable(store().files, id)
-  const jwe = async (id: string) => {
-    const sql = 'SELECT jwe FROM formbuilder.submission WHERE submission_id = $1'
-    const [row] = await store().database.query<{ jwe: string | null }>(sql, [id])
-    return row === undefined ? 'no row' : row.jwe
-  }
-  const states = async (ids: string[]) =>
-    (await ledger.list({ limit: 1000 }))
-      .filter(({ submissionId }) => ids.includes(submissionId))
-      .map(({ state }) => state)
-      .sort()
-  afterEach(async () => {
-    await store().database.query('DELETE FROM formbuilder.submission')
-    await store().database.query('DELETE FROM formbuilder_queue.job')
-  })
+  const hasFile = (id: string) => readable(store.files, id)
+  const stateOf = async (submissionId: string) => (await store.list({ id: submissionId }, PAGE))[0]?.state
+  const jweOf = async ({ id }: { id: string }) => (await store.ownerOf(id))?.jwe
 
-  it('deletes the file and the answers of a delivered submission after 7 days, and not before', async () => {
+  it('erases the file and the answers of a delivered submission after 7 days, and not before', async () => {
     const { submissionId, file } = await submitted(delivered())
 
-    await run(6.9)
-    const before = [await hasFile(file.id), await jwe(submissionId)]
-    await run(7.1)
-    const after = [await hasFile(file.id), await jwe(submissionId)]
+    pass(6.9)
+    await run()
+    const before = [await hasFile(file.id), await jweOf(file)]
+    pass(0.2)
+    await run()
 
     expect(before).to.deep.equal([true, 'header..iv.ciphertext.tag'])
-    expect(after).to.deep.equal([false, null])
-    expect(await states([submissionId])).to.deep.equal(['delivered'])
+    expect([await hasFile(file.id), await jweOf(file)]).to.deep.equal([false, undefined])
+    expect(await stateOf(submissionId)).to.equal('delivered')
+    expect(swept()).to.include({ files: 1 })
   })
 
   it('forgets a submission after 28 days, and until then knows what the sender repeats', async () => {
     const submission = await submitted(delivered())
 
-    await run(27.9)
-    const before = await arrivals.accept({ ...submission, files: [] })
-    await run(28.1)
+    pass(27.9)
+    await run()
+    const before = await store.accept([{ ...submission, files: [] }])
+    pass(0.2)
+    await run()
 
-    expect(before).to.equal('duplicate')
-    expect(await jwe(submission.submissionId)).to.equal('no row')
+    expect(before).to.deep.equal(['duplicate'])
+    expect(await stateOf(submission.submissionId)).to.equal(undefined)
     expect(swept()).to.include({ submissions: 1 })
   })
 
   it('remembers a submission for as long as it keeps its files', async () => {
-    const { submissionId, file } = await submitted(delivered())
+    const { file } = await submitted(delivered())
 
-    await run(40, { attachmentKeepDays: 60 })
+    pass(40)
+    await run({ attachmentKeepDays: 60 })
 
-    expect([await hasFile(file.id), await jwe(submissionId)]).to.deep.equal([true, 'header..iv.ciphertext.tag'])
+    expect([await hasFile(file.id), await jweOf(file)]).to.deep.equal([true, 'header..iv.ciphertext.tag'])
   })
 
-  it('never deletes dead letters, waiting submissions or their files, and counts old dead letters', async () => {
-    const letters = [
+  it('never erases dead letters, waiting submissions or their files, and counts old dead letters', async () => {
+    const kept = [
       await submitted(dead()),
       await submitted(dead({ uncertain: true })),
-      await submitted(retry()),
+      await submitted(retry({ delaySeconds: 1000 })),
       await submitted(),
     ]
 
-    await run(4000)
+    pass(4000)
+    await run()
 
-    expect(await states(letters.map(({ submissionId }) => submissionId))).to.deep.equal([
-      'dead',
-      'dead',
-      'waiting',
-      'waiting',
-    ])
-    expect(await Promise.all(letters.map(({ file }) => hasFile(file.id)))).to.deep.equal([true, true, true, true])
-    expect(await Promise.all(letters.map(({ submissionId }) => jwe(submissionId)))).to.not.include(null)
-    expect(swept()).to.include({ oldDeadLetters: 2, submissions: 0 })
+    const states = await Promise.all(kept.map(({ submissionId }) => stateOf(submissionId)))
+    expect(states).to.deep.equal(['dead', 'dead', 'waiting', 'waiting'])
+    expect(await Promise.all(kept.map(({ file }) => hasFile(file.id)))).to.deep.equal([true, true, true, true])
+    expect(await Promise.all(kept.map(({ file }) => jweOf(file)))).to.not.include(null)
+    expect(swept()).to.include({ oldDeadLetters: 2, submissions: 0, files: 0 })
   })
 
-  it('deletes a discarded submission like a delivered one', async () => {
+  it('erases a discarded submission like a delivered one', async () => {
     const { submissionId, file } = await submitted(dead())
     await ledger.discard({ id: submissionId }, 'a test', 'not wanted')
 
-    await run(7.1)
-    const after = [await hasFile(file.id), await jwe(submissionId)]
-    await run(28.1)
+    pass(7.1)
+    await run()
+    const after = [await hasFile(file.id), await stateOf(submissionId)]
+    pass(21)
+    await run()
 
-    expect(after).to.deep.equal([false, null])
-    expect(await jwe(submissionId)).to.equal('no row')
+    expect(after).to.deep.equal([false, 'discarded'])
+    expect(await stateOf(submissionId)).to.equal(undefined)
   })
 
-  it('deletes a file without an owner a day after it was written', async () => {
-    const { id } = await stored(store())
+  it('removes a file without an owner a day after it was written', async () => {
+    const { id } = await stored(store.files)
 
-    await run(0.9)
+    pass(0.9)
+    await run()
     const before = await hasFile(id)
-    await run(1.1)
+    pass(0.2)
+    await run()
 
     expect([before, await hasFile(id)]).to.deep.equal([true, false])
   })
 
-  it('deletes the files of a replaced copy', async () => {
+  it('removes the files of a replaced copy', async () => {
     const old = await submitted(dead())
-    const fresh = await stored(store())
-    await arrivals.accept({ ...old, files: [fresh] })
+    const fresh = await stored(store.files)
+    await store.accept([{ ...old, files: [fresh] }])
 
-    await run(1.1)
+    pass(1.1)
+    await run()
 
     expect([await hasFile(old.file.id), await hasFile(fresh.id)]).to.deep.equal([false, true])
   })
 
+  it('refuses a submission with a file that it gives up, also when it stops for a day before it removes the bytes', async () => {
+    const file = await stored(store.files)
+    pass(1.1)
+    const stopped = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<void>()
+    const files: FileStore = {
+      ...store.files,
+      async remove(ids) {
+        if (ids.length > 0) {
+          stopped.resolve()
+          await goOn.promise
+        }
+        await store.files.remove(ids)
+      },
+    }
+
+    const sweeping = run({ store: withFiles(store, files) })
+    await stopped.promise
+    pass(1)
+    const refused = await store.accept([incoming({ files: [file] })]).catch((error) => error)
+    goOn.resolve()
+    await sweeping
+
+    expect(refused).to.include({ code: 'ERR_STORE_UNAVAILABLE', retryable: true })
+    expect(await store.count({})).to.equal(0)
+    expect(await hasFile(file.id)).to.equal(false)
+  })
+
+  it('keeps a file whose submission was accepted before it could be given up', async () => {
+    const file = await stored(store.files)
+    pass(1.1)
+    const files: FileStore = {
+      ...store.files,
+      async *list(olderThanSeconds) {
+        for await (const id of store.files.list(olderThanSeconds)) {
+          await store.accept([incoming({ files: [file] })])
+          yield id
+        }
+      },
+    }
+
+    await run({ store: withFiles(store, files) })
+
+    expect(await hasFile(file.id)).to.equal(true)
+  })
+
   for (const [where, broken] of [
-    ['before it removes the files', { remove: () => Promise.reject(new Error('killed')) }],
-    ['after it removed the files', {}],
+    ['before it removes the files', (files: FileStore) => ({ files: { ...files, remove: killed } })],
+    ['after it removed the files', () => ({ erase: killed })],
   ] as const) {
     it(`is completed by the next one if it is interrupted ${where}`, async () => {
       const { submissionId, file } = await submitted(delivered())
-      const files: FileStore = { ...store().files, ...broken }
-      const database = store().database
-      // The process dies at the first statement after the removal of the files.
-      const cut =
-        where === 'after it removed the files'
-          ? { ...database, query: failingAfter(database.query, 'DELETE FROM formbuilder.attachment') }
-          : database
-      await run(7.1, { files, store: { ...store().store, database: cut } }).catch(() => undefined)
+      pass(7.1)
+      const before = await run({ store: override(store, broken(store.files)) }).catch((error: Error) => error.message)
 
-      await run(7.1)
-      await run(28.1)
+      await run()
+      const after = [await hasFile(file.id), await jweOf(file)]
+      pass(21)
+      await run()
 
-      expect(await hasFile(file.id)).to.equal(false)
-      expect(await jwe(submissionId)).to.equal('no row')
-      expect(await database.query('SELECT 1 FROM formbuilder.attachment')).to.deep.equal([])
+      expect(before).to.equal('killed')
+      expect(after).to.deep.equal([false, undefined])
+      expect(await stateOf(submissionId)).to.equal(undefined)
     })
   }
 
-  it('restores the queue entry of a waiting submission that has lost it', async () => {
-    const { submissionId } = await submitted()
-    await store().database.query('DELETE FROM formbuilder_queue.job')
+  it('goes in batches, each of which is progress although the next one fails', async () => {
+    await store.accept(Array.from({ length: 450 }, () => incoming()))
+    const turn = { leaseSeconds: 30, claim: [{ form: 'complaint', most: 450, suspects: 0 }], settle: [] }
+    const claims = await store.turn(turn)
+    await store.turn({ ...turn, claim: [], settle: claims.map((claim) => ({ claim, ending: delivered() })) })
+    pass(28.1)
+    const left = async () => (await store.erasable(0, 1000)).length
+    const erasing = () => {
+      let batches = 0
+      return override(store, { erase: (ids) => (++batches > 1 ? killed() : store.erase(ids)) })
+    }
+    const counts = [await left()]
 
-    await run(1.1)
+    for (let time = 0; time < 2; time += 1) {
+      await run({ store: erasing() }).catch(() => undefined)
+      counts.push(await left())
+    }
+    await run()
 
-    const [claim] = await work.claim('complaint', 10, 'repeatable')
-    expect(claim).to.include({ submissionId })
+    expect(counts).to.deep.equal([450, 250, 50])
+    expect(await store.count({})).to.equal(0)
+    expect(swept()).to.include({ submissions: 450 })
+  })
+
+  it('ends after the batch that it is at when the process stops', async () => {
+    const { submissionId } = await submitted(delivered())
+    pass(28.1)
+
+    await run({ isStopping: () => true })
+
+    expect(await stateOf(submissionId)).to.equal('delivered')
   })
 
   it('can run several times at once', async () => {
     const { submissionId } = await submitted(delivered())
-    const others = await Promise.all([1, 2].map(() => store().another()))
+    const others = await Promise.all([1, 2].map(() => engine().another()))
+    pass(28.1)
 
-    await Promise.all([run(28.1), ...others.map((other) => run(28.1, { store: other }))])
+    await Promise.all([run(), ...others.map((other) => run({ store: withFiles(other, store.files) }))])
 
-    expect(await jwe(submissionId)).to.equal('no row')
+    expect(await stateOf(submissionId)).to.equal(undefined)
   })
 })
 
-async function stored({ files }: TestStore) {
+describe('sweeping', () => {
+  it('goes on after a sweep that fails, and ends when it is stopped', async () => {
+    const failures: unknown[] = []
+    let runs = 0
+
+    const sweeping = startSweeping(
+      async () => {
+        runs += 1
+        throw new Error('the store is unavailable')
+      },
+      (error) => failures.push(error),
+    )
+    await sweeping.stop()
+
+    expect(runs).to.equal(1)
+    expect(failures).to.have.length(1)
+  })
+})
+
+const PAGE = { limit: 1000, offset: 0 }
+
+const killed = () => Promise.reject(new Error('killed'))
+
+/** The store with files whose ages follow the clock of the test. */
+function onClock({ store, clock }: Engine): Store {
+  return withFiles(store, memoryFiles({ now: () => clock.time }))
+}
+
+function withFiles(store: Store, files: FileStore): Store {
+  return override(store, { files })
+}
+
+function override(store: Store, over: Partial<Store>): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name in over) return over[name as keyof Store]
+      const value = target[name as keyof Store]
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+async function stored(files: FileStore) {
   const id = crypto.randomUUID()
   await files.write(
     id,
@@ -206,12 +304,4 @@ async function readable(files: FileStore, id: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-function failingAfter<Query extends (text: string, values?: readonly unknown[]) => Promise<unknown>>(
-  query: Query,
-  start: string,
-): Query {
-  return ((text, values) =>
-    text.startsWith(start) ? Promise.reject(new Error('killed')) : query(text, values)) as Query
 }

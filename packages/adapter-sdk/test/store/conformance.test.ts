@@ -843,6 +843,16 @@ onEachEngine('a store', (engine) => {
       ])
     })
 
+    it('no dead letter, and counts those that are old', async () => {
+      const before = await store.oldDeadLetters(86_400)
+      await deadLetter()
+      const fresh = await store.oldDeadLetters(86_400)
+      clock.pass(86_400 + 1)
+
+      expect(fresh).to.equal(before)
+      expect(await store.oldDeadLetters(86_400)).to.be.above(before)
+    })
+
     it('only files without an owner', async () => {
       const file = captured() as StoredFile & { id: string }
       await accepted({ files: [file] })

@@ -1,56 +1,40 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
-import type { Loss } from '../../src/store/claim.ts'
-import type { Database } from '../../src/store/database.ts'
-import type { Attempts } from '../../src/worker/attempts.ts'
+import type { Form } from '../../src/form.ts'
+import type { Claim, Ending } from '../../src/store/claim.ts'
+import type { Delivering, Turn } from '../../src/store/store.ts'
+import { Attempts } from '../../src/worker/attempts.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { claimed, delivered } from '../submissions.ts'
 
+type Repeatable = Form['repeatable']
+
 describe('a worker', () => {
-  it('runs at most twice its concurrency while no ending can be recorded, and more when one can', async () => {
+  it('starts at most twice its concurrency while no ending can be recorded, and more when one can', async () => {
+    const lab = laboratory([undefined])
     const recorded = Promise.withResolvers<void>()
-    let handled = 0
-    const attempts = {
-      claim: async (_form: string, most: number) => Array.from({ length: most }, () => claimed()),
-      settle: () => recorded.promise,
-      settled: async () => undefined,
-    } as unknown as Attempts
-    const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
-    const worker = new Worker({
-      database,
-      attempts,
-      losses: new Map([['complaint', 'repeatable']]),
-      concurrency: 4,
-      emit: () => undefined,
-      runAttempt: async () => {
-        handled += 1
-        return delivered()
-      },
-    })
-    const turns = async () => {
-      for (let count = 0; count < 200; count++) await turn()
-    }
+    lab.recording = recorded.promise
 
-    await worker.start()
-    await turns()
-    const before = handled
+    await lab.worker.start()
+    await lab.turns()
+    const before = lab.started
     recorded.resolve()
-    await turns()
-    const after = handled
-    await worker.stop(1)
+    await lab.turns()
+    const after = lab.started
+    await lab.worker.stop(1)
 
-    expect(before).to.equal(8)
+    expect(before).to.be.within(4, 8)
     expect(after).to.be.greaterThan(8)
   })
 
-  for (const [losses, mostAhead] of [
-    [['repeatable'], 4],
-    [['uncertain-if-acting', 'repeatable'], 4],
-    [['uncertain'], 0],
-    [['repeatable', 'uncertain'], 0],
+  for (const [repeatable, mostAhead] of [
+    [[undefined], 4],
+    [['until-acting', true], 4],
+    [[false], 0],
+    [[true, false], 0],
   ] as const) {
-    it(`claims ${mostAhead || 'none'} ahead of four quick handlers when a lost attempt is ${losses.join(' or ')}`, async () => {
-      const lab = await full(losses)
+    it(`claims ${mostAhead || 'none'} ahead of four quick handlers of forms that are repeatable: ${repeatable.join(', ') || 'undefined'}`, async () => {
+      const lab = await full(repeatable)
       const [claimed, started] = [lab.claimed, lab.started]
       lab.letGo()
       await lab.worker.stop(1)
@@ -61,26 +45,81 @@ describe('a worker', () => {
   }
 
   it('gives back what has not started when it stops, and finishes what has', async () => {
-    const lab = await full(['repeatable'])
+    const lab = await full([undefined])
     const [claimed, started] = [lab.claimed, lab.started]
     const before = lab.ended.length
 
     const stopped = lab.worker.stop(60)
     await lab.turns()
-    const returned = lab.ended.slice(before).map(({ outcome, code, delaySeconds }) => [outcome, code, delaySeconds])
+    const released = lab.released.length
     lab.letGo()
     await stopped
 
-    expect(returned).to.deep.equal(Array.from({ length: claimed - started }, () => ['retry', 'ERR_ATTEMPT_LOST', 0]))
-    expect(returned).to.have.length(4)
+    expect(released).to.equal(claimed - started)
+    expect(released).to.equal(4)
     expect(lab.started).to.equal(started)
-    expect(lab.ended.slice(before + 4).map(({ outcome }) => outcome)).to.deep.equal(Array(4).fill('delivered'))
+    expect(lab.ended.slice(before).map(({ outcome }) => outcome)).to.deep.equal(Array(4).fill('delivered'))
+  })
+
+  for (const [concurrency, forms, mostOfOne] of [
+    [16, 4, 13],
+    [4, 4, 1],
+    [2, 1, 2],
+    [5, 2, 4],
+  ] as const) {
+    it(`with ${concurrency} places and ${forms} forms runs at most ${mostOfOne} of one form at once`, async () => {
+      const lab = laboratory(Array.from({ length: forms }, () => undefined), concurrency)
+      lab.only = 'form-0'
+      lab.hold()
+
+      await lab.worker.start()
+      await lab.turns()
+      const ofOne = lab.started
+      lab.only = undefined
+      lab.worker.wake()
+      await lab.turns(400)
+      const ofAll = lab.started
+      lab.letGo()
+      await lab.worker.stop(1)
+
+      expect(ofOne).to.equal(mostOfOne)
+      expect(ofAll).to.equal(concurrency)
+    })
+  }
+
+  it('runs one submission at a time of those that were lost before, beside ordinary work', async () => {
+    const lab = laboratory([undefined, undefined])
+    lab.hasSuspects = true
+    lab.hold()
+
+    await lab.worker.start()
+    await lab.turns(400)
+    const suspects = lab.handled.filter(({ losses }) => losses > 0)
+    const others = lab.handled.length - suspects.length
+    lab.letGo()
+    await lab.worker.stop(1)
+
+    expect(suspects).to.have.length(1)
+    expect(others).to.equal(4)
+  })
+
+  it('lets the forms take turns with what was lost before', async () => {
+    const lab = laboratory([undefined, undefined])
+    lab.hasSuspects = true
+
+    await lab.worker.start()
+    await lab.turns(600)
+    await lab.worker.stop(1)
+
+    const forms = lab.handled.filter(({ losses }) => losses > 0).map(({ form }) => form)
+    expect(forms.length).to.be.greaterThan(4)
+    expect(forms.slice(0, 4)).to.have.members(['form-0', 'form-0', 'form-1', 'form-1'])
   })
 })
 
 /** A started worker that has found its handlers to be quicker than a claim; from now on they are held. */
-async function full(losses: readonly Loss[]) {
-  const lab = laboratory(losses)
+async function full(repeatable: readonly Repeatable[]) {
+  const lab = laboratory(repeatable)
   await lab.worker.start()
   await lab.turns()
   lab.hold()
@@ -88,8 +127,8 @@ async function full(losses: readonly Loss[]) {
   return lab
 }
 
-/** A worker with four handlers and an endless queue. A claim takes a few turns of the event loop. */
-function laboratory(losses: readonly Loss[]) {
+/** A worker with an endless queue. A claim takes a few turns of the event loop. */
+function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
   let held: PromiseWithResolvers<void> | undefined
   let atOnce = 0
   const turns = async (count = 200) => {
@@ -99,38 +138,59 @@ function laboratory(losses: readonly Loss[]) {
     claimed: 0,
     started: 0,
     mostAtOnce: 0,
-    ended: [] as { outcome: string; code?: string; delaySeconds?: number }[],
+    handled: [] as Claim[],
+    ended: [] as Ending[],
+    released: [] as Claim[],
+    /** Endings are recorded when it has resolved. */
+    recording: Promise.resolve(),
+    /** The one form that has something due; undefined: all have. */
+    only: undefined as string | undefined,
+    hasSuspects: false,
     turns,
     hold: () => {
       held = Promise.withResolvers<void>()
     },
-    letGo: () => held?.resolve(),
+    letGo: () => {
+      held?.resolve()
+      held = undefined
+    },
     worker: undefined as unknown as Worker,
   }
-  const attempts = {
-    async claim(_form: string, most: number) {
-      await turns(20)
-      lab.claimed += most
-      return Array.from({ length: most }, () => claimed())
+  const store = {
+    async turn({ settle, claim }: Turn) {
+      if (settle.length > 0) await lab.recording
+      else await turns(20)
+      lab.ended.push(...settle.map(({ ending }) => ending))
+      const due = claim.filter(({ form }) => lab.only === undefined || form === lab.only)
+      const claims = due.flatMap(({ form, most, suspects }) => [
+        ...Array.from({ length: most }, () => claimed({ form })),
+        ...Array.from({ length: lab.hasSuspects ? suspects : 0 }, () => claimed({ form, losses: 1 })),
+      ])
+      lab.claimed += claims.length
+      return claims
     },
-    settle: async (_claim: unknown, ending: (typeof lab.ended)[number]) => {
-      lab.ended.push(ending)
-    },
-    settled: async () => undefined,
-  } as unknown as Attempts
-  const database = { kind: 'postgres', listen: async () => ({ close: async () => undefined }) } as unknown as Database
+    release: async (claims: readonly Claim[]) => void lab.released.push(...claims),
+    onDue: async () => ({ close: async () => undefined }),
+  } as unknown as Delivering // leases are looked at every ten seconds only
+  const form = (each: Repeatable, index: number): Form => ({
+    path: `/${index}`,
+    ...(each !== undefined && { repeatable: each }),
+    handle: async () => undefined,
+  })
   lab.worker = new Worker({
-    database,
-    attempts,
-    losses: new Map(losses.map((loss, index) => [`form-${index}`, loss])),
-    concurrency: 4,
+    store,
+    attempts: new Attempts(store),
+    forms: new Map(repeatable.map((each, index) => [`form-${index}`, form(each, index)])),
+    concurrency,
+    retry: { delaySeconds: 1, delayMaxSeconds: 1, limit: 3 },
     emit: () => undefined,
-    runAttempt: async () => {
+    runAttempt: async (claim) => {
       lab.started += 1
-      atOnce += 1
+      lab.handled.push(claim)
+      if (claim.losses === 0) atOnce += 1
       lab.mostAtOnce = Math.max(lab.mostAtOnce, atOnce)
       await held?.promise
-      atOnce -= 1
+      if (claim.losses === 0) atOnce -= 1
       return delivered()
     },
   })

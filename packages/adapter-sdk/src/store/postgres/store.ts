@@ -202,6 +202,11 @@ class PostgresStore implements Store {
     return rows.map(({ id }) => id)
   }
 
+  async oldDeadLetters(seconds: number): Promise<number> {
+    const [row] = await this.#pool.query<{ count: number }>(sweep.OLD_DEAD_LETTERS, [seconds, this.#now()])
+    return row?.count ?? 0
+  }
+
   async check(): Promise<void> {
     await this.#pool.query({ name: 'check', text: `UPDATE ${SCHEMA}.version SET version = version` }, [])
   }

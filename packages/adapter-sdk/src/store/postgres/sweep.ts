@@ -86,3 +86,10 @@ export const GIVE_UP: Statement = {
   SELECT id::text AS id FROM marked
   UNION SELECT id::text FROM ${SCHEMA}.attachment WHERE id = ANY($1::uuid[]) AND given_up_at IS NOT NULL`,
 }
+
+/** `(seconds, now) -> count`: dead letters that became one so long ago. */
+export const OLD_DEAD_LETTERS: Statement = {
+  name: 'old-dead-letters',
+  text: `
+  SELECT count(*)::int AS count FROM ${SCHEMA}.submission WHERE state = 'dead' AND changed_at < ${ago('$1', '$2')}`,
+}

@@ -61,6 +61,7 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
     erase: (now: number, ids: readonly string[]) => write(() => sweep.erase(prepare, ids, now)),
     forget: (now: number, ages: First<typeof sweep.forget>, most: number) =>
       write(() => sweep.forget(prepare, ages, most, now)),
+    oldDeadLetters: (now: number, seconds: number) => sweep.oldDeadLetters(prepare, seconds, now),
     giveUp: (now: number, fileIds: readonly string[]) => write(() => sweep.giveUp(prepare, fileIds, now)),
 
     check: (_now: number) => write(() => void prepare('UPDATE version SET version = version').run()),

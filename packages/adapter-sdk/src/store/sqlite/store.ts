@@ -169,6 +169,10 @@ class SqliteStore implements Store {
     return this.#writer.ask('giveUp', this.#now(), fileIds)
   }
 
+  oldDeadLetters(seconds: number) {
+    return this.#reader.ask('oldDeadLetters', this.#now(), seconds)
+  }
+
   check() {
     return this.#writer.ask('check', this.#now())
   }

@@ -109,3 +109,11 @@ export function giveUp(prepare: Prepare, fileIds: readonly string[], now: number
     return prepare('SELECT 1 FROM attachment WHERE id = ? AND given_up_at IS NOT NULL').get(file) !== undefined
   })
 }
+
+/** How many dead letters became one so long ago. */
+export function oldDeadLetters(prepare: Prepare, seconds: number, now: number): number {
+  const row = prepare("SELECT count(*) AS count FROM submission WHERE state = 'dead' AND changed_at < ?").get(
+    now - seconds * 1000,
+  )
+  return Number(row?.['count'])
+}

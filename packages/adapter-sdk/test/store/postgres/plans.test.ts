@@ -131,6 +131,7 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
     ['finds what may be erased', sweep.ERASABLE, () => [86_400, 100, null], 300],
     ['erases 16', sweep.ERASE, () => [of('delivered').map(({ id }) => id), null], 200],
     ['forgets 100 of each', sweep.FORGET, () => [86_400, 86_400, 86_400, 86_400, 100, null], 2000],
+    ['counts old dead letters', sweep.OLD_DEAD_LETTERS, () => [86_400, null], 300],
     ['gives files up', sweep.GIVE_UP, () => [[randomUUID(), file], null], 10],
   ]
 

@@ -102,6 +102,7 @@ describe('the statements of SQLite, on 100,000 rows', () => {
     ['finds what may be erased', () => engine.erasable(now, 86_400, 100), []],
     ['erases', () => engine.erase(now, ids['delivered'] ?? []), []],
     ['forgets', () => engine.forget(now, AGES, 100), []],
+    ['counts old dead letters', () => engine.oldDeadLetters(now, 86_400), []],
     ['gives files up', () => engine.giveUp(now, [randomUUID(), file]), []],
     // The index of the time stands in the order of a list: as many rows are read as are shown.
     ['lists the newest', () => list({}), ['submission_received']],

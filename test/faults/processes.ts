@@ -29,6 +29,10 @@ export class Replica {
     return this.#output.join('')
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
   /** Starts a process and waits until it is ready. `also`: settings and Node options for this process only. */
   async start(also: Environment = {}): Promise<void> {
     if (this.#over) throw new Error('the test is over')

@@ -1,8 +1,8 @@
 /** The store under an adapter, as it is made to fail, and as it is read when all is over. */
-import { rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { openEmbedded } from '../../packages/adapter-sdk/src/store/embedded.ts'
-import { remoteLedger } from '../../packages/adapter-sdk/src/store/ledger-socket.ts'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as elapsed } from 'node:timers/promises'
 import { PostgresServer } from '../../packages/adapter-sdk/test/postgres-server.ts'
 import type { Environment, Replica } from './processes.ts'
 import { filesBelow } from './secrets.ts'
@@ -18,15 +18,13 @@ export interface Row {
 }
 
 export interface StoreUnderTest {
-  readonly kind: 'embedded' | 'postgres'
+  readonly kind: 'sqlite' | 'postgres'
   readonly environment: Environment
   readonly mostReplicas: number
   /** How many submissions are neither delivered nor ended; undefined while the store cannot be asked. */
   unsettled(): Promise<number | undefined>
   /** The ways in which it fails, each for a moment. */
   readonly failures: readonly ((replicas: readonly Replica[]) => Promise<void>)[]
-  /** The work of a process that is dead is taken for old at once: nobody waits for half a minute. */
-  forgetTheDead(): Promise<void>
   /** All rows; the adapters have ended. */
   rows(): Promise<Row[]>
   /** All bytes at rest, by place; the adapters have ended. */
@@ -34,53 +32,67 @@ export interface StoreUnderTest {
   close(): Promise<void>
 }
 
-const ROWS = 'SELECT submission_id, state, uncertain, code, reason, reference FROM formbuilder.submission'
+const ROWS = 'SELECT submission_id, state, uncertain, code, reason, reference FROM submission'
+const UNSETTLED = "SELECT count(*) AS count FROM submission WHERE state IN ('waiting', 'running')"
 
-export function embeddedStore(folder: string): StoreUnderTest {
+export function sqliteStore(folder: string): StoreUnderTest {
   const data = join(folder, 'data')
-  const flag = join(folder, 'disk-is-full')
+  const withDatabase = <T>(work: (database: DatabaseSync) => T): T => {
+    const database = new DatabaseSync(join(data, 'store/adapter.sqlite'), { timeout: 10_000 })
+    try {
+      return work(database)
+    } finally {
+      database.close()
+    }
+  }
   return {
-    kind: 'embedded',
+    kind: 'sqlite',
     environment: { DATA_DIR: data },
-    mostReplicas: 1,
+    mostReplicas: 2,
     async unsettled() {
-      const ledger = await remoteLedger(data).catch(() => undefined)
-      const counts = await ledger?.counts().catch(() => undefined)
-      return counts === undefined ? undefined : counts.waiting + counts.running
+      return withDatabase((database) => Number(database.prepare(UNSETTLED).get()?.['count']))
     },
     failures: [
       async (replicas) => {
-        // Without a log there is no database: the process ends, and whoever runs it starts it again.
-        writeFileSync(flag, '')
-        await Promise.all(replicas.map((replica) => replica.hasEnded()))
-        rmSync(flag)
-        await Promise.all(replicas.map((replica) => replica.start()))
+        for (const { pid } of replicas) limitFiles(pid, '1')
+        await moment()
+        for (const { pid } of replicas) limitFiles(pid, 'unlimited')
+      },
+      async () => {
+        // Another process writes for longer than an adapter waits for it.
+        const writer = new DatabaseSync(join(data, 'store/adapter.sqlite'), { timeout: 10_000 })
+        writer.exec('BEGIN IMMEDIATE')
+        await elapsed(7000)
+        writer.exec('ROLLBACK')
+        writer.close()
       },
     ],
-    forgetTheDead: async () => undefined,
     async rows() {
-      const database = await openEmbedded(data)
-      const rows = await database.query<Row>(ROWS)
-      await database.close()
-      return rows
+      const rows = withDatabase((database) => database.prepare(ROWS).all())
+      return rows.map((row) => ({ ...row, uncertain: row['uncertain'] === 1 })) as unknown as Row[]
     },
     bytes: async () => filesBelow(data),
     close: async () => undefined,
   }
 }
 
+/** A disk that is full: no file can grow beyond so many bytes. */
+function limitFiles(pid: number | undefined, bytes: string): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`])
+}
+
 export async function postgresStore(folder: string): Promise<StoreUnderTest> {
   const server = await PostgresServer.start(['log_min_messages=notice', 'log_min_error_statement=log'])
   const url = await server.database()
+  const formsUrl = `${url}?options=-csearch_path%3Dformbuilder`
   return {
     kind: 'postgres',
     // Captured files go into the database as well.
     environment: { DATABASE_URL: url, DATA_DIR: join(folder, 'unused') },
     mostReplicas: 2,
     async unsettled() {
-      const sql = "SELECT count(*)::int AS count FROM formbuilder.submission WHERE state = 'waiting'"
-      const [row] = await server.query<{ count: number }>(sql, url).catch(() => [])
-      return row?.count
+      const [row] = await server.query<{ count: string }>(UNSETTLED, formsUrl).catch(() => [])
+      return row === undefined ? undefined : Number(row.count)
     },
     failures: [
       async () => {
@@ -99,12 +111,7 @@ export async function postgresStore(folder: string): Promise<StoreUnderTest> {
         for (const table of TABLES_THAT_GROW) await server.query(`DROP TRIGGER full_disk ON ${table}`, url)
       },
     ],
-    async forgetTheDead() {
-      const sql =
-        "UPDATE formbuilder_queue.job SET heartbeat_on = heartbeat_on - interval '1 hour' WHERE state = 'active'"
-      await server.query(sql, url)
-    },
-    rows: () => server.query<Row>(ROWS, url),
+    rows: () => server.query<Row>(ROWS, formsUrl),
     async bytes() {
       // What is only in memory yet is written before it is looked at.
       await server.query('CHECKPOINT', url)
@@ -118,7 +125,7 @@ export async function postgresStore(folder: string): Promise<StoreUnderTest> {
 const FULL_DISK = `
   CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$`
-const TABLES_THAT_GROW = ['formbuilder.submission', 'formbuilder.attempt', 'formbuilder.tally']
+const TABLES_THAT_GROW = ['formbuilder.submission', 'formbuilder.letter', 'formbuilder.history']
 
 /** Long enough for requests and attempts to meet the failure. */
-const moment = () => new Promise((resolve) => setTimeout(resolve, 1000))
+const moment = () => elapsed(1000)

@@ -2,14 +2,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join } from 'node:path'
 import { generateKey } from '@formbuilder/adapter-sdk/protocol'
 import { makeDevelopmentCertificate, TestFileStore } from '@formbuilder/adapter-sdk/testing'
 import { type OpticsStandIn, startOpticsStandIn } from '@formbuilder/optics-adapter/stand-in'
 import { type Environment, Replica } from './processes.ts'
 import { Sender } from './sender.ts'
-import { embeddedStore, postgresStore, type StoreUnderTest } from './store.ts'
+import { postgresStore, type StoreUnderTest, sqliteStore } from './store.ts'
 
 export interface World {
   readonly optics: OpticsStandIn
@@ -38,7 +37,7 @@ export async function makeWorld(kind: StoreUnderTest['kind'], settings: Environm
     writeFileSync(certFile, certificate.cert)
     writeFileSync(keyFile, certificate.key)
     mkdirSync(join(folder, 'data'))
-    const store = kind === 'embedded' ? embeddedStore(folder) : await postgresStore(folder)
+    const store = kind === 'sqlite' ? sqliteStore(folder) : await postgresStore(folder)
     closers.push(() => store.close())
     const optics = await startOpticsStandIn({ ...OPTICS_KEYS, tls: certificate, ca: certificate.cert })
     closers.push(() => optics.stop())
@@ -61,12 +60,11 @@ export async function makeWorld(kind: StoreUnderTest['kind'], settings: Environm
         OPTICS_API_KEY: OPTICS_KEYS.apiKey,
         OPTICS_SECRET_KEY: OPTICS_KEYS.secretKey,
         OPTICS_TIMEOUT_SECONDS: '2',
+        OPTICS_SETTLE_SECONDS: '3',
         RETRY_DELAY_SECONDS: '1',
         RETRY_DELAY_MAX_SECONDS: '2',
         STOP_GRACE_SECONDS: '10',
         LOG_LEVEL: 'debug',
-        NODE_OPTIONS: `--import=${pathToFileURL(resolve(import.meta.dirname, 'full-disk.ts'))}`,
-        FULL_DISK_WHILE: join(folder, 'disk-is-full'),
         ...store.environment,
         ...settings,
       }

@@ -52,7 +52,9 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 
     const start = () =>
       createAdapter({
-        forms: { complaint: { path: '/v2/complaint', repeatable: 'until-acting', settleSeconds: 1, handle: () => outcome() } },
+        forms: {
+          complaint: { path: '/v2/complaint', repeatable: 'until-acting', settleSeconds: 1, handle: () => outcome() },
+        },
       }).start({
         environment: {
           ...place,

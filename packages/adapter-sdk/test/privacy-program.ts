@@ -107,8 +107,6 @@ function failing(store: Store): Store {
 const running = await adapter.start({
   attachmentAuthorities: [readFileSync(process.env['TLS_CERT_FILE'] ?? '', 'utf8')],
   store: async (options) =>
-    failing(
-      await openStore({ DATABASE_URL: process.env['DATABASE_URL'], DATA_DIR: process.env['DATA_DIR'] }, options),
-    ),
+    failing(await openStore({ DATABASE_URL: process.env['DATABASE_URL'], DATA_DIR: process.env['DATA_DIR'] }, options)),
 })
 process.send?.({ port: running.port, adminPort: running.adminPort })

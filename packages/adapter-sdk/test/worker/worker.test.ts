@@ -68,7 +68,10 @@ describe('a worker', () => {
     [5, 2, 4],
   ] as const) {
     it(`with ${concurrency} places and ${forms} forms runs at most ${mostOfOne} of one form at once`, async () => {
-      const lab = laboratory(Array.from({ length: forms }, () => undefined), concurrency)
+      const lab = laboratory(
+        Array.from({ length: forms }, () => undefined),
+        concurrency,
+      )
       lab.only = 'form-0'
       lab.hold()
 

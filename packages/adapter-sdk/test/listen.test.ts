@@ -8,8 +8,8 @@ import { listening } from '../src/listen.ts'
 /** Runs an adapter in its own process, which must exit by itself, and returns what it printed. */
 function start(environment: { [name: string]: string }) {
   const program = `import { createAdapter } from '${new URL('../src/index.ts', import.meta.url)}'
-    import { openMemoryDatabase, memoryFiles, TestClock } from '${new URL('../src/testing/clock.ts', import.meta.url)}'
-    const store = async () => ({ database: await openMemoryDatabase(), files: memoryFiles(new TestClock()) })
+    import { TestClock, testStore } from '${new URL('../src/testing/clock.ts', import.meta.url)}'
+    const { open: store } = testStore({}, new TestClock())
     await createAdapter({ forms: { complaint: { path: '/v2/complaint', async handle() {} } } }).start({ store })`
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--eval', program], {
     env: { PATH: process.env['PATH'], JWE_SHARED_KEY: 'Xk2fQ9wLs7TgBzR4', LISTEN_HOST: '127.0.0.1', ...environment },

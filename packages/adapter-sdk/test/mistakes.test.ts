@@ -61,7 +61,7 @@ describe("a newcomer's mistakes", () => {
     })
 
     expect(stderr).to.equal(
-      `ERR_CONFIG_INVALID: the data folder ${import.meta.filename} cannot be used (Error EEXIST): ` +
+      `ERR_CONFIG_INVALID: the data folder ${import.meta.filename} cannot be used (Error ENOTDIR): ` +
         'DATA_DIR must be a folder that this process may write to\n',
     )
     expect(status).to.equal(1)

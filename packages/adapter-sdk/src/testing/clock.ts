@@ -28,7 +28,7 @@ export interface TestStore {
 }
 
 /** A store in memory, or PostgreSQL where a URL is given. */
-export function testStore({ DATABASE_URL: url }: Pick<StorePlace, 'DATABASE_URL'>, clock: TestClock): TestStore {
+export function testStore({ DATABASE_URL: url }: Partial<StorePlace>, clock: TestClock): TestStore {
   const wakes = new Set<() => void>()
   return {
     async open(options) {

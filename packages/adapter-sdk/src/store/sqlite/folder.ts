@@ -14,7 +14,8 @@ export interface StoreFolder {
 /**
  * Everything lies in a folder of our own below `DATA_DIR`, which only its owner can enter. Neither the umask nor who
  * made `DATA_DIR` changes that. The database file is made here, because a thread has no umask: SQLite gives its log the same mode.
- * @throws {AdapterError} ERR_STORE_UNAVAILABLE: there is no store and none may be made, or the folder cannot keep one.
+ * @throws {AdapterError} ERR_CONFIG_INVALID: `DATA_DIR` cannot be written to. ERR_STORE_UNAVAILABLE: there is no store and
+ * none may be made, or the folder cannot keep one.
  */
 export function prepareFolder(dataDir: string, mayMake: boolean): StoreFolder {
   const folder = join(dataDir, FOLDER)
@@ -33,9 +34,24 @@ export function prepareFolder(dataDir: string, mayMake: boolean): StoreFolder {
     return place
   } catch (error) {
     if (error instanceof AdapterError) throw error
-    throw unavailable(`the data folder ${dataDir} cannot be used: ${errorName(error)}`, error)
+    const message = `the data folder ${dataDir} cannot be used (${errorName(error)})`
+    if (!NOT_OURS.has((error as NodeJS.ErrnoException).code ?? '')) throw unavailable(message, error)
+    const needed = 'DATA_DIR must be a folder that this process may write to'
+    throw new AdapterError('ERR_CONFIG_INVALID', `${message}: ${needed}`, { cause: error })
   }
 }
+
+/** What Node says of a path that is wrong, or belongs to somebody else. */
+const NOT_OURS: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EEXIST',
+  'EISDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'ENOTDIR',
+  'EPERM',
+  'EROFS',
+])
 
 /** Names below `DATA_DIR`. A backup has the same below its own folder. */
 export const FOLDER = 'store'

@@ -35,12 +35,12 @@ describe('the folder of a store in SQLite', () => {
   const folder = () => join(dataDir, 'store')
   const database = () => join(folder(), 'adapter.sqlite')
   const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
-  const refusal = async (options: typeof OPTIONS, path = dataDir) => {
+  const refusal = async (options: typeof OPTIONS, path = dataDir, code = 'ERR_STORE_UNAVAILABLE') => {
     const outcome = await openSqlite(path, options).then(
       async (store) => await store.close(),
       (reason: unknown) => reason,
     )
-    expect(outcome).to.include({ name: 'AdapterError', code: 'ERR_STORE_UNAVAILABLE' })
+    expect(outcome).to.include({ name: 'AdapterError', code })
     return (outcome as Error).message
   }
   /** An existing store, with some submissions, that nobody has open. */
@@ -125,7 +125,9 @@ describe('the folder of a store in SQLite', () => {
   it('is refused where DATA_DIR cannot be a folder', async () => {
     writeFileSync(join(dataDir, 'file'), '')
 
-    expect(await refusal(OPTIONS, join(dataDir, 'file'))).to.match(/^the data folder .*\/file cannot be used: Error E/)
+    expect(await refusal(OPTIONS, join(dataDir, 'file'), 'ERR_CONFIG_INVALID')).to.match(
+      /^the data folder .*\/file cannot be used \(Error ENOTDIR\): DATA_DIR must be a folder/,
+    )
   })
 
   it('is opened again with what it held', async () => {

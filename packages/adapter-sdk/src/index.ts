@@ -10,6 +10,7 @@ export { type Config, type Environment, loadConfig } from './config.ts'
 export { SETTINGS } from './config-table.ts'
 export { AdapterError, ERRORS, type ErrorCode, PermanentError, UncertainError } from './errors.ts'
 export type { About, AdapterEvent, Emit } from './events.ts'
+export type { StoredFile } from './files/capture.ts'
 export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } from './form.ts'
 export { type OpenApiDocument, openapi } from './openapi.ts'
 export type { Ledger } from './operator/ledger.ts'
@@ -27,5 +28,17 @@ export {
   type Values,
 } from './settings.ts'
 export type { RunningAdapter, StartOptions } from './start.ts'
-export type { Counts, DetailedEntry, Entry, Filter, Moment, State } from './store/entry.ts'
-export type { OpenOptions, Store } from './store/store.ts'
+export type { Claim, Ending, Loss } from './store/claim.ts'
+export type {
+  Action,
+  Counts,
+  DeadGroup,
+  DetailedEntry,
+  Entry,
+  Filter,
+  Hour,
+  Moment,
+  State,
+} from './store/entry.ts'
+export type * from './store/store.ts'
+export type { Accepted, Incoming } from './store/submission.ts'

@@ -17,6 +17,7 @@ export interface Store extends Accepting, Delivering, Operating, Sweeping {
   check(): Promise<void>
   /** Resolves with the reason when the store has failed for good and the process has to exit. */
   readonly lost: Promise<Error>
+  /** Closes the store. What was asked before is answered first. */
   close(): Promise<void>
 }
 
@@ -59,8 +60,14 @@ export interface Delivering {
   renew(claims: readonly ClaimRef[], leaseSeconds: number): Promise<readonly boolean[]>
   /** Gives back what was claimed and never begun, as it was before the claim. */
   release(claims: readonly Claim[]): Promise<void>
-  /** Calls back when something may be due. May miss some: poll as well. */
-  onDue(wake: () => void): Promise<{ close(): Promise<void> }>
+  /** Calls back, until closed, when something may be due. May miss some: poll as well. */
+  onDue(wake: () => void): Promise<Listening>
+}
+
+/** Calls back until it is closed. */
+export interface Listening {
+  /** Ends the callbacks. */
+  close(): Promise<void>
 }
 
 /** One attempt of one submission. */
@@ -126,9 +133,11 @@ export interface Lost extends ClaimRef {
 export interface Operating {
   /** Newest first. */
   list(filter: Filter, page: Page): Promise<Entry[]>
+  /** How many `list` would return without a limit. */
   count(filter: Filter): Promise<number>
   /** All that happened to a submission, oldest first. */
   history(id: string): Promise<Moment[]>
+  /** How many submissions are in which state now. */
   counts(): Promise<Counts>
   /** Dead letters by form and code, most numerous first. */
   deadGroups(): Promise<DeadGroup[]>

@@ -15,6 +15,8 @@ export interface OpticsConfig {
   readonly commentType: string
   /** Longest wait for a connection to Optics, and then for an answer, in seconds. */
   readonly timeoutSeconds: number
+  /** How long after an attempt whose outcome is unknown Optics is asked about its case, in seconds. */
+  readonly settleSeconds: number
 }
 
 /** Every setting of Optics, in addition to those of the SDK. A test compares the table in README.md with this one. */
@@ -34,6 +36,10 @@ export const OPTICS_SETTINGS = {
     max: 600,
     unit: 'seconds',
   }),
+  OPTICS_SETTLE_SECONDS: integer(
+    'How long Optics may still be making a case after the adapter has given up: it is not asked about the case before',
+    { default: 120, min: 1, max: 3600, unit: 'seconds' },
+  ),
   COMMENT_TYPE: text('The `Type` of comments; Optics refuses comments without one'),
 } as const
 
@@ -53,6 +59,7 @@ export function readOpticsConfig(
       duplicateCheck: values.OPTICS_DUPLICATE_CHECK,
       commentType: values.COMMENT_TYPE ?? '',
       timeoutSeconds: values.OPTICS_TIMEOUT_SECONDS,
+      settleSeconds: values.OPTICS_SETTLE_SECONDS,
     },
   }
 }

@@ -14,6 +14,7 @@ describe('the configuration of Optics', () => {
         duplicateCheck: 'none',
         commentType: '',
         timeoutSeconds: 60,
+        settleSeconds: 120,
       },
     })
   })
@@ -24,6 +25,7 @@ describe('the configuration of Optics', () => {
       OPTICS_TIME_ZONE: 'Mars',
       OPTICS_DUPLICATE_CHECK: 'maybe',
       OPTICS_TIMEOUT_SECONDS: '0',
+      OPTICS_SETTLE_SECONDS: '3601',
     })
 
     expect(problems.map((problem) => problem.split(' ')[0])).to.deep.equal([
@@ -33,6 +35,7 @@ describe('the configuration of Optics', () => {
       'OPTICS_TIME_ZONE',
       'OPTICS_DUPLICATE_CHECK',
       'OPTICS_TIMEOUT_SECONDS',
+      'OPTICS_SETTLE_SECONDS',
     ])
     expect(problems.join()).not.to.match(/secret-host|Mars|maybe/)
   })

@@ -45,6 +45,7 @@ export async function map(
   const optics: CaseSystem = {
     timeZone: options.timeZone ?? 'UTC',
     attemptSeconds: 300,
+    settleSeconds: 120,
     async createCase(body) {
       bodies.push(body.toString('utf8'))
       return {}

@@ -18,6 +18,7 @@ export function client(
       duplicateCheck: 'external-id',
       commentType: '1801265',
       timeoutSeconds: 5,
+      settleSeconds: 120,
       ...config,
     },
     { ...(axios && { client: axios }), ...(now && { now }) },

@@ -15,6 +15,8 @@ export interface CaseSystem {
   readonly timeZone: string
   /** Longest time that one attempt may take when Optics is slow, in seconds. */
   readonly attemptSeconds: number
+  /** How long after an attempt whose outcome is unknown the case is looked for, in seconds. */
+  readonly settleSeconds: number
   /** Creates the case. The body reaches Optics at most once, except after a 401 or 403. */
   createCase(body: Buffer, step: Step): Promise<Outcome>
   /** Finds a case by the submissionId that was sent as its ExternalId. Absent when no ExternalId is sent. */
@@ -41,7 +43,7 @@ export function createOptics(
   config: OpticsConfig,
   { client = axios.create(), now = Date.now }: OpticsParts = {},
 ): CaseSystem {
-  const { endpoint, timeoutSeconds, duplicateCheck, timeZone } = config
+  const { endpoint, timeoutSeconds, settleSeconds, duplicateCheck, timeZone } = config
   const tokens = new Tokens(client, config, now)
 
   /** Sends a request with a token. If Optics refuses the token, sends it once more with a new one. */
@@ -111,7 +113,7 @@ export function createOptics(
 
   // Enough for a token and a case, each with its own waits to connect, answer and read. The SDK allows at most an hour.
   const attemptSeconds = Math.min(3600, Math.max(300, 5 * timeoutSeconds))
-  return { timeZone, attemptSeconds, createCase, ...(duplicateCheck === 'external-id' && { findCase }) }
+  return { timeZone, attemptSeconds, settleSeconds, createCase, ...(duplicateCheck === 'external-id' && { findCase }) }
 }
 
 function isUnauthorised({ status }: OpticsAnswer): boolean {

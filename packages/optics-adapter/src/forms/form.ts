@@ -32,6 +32,7 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
     advice: OPTICS_ADVICE,
     repeatable: 'until-acting',
     timeoutSeconds: optics.attemptSeconds,
+    settleSeconds: optics.settleSeconds,
     async handle({ submissionId, submissionAnswers }, context) {
       const { receivedAt, attachments, signal } = context
       // The SDK passes what the mapping's schema returned; the compiler cannot infer that through the generic type.

@@ -23,6 +23,8 @@ export interface StoreUnderTest {
   readonly mostReplicas: number
   /** How many submissions are neither delivered nor ended; undefined while the store cannot be asked. */
   unsettled(): Promise<number | undefined>
+  /** The server, where there is one. */
+  readonly server?: PostgresServer
   /** The ways in which it fails, each for a moment. */
   readonly failures: readonly ((replicas: readonly Replica[]) => Promise<void>)[]
   /** All rows; the adapters have ended. */
@@ -87,6 +89,7 @@ export async function postgresStore(folder: string): Promise<StoreUnderTest> {
   const formsUrl = `${url}?options=-csearch_path%3Dformbuilder`
   return {
     kind: 'postgres',
+    server,
     // Captured files go into the database as well.
     environment: { DATABASE_URL: url, DATA_DIR: join(folder, 'unused') },
     mostReplicas: 2,

@@ -22,7 +22,8 @@ export interface World {
   close(): Promise<void>
 }
 
-export async function makeWorld(kind: StoreUnderTest['kind'], settings: Environment): Promise<World> {
+/** `count`: of replicas; default as many as the store may have here. */
+export async function makeWorld(kind: StoreUnderTest['kind'], settings: Environment, count?: number): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'faults-'))
   const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
   const end = new AbortController()
@@ -46,7 +47,7 @@ export async function makeWorld(kind: StoreUnderTest['kind'], settings: Environm
     const sharedKey = generateKey(16)
 
     const replicas: Replica[] = []
-    for (let count = 0; count < store.mostReplicas; count++) {
+    for (let made = 0; made < (count ?? store.mostReplicas); made++) {
       const port = await freePort()
       const environment = {
         HOST: `localhost:${port}`,

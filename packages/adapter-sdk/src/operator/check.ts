@@ -10,7 +10,7 @@ import { AdapterError } from '../errors.ts'
 import { errorName } from '../events.ts'
 import { keyProblem } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
-import { HORIZON_SECONDS, openStore, type StorePlace } from '../store/open.ts'
+import { HORIZON_SECONDS, openStore, refusedAsRestored, type StorePlace } from '../store/open.ts'
 import { inspectPostgres } from '../store/postgres/inspect.ts'
 import { integrityCheck, quickCheck } from '../store/sqlite/backup.ts'
 import { hasStore } from '../store/sqlite/folder.ts'
@@ -123,12 +123,23 @@ function store({ DATABASE_URL: url, DATA_DIR: folder = './data' }: Partial<Store
 /** In this process, beside the adapter that may be running. */
 async function sqlite(folder: string, deep: boolean) {
   if (!hasStore(folder)) return [ok(`none yet; the adapter can create it in ${writableAncestor(folder)}`)]
-  await assertWritable({ DATABASE_URL: undefined, DATA_DIR: folder })
+  const place = { DATABASE_URL: undefined, DATA_DIR: folder }
+  await assertWritable(place)
   const damage = await (deep ? integrityCheck : quickCheck)(folder)
-  if (damage.length === 0) return [ok(`SQLite in ${folder}, can be written to`)]
+  const refusal = await refusedAsRestored(place)
+  if (damage.length === 0 && refusal === undefined) {
+    return [ok(`SQLite in ${folder}, can be written to, no damage found${deep ? ', nor in its indexes' : ''}`)]
+  }
   const what = damage.slice(0, FEW_PROBLEMS).join('; ')
   return [
-    problem(`SQLite in ${folder} is damaged (${what}): stop the adapter, keep a copy of it, and restore a backup`),
+    ...(damage.length === 0
+      ? []
+      : [
+          problem(
+            `SQLite in ${folder} is damaged (${what}): stop the adapter, keep a copy of it, and restore a backup`,
+          ),
+        ]),
+    ...(refusal === undefined ? [] : [problem(refusal.message)]),
   ]
 }
 

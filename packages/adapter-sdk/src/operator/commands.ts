@@ -1,4 +1,4 @@
-/** Defines what each command does, from `submissions` to `check`. */
+/** Defines the commands that show submissions, decide about dead letters, make a key and check an installation. */
 import { userInfo } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '../config.ts'
@@ -6,11 +6,10 @@ import { SETTINGS } from '../config-table.ts'
 import { generateKey } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
 import type { Filter, State } from '../store/entry.ts'
-import { HORIZON_SECONDS, markRestored, openStore } from '../store/open.ts'
-import { backUp } from './backup.ts'
+import { HORIZON_SECONDS, openStore, refusedAsRestored } from '../store/open.ts'
 import { adapterChecks, type Check, diagnose } from './check.ts'
 import { Ledger } from './ledger.ts'
-import { backupText, countText, entryText, findingsText, listText, restoredText } from './text.ts'
+import { countText, entryText, findingsText, listText } from './text.ts'
 
 /** Where a command writes, a line at a time. */
 export interface Output {
@@ -33,11 +32,17 @@ export interface CommandContext {
 /** Adds the commands that show submissions, and redrive or discard dead letters. */
 export function addLedgerCommands(root: Command, { name, environment, output }: CommandContext): void {
   const print = printer(output)
-  const withLedger = async <T>(work: (ledger: Ledger) => Promise<T>): Promise<T> => {
-    const store = await openStore(
-      { ...placeOf(environment), DATABASE_CONNECTIONS: 2 },
-      { migrate: false, horizonSeconds: HORIZON_SECONDS, busySeconds: BUSY_SECONDS },
-    )
+  const withLedger = async <T>(decides: boolean, work: (ledger: Ledger) => Promise<T>): Promise<T> => {
+    const place = { ...placeOf(environment), DATABASE_CONNECTIONS: 2 }
+    const refusal = await refusedAsRestored(place)
+    // It can be looked at. A decision is made when it is known what may have been delivered since the backup.
+    if (refusal !== undefined && decides) throw refusal
+    if (refusal !== undefined) output.error(`warning: ${refusal.message}`)
+    const store = await openStore(place, {
+      migrate: false,
+      horizonSeconds: HORIZON_SECONDS,
+      busySeconds: BUSY_SECONDS,
+    })
     try {
       return await work(new Ledger(store, () => undefined))
     } finally {
@@ -54,7 +59,7 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
     .option('--limit <count>', 'how many at most', count, 50)
     .option('--json', 'as JSON, with every field')
     .action(async ({ json, ...filter }: Filter & { json?: boolean }) => {
-      const entries = await withLedger((ledger) => ledger.list(filter))
+      const entries = await withLedger(false, (ledger) => ledger.list(filter))
       print(json, entries, () => listText(entries, output.width))
     })
 
@@ -64,7 +69,7 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
     .argument('<id>', 'submissionId')
     .option('--json', 'as JSON')
     .action(async (id: string, { json }: { json?: boolean }) => {
-      const entry = await withLedger((ledger) => ledger.show(id))
+      const entry = await withLedger(false, (ledger) => ledger.show(id))
       print(json, entry, () => entryText(entry, name, output.width))
     })
 
@@ -78,7 +83,7 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
     .option('--json', 'as JSON')
     .action(async (id: string | undefined, { json, ...chosen }: Selection & { all?: boolean; json?: boolean }) => {
       const filter = selection(root, id, chosen, 'an id, --code or --all')
-      const redriven = await withLedger((ledger) => ledger.redrive(filter, operator()))
+      const redriven = await withLedger(true, (ledger) => ledger.redrive(filter, operator()))
       print(json, { redriven }, () => countText(redriven, 'redriven'))
     })
 
@@ -93,39 +98,8 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
     .action(async (id: string | undefined, given: Selection & { reason: string; json?: boolean }) => {
       const { json, reason, ...chosen } = given
       const filter = selection(root, id, chosen, 'an id or --code')
-      const discarded = await withLedger((ledger) => ledger.discard(filter, operator(), reason))
+      const discarded = await withLedger(true, (ledger) => ledger.discard(filter, operator(), reason))
       print(json, { discarded }, () => countText(discarded, 'discarded'))
-    })
-}
-
-/** Adds the commands that copy a store, and make a restored copy safe to use. */
-export function addBackupCommands(root: Command, { environment, output }: CommandContext): void {
-  const print = printer(output)
-
-  root
-    .command('backup')
-    .description('copy the store of DATA_DIR while the adapter runs; a PostgreSQL is backed up with its own tools')
-    .argument('<folder>', 'where to copy it; an earlier backup there is replaced')
-    .option('--json', 'as JSON')
-    .action(async (folder: string, { json }: { json?: boolean }) => {
-      const { DATABASE_URL: url, DATA_DIR: dataDir = './data' } = placeOf(environment)
-      if (url !== undefined) root.error('error: the store is PostgreSQL: back it up with pg_dump or pg_basebackup')
-      const { takenAt, files } = await backUp(dataDir, folder)
-      print(json, { takenAt: takenAt.toISOString(), files }, () => backupText(takenAt, files, folder))
-    })
-
-  root
-    .command('restored')
-    .description('after a restore, before the adapter starts: make all that is not delivered uncertain')
-    .requiredOption('--backup-taken <time>', 'when the backup was taken, as 2026-11-28T01:00:00Z', time)
-    .requiredOption('--lost-at <time>', 'when the store was lost', time)
-    .option('--json', 'as JSON')
-    .action(async ({ backupTaken, lostAt, json }: { backupTaken: Date; lostAt: Date; json?: boolean }) => {
-      if (lostAt < backupTaken) root.error('error: --lost-at must not be before --backup-taken')
-      const [from, to] = [backupTaken.toISOString(), lostAt.toISOString()]
-      const reason = `restored from the backup of ${from}; the store was lost at ${to}`
-      const uncertain = await markRestored(placeOf(environment), operator(), reason)
-      print(json, { uncertain, replayFrom: from, replayTo: to }, () => restoredText(uncertain, from, to))
     })
 }
 
@@ -170,7 +144,8 @@ export function addSetupCommands(root: Command, context: CheckContext): void {
     })
 }
 
-function printer(output: Output) {
+/** Prints a result as JSON, or as text. */
+export function printer(output: Output) {
   return (json: boolean | undefined, value: unknown, text: () => string) =>
     output.out(json ? JSON.stringify(value, null, 2) : text())
 }
@@ -199,18 +174,9 @@ function selection(
   }
 }
 
-function placeOf(environment: Environment) {
+/** Where the store is, and every other setting. */
+export function placeOf(environment: Environment) {
   return readSettings(SETTINGS, environment).values
-}
-
-/** A time with its zone: a time without one means another moment on another machine. */
-function time(text: string): Date {
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(text)
-  const parsed = new Date(text)
-  if (!isTime || Number.isNaN(parsed.getTime())) {
-    throw new InvalidArgumentError('It must be a time with its zone, such as 2026-11-28T01:00:00Z.')
-  }
-  return parsed
 }
 
 function count(text: string): number {
@@ -223,7 +189,7 @@ function count(text: string): number {
 const BUSY_SECONDS = 30
 
 /** Name of the person, for the record. */
-function operator(): string {
+export function operator(): string {
   try {
     return userInfo().username
   } catch {

@@ -1,6 +1,7 @@
 /** Writes lists, histories and findings as text for operators. */
-
+import { join } from 'node:path'
 import type { DetailedEntry, Entry, Moment } from '../store/entry.ts'
+import { FOLDER } from '../store/sqlite/folder.ts'
 import type { Finding } from './check.ts'
 import { printable, textTable } from './text-table.ts'
 
@@ -62,22 +63,34 @@ export function countText(count: number, done: string): string {
   return `${count} ${count === 1 ? 'submission' : 'submissions'} ${done}`
 }
 
-/** What `backup` has done, and what to do with it. */
-export function backupText(takenAt: Date, files: number, folder: string): string {
-  const held = `${files} ${files === 1 ? 'file' : 'files'}`
+/** A backup that was taken. */
+export interface Backup {
+  readonly takenAt: Date
+  readonly files: number
+  readonly folder: string
+  readonly dataDir: string
+}
+
+/** What `backup` has done, and how to restore it. `program`: the name of the command line program. */
+export function backupText({ takenAt, files, folder, dataDir }: Backup, program: string): string {
+  const time = takenAt.toISOString()
   return [
-    `backed up to ${folder}: everything up to ${takenAt.toISOString()}, with ${held}`,
-    `To restore it: stop the adapter, replace the folder "store" in DATA_DIR with ${folder}, then run "restored".`,
+    `Backed up to ${folder}: all that was accepted up to ${time}, with ${files} ${files === 1 ? 'file' : 'files'}.`,
+    'To restore it: stop the adapter, replace the folder',
+    `  ${join(dataDir, FOLDER)}`,
+    'by a copy of this one, and before the adapter starts run',
+    `  ${program} restored --backup-taken ${time} --lost-at <time>`,
   ].join('\n')
 }
 
 /** What `restored` has done, and what is left to do. */
 export function restoredText(uncertain: number, from: string, to: string): string {
   return [
-    countText(uncertain, 'marked uncertain'),
-    'What was accepted after the backup is gone from the store. Ask the sender to replay what it delivered',
+    `${countText(uncertain, 'marked uncertain')}. Where a form can ask its case system, the adapter does; the others become dead letters.`,
+    'What was accepted after the backup is not in the store. Ask the sender to replay what it delivered',
     `  from ${from}`,
     `  to   ${to}`,
+    'The adapter can start.',
   ].join('\n')
 }
 
@@ -106,7 +119,8 @@ function adviceText(entry: DetailedEntry, program: string): string[] {
 }
 
 function stateText({ state, uncertain }: Pick<Entry, 'state' | 'uncertain'>): string {
-  return state === 'dead' && uncertain ? 'dead, uncertain' : state
+  // What has ended was certain in the end.
+  return uncertain && state !== 'delivered' && state !== 'discarded' ? `${state}, uncertain` : state
 }
 
 function filesText({ files, missingFiles }: Pick<Entry, 'files' | 'missingFiles'>): string | null {

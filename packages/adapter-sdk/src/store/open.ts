@@ -1,4 +1,5 @@
 /** Opens the store that the settings name: PostgreSQL, or SQLite in a folder. */
+import type { AdapterError } from '../errors.ts'
 import type { OpenOptions, Store } from './store.ts'
 
 /** Where the store is. */
@@ -29,6 +30,24 @@ export async function markRestored(place: StorePlace, by: string, reason: string
   const { DATABASE_URL: url, DATA_DIR: folder = './data' } = place
   if (url !== undefined) return await (await import('./postgres/restored.ts')).markUndelivered(url, by, reason)
   return await (await import('./sqlite/backup.ts')).liftRestoreMark(folder, by, reason)
+}
+
+/**
+ * What a start says of a store that was restored from a backup, as an error; undefined: it was not, or it has been marked
+ * since. PostgreSQL does not know.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: there is no store, or it cannot be read.
+ */
+export async function refusedAsRestored(place: StorePlace): Promise<AdapterError | undefined> {
+  const { DATABASE_URL: url, DATA_DIR: folder = './data' } = place
+  if (url !== undefined) return undefined
+  const takenAt = await (await import('./sqlite/backup.ts')).restoreMark(folder)
+  return takenAt && (await import('./sqlite/folder.ts')).fromBackup(takenAt.toISOString())
+}
+
+/** When the backup was taken that the store was restored from; undefined: it was not, or nobody can tell. */
+export async function backupTakenAt(place: StorePlace): Promise<Date | undefined> {
+  const { DATABASE_URL: url, DATA_DIR: folder = './data' } = place
+  return url === undefined ? await (await import('./sqlite/backup.ts')).restoreMark(folder) : undefined
 }
 
 /** A time that is farther ahead than this counts as past. Longer than the longest retry delay and a lease. */

@@ -106,11 +106,7 @@ export function openFailure(error: unknown, dataDir: string): AdapterError {
     const why = `the store has tables of version ${message}, and this program works with version ${VERSION}`
     return unavailable(`${why}: use the same version of the program as the running adapter`)
   }
-  if (code === FROM_BACKUP) {
-    return unavailable(
-      `the store was restored from a backup taken at ${message}: run "adapter restored" before the adapter starts, so that nothing is delivered twice`,
-    )
-  }
+  if (code === FROM_BACKUP) return fromBackup(String(message))
   if (isDamage(error)) {
     return unavailable(
       `the store in ${dataDir} is damaged: stop the adapter, keep a copy of the folder, and restore a backup`,
@@ -120,6 +116,13 @@ export function openFailure(error: unknown, dataDir: string): AdapterError {
   // SQLite's own words: nothing was read or written yet that they could quote.
   const why = typeof errcode === 'number' ? String(message) : errorName(error)
   return unavailable(`the store in ${dataDir} cannot be opened: ${why}`, error)
+}
+
+/** `takenAt`: when the backup was taken, for the person who has to say so. */
+export function fromBackup(takenAt: string): AdapterError {
+  return unavailable(
+    `the store was restored from a backup taken at ${takenAt}: run "adapter restored" first, so that nothing is delivered twice`,
+  )
 }
 
 interface SqliteError {

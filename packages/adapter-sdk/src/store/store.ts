@@ -109,7 +109,7 @@ export interface Overdue extends ClaimRef {
 export interface LostAttempt {
   readonly seen: Overdue
   readonly loss: Loss
-  /** Whether the form can ask the case system what became of an uncertain attempt. */
+  /** Whether an uncertain attempt needs no person: the form can ask the case system, or repeating does no harm. */
   readonly canConfirm: boolean
   readonly delaySeconds: number
   /** How long after the attempt was last known alive its outcome may be asked for: `leaseSeconds` before it ran out. */

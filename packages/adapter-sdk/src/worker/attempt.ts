@@ -16,6 +16,7 @@ import {
   errorCode,
   failed,
   mayHaveActed,
+  needsNoPerson,
   type Progress,
   type RetryPolicy,
   retry,
@@ -113,7 +114,7 @@ async function open(claim: Claim, options: AttemptOptions): Promise<Opened | End
   }
   if ('problem' in checked) return dead('ERR_ANSWERS_INVALID', checked.problem)
 
-  if (claim.uncertain && form.confirm === undefined && !claim.approved) {
+  if (claim.uncertain && !needsNoPerson(form) && !claim.approved) {
     return dead('ERR_OUTCOME_UNCERTAIN', 'the outcome of an earlier attempt is unknown, and the form cannot confirm it')
   }
   return { form, envelope, submission: checked.submission }

@@ -42,6 +42,11 @@ export function mayHaveActed(form: Form, { phase, acted }: Progress): boolean {
   return lossOf(form) === 'uncertain' || (lossOf(form) === 'uncertain-if-acting' && acted)
 }
 
+/** Whether an uncertain submission needs no person: the case system is asked, or a repeat does no harm. */
+export function needsNoPerson({ confirm, repeatable }: Form): boolean {
+  return confirm !== undefined || repeatable === true
+}
+
 /** What an error of `handle` or `confirm` means. */
 export function failed(claim: Claim, form: Form, policy: RetryPolicy, progress: Progress, error: unknown): Ending {
   if (error instanceof PermanentError) {
@@ -73,7 +78,7 @@ export interface End {
   readonly delaySeconds?: number | undefined
 }
 
-/** Repeated, confirmed by the next attempt, or an uncertain dead letter where the form cannot confirm. */
+/** Repeated, confirmed by the next attempt, or an uncertain dead letter where a person has to look. */
 export function ended(
   claim: Claim,
   form: Form,
@@ -85,7 +90,7 @@ export function ended(
   // An earlier uncertain outcome stays uncertain until the handler is called again.
   const uncertain = end.unknown || (phase !== 'handling' && claim.uncertain)
   const settleSeconds = end.unknown ? settleSecondsOf(form) : undefined
-  if (uncertain && form.confirm === undefined) {
+  if (uncertain && !needsNoPerson(form)) {
     return { outcome: 'dead', code, reason, ours, uncertain, settleSeconds, reference }
   }
   const retried = retry(claim, policy, { code, reason, uncertain, delaySeconds: end.delaySeconds })

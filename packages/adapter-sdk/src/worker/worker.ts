@@ -6,7 +6,7 @@ import type { Claim, Ending } from '../store/claim.ts'
 import type { Delivering } from '../store/store.ts'
 import type { RunAttempt } from './attempt.ts'
 import type { Attempts } from './attempts.ts'
-import { lossOf, MOST_LOSSES, type RetryPolicy, retryDelaySeconds, settleSecondsOf } from './ending.ts'
+import { lossOf, MOST_LOSSES, needsNoPerson, type RetryPolicy, retryDelaySeconds, settleSecondsOf } from './ending.ts'
 import { type Held, Leases } from './leases.ts'
 import { Places } from './places.ts'
 
@@ -50,7 +50,7 @@ export class Worker {
         return (
           form && {
             loss: lossOf(form),
-            canConfirm: form.confirm !== undefined,
+            canConfirm: needsNoPerson(form),
             delaySeconds: retryDelaySeconds(attemptsSinceRedrive - losses, retry),
             settleSeconds: settleSecondsOf(form),
             mostLosses: MOST_LOSSES,

@@ -20,7 +20,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
 import { type ExitCode, runCommand } from '../../src/cli.ts'
-import type { RunningAdapter } from '../../src/start.ts'
+import type { Form } from '../../src/form.ts'
+import { encryptCompact } from '../../src/protocol/jwe.ts'
+import { type Key, parseKeyring } from '../../src/protocol/keyring.ts'
 import { openPostgres } from '../../src/store/postgres/store.ts'
 import { openSqlite } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -208,10 +210,11 @@ describe('a store that was restored from a backup', () => {
     root = mkdtempSync(join(tmpdir(), 'backup-test-'))
     place = { DATA_DIR: join(root, 'data') }
     const store = await openSqlite(place.DATA_DIR, OPTIONS)
-    const submission = incoming()
-    await store.accept([submission])
+    submissionId = randomUUID()
+    const envelope = { serviceSlug: 'test-form', submissionId, submissionAnswers: {}, attachments: [] }
+    const jwe = await encryptCompact(JSON.stringify(envelope), parseKeyring(KEY).keys[0] as Key)
+    await store.accept([incoming({ submissionId, jwe })])
     await store.close()
-    submissionId = submission.submissionId
     takenAt = JSON.parse((await run(['backup', join(root, 'backup'), '--json'], place)).out).takenAt
     rmSync(join(place.DATA_DIR, 'store'), { recursive: true })
     cpSync(join(root, 'backup'), join(place.DATA_DIR, 'store'), { recursive: true })
@@ -220,10 +223,13 @@ describe('a store that was restored from a backup', () => {
 
   const refusal = () =>
     `the store was restored from a backup taken at ${takenAt}: run "adapter restored" first, so that nothing is delivered twice`
-  const start = async (role: string, work = async (_running: RunningAdapter) => {}) => {
+  /** Starts an adapter, which stops when the submission has ended. */
+  const start = async (role: string, form: Partial<Form> = {}) => {
     const handled: string[] = []
     const adapter = createAdapter({
-      forms: { complaint: { path: '/v2/complaint', handle: async (each) => void handled.push(each.submissionId) } },
+      forms: {
+        complaint: { path: '/v2/complaint', handle: async (each) => void handled.push(each.submissionId), ...form },
+      },
     })
     const outcome = await adapter
       .start({
@@ -235,7 +241,10 @@ describe('a store that was restored from a backup', () => {
         ownsProcess: false,
       })
       .then(
-        async (running) => await work(running).finally(() => running.stop()),
+        async (running) => {
+          const hasEnded = async () => ['delivered', 'dead'].includes((await running.ledger.show(submissionId)).state)
+          await until(hasEnded).finally(() => running.stop())
+        },
         (error: unknown) => error,
       )
     return { outcome, handled }
@@ -281,7 +290,7 @@ describe('a store that was restored from a backup', () => {
     expect(await checked(place, '--deep')).to.deep.equal([6, `problem: ${refusal()}`])
   })
 
-  it('does all of it again after restored, and hands over nothing whose outcome nobody has confirmed', async () => {
+  it('does all of it again after restored', async () => {
     await run(RESTORED, place)
 
     const looked = await run(['submissions'], place)
@@ -290,10 +299,24 @@ describe('a store that was restored from a backup', () => {
     expect((await checked(place))[0]).to.equal(0)
     expect((await run(['redrive', '--all'], place)).code).to.equal(0)
     expect((await run(['backup', join(root, 'backup')], place)).code).to.equal(0)
-    const isDead = async ({ ledger }: RunningAdapter) =>
-      await until(async () => (await ledger.show(submissionId)).state === 'dead')
-    expect(await start('all', isDead)).to.deep.equal({ outcome: undefined, handled: [] })
   })
+
+  for (const [what, form, ended, handlings] of [
+    ['is left to a person where the form cannot ask', {}, { state: 'dead', code: 'ERR_OUTCOME_UNCERTAIN' }, 0],
+    ['is asked for where the form can', { confirm: async () => ({ reference: 'C-7' }) }, { reference: 'C-7' }, 0],
+    ['is handed over where repeating does no harm', { repeatable: true }, { state: 'delivered' }, 1],
+  ] as const) {
+    it(`${what}, after restored`, async () => {
+      await run(RESTORED, place)
+
+      const { outcome, handled } = await start('all', form)
+
+      const entry = JSON.parse((await run(['show', submissionId, '--json'], place)).out)
+      expect(outcome).to.equal(undefined)
+      expect(entry).to.include(ended)
+      expect(handled).to.have.length(handlings)
+    })
+  }
 
   it('refuses a time of the backup that is later than what it holds, and stays marked', async () => {
     const later = new Date(Date.parse(takenAt) + 1).toISOString()

@@ -128,6 +128,18 @@ describe('an attempt', () => {
         { outcome: 'delivered', reference: 'again' },
       ],
       [
+        'is handled where the form says that repeating does no harm',
+        { ...again, repeatable: true },
+        {},
+        { outcome: 'delivered', reference: 'again' },
+      ],
+      [
+        'is tried again where repeating does no harm and the schema cannot tell now',
+        { ...again, repeatable: true, answers: z.object({}).refine(() => Promise.reject(new Error('down'))) },
+        {},
+        { outcome: 'retry', uncertain: true },
+      ],
+      [
         'is delivered when confirm finds it',
         { ...again, confirm: async () => ({ reference: 'found' }) },
         {},

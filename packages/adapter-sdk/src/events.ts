@@ -95,9 +95,14 @@ export type AdapterEvent =
 /** Receives one event. Must not throw. */
 export type Emit = (event: AdapterEvent) => void
 
-/** A foreign error as it may be logged or stored: its name and code only, because its message may quote a citizen. */
+/** A foreign error as it may be logged or stored: its name and codes only, because its message may quote a citizen. */
 export function errorName(error: unknown): string {
   if (!(error instanceof Error)) return 'non-error'
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  return [error.name, code].filter((part) => part !== undefined && /^[\w.-]{1,64}$/.test(part)).join(' ') || 'Error'
+  // Every error of SQLite has the same code: its number says what happened.
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
+  return (
+    [error.name, code, typeof errcode === 'number' ? String(errcode) : undefined]
+      .filter((part) => typeof part === 'string' && /^[\w.-]{1,64}$/.test(part))
+      .join(' ') || 'Error'
+  )
 }

@@ -91,7 +91,7 @@ async function demo(): Promise<void> {
     NODE_EXTRA_CA_CERTS: certFile,
   })
   await adapter.seen('adapter.started')
-  say(`optics-adapter, with an embedded store: https://localhost:${port}`)
+  say(`optics-adapter, with its store in SQLite: https://localhost:${port}`)
 
   step('Sending one complaint with two files, as Form Builder does')
   const uploads = [

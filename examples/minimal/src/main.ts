@@ -8,6 +8,8 @@ const adapter = createAdapter({
   forms: {
     complaint: {
       path: '/v2/complaint',
+      // The case system recognises the key below, so a repeat does no harm.
+      repeatable: true,
       answers: z.object({ yourname_text_1: z.string(), yourcomplaint_textarea_1: z.string().min(1) }),
       async handle({ submissionId, submissionAnswers }, { attachments, signal }) {
         const { data } = await casework.post(

@@ -8,6 +8,7 @@ const adapter = createAdapter({
   forms: {
     complaint: {
       path: '/v2/complaint',
+      repeatable: true,
       answers: answers({ yourcomplaint_textarea_1: text }),
       async handle({ submissionAnswers }) {
         if (submissionAnswers.yourcomplaint_textarea_1.length < 10)

@@ -7,6 +7,8 @@ const adapter = createAdapter({
   forms: {
     complaint: {
       path: '/v2/complaint',
+      // The case system recognises the key below, so a repeat does no harm.
+      repeatable: true,
       async handle({ submissionId, submissionAnswers }, { signal }) {
         const headers = { 'Idempotency-Key': submissionId }
         const { data } = await casework.post('/cases', submissionAnswers, { headers, signal })

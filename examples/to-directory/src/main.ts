@@ -3,6 +3,6 @@ import { saveTo } from './save.ts'
 
 const save = saveTo(process.env['OUTPUT_DIR'] ?? './submissions')
 
-const adapter = createAdapter({ forms: { submission: { path: '/v2/submission', handle: save } } })
+const adapter = createAdapter({ forms: { submission: { path: '/v2/submission', repeatable: true, handle: save } } })
 
 await adapter.start()

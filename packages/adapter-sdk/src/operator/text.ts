@@ -86,7 +86,8 @@ export function backupText({ takenAt, files, folder, dataDir }: Backup, program:
 /** What `restored` has done, and what is left to do. */
 export function restoredText(uncertain: number, from: string, to: string): string {
   return [
-    `${countText(uncertain, 'marked uncertain')}. Where a form can ask its case system, the adapter does; the others become dead letters.`,
+    `${countText(uncertain, 'marked uncertain')}. The adapter asks the case system where a form can, hands over where`,
+    'repeating does no harm, and makes dead letters of the others.',
     'What was accepted after the backup is not in the store. Ask the sender to replay what it delivered',
     `  from ${from}`,
     `  to   ${to}`,

@@ -7,6 +7,9 @@ export const complaint = defineForm({
   // The endpoint that you enter in Form Builder ends with this path.
   path: '/v2/complaint',
 
+  // The case system recognises a key that it has seen, so handling a submission twice does no harm. If yours does not: false.
+  repeatable: true,
+
   // The ids of the questions in your form. You can use any Standard Schema here: zod, valibot, arktype.
   answers: answers({
     yourname_text_1: text,

@@ -12,7 +12,7 @@ const LETTERS = 200
 const SENT_AT_ONCE = 20
 // What the log says when the store has failed as it was made to.
 const FAILURE_OF = {
-  sqlite: /"event":"store.failed".*"code":"Error ERR_SQLITE_ERROR"/,
+  sqlite: /"event":"store.failed".*"code":"Error ERR_SQLITE_ERROR \d+"/,
   postgres: /"event":"store.failed".*"code":"error 53100"/, // disk_full
 }
 const ANSWERS_OF_ANOTHER_FORM = { feedback_textarea_1: 'not what a complaint has' }

@@ -41,7 +41,7 @@ describe('published packages', () => {
     }
 
     it(`${manifest.name} says who may use it, and with what`, () => {
-      expect(manifest).to.deep.include({ license: 'MIT', type: 'module', engines: { node: '>=22.13' } })
+      expect(manifest).to.deep.include({ license: 'MIT', type: 'module', engines: { node: '>=24.15' } })
       expect(readdirSync(directory)).to.include.members(['README.md', 'LICENSE'])
       for (const [dependency, version] of Object.entries<string>(manifest.dependencies ?? {})) {
         expect(version, dependency).to.match(/^\d+\.\d+\.\d+/)

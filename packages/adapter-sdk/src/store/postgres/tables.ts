@@ -58,8 +58,9 @@ export const MIGRATIONS: readonly string[] = [
   -- time and saves nothing.
   CREATE TABLE ${SCHEMA}.letter (
     submission uuid PRIMARY KEY,
-    jwe text STORAGE EXTERNAL NOT NULL
+    jwe text NOT NULL
   );
+  ALTER TABLE ${SCHEMA}.letter ALTER COLUMN jwe SET STORAGE EXTERNAL;
 
   CREATE TABLE ${SCHEMA}.history (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

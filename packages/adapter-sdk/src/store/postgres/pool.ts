@@ -38,11 +38,17 @@ export const SESSION: Readonly<Record<string, string>> = {
   lock_timeout: '20s',
   // A process that has stopped holds no locks for longer than its lease.
   idle_in_transaction_session_timeout: '20s',
+  // A connection of the pool rests, and the one that listens says nothing for days.
+  idle_session_timeout: '0',
   plan_cache_mode: 'auto',
+  enable_indexscan: 'on',
+  enable_nestloop: 'on',
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
+  // The driver reads no other style.
+  datestyle: 'ISO, MDY',
   timezone: 'UTC',
   client_min_messages: 'warning',
 }
@@ -50,7 +56,7 @@ export const SESSION: Readonly<Record<string, string>> = {
 /**
  * Opens a pool. TLS options (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`) are taken from the URL.
  * `onFailure`: called for connections that break while nobody uses them.
- * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the server cannot be reached, or refuses.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the server cannot be reached, refuses, or is older than PostgreSQL 14.
  */
 export async function openPool(
   url: string,
@@ -58,18 +64,11 @@ export async function openPool(
   onFailure: (during: string, error: unknown) => void,
 ): Promise<Pool> {
   const options: pg.PoolConfig = {
-    connectionString: url,
-    application_name: 'formbuilder-adapter',
-    connectionTimeoutMillis: 5_000,
-    keepAlive: true,
+    ...connection(url),
     // A server that is gone without closing the connection answers no query.
     query_timeout: 70_000,
   }
-  const pool = new pg.Pool({
-    ...options,
-    max: connections,
-    onConnect: async (client) => void (await client.query(SET)),
-  })
+  const pool = new pg.Pool({ ...options, max: connections, onConnect: setUp })
   // The pool drops an idle connection that breaks (the server restarts); the next query opens a new one.
   pool.on('error', (error) => onFailure('idle', error))
 
@@ -109,13 +108,58 @@ export async function openPool(
     return opened
   } catch (cause) {
     await pool.end()
+    if (cause instanceof AdapterError) throw cause
     throw new AdapterError('ERR_STORE_UNAVAILABLE', `the database cannot be used: ${errorName(cause)}`, { cause })
   }
 }
 
-const SET = Object.entries(SESSION)
-  .map(([name, value]) => `SET ${name} = '${value}'`)
-  .join('; ')
+/** Lends a connection outside of any pool, with the same settings: work on it may change them, and may take long. */
+export async function withConnection(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client(connection(url))
+  // A connection that breaks emits an error beside the one of its query.
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    await setUp(client)
+    await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function connection(connectionString: string): pg.ClientConfig {
+  return {
+    connectionString,
+    application_name: 'formbuilder-adapter',
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+  }
+}
+
+/** Each connection begins with this. A database or a role may have settings of its own: those of the session come last. */
+async function setUp(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ version: string }>(`SELECT current_setting('server_version_num') AS version`)
+  assertSupported(Number(rows[0]?.version))
+  await client.query(SET)
+}
+
+/** The oldest PostgreSQL whose statements and settings are those used here. Tested with 14 to 18; newer ones are let through. */
+const OLDEST = 14
+
+function assertSupported(version: number): void {
+  const major = Math.floor(version / 10_000)
+  if (major >= OLDEST) return
+  throw new AdapterError(
+    'ERR_STORE_UNAVAILABLE',
+    `the database is PostgreSQL ${major}, and the oldest that is supported is ${OLDEST}: upgrade the server`,
+  )
+}
+
+// `transaction_timeout` exists from PostgreSQL 17 on; no transaction here takes longer than its statements may.
+const SET = [
+  ...Object.entries(SESSION).map(([name, value]) => `SET ${name} = '${value}'`),
+  "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'",
+].join('; ')
 
 /** A connection of its own, made again whenever it breaks. The poll finds what was missed. */
 async function listen(
@@ -140,6 +184,7 @@ async function listen(
     next.on('notification', ({ payload }) => onNotify(payload ?? ''))
     try {
       await next.connect()
+      await setUp(next)
       await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`)
     } catch (error) {
       reconnect()

@@ -19,10 +19,10 @@ import type {
 import { type Accepted, type Incoming, rowId } from '../submission.ts'
 import * as accept from './accept.ts'
 import * as ledger from './ledger.ts'
-import { openPool, type Pool } from './pool.ts'
+import { openPool, type Pool, withConnection } from './pool.ts'
 import * as queue from './queue.ts'
 import * as sweep from './sweep.ts'
-import { assertVersion, FILE_SCHEMA, migrate, SCHEMA } from './tables.ts'
+import { assertStartable, assertVersion, FILE_SCHEMA, migrate, SCHEMA } from './tables.ts'
 
 /** Where a PostgreSQL is, and how many connections may be opened to it. */
 export interface PostgresPlace {
@@ -31,17 +31,20 @@ export interface PostgresPlace {
 }
 
 /**
- * Opens the store in PostgreSQL.
- * @throws {AdapterError} ERR_STORE_UNAVAILABLE: it cannot be reached, or its tables are of another version.
+ * Opens the store in PostgreSQL 14 or newer. A start (`migrate`) brings the tables to this version, and works on tables
+ * that are one version newer: during a rolling upgrade, processes of both versions run and are started.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: it cannot be reached, the server is older, or its tables are of another version.
  */
 export async function openPostgres(place: PostgresPlace, options: OpenOptions): Promise<Store> {
   const pool = await openPool(place.url, place.connections, options.onFailure ?? (() => undefined))
   try {
     if (options.migrate) {
-      await withOwnClient(place.url, (client) => migrate(client))
+      await withConnection(place.url, (client) => migrate(client))
       await pool.pool.query(attachmentTables(FILE_SCHEMA))
+      await assertStartable(pool.pool)
+    } else {
+      await assertVersion(pool.pool)
     }
-    await assertVersion(pool.pool)
     return new PostgresStore(pool, options)
   } catch (error) {
     await pool.close()
@@ -213,17 +216,6 @@ class PostgresStore implements Store {
 
   async close(): Promise<void> {
     await this.#pool.close()
-  }
-}
-
-/** A connection with none of the pool's settings, for statements that may take long. */
-async function withOwnClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
-  await client.connect()
-  try {
-    await work(client)
-  } finally {
-    await client.end()
   }
 }
 

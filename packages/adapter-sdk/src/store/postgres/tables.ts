@@ -13,7 +13,9 @@ export const VERSION = 1
 
 /**
  * Each entry brings the tables one version further. One that was released is never changed; a new one is added. It must
- * leave the tables usable for processes of the version before, which work on while a new version is rolled out.
+ * leave the tables usable for processes of the version before, which work on, and are started, while a new version is
+ * rolled out: it may add tables, indexes and columns that are null or have a default. What is no longer used is removed
+ * by a later version.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -137,8 +139,9 @@ export const MIGRATIONS: readonly string[] = [
 /** Brings the tables to the newest version; several processes may start at once. A newer version is left as it is. */
 export async function migrate(client: pg.ClientBase, migrations: readonly string[] = MIGRATIONS): Promise<void> {
   // Waiting for another process that migrates may take longer than a statement.
-  await client.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0')
-  await client.query('BEGIN')
+  await client.query('SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0')
+  // Read committed: what another process did while this one waited for the lock is seen.
+  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
   try {
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
     const found = (await version(client)) ?? 0
@@ -169,8 +172,20 @@ export async function version(client: pg.ClientBase | pg.Pool): Promise<number |
 
 /** @throws {AdapterError} ERR_STORE_UNAVAILABLE: the tables are of another version than this code, or there are none. */
 export async function assertVersion(client: pg.ClientBase | pg.Pool): Promise<void> {
-  const found = await version(client)
-  if (found === VERSION) return
+  assertWorksWith(await version(client), [VERSION])
+}
+
+/**
+ * A start works on tables that are one version newer, too: while a new version is rolled out, and after it is rolled back,
+ * processes of the version before are started on them. What they do not know they leave alone.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the tables are of any other version.
+ */
+export async function assertStartable(client: pg.ClientBase | pg.Pool): Promise<void> {
+  assertWorksWith(await version(client), [VERSION, VERSION + 1])
+}
+
+function assertWorksWith(found: number | undefined, versions: readonly number[]): void {
+  if (found !== undefined && versions.includes(found)) return
   throw new AdapterError(
     'ERR_STORE_UNAVAILABLE',
     found === undefined

@@ -1,4 +1,5 @@
 /** The tables in PostgreSQL, their version, and how a start brings them to it. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
 import { AdapterError } from '../../errors.ts'
 
@@ -140,27 +141,54 @@ export const MIGRATIONS: readonly string[] = [
 export async function migrate(client: pg.ClientBase, migrations: readonly string[] = MIGRATIONS): Promise<void> {
   // Waiting for another process that migrates may take longer than a statement.
   await client.query('SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0')
+  for (let turn = 1; ; turn += 1) {
+    try {
+      return await inTransaction(client, () => migrateTables(client, migrations))
+    } catch (error) {
+      if (!isLocked(error) || turn === MOST_TURNS) throw error
+      await pause(PAUSE_MILLISECONDS)
+    }
+  }
+}
+
+async function migrateTables(client: pg.ClientBase, migrations: readonly string[]): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
+  const found = (await version(client)) ?? 0
+  const missing = migrations.slice(found)
+  if (found === 0) {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`)
+    await client.query(
+      `CREATE TABLE ${SCHEMA}.version (version int NOT NULL, backup_taken_at timestamptz);
+       INSERT INTO ${SCHEMA}.version VALUES (0)`,
+    )
+  }
+  // What waits for a table holds up everybody who wants it later: rather give up, and come back.
+  await client.query(`SET LOCAL lock_timeout = '${LOCKED_MILLISECONDS}ms'`)
+  for (const migration of missing) await client.query(migration)
+  if (missing.length > 0) await client.query(`UPDATE ${SCHEMA}.version SET version = $1`, [migrations.length])
+}
+
+async function inTransaction(client: pg.ClientBase, work: () => Promise<void>): Promise<void> {
   // Read committed: what another process did while this one waited for the lock is seen.
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
   try {
-    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
-    const found = (await version(client)) ?? 0
-    const missing = migrations.slice(found)
-    if (found === 0) {
-      await client.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`)
-      await client.query(
-        `CREATE TABLE ${SCHEMA}.version (version int NOT NULL, backup_taken_at timestamptz);
-         INSERT INTO ${SCHEMA}.version VALUES (0)`,
-      )
-    }
-    for (const migration of missing) await client.query(migration)
-    if (missing.length > 0) await client.query(`UPDATE ${SCHEMA}.version SET version = $1`, [migrations.length])
+    await work()
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK')
     throw error
   }
 }
+
+/** Whether others work on the tables: the lock was not to be had in time, or they wait for each other. */
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === '55P03' || error.code === '40P01')
+}
+
+/** Together longer than any statement of a process may take. */
+const MOST_TURNS = 60
+const LOCKED_MILLISECONDS = 1000
+const PAUSE_MILLISECONDS = 500
 
 /** The version of the tables; undefined when there are none. */
 export async function version(client: pg.ClientBase | pg.Pool): Promise<number | undefined> {

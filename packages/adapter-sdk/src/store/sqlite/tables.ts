@@ -130,6 +130,8 @@ export interface OpenFile {
   readonly path: string
   readonly isReader: boolean
   readonly migrate: boolean
+  /** Those of another version of the program, for tests. */
+  readonly migrations?: readonly string[]
 }
 
 /** Codes of the errors of opening; the message is a version or a time. */
@@ -143,7 +145,7 @@ export const FROM_BACKUP = 'ERR_STORE_FROM_BACKUP'
  */
 export function openDatabase(
   sqlite: typeof import('node:sqlite'),
-  { path, isReader, migrate }: OpenFile,
+  { path, isReader, migrate, migrations = MIGRATIONS }: OpenFile,
 ): DatabaseSync {
   const database = new sqlite.DatabaseSync(path, { readOnly: isReader, timeout: BUSY_MILLISECONDS })
   try {
@@ -151,10 +153,10 @@ export function openDatabase(
       // Each commit is on the disk when it returns. The log is copied into the file every 1000 pages.
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000')
       database.exec('PRAGMA journal_size_limit = 67108864')
-      if (migrate) migrateTables(database)
+      if (migrate) migrateTables(database, migrations)
     }
     database.exec('PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384')
-    assertVersion(database)
+    assertVersion(database, migrations.length)
     return database
   } catch (error) {
     database.close()
@@ -162,9 +164,9 @@ export function openDatabase(
   }
 }
 
-function assertVersion(database: DatabaseSync): void {
+function assertVersion(database: DatabaseSync, wanted: number): void {
   const found = version(database)
-  if (found === VERSION) return
+  if (found === wanted) return
   throw Object.assign(new Error(String(found)), { code: found === 0 ? NO_TABLES : OTHER_VERSION })
 }
 
@@ -176,7 +178,7 @@ function assertNoCopy(database: DatabaseSync): void {
 }
 
 /** Brings the tables to the newest version. A newer version is left as it is. */
-function migrateTables(database: DatabaseSync, migrations: readonly string[] = MIGRATIONS): void {
+function migrateTables(database: DatabaseSync, migrations: readonly string[]): void {
   inTransaction(database, () => {
     database.exec('CREATE TABLE IF NOT EXISTS version (version INTEGER NOT NULL, backup_taken_at INTEGER) STRICT')
     database.exec('INSERT INTO version (version) SELECT 0 WHERE NOT EXISTS (SELECT * FROM version)')

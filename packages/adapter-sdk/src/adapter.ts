@@ -1,5 +1,4 @@
 /** Makes an adapter from forms. Nothing starts until `start` is called. */
-import { readFileSync } from 'node:fs'
 import { createApp } from '@formbuilder/secure-server'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type Koa from 'koa'
@@ -7,6 +6,7 @@ import { loadConfig } from './config.ts'
 import { AdapterError } from './errors.ts'
 import type { AdapterEvent } from './events.ts'
 import type { Answers, AsSent, Form } from './form.ts'
+import { ownPackage, PACKAGE } from './package-folder.ts'
 import { printConfigErrors } from './process.ts'
 import type { RunningAdapter, StartOptions } from './start.ts'
 
@@ -25,7 +25,7 @@ type Given<Inferred> = unknown extends Inferred ? Answers<AsSent> : Inferred
 /** Options of `createAdapter`. */
 export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {
   readonly forms: Forms<AnswersByForm>
-  /** The version of your adapter. Only a sender with the form's key can read it. Default: name and version of this package. */
+  /** The version of your adapter. Only a sender with the form's key can read it. Default: name and version of this package; in a bundle the name alone. */
   readonly version?: string
   /** Called with every event, in addition to the log. Must not throw. */
   readonly onEvent?: (event: AdapterEvent) => void
@@ -85,11 +85,8 @@ export function defineForm<Schema extends StandardSchemaV1 = AsSent>(form: Form<
 }
 
 function sdkVersion(): string {
-  const { name, version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    name: string
-    version: string
-  }
-  return `${name} ${version}`
+  const version = ownPackage()?.version
+  return version === undefined ? PACKAGE : `${PACKAGE} ${version}`
 }
 
 function assertForms(forms: ReadonlyMap<string, Form>): void {

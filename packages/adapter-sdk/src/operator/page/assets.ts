@@ -2,23 +2,35 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Middleware } from 'koa'
+import { AdapterError } from '../../errors.ts'
+import { ownPackage, PACKAGE } from '../../package-folder.ts'
 
-/** Folder of GOV.UK Frontend: its templates start with `govuk/`. */
-export const GOVUK = join(dirname(createRequire(import.meta.url).resolve('govuk-frontend/package.json')), 'dist')
-
-/** Folder of our views, beside `src` and `dist`. */
-export const VIEWS = fileURLToPath(new URL('../../../views', import.meta.url))
+/**
+ * The folder of our views, and that of GOV.UK Frontend, whose templates start with `govuk/`.
+ * @throws {AdapterError} ERR_CONFIG_INVALID: the program was bundled, and this package is not installed beside it.
+ */
+export function pageFolders(): { readonly views: string; readonly govuk: string } {
+  const own = ownPackage()
+  if (own === undefined) {
+    throw new AdapterError(
+      'ERR_CONFIG_INVALID',
+      `ADMIN_PORT needs the files of the package ${PACKAGE}: install it beside this program, or bundle with --packages=external`,
+    )
+  }
+  const manifest = createRequire(join(own.folder, 'package.json')).resolve('govuk-frontend/package.json')
+  return { views: join(own.folder, 'views'), govuk: join(dirname(manifest), 'dist') }
+}
 
 /** Files by their path on the page. No other file of the two packages is served. */
 export function assetFiles(): ReadonlyMap<string, string> {
-  const fonts = join(GOVUK, 'govuk/assets/fonts')
+  const { views, govuk } = pageFolders()
+  const fonts = join(govuk, 'govuk/assets/fonts')
   return new Map([
-    ['/assets/govuk-frontend.css', join(GOVUK, 'govuk/govuk-frontend.min.css')],
-    ['/assets/operator.css', join(VIEWS, 'operator.css')],
+    ['/assets/govuk-frontend.css', join(govuk, 'govuk/govuk-frontend.min.css')],
+    ['/assets/operator.css', join(views, 'operator.css')],
     ...['favicon.ico', 'favicon.svg'].map(
-      (name) => [`/assets/images/${name}`, join(GOVUK, 'govuk/assets/images', name)] as const,
+      (name) => [`/assets/images/${name}`, join(govuk, 'govuk/assets/images', name)] as const,
     ),
     // Their names change with every release.
     ...readdirSync(fonts).map((name) => [`/assets/fonts/${name}`, join(fonts, name)] as const),

@@ -1,12 +1,13 @@
 /** Renders the views as HTML with Nunjucks, which escapes every value, and the components of GOV.UK Frontend. */
 import nunjucks from 'nunjucks'
-import { GOVUK, VIEWS } from './assets.ts'
+import { pageFolders } from './assets.ts'
 
 /** Renders a view. */
 export type Render = (view: string, values: Readonly<Record<string, unknown>>) => string
 
 export function createRender(): Render {
-  const environment = new nunjucks.Environment(new nunjucks.FileSystemLoader([VIEWS, GOVUK]), {
+  const { views, govuk } = pageFolders()
+  const environment = new nunjucks.Environment(new nunjucks.FileSystemLoader([views, govuk]), {
     autoescape: true,
     trimBlocks: true,
     lstripBlocks: true,

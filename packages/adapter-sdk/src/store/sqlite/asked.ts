@@ -1,8 +1,10 @@
 /** The main thread's side of a thread with SQLite: questions, answers, and its end. */
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { basename, extname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { AdapterError } from '../../errors.ts'
+import { ownPackage, PACKAGE } from '../../package-folder.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import type { Answer, CrossedError, Question } from './thread.ts'
 
@@ -20,7 +22,10 @@ export interface Asked {
   close(): Promise<void>
 }
 
-/** Starts a thread. It starts while others do: questions wait until it is ready. */
+/**
+ * Starts a thread. It starts while others do: questions wait until it is ready.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: its code is not where it is looked for, in a bundle.
+ */
 export function startThread(name: string): Asked {
   const pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
   const { promise: lost, resolve: lose } = Promise.withResolvers<Error>()
@@ -78,11 +83,21 @@ export function startThread(name: string): Asked {
   }
 }
 
-/** Beside this file; where that was bundled into another one, in the installed package. */
+/**
+ * Beside this file. Where this file was bundled into another: `store-thread` beside that, or in the installed package.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: it is in neither.
+ */
 function threadFile(): URL {
-  const beside = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
-  if (existsSync(fileURLToPath(beside))) return beside
-  return new URL(import.meta.resolve('@formbuilder/adapter-sdk/store-thread'))
+  const [, extension] = /\/asked(\.[jt]s)$/.exec(import.meta.url) ?? []
+  if (extension !== undefined) return new URL(`./thread${extension}`, import.meta.url)
+  const beside = new URL(`./store-thread${extname(import.meta.url)}`, import.meta.url)
+  if (existsSync(beside)) return beside
+  const own = ownPackage()
+  if (own !== undefined) return pathToFileURL(join(own.folder, 'dist/store/sqlite/thread.js'))
+  throw new AdapterError(
+    'ERR_STORE_UNAVAILABLE',
+    `${basename(beside.pathname)} is not beside this bundle: bundle ${PACKAGE}/store-thread into it, or install ${PACKAGE}`,
+  )
 }
 
 function uncrossed({ name, message, code, errcode }: CrossedError): Error {

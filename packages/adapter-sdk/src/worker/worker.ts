@@ -5,7 +5,7 @@ import type { Form } from '../form.ts'
 import type { Claim, Ending } from '../store/claim.ts'
 import type { Delivering } from '../store/store.ts'
 import type { RunAttempt } from './attempt.ts'
-import type { Attempts } from './attempts.ts'
+import { type Attempts, LEASE_SECONDS } from './attempts.ts'
 import { lossOf, MOST_LOSSES, needsNoPerson, type RetryPolicy, retryDelaySeconds, settleSecondsOf } from './ending.ts'
 import { type Held, Leases } from './leases.ts'
 import { Places } from './places.ts'
@@ -18,6 +18,8 @@ export interface WorkerOptions {
   readonly retry: RetryPolicy
   readonly emit: Emit
   readonly runAttempt: RunAttempt
+  /** Milliseconds of a clock that never jumps. Default: the process's. */
+  readonly monotonic?: () => number
 }
 
 interface Running extends Held {
@@ -39,7 +41,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options
-    const { forms, concurrency, store, retry, emit } = options
+    const { forms, concurrency, store, retry, emit, monotonic } = options
     const isAnyUncertain = [...forms.values()].some((form) => lossOf(form) === 'uncertain')
     this.#places = new Places([...forms.keys()], concurrency, !isAnyUncertain)
     this.#leases = new Leases({
@@ -58,6 +60,7 @@ export class Worker {
         )
       },
       emit,
+      ...(monotonic !== undefined && { monotonic }),
     })
   }
 
@@ -125,7 +128,8 @@ export class Worker {
 
   #start(claim: Claim): void {
     const abort = new AbortController()
-    const running: Running = { claim, abort, done: this.#attempt(claim, abort.signal) }
+    const earlier = [...this.#running].find((each) => each.claim.id === claim.id)
+    const running: Running = { claim, abort, done: this.#attempt(claim, abort.signal, earlier?.done) }
     this.#running.add(running)
     void running.done.finally(() => {
       this.#running.delete(running)
@@ -134,11 +138,13 @@ export class Worker {
     })
   }
 
-  async #attempt(claim: Claim, signal: AbortSignal): Promise<void> {
+  /** `earlier`: an attempt of the same submission that was lost to another process, and still runs here. */
+  async #attempt(claim: Claim, signal: AbortSignal, earlier: Promise<void> | undefined): Promise<void> {
     const { form, submissionId, attempt } = claim
     const { emit, runAttempt } = this.#options
     const isSuspect = claim.losses > 0
     await this.#places.take(form, isSuspect)
+    if (earlier !== undefined && !(await this.#isStillOurs(claim, earlier))) return this.#freePlace(form, isSuspect)
     if (signal.aborted || this.#isStopping || this.#leases.isStale) {
       this.#freePlace(form, isSuspect)
       return await this.#release(claim)
@@ -151,6 +157,14 @@ export class Worker {
     // Only this process knows how the attempt ended: it tries to record it for as long as the store is unavailable.
     await this.#options.attempts.settle(claim, ending)
     this.#report(claim, ending, Math.round(took))
+  }
+
+  /** Waits until the earlier attempt has ended, which may have delivered the submission after all. */
+  async #isStillOurs(claim: Claim, earlier: Promise<void>): Promise<boolean> {
+    await earlier
+    // If it cannot be asked, the lease runs out.
+    const held = await this.#options.store.renew([claim], LEASE_SECONDS).catch(() => [])
+    return held[0] === true
   }
 
   #report({ form, submissionId, attempt }: Claim, ending: Ending, milliseconds: number): void {

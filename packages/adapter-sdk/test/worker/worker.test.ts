@@ -61,6 +61,44 @@ describe('a worker', () => {
     expect(lab.ended.slice(before).map(({ outcome }) => outcome)).to.deep.equal(Array(4).fill('delivered'))
   })
 
+  for (const isOurs of [true, false]) {
+    it(`waits for an attempt that it still runs, and then ${isOurs ? 'repeats' : 'leaves'} the submission if it is ${isOurs ? 'still its own' : 'no longer its own'}`, async () => {
+      const lab = laboratory([undefined])
+      lab.isHeld = isOurs
+      const first = claimed({ form: 'form-0' })
+      lab.due = [first]
+      lab.hold()
+      await lab.worker.start()
+      await lab.turns()
+
+      // Another process has ended the attempt, and the submission is due again.
+      lab.due = [{ ...first, attempt: 2, losses: 1 }]
+      lab.worker.wake()
+      await lab.turns()
+      const during = lab.handled.map(({ attempt }) => attempt)
+      lab.letGo()
+      await lab.turns()
+      await lab.worker.stop(1)
+
+      expect(during).to.deep.equal([1])
+      expect(lab.handled.map(({ attempt }) => attempt)).to.deep.equal(isOurs ? [1, 2] : [1])
+    })
+  }
+
+  it('gives back what has not started when it could not renew for as long as a lease', async () => {
+    const lab = await full([undefined])
+    const [claimed, started] = [lab.claimed, lab.started]
+    lab.due = []
+
+    lab.monotonic += 31_000
+    lab.letGo()
+    await lab.turns()
+    await lab.worker.stop(1)
+
+    expect(lab.released).to.have.length(claimed - started)
+    expect(lab.started).to.equal(started)
+  })
+
   for (const [concurrency, forms, mostOfOne] of [
     [16, 4, 13],
     [4, 4, 1],
@@ -149,6 +187,10 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
     /** The one form that has something due; undefined: all have. */
     only: undefined as string | undefined,
     hasSuspects: false,
+    /** What is due, instead of an endless queue. */
+    due: undefined as readonly Claim[] | undefined,
+    isHeld: true,
+    monotonic: 1e6,
     turns,
     hold: () => {
       held = Promise.withResolvers<void>()
@@ -164,6 +206,11 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
       if (settle.length > 0) await lab.recording
       else await turns(20)
       lab.ended.push(...settle.map(({ ending }) => ending))
+      if (lab.due !== undefined) {
+        const claims = lab.due
+        lab.due = []
+        return claims
+      }
       const due = claim.filter(({ form }) => lab.only === undefined || form === lab.only)
       const claims = due.flatMap(({ form, most, suspects }) => [
         ...Array.from({ length: most }, () => claimed({ form })),
@@ -173,6 +220,7 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
       return claims
     },
     release: async (claims: readonly Claim[]) => void lab.released.push(...claims),
+    renew: async (claims: readonly Claim[]) => claims.map(() => lab.isHeld),
     onDue: async () => ({ close: async () => undefined }),
   } as unknown as Delivering // leases are looked at every ten seconds only
   const form = (each: Repeatable, index: number): Form => ({
@@ -187,6 +235,7 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
     concurrency,
     retry: { delaySeconds: 1, delayMaxSeconds: 1, limit: 3 },
     emit: () => undefined,
+    monotonic: () => lab.monotonic,
     runAttempt: async (claim) => {
       lab.started += 1
       lab.handled.push(claim)

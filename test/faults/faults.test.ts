@@ -3,6 +3,7 @@ import { setTimeout as elapsed } from 'node:timers/promises'
 import { generateKey, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
 import { FAILURES, type FailureKind } from '@formbuilder/optics-adapter/stand-in'
 import { expect } from 'chai'
+import { atOnce } from './at-once.ts'
 import { findSecrets, type Secret } from './secrets.ts'
 import { type Letter, letter } from './sender.ts'
 import type { Row } from './store.ts'
@@ -17,20 +18,11 @@ const FAILURE_OF = {
 }
 const ANSWERS_OF_ANOTHER_FORM = { feedback_textarea_1: 'not what a complaint has' }
 
-// All run at once: most of the time they wait for a lease of a dead process to run out.
-const starts: (() => Promise<void>)[] = []
-let started: Promise<unknown> | undefined
-const allStarted = () => {
-  started ??= Promise.allSettled(starts.map((start) => start()))
-  return started
-}
-
 for (const store of ['sqlite', 'postgres'] as const) {
   for (const check of ['external-id', 'none'] as const) {
     describe(`faults on ${store}, duplicate check ${check}`, function () {
       this.timeout(300_000)
-      const run = Promise.withResolvers<void>()
-      run.promise.catch(() => undefined)
+      const run = atOnce(runThrough)
       let world: World
       let rows: Map<string, Row>
       let exits: (number | null)[]
@@ -42,9 +34,6 @@ for (const store of ['sqlite', 'postgres'] as const) {
       // So that every trouble meets some with files, and some with answers that do not fit.
       const sent = [...letters, ...invalid].sort((one, other) => one.mark.localeCompare(other.mark))
 
-      starts.push(async () => {
-        await runThrough().then(run.resolve, run.reject)
-      })
       async function runThrough() {
         world = await makeWorld(store, { OPTICS_DUPLICATE_CHECK: check })
         await sendInVain(world, refused, expired)
@@ -54,10 +43,7 @@ for (const store of ['sqlite', 'postgres'] as const) {
         rows = new Map((await world.store.rows()).map((row) => [row.submission_id, row]))
         if (process.env['FAULTS_SHOW']) show(world, rows)
       }
-      before(async () => {
-        void allStarted()
-        await run.promise
-      })
+      before(run)
       after(() => world?.close())
 
       it('was made of enough load and trouble', () => {

@@ -5,6 +5,7 @@
 import { setTimeout as elapsed } from 'node:timers/promises'
 import type { FailureOptions, Route } from '@formbuilder/optics-adapter/stand-in'
 import { expect } from 'chai'
+import { atOnce } from './at-once.ts'
 import type { Environment } from './processes.ts'
 import { letter } from './sender.ts'
 import type { Row } from './store.ts'
@@ -111,21 +112,10 @@ async function stopTheOneThatWaits({ replicas, over, store }: World): Promise<vo
 
 describe('a lost process', function () {
   this.timeout(300_000)
-  const outcomes = new Map<Scenario, Promise<Outcome>>()
-  before(() => {
-    for (const scenario of SCENARIOS) {
-      const outcome = run(scenario)
-      outcome.catch(() => undefined)
-      outcomes.set(scenario, outcome)
-    }
-  })
-  after(async () => {
-    await Promise.allSettled(outcomes.values())
-  })
-
   for (const scenario of SCENARIOS) {
+    const outcome = atOnce(() => run(scenario))
     it(`makes one case: ${scenario.title}`, async () => {
-      const { row, cases, later, attempts } = (await outcomes.get(scenario)) as Outcome
+      const { row, cases, later, attempts } = await outcome()
 
       expect(cases).to.equal(1)
       expect(row?.state).to.be.oneOf([...scenario.states])

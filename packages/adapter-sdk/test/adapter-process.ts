@@ -1,13 +1,20 @@
 /** An adapter in its own process, for tests. It reads its settings from the environment and prints its port first. */
+import { setTimeout as elapsed } from 'node:timers/promises'
 import { createAdapter } from '../src/adapter.ts'
 
 const adapter = await createAdapter({
   forms: {
     complaint: {
       path: '/v2/complaint',
-      async handle() {
+      repeatable: true,
+      async handle({ submissionAnswers }) {
         // Never ends, like a call to a case system that never answers.
         if (process.env['HANDLER'] === 'hangs') await new Promise(() => undefined)
+        if (process.env['HANDLER'] === 'takes a second') {
+          await elapsed(submissionAnswers['poison'] === undefined ? 1000 : 500)
+          // As a native module does that meets what it cannot digest.
+          if (submissionAnswers['poison'] !== undefined) process.kill(process.pid, 'SIGKILL')
+        }
         return { reference: process.env['HANDLER'] ?? 'made' }
       },
     },

@@ -9,7 +9,8 @@ export class Places {
   readonly #mayClaimAhead: boolean
   /** By form: attempts in their handler, and attempts that were claimed ahead, in their order. */
   readonly #handling = new Map<string, number>()
-  readonly #claimedAhead: { readonly form: string; readonly start: () => void }[] = []
+  readonly #claimedAhead: { readonly form: string; readonly since: number; readonly end: (isFree: boolean) => void }[] =
+    []
   #hasSuspect = false
   /** Claimed, and not yet recorded how they ended. */
   #unsettled = 0
@@ -76,12 +77,16 @@ export class Places {
     }
   }
 
-  /** Resolves when there is a place for the attempt. A suspect has one of its own. */
-  async take(form: string, isSuspect: boolean): Promise<void> {
+  /** Resolves with true when there is a place for the attempt, and with false when it is to be given back. A suspect has a place of its own. */
+  async take(form: string, isSuspect: boolean): Promise<boolean> {
     this.#unsettled += 1
     if (isSuspect) this.#hasSuspect = true
     else if (this.#isFree(form)) this.#add(form, 1)
-    else await new Promise<void>((resolve) => this.#claimedAhead.push({ form, start: resolve }))
+    else {
+      const since = performance.now()
+      return await new Promise<boolean>((resolve) => this.#claimedAhead.push({ form, since, end: resolve }))
+    }
+    return true
   }
 
   /** A handler has ended: what was claimed ahead takes its place. */
@@ -100,9 +105,20 @@ export class Places {
     this.#unsettled -= 1
   }
 
-  /** Lets everything that was claimed ahead go on, because the process stops: each gives itself back. */
+  /** Gives everything back that was claimed ahead, because the process stops. */
   releaseClaimedAhead(): void {
-    while (this.#claimedAhead.length > 0) this.#start(0)
+    for (const { end } of this.#claimedAhead.splice(0)) end(false)
+  }
+
+  /** Gives back what was claimed ahead of handlers that are no longer quick: another process may have a place for it. */
+  releaseDelayed(): void {
+    const delayed = this.#claimedAhead.filter(({ since }) => performance.now() - since > MOST_AHEAD_MILLISECONDS)
+    if (delayed.length === 0) return
+    this.#handlerMilliseconds = Math.max(this.#handlerMilliseconds, MOST_AHEAD_MILLISECONDS)
+    for (const each of delayed) {
+      this.#claimedAhead.splice(this.#claimedAhead.indexOf(each), 1)
+      each.end(false)
+    }
   }
 
   claimTook(milliseconds: number): void {
@@ -117,7 +133,7 @@ export class Places {
     const [next] = this.#claimedAhead.splice(position, 1)
     if (next === undefined) return
     this.#add(next.form, 1)
-    next.start()
+    next.end(true)
   }
 
   #isFree(form: string): boolean {
@@ -138,6 +154,8 @@ export class Places {
     this.#handling.set(form, (this.#handling.get(form) ?? 0) + change)
   }
 }
+
+const MOST_AHEAD_MILLISECONDS = 2000
 
 function rotated<T>(items: readonly T[], by: number): T[] {
   const first = by % items.length

@@ -107,6 +107,7 @@ export class Worker {
       // Attempts that end in the same turn of the event loop are recorded together: a batch costs little more than one.
       const started = performance.now()
       await new Promise((resolve) => setImmediate(resolve))
+      this.#places.releaseDelayed()
       const wanted = this.#isStopping ? [] : this.#places.wanted()
       if (wanted.length === 0 && !attempts.hasEndings) {
         await this.#pause()
@@ -143,7 +144,7 @@ export class Worker {
     const { form, submissionId, attempt } = claim
     const { emit, runAttempt } = this.#options
     const isSuspect = claim.losses > 0
-    await this.#places.take(form, isSuspect)
+    if (!(await this.#places.take(form, isSuspect))) return await this.#release(claim)
     if (earlier !== undefined && !(await this.#isStillOurs(claim, earlier))) return this.#freePlace(form, isSuspect)
     if (signal.aborted || this.#isStopping || this.#leases.isStale) {
       this.#freePlace(form, isSuspect)

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as elapsed, setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Form } from '../../src/form.ts'
 import type { Claim, Ending } from '../../src/store/claim.ts'
@@ -84,6 +84,20 @@ describe('a worker', () => {
       expect(lab.handled.map(({ attempt }) => attempt)).to.deep.equal(isOurs ? [1, 2] : [1])
     })
   }
+
+  it('gives back what it has claimed ahead of a handler that is no longer quick, and claims none ahead of it', async () => {
+    const lab = await full([undefined])
+    const ahead = lab.claimed - lab.started
+
+    while (lab.released.length === 0) await elapsed(100)
+    await lab.turns()
+    const after = lab.claimed - lab.started - lab.released.length
+    lab.letGo()
+    await lab.worker.stop(1)
+
+    expect(lab.released).to.have.length(ahead)
+    expect(after).to.equal(0)
+  })
 
   it('gives back what has not started when it could not renew for as long as a lease', async () => {
     const lab = await full([undefined])

@@ -444,6 +444,20 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       })
     }
 
+    it('is refused while a process is using the store, and marks nothing', async () => {
+      await fill()
+      const store = await open()
+
+      const { code, error } = await run(RESTORED, place)
+
+      const [accepted] = await store.accept([incoming()])
+      await store.close()
+      expect(code).to.equal(5)
+      expect(error).to.match(/^ERR_STORE_UNAVAILABLE: another process is using the store.*: stop every adapter first$/)
+      expect(accepted).to.equal('accepted')
+      expect(JSON.parse((await run([...RESTORED, '--json'], place)).out).uncertain).to.equal(4)
+    })
+
     it('is refused where no adapter was', async () => {
       const { code, error } = await run(RESTORED, place)
 

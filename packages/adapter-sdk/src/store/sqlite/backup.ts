@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { storable } from '../text.ts'
-import { isDamage, openFailure, prepareFolder } from './folder.ts'
+import { inUse, isBusy, isDamage, openFailure, prepareFolder } from './folder.ts'
 import { inTransaction, openDatabase } from './tables.ts'
 
 /**
@@ -83,6 +83,7 @@ export async function restoreMark(dataDir: string): Promise<Date | undefined> {
  * Marks every submission that is not delivered or discarded as uncertain, on record, and then lets adapters start. What is
  * delivered after a backup waits in the backup: none of it may be handed out before the case system, or a person, was asked.
  * Returns how many were marked. May be cut short, and run again.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: there is no store, it cannot be used, or another process is using it.
  */
 export async function liftRestoreMark(
   dataDir: string,
@@ -90,6 +91,7 @@ export async function liftRestoreMark(
   reason: string,
   now: () => Date = () => new Date(),
 ): Promise<number> {
+  await assertAlone(dataDir)
   return await withDatabase(dataDir, false, (database) => {
     const rows = database.prepare(UNDELIVERED).all()
     let marked = 0
@@ -102,6 +104,20 @@ export async function liftRestoreMark(
     inTransaction(database, () => database.exec('UPDATE version SET backup_taken_at = NULL'))
     return marked
   })
+}
+
+/** An adapter that is running would deliver what is about to be marked. */
+async function assertAlone(dataDir: string): Promise<void> {
+  const { DatabaseSync } = await import('node:sqlite')
+  const database = new DatabaseSync(prepareFolder(dataDir, false).database, { timeout: 0 })
+  try {
+    // Exclusive is what no two connections can be, whether or not one of them is reading or writing.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; ROLLBACK')
+  } catch (error) {
+    throw isBusy(error) ? inUse() : openFailure(error, dataDir)
+  } finally {
+    database.close()
+  }
 }
 
 const BATCH = 500

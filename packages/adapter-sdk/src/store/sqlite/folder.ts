@@ -131,6 +131,17 @@ interface SqliteError {
   readonly message?: unknown
 }
 
+/** The store has to be left alone. */
+export function inUse(): AdapterError {
+  return unavailable('another process is using the store: stop every adapter first')
+}
+
+/** SQLITE_BUSY: another process writes, or holds the file. The higher bits of an `errcode` say more. */
+export function isBusy(error: unknown): boolean {
+  const { errcode } = error as SqliteError
+  return typeof errcode === 'number' && (errcode & 0xff) === 5
+}
+
 /** Whether SQLite failed because the file is damaged, or is no database. */
 export function isDamage(error: unknown): boolean {
   const { errcode } = error as SqliteError

@@ -9,7 +9,7 @@ import type { Filter } from '../entry.ts'
 import type { Chosen, ClaimRef, FailedDelivery, Moved, OpenOptions, Page, Store, Turn } from '../store.ts'
 import type { Incoming } from '../submission.ts'
 import { type Asked, startThread } from './asked.ts'
-import { openFailure, prepareFolder } from './folder.ts'
+import { isBusy, openFailure, prepareFolder } from './folder.ts'
 
 /**
  * Opens the store in a folder, which is made if it is missing and `migrate` is set.
@@ -205,12 +205,6 @@ class SqliteStore implements Store {
 type Action = 'redrive' | 'discard' | 'retryNow'
 
 const MOST_PAUSE_MILLISECONDS = 200
-
-/** SQLITE_BUSY. The higher bits of an `errcode` say more. */
-function isBusy(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown }
-  return typeof errcode === 'number' && (errcode & 0xff) === 5
-}
 
 /** A file of the batch has a row already: only one that was given up has. */
 function isGivenUp(error: unknown): boolean {

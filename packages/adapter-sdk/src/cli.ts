@@ -115,7 +115,7 @@ function epilogue(name: string): string {
   const exits = Object.entries(EXIT_CODES).map(([code, meaning]) => `  ${code}  ${meaning.replaceAll('`', '')}`)
   return `
 The store is found by the adapter's own settings: DATABASE_URL or DATA_DIR.
-The adapter keeps running. No answer, name or file of a citizen is shown.
+The adapter may run all the time, except for restored. No answer, name or file of a citizen is shown.
 
 Examples:
   ${name} submissions --state dead
@@ -123,6 +123,7 @@ Examples:
   ${name} redrive --code ERR_ANSWERS_INVALID
   ${name} discard 72c49803-e9c3-42ac-bde1-09c04595a2d3 --reason "entered by hand, case 492233"
   ${name} backup /backup/adapter
+  ${name} restored --backup-taken 2026-11-28T01:00:00Z --lost-at 2026-11-28T09:30:00Z
   ${name} check --target https://uat.icasework.com
 
 Exit codes:

@@ -5,8 +5,8 @@ import { sharedPostgres } from '../shared-postgres.ts'
 
 const FILE: Upload = { filename: 'letter.txt', mimetype: 'text/plain', content: Buffer.from('what a citizen wrote') }
 
-for (const kind of ['embedded', 'postgres'] as const) {
-  describe(`files of a submission, on ${kind === 'embedded' ? 'the embedded store' : 'PostgreSQL'}`, () => {
+for (const kind of ['sqlite', 'postgres'] as const) {
+  describe(`files of a submission, on ${kind === 'sqlite' ? 'SQLite' : 'PostgreSQL'}`, () => {
     let adapter: TestAdapter
     const handled = new Map<string, { files: number; missing: readonly string[] }>()
     before(async () => {
@@ -24,7 +24,7 @@ for (const kind of ['embedded', 'postgres'] as const) {
           },
         },
       })
-      const environment = kind === 'embedded' ? {} : { DATABASE_URL: await (await sharedPostgres()).database() }
+      const environment = kind === 'sqlite' ? {} : { DATABASE_URL: await (await sharedPostgres()).database() }
       adapter = await startTestAdapter(app, { environment })
     })
     after(() => adapter.stop())

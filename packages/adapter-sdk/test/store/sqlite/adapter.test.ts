@@ -246,7 +246,7 @@ describe('an adapter on SQLite', () => {
       expect(await outcome()).to.deep.equal({
         status: 1,
         errors:
-          'ERR_STORE_UNAVAILABLE: the store was restored from a backup taken at 2030-01-02T03:04:05.678Z: run "adapter restored" before the adapter starts, so that nothing is delivered twice\n',
+          'ERR_STORE_UNAVAILABLE: the store was restored from a backup taken at 2030-01-02T03:04:05.678Z: run "adapter restored" first, so that nothing is delivered twice\n',
       })
     })
   })

@@ -191,7 +191,13 @@ class SqliteStore implements Store {
         if (moved.length > 0) this.#wake()
         return moved
       } catch (error) {
-        if (!isBusy(error) || performance.now() > latest) throw error
+        if (!isBusy(error)) throw error
+        if (performance.now() > latest) {
+          throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the store is busy: other processes write to it; try again', {
+            cause: error,
+            retryable: true,
+          })
+        }
         await pause(Math.random() * MOST_PAUSE_MILLISECONDS)
       }
     }

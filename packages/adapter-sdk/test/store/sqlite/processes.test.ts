@@ -92,6 +92,29 @@ describe('processes on one store in SQLite', () => {
     expect(after).to.deep.equal(['accepted'])
   })
 
+  it('let a person wait longer, and then say that the store is busy', async () => {
+    const store = await openSqlite(dataDir, { ...OPTIONS, busySeconds: 7 })
+    await store.accept([incoming()])
+    const [entry] = await store.list({}, { limit: 1, offset: 0 })
+    const chosen = [{ id: entry?.id ?? '', revision: entry?.revision ?? 0 }]
+    const other = new DatabaseSync(database())
+    other.exec('BEGIN IMMEDIATE')
+    const retry = () => store.retryNow(chosen, 'a test', null).catch((reason: unknown) => reason)
+
+    const error = await retry()
+    const waiting = retry()
+    // Longer than a single try waits.
+    await new Promise((resolve) => setTimeout(resolve, 6000))
+    other.exec('ROLLBACK')
+    other.close()
+    const moved = await waiting
+    await store.close()
+
+    expect(error).to.include({ name: 'AdapterError', code: 'ERR_STORE_UNAVAILABLE' })
+    expect(error).to.have.property('message').that.matches(/^the store is busy/)
+    expect(moved).to.be.an('array')
+  })
+
   it('refuse what a full disk cannot hold, keep nothing of it, and go on when there is room', async () => {
     const child = startAccepting(dataDir, { size: 16, fileBytes: 1024 * 1024 })
     await child.printed('refused')

@@ -16,6 +16,8 @@ export type AdapterEvent =
       readonly store: 'sqlite' | 'postgres'
       readonly forms: number
     }
+  /** A form does not say whether a lost attempt may be repeated, so it is. */
+  | { readonly event: 'form.unspecified'; readonly form: string; readonly detail: string }
   | { readonly event: 'adapter.stopping' }
   | { readonly event: 'adapter.stopped' }
   | (About & {

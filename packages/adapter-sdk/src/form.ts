@@ -17,7 +17,8 @@ export interface Form<Schema extends StandardSchemaV1 = AsSent> {
    * Whether handling the same submission twice does no harm. `false`: an attempt with an unknown outcome (a crash, a
    * timeout, `UncertainError`) is confirmed, or becomes an uncertain dead letter. `'until-acting'`: the same, but only
    * after the handler has called `context.acting()`; an earlier crash is repeated. `true`: always repeated, also after
-   * `UncertainError`. Absent: a crash or a timeout is repeated, `UncertainError` is confirmed or becomes a dead letter.
+   * `UncertainError`. Absent: a crash or a timeout is repeated, `UncertainError` is confirmed or becomes a dead letter; each start
+   * warns of it.
    */
   readonly repeatable?: boolean | 'until-acting'
   /** Time for one attempt, in seconds (1 to 3600, default 300). Then `signal` aborts. */

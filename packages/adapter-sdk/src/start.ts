@@ -189,6 +189,9 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     listeners.set('operator', page)
     opened.push(() => page.stop({ graceSeconds: 0 }))
   }
+  for (const [form, { repeatable }] of isWorker ? forms : []) {
+    if (repeatable === undefined) emit({ event: 'form.unspecified', form, detail: SAY_REPEATABLE })
+  }
   if (isWorker) await worker.start()
   const sweepNow = () =>
     sweep({
@@ -240,6 +243,9 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     for (const each of listeners.values()) await each.stop({ graceSeconds: config.STOP_GRACE_SECONDS })
   }
 }
+
+const SAY_REPEATABLE =
+  'a lost attempt is repeated, which may make a second case: say repeatable: true, false or "until-acting"'
 
 /** For attempts to react to their signal, and for the store to close. */
 const STOP_MARGIN_SECONDS = 15

@@ -19,11 +19,18 @@ describe('an adapter', () => {
               return { reference: '492233' }
             },
           },
+          comment: { path: '/v2/comment', repeatable: true, handle: async () => undefined },
         },
       }),
     )
   })
   after(() => adapter.stop())
+
+  it('warns at its start of each form that does not say whether it is repeatable', () => {
+    const warned = adapter.events.flatMap((event) => (event.event === 'form.unspecified' ? [event.form] : []))
+
+    expect(warned).to.deep.equal(['complaint'])
+  })
 
   it('handles a submission once, however often it is sent', async () => {
     const submissionId = crypto.randomUUID()

@@ -59,6 +59,7 @@ function serverLevel({ type }: ServerEvent): Level {
 
 const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> = {
   'adapter.started': 'info',
+  'form.unspecified': 'warn',
   'adapter.stopping': 'info',
   'adapter.stopped': 'info',
   'submission.accepted': 'info',

@@ -111,7 +111,9 @@ describe('processes on one store in SQLite', () => {
     await store.close()
 
     expect(error).to.include({ name: 'AdapterError', code: 'ERR_STORE_UNAVAILABLE' })
-    expect(error).to.have.property('message').that.matches(/^the store is busy/)
+    expect(error)
+      .to.have.property('message')
+      .that.matches(/^the store is busy/)
     expect(moved).to.be.an('array')
   })
 

@@ -17,16 +17,13 @@ import { findFile } from './receiver/stored-files.ts'
 import { HORIZON_SECONDS, openStore } from './store/open.ts'
 import type { OpenOptions, Store } from './store/store.ts'
 import type { ListenerState } from './telemetry/gauges.ts'
-import { createLog, logEvents } from './telemetry/log.ts'
+import { createLog, emitTo, logEvents } from './telemetry/log.ts'
 import { labelSets } from './telemetry/metric-labels.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { reportErrors } from './telemetry/sentry.ts'
 import { TargetCalls } from './telemetry/target-calls.ts'
 import { traceEvents } from './telemetry/tracing.ts'
-import { attemptRunner } from './worker/attempt.ts'
-import { Attempts } from './worker/attempts.ts'
-import { contextMaker } from './worker/context.ts'
-import { Worker } from './worker/worker.ts'
+import { createWorker } from './worker/start.ts'
 
 /** Options of a start. */
 export interface StartOptions {
@@ -96,16 +93,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     listeners: () => new Map([...listeners].map(([name, each]) => [name, stateOf(each)])),
   })
   const sinks: Emit[] = [logEvents(log), metrics.record, traceEvents(), ...options.sinks]
-  const emit: Emit = (event) => {
-    for (const sink of sinks) {
-      try {
-        sink(event)
-      } catch (error) {
-        // A listener must not change what happens: its errors are logged, and the submission goes on.
-        log.error({ event: 'internal.failed', during: event.event, code: errorName(error) }, 'internal.failed')
-      }
-    }
-  }
+  const emit = emitTo(sinks, log)
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
@@ -121,7 +109,6 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const { files } = store
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit)
-  const attempts = new Attempts(store)
   const capture = createCapture({
     store: files,
     hosts: attachmentHosts(config.ATTACHMENT_HOSTS),
@@ -132,28 +119,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     ...(options.attachmentAuthorities !== undefined && { authorities: options.attachmentAuthorities }),
   })
   const calls = new TargetCalls(emit)
-  const retry = {
-    delaySeconds: config.RETRY_DELAY_SECONDS,
-    delayMaxSeconds: config.RETRY_DELAY_MAX_SECONDS,
-    limit: config.RETRY_LIMIT,
-  }
-  const runAttempt = attemptRunner({
-    forms,
-    keyrings: config.keyrings,
-    retry,
-    context: contextMaker({ host: config.HOST, attempts, files, log }),
-    calls,
-    emit,
-  })
-  const worker = new Worker({
-    store,
-    attempts,
-    forms,
-    concurrency: config.CONCURRENCY,
-    retry,
-    emit,
-    runAttempt,
-  })
+  const worker = createWorker({ config, forms, store, log, calls, emit })
 
   const state = { stopping: false }
   const http = addRoutes(

@@ -40,6 +40,20 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
+/** Emits to all sinks, also to those that are added later. */
+export function emitTo(sinks: readonly Emit[], log: Logger): Emit {
+  return (event) => {
+    for (const sink of sinks) {
+      try {
+        sink(event)
+      } catch (error) {
+        // A sink must not change what happens: its errors are logged, and the submission goes on.
+        log.error({ event: 'internal.failed', during: event.event, code: errorName(error) }, 'internal.failed')
+      }
+    }
+  }
+}
+
 /** Returns a sink that writes each event as one line. */
 export function logEvents(log: Logger): Emit {
   return (event) => {

@@ -1,0 +1,34 @@
+/** Makes the worker of an adapter from its settings and forms. */
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { Emit } from '../events.ts'
+import type { Form } from '../form.ts'
+import type { Store } from '../store/store.ts'
+import type { TargetCalls } from '../telemetry/target-calls.ts'
+import { attemptRunner } from './attempt.ts'
+import { Attempts } from './attempts.ts'
+import { contextMaker } from './context.ts'
+import { Worker } from './worker.ts'
+
+/** What a worker is made of. */
+export interface WorkerParts {
+  readonly config: Config
+  readonly forms: ReadonlyMap<string, Form>
+  readonly store: Store
+  readonly log: Logger
+  readonly calls: TargetCalls
+  readonly emit: Emit
+}
+
+/** A worker that has not been started. */
+export function createWorker({ config, forms, store, log, calls, emit }: WorkerParts): Worker {
+  const attempts = new Attempts(store)
+  const retry = {
+    delaySeconds: config.RETRY_DELAY_SECONDS,
+    delayMaxSeconds: config.RETRY_DELAY_MAX_SECONDS,
+    limit: config.RETRY_LIMIT,
+  }
+  const context = contextMaker({ host: config.HOST, attempts, files: store.files, log })
+  const runAttempt = attemptRunner({ forms, keyrings: config.keyrings, retry, context, calls, emit })
+  return new Worker({ store, attempts, forms, concurrency: config.CONCURRENCY, retry, emit, runAttempt })
+}

@@ -217,6 +217,29 @@ describe('the tables of PostgreSQL', () => {
     expect(await versions(client)).to.deep.equal([{ version: 2 }])
   })
 
+  it('that the user may not make, or does not own, stop a start with the reason', async () => {
+    const [empty, owned] = [await database(), await database()]
+    await open(owned)
+    const client = await connect(empty)
+    await client.query('DROP ROLE IF EXISTS stranger')
+    await client.query(`CREATE ROLE stranger LOGIN PASSWORD 'test'`)
+    const asStranger = (url: string) => url.replace('//postgres:test@', '//stranger:test@')
+
+    for (const url of [empty, owned]) {
+      expect(await refusal(asStranger(url), START)).to.equal(
+        'the tables cannot be used: the user of DATABASE_URL must be allowed to create the schemas formbuilder and formbuilder_files, and own their tables',
+      )
+    }
+  })
+
+  it('that cannot be upgraded stop a start with the code of the server', async () => {
+    const url = await database()
+    const client = await connect(url)
+    await client.query(`CREATE SCHEMA ${postgres.SCHEMA}; CREATE TABLE ${postgres.SCHEMA}.submission (of_another int)`)
+
+    expect(await refusal(url, START)).to.equal('the tables cannot be used: error 42P07')
+  })
+
   it('that are one version newer are started on, and a command of the older version refuses them by number', async () => {
     const { url, client } = await ofVersion1()
     await postgres.migrate(client, VERSION_2)

@@ -1,6 +1,7 @@
 /** The store in PostgreSQL: any number of processes share it. */
 import pg from 'pg'
 import { AdapterError } from '../../errors.ts'
+import { errorName } from '../../events.ts'
 import { attachmentTables, tableStore } from '../../files/table.ts'
 import type { Claim } from '../claim.ts'
 import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from '../entry.ts'
@@ -33,7 +34,8 @@ export interface PostgresPlace {
 /**
  * Opens the store in PostgreSQL 14 or newer. A start (`migrate`) brings the tables to this version, and works on tables
  * that are one version newer: during a rolling upgrade, processes of both versions run and are started.
- * @throws {AdapterError} ERR_STORE_UNAVAILABLE: it cannot be reached, the server is older, or its tables are of another version.
+ * @throws {AdapterError} ERR_STORE_UNAVAILABLE: it cannot be reached, the server is older, its tables are of another version
+ * or may not be made.
  */
 export async function openPostgres(place: PostgresPlace, options: OpenOptions): Promise<Store> {
   const pool = await openPool(place.url, place.connections, options.onFailure ?? (() => undefined))
@@ -48,9 +50,21 @@ export async function openPostgres(place: PostgresPlace, options: OpenOptions): 
     return new PostgresStore(pool, options)
   } catch (error) {
     await pool.close()
-    throw error
+    throw openFailure(error)
   }
 }
+
+/** What went wrong when the tables were made or looked at. The server's own words stay out: they may quote a setting. */
+function openFailure(cause: unknown): AdapterError {
+  if (cause instanceof AdapterError) return cause
+  const why =
+    cause instanceof pg.DatabaseError && cause.code === INSUFFICIENT_PRIVILEGE
+      ? `the user of DATABASE_URL must be allowed to create the schemas ${SCHEMA} and ${FILE_SCHEMA}, and own their tables`
+      : errorName(cause)
+  return new AdapterError('ERR_STORE_UNAVAILABLE', `the tables cannot be used: ${why}`, { cause })
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501'
 
 class PostgresStore implements Store {
   readonly kind = 'postgres'

@@ -1,17 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { createAdapter } from '../../../src/adapter.ts'
-import { encryptCompact } from '../../../src/protocol/jwe.ts'
-import { type Key, parseKeyring } from '../../../src/protocol/keyring.ts'
 import { openPool, type Pool } from '../../../src/store/postgres/pool.ts'
 import { openPostgres } from '../../../src/store/postgres/store.ts'
 import { makeDevelopmentCertificate, startTestAdapter } from '../../../src/testing/index.ts'
-import { ask } from '../../../src/testing/sender.ts'
 import { PostgresServer } from '../../postgres-server.ts'
 import { sharedPostgres } from '../../shared-postgres.ts'
 import { until } from '../../until.ts'
@@ -160,53 +154,6 @@ describe('PostgreSQL as the store', () => {
     expect([accepted.status, before, record.state]).to.deep.equal([201, 'waiting', 'delivered'])
     expect(handledBy).to.deep.equal(['worker'])
     expect(refused?.status ?? 404).to.equal(404)
-  })
-
-  it('gives the work of a killed process to another, 30 to 70 seconds after', async function () {
-    // Waited for in full: a lease is judged by watching it.
-    this.timeout(120_000)
-    const folder = mkdtempSync(join(tmpdir(), 'takeover-'))
-    const certificate = await makeDevelopmentCertificate()
-    writeFileSync(join(folder, 'cert.pem'), certificate.cert)
-    writeFileSync(join(folder, 'key.pem'), certificate.key)
-    const environment = {
-      DATABASE_URL: await (await sharedPostgres()).database(),
-      PORT: '0',
-      LISTEN_HOST: '127.0.0.1',
-      TLS_CERT_FILE: join(folder, 'cert.pem'),
-      TLS_KEY_FILE: join(folder, 'key.pem'),
-      JWE_SHARED_KEY: KEY,
-      LOG_LEVEL: 'silent',
-    }
-    const first = spawn(process.execPath, [resolve(import.meta.dirname, '../../adapter-process.ts')], {
-      env: { PATH: process.env['PATH'] ?? '', ...environment, HANDLER: 'hangs' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const [line] = (await once(createInterface({ input: first.stdout }), 'line')) as [string]
-    const port = Number(line.replace('port ', ''))
-    const payload = { serviceSlug: 'test-form', submissionId: 'left-behind', submissionAnswers: {}, attachments: [] }
-    const body = await encryptCompact(JSON.stringify(payload), parseKeyring(KEY).keys[0] as Key)
-    await ask({ port, ca: certificate.cert }, 'POST', '/v2/complaint', { body })
-    const { pool } = await open(environment.DATABASE_URL)
-    await until(async () => {
-      const { rows } = await pool.query("SELECT 1 FROM formbuilder.submission WHERE state = 'running'")
-      return rows.length === 1
-    })
-    first.kill('SIGKILL')
-
-    const second = await createAdapter({
-      forms: { complaint: { path: '/v2/complaint', handle: async () => ({ reference: 'by another' }) } },
-    }).start({ environment, ownsProcess: false })
-    const began = Date.now()
-    await until(async () => (await second.ledger.show('left-behind')).state === 'delivered')
-    const seconds = (Date.now() - began) / 1000
-    const record = await second.ledger.show('left-behind')
-    await second.stop()
-    rmSync(folder, { recursive: true, force: true })
-
-    expect(record).to.include({ attempts: 2, reference: 'by another' })
-    expect(record.timeline.map(({ what }) => what)).to.include('attempt lost')
-    expect(seconds).to.be.within(25, 90)
   })
 })
 

@@ -36,6 +36,8 @@ export class Worker {
   #isGivenUp = false
   #wake: () => void = () => undefined
   #isAwake = false
+  /** When the store was last asked for work, on a clock that never jumps. */
+  #askedAt = Number.NEGATIVE_INFINITY
   #loop: Promise<void> = Promise.resolve()
   #listening: { close(): Promise<void> } | undefined
 
@@ -109,10 +111,15 @@ export class Worker {
       await new Promise((resolve) => setImmediate(resolve))
       this.#places.releaseDelayed()
       const wanted = this.#isStopping ? [] : this.#places.wanted()
-      if (wanted.length === 0 && !attempts.hasEndings) {
+      // Beside full places there is room for a suspect only. It is looked for at each poll and not at each arrival: arrivals
+      // are no suspects, and the store has better things to do then.
+      const hasPlace = wanted.some(({ most }) => most > 0)
+      const isPoll = wanted.length > 0 && started - this.#askedAt >= LOOK_MILLISECONDS
+      if (!hasPlace && !isPoll && !attempts.hasEndings) {
         await this.#pause()
         continue
       }
+      this.#askedAt = started
       try {
         const claims = await attempts.turn(wanted)
         this.#places.claimTook(performance.now() - started)
@@ -210,4 +217,6 @@ export class Worker {
 }
 
 const POLL_MILLISECONDS = 1000
+/** A timer may be early by a little: the next poll counts. */
+const LOOK_MILLISECONDS = 900
 const ABANDON_MILLISECONDS = 6000

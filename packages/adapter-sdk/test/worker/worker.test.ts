@@ -6,6 +6,7 @@ import type { Delivering, Turn } from '../../src/store/store.ts'
 import { Attempts } from '../../src/worker/attempts.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { claimed, delivered } from '../submissions.ts'
+import { until } from '../until.ts'
 
 type Repeatable = Form['repeatable']
 
@@ -158,6 +159,23 @@ describe('a worker', () => {
     expect(others).to.equal(4)
   })
 
+  it('does not ask for suspects at each arrival while all places are taken, and finds them by itself', async () => {
+    const lab = await full([false])
+    const before = lab.asked
+    for (let arrivals = 0; arrivals < 20; arrivals++) {
+      lab.worker.wake()
+      await lab.turns(30)
+    }
+    const asked = lab.asked - before
+    lab.hasSuspects = true
+    await until(() => lab.handled.some(({ losses }) => losses > 0))
+    lab.letGo()
+    await lab.worker.stop(1)
+
+    // A machine that stands still for seconds may see as many polls.
+    expect(asked).to.be.below(10)
+  })
+
   it('lets the forms take turns with what was lost before', async () => {
     const lab = laboratory([undefined, undefined])
     lab.hasSuspects = true
@@ -190,6 +208,8 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
     for (let turned = 0; turned < count; turned++) await turn()
   }
   const lab = {
+    /** How often the store was asked for work. */
+    asked: 0,
     claimed: 0,
     started: 0,
     mostAtOnce: 0,
@@ -217,6 +237,7 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
   }
   const store = {
     async turn({ settle, claim }: Turn) {
+      lab.asked += 1
       if (settle.length > 0) await lab.recording
       else await turns(20)
       lab.ended.push(...settle.map(({ ending }) => ending))

@@ -1,6 +1,5 @@
 /** The compact JWE of a submission: encrypted by the first key of a keyring, decrypted by any. */
 import { createSecretKey, randomBytes } from 'node:crypto'
-import { CompactEncrypt, compactDecrypt } from 'jose'
 import { AdapterError } from '../errors.ts'
 import { openGcm, sealGcm } from './aes-gcm.ts'
 import { CONTENT_ENCRYPTION, type ContentEncryption, parseCompact, SENDER_HEADER, type Token } from './compact.ts'
@@ -44,12 +43,17 @@ export async function encryptCompact(
   if (CONTENT_ENCRYPTION[enc].keyBytes !== key.bytes.byteLength)
     throw new AdapterError('ERR_KEY_INVALID', `${enc} needs a key of ${CONTENT_ENCRYPTION[enc].keyBytes} bytes`)
   const bytes = typeof plaintext === 'string' ? Buffer.from(plaintext) : plaintext
-  if (enc === 'A128CBC-HS256')
-    return new CompactEncrypt(bytes).setProtectedHeader({ alg: 'dir', enc }).encrypt(key.keyObject)
+  if (enc === 'A128CBC-HS256') {
+    const { CompactEncrypt } = await jose()
+    return await new CompactEncrypt(bytes).setProtectedHeader({ alg: 'dir', enc }).encrypt(key.keyObject)
+  }
   const aad = enc === 'A128GCM' ? SENDER_HEADER : Buffer.from(JSON.stringify({ alg: 'dir', enc })).toString('base64url')
   const { iv, ciphertext, tag } = sealGcm(key.keyObject, bytes, aad)
   return `${aad}..${iv.toString('base64url')}.${ciphertext.toString('base64url')}.${tag.toString('base64url')}`
 }
+
+/** Loaded when it is needed: only tokens of A128CBC-HS256 need it. */
+const jose = () => import('jose')
 
 type Open = (token: Token, key: Pick<Key, 'keyObject'>) => Uint8Array | undefined | Promise<Uint8Array | undefined>
 
@@ -77,6 +81,7 @@ function openWithNode(
 }
 
 async function openWithJose(token: Token, { keyObject }: Pick<Key, 'keyObject'>): Promise<Uint8Array | undefined> {
+  const { compactDecrypt } = await jose()
   try {
     const { plaintext } = await compactDecrypt(token.compact, keyObject, {
       keyManagementAlgorithms: ['dir'],

@@ -8,7 +8,7 @@ import type { LoadOrder, LoadReport } from './load.ts'
 import { serverNames } from './postgres.ts'
 import type { Measure } from './report.ts'
 
-const ROUNDS = 5
+const ROUNDS = 9
 const SECONDS = 1
 
 // Every limit stays on; the rate of one address is lifted above what one machine can send.

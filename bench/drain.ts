@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { setTimeout as elapsed } from 'node:timers/promises'
-import type { Lab } from './lab.ts'
+import type { Lab, Subject } from './lab.ts'
 import { serverNames } from './postgres.ts'
 import type { Measure } from './report.ts'
 
@@ -41,11 +41,7 @@ export async function drainFast(lab: Lab): Promise<Measure[]> {
 /** How many were handed over in a second, a figure for each round. */
 async function drainTo(lab: Lab, milliseconds: number): Promise<Record<string, number[]>> {
   await using target = await SlowTarget.start()
-  const settings = {
-    CONCURRENCY: String(CONCURRENCY),
-    BENCH_TARGET: target.url,
-    SERVER_REQUESTS_PER_SECOND_PER_ADDRESS: '1000000',
-  }
+  const settings = drainSettings(target)
   const floor = await lab.start('floors/fetches.ts', {
     BENCH_TARGET: target.url,
     BENCH_CONCURRENCY: String(CONCURRENCY),
@@ -65,19 +61,33 @@ async function drainTo(lab: Lab, milliseconds: number): Promise<Record<string, n
     floor.send(WAITING)
     add(FLOOR, await target.answer(WAITING, milliseconds))
     for (const [name, subject] of Object.entries(subjects)) {
-      // The target holds the first back until all others wait as well.
-      target.hold()
-      const bodies = await lab.requests('backlog', WAITING)
-      await lab.load(subject, { bodies, count: WAITING })
-      add(name, await target.answer(WAITING, milliseconds))
+      add(name, await drained(lab, subject, target, milliseconds))
     }
   }
   for (const subject of [floor, ...Object.values(subjects)]) await subject.stop()
   return rounds
 }
 
+/** Settings of an adapter that hands over to the target. */
+export function drainSettings(target: SlowTarget): Record<string, string> {
+  return {
+    CONCURRENCY: String(CONCURRENCY),
+    BENCH_TARGET: target.url,
+    SERVER_REQUESTS_PER_SECOND_PER_ADDRESS: '1000000',
+  }
+}
+
+/** Builds a backlog, and has it handed over: how many in a second. */
+export async function drained(lab: Lab, subject: Subject, target: SlowTarget, milliseconds: number): Promise<number> {
+  // The target holds the first back until all others wait as well.
+  target.hold()
+  const bodies = await lab.requests('backlog', WAITING)
+  await lab.load(subject, { bodies, count: WAITING })
+  return await target.answer(WAITING, milliseconds)
+}
+
 /** A case system that answers after a time, and holds everybody back until it is told to begin. */
-class SlowTarget implements AsyncDisposable {
+export class SlowTarget implements AsyncDisposable {
   readonly url: string
   readonly #server
   #begun = Promise.withResolvers<void>()

@@ -51,6 +51,7 @@ export function claimed(over: Partial<Claim> = {}): Claim {
     previousReference: null,
     traceparent: null,
     dueAt: new Date(),
+    revision: 2,
     ...over,
   }
 }

@@ -22,6 +22,8 @@ export interface Claim {
   readonly traceparent: string | null
   /** When it was due: `release` gives it back with the same time. */
   readonly dueAt: Date
+  /** Of the row: what is given back and claimed again has the same number of attempts, and another revision. */
+  readonly revision: number
 }
 
 /** How an attempt ended. `reason` names fields, never values. */

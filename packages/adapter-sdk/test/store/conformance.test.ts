@@ -79,7 +79,7 @@ onEachEngine('a store', (engine) => {
           id: rowId(form, submission.submissionId),
           ...{ form, submissionId: submission.submissionId, jwe: submission.jwe, files: submission.files },
           ...{ attempt: 1, attemptsSinceRedrive: 1, losses: 0, uncertain: false, approved: false, traceparent },
-          ...{ receivedAt: before, previousReference: null, dueAt: before },
+          ...{ receivedAt: before, previousReference: null, dueAt: before, revision: 1 },
         },
       ])
     })
@@ -442,6 +442,20 @@ onEachEngine('a store', (engine) => {
     })
   })
 
+  it('settles the current attempt, in whatever order an older one ends with it', async () => {
+    const first = await claimed()
+    await lose()
+    clock.pass(10)
+    const second = (await claim())[0] as Claim
+    const settle = [
+      { claim: second, ending: dead() },
+      { claim: first, ending: retry() },
+    ]
+    await store.turn({ settle, claim: [], leaseSeconds: LEASE_SECONDS })
+
+    expect(await entry(first)).to.include({ state: 'dead', code: 'ERR_HANDLER_PERMANENT' })
+  })
+
   describe('leases', () => {
     it('a claim until it is renewed or given back', async () => {
       const each = await claimed()
@@ -489,6 +503,19 @@ onEachEngine('a store', (engine) => {
       expect({ ...after, revision: 0, changedAt: '' }).to.deep.equal({ ...before, revision: 0, changedAt: '' })
       expect((await store.history(letter.id)).at(-1)?.what).to.equal('redriven')
       expect((await claim())[0]).to.include({ approved: true, attempt: 2 })
+    })
+
+    it('nothing back that was given back before, and claimed again', async () => {
+      const first = await claimed()
+      await store.release([first])
+      const second = (await claim())[0] as Claim
+      // The answer to the first release was lost, and so it is repeated.
+      await store.release([first])
+
+      expect(second.attempt).to.equal(first.attempt)
+      expect((await entry(second)).state).to.equal('running')
+      await store.release([second])
+      expect((await entry(second)).state).to.equal('waiting')
     })
 
     it('no more back once the case system may act', async () => {

@@ -50,6 +50,8 @@ export const ENGINES: Readonly<Record<Store['kind'], () => Promise<Engine>>> = {
   async postgres() {
     const url = await (await sharedPostgres()).database()
     const pool = new pg.Pool({ connectionString: url, max: 1 })
+    // The server may be stopped before a connection that was ended is gone.
+    pool.on('error', () => undefined)
     return await engine('postgres', (options) => openPostgres({ url, connections: 4 }, options), {
       async empty() {
         await pool.query(`TRUNCATE ${TABLES.map((table) => `formbuilder.${table}`).join(', ')}`)

@@ -11,7 +11,7 @@ const seconds = (expression: string) => `(${expression}) * interval '1 second'`
 /** Columns of a claim, as the worker reads them. */
 const CLAIM = `c.id::text AS id, c.form, c.submission_id AS "submissionId", l.jwe, c.files, c.attempts AS attempt,
   c.attempts_since_redrive AS "attemptsSinceRedrive", c.losses, c.uncertain, c.was_approved AS approved,
-  c.received_at AS "receivedAt", c.reference AS "previousReference", c.traceparent, c.was_due_at AS "dueAt"`
+  c.received_at AS "receivedAt", c.reference AS "previousReference", c.traceparent, c.was_due_at AS "dueAt", c.revision`
 
 const MOMENT = (now: string) => `moment AS MATERIALIZED (SELECT ${time(now)} AS now)`
 
@@ -116,7 +116,9 @@ export const SETTLE_AND_CLAIM: Statement = {
 /** Rows of `ENDED`. Of two endings of one submission a success counts; the other attempt is not the caller's any more. */
 export function endedRows(settled: readonly Settled[]): string {
   const rows = new Map<string, object>()
-  const inOrder = settled.toSorted((a, b) => Number(isSuccess(a.ending)) - Number(isSuccess(b.ending)))
+  const inOrder = settled.toSorted(
+    (a, b) => Number(isSuccess(a.ending)) - Number(isSuccess(b.ending)) || a.claim.attempt - b.claim.attempt,
+  )
   for (const { claim, ending } of inOrder) rows.set(claim.id, { ...claimRow(claim), ...endingRow(ending) })
   return JSON.stringify([...rows.values()].toSorted(byId))
 }
@@ -213,15 +215,15 @@ export const RENEW: Statement = {
   RETURNING s.id::text AS id, c.attempt`,
 }
 
-/** `(claims)`: claimed and never begun, with what they were before. */
+/** `(claims)`: claimed and never begun, with what they were before. What has changed since its claim is left as it is. */
 export const RELEASE: Statement = {
   name: 'release',
   text: `
   WITH released AS (
     UPDATE ${SCHEMA}.submission s SET state = 'waiting', due_at = c.due_at, approved = c.approved,
       attempts = s.attempts - 1, attempts_since_redrive = s.attempts_since_redrive - 1, revision = s.revision + 1
-    FROM json_to_recordset($1::json) AS c (id uuid, attempt int, due_at timestamptz, approved boolean)
-    WHERE s.id = c.id AND s.state = 'running' AND s.attempts = c.attempt AND NOT s.acting
+    FROM json_to_recordset($1::json) AS c (id uuid, attempt int, due_at timestamptz, approved boolean, revision int)
+    WHERE s.id = c.id AND s.state = 'running' AND s.revision = c.revision
     RETURNING s.id, c.attempt
   ), forgotten AS (
     DELETE FROM ${SCHEMA}.history h USING released r

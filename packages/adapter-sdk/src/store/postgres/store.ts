@@ -136,7 +136,10 @@ class PostgresStore implements Store {
   }
 
   async release(claims: readonly Claim[]): Promise<void> {
-    const rows = claims.map((claim) => ({ ...queue.claimRow(claim), due_at: claim.dueAt, approved: claim.approved }))
+    const rows = claims.map((claim) => {
+      const { dueAt, approved, revision } = claim
+      return { ...queue.claimRow(claim), due_at: dueAt, approved, revision }
+    })
     await this.#pool.query(queue.RELEASE, [JSON.stringify(rows.toSorted(queue.byId))])
   }
 

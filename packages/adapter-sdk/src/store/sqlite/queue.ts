@@ -99,7 +99,7 @@ function claim(prepare: Prepare, due: Record<string, unknown>, lease: number, no
       attempts_since_redrive = attempts_since_redrive + 1, acting = 0, approved = 0, revision = revision + 1, changed_at = :now
     WHERE row = :row
     RETURNING form, submission_id, files, attempts, attempts_since_redrive, losses, uncertain, received_at, reference,
-      traceparent, (SELECT jwe FROM letter l WHERE l.row = submission.row) AS jwe`).get({
+      traceparent, revision, (SELECT jwe FROM letter l WHERE l.row = submission.row) AS jwe`).get({
     lease: Math.round(lease),
     now,
     row: due['row'] as number,
@@ -121,6 +121,7 @@ function claim(prepare: Prepare, due: Record<string, unknown>, lease: number, no
     previousReference: row['reference'] as string | null,
     traceparent: row['traceparent'] as string | null,
     dueAt: new Date(Number(due['due_at'])),
+    revision: Number(row['revision']),
   }
 }
 
@@ -206,15 +207,15 @@ export function renew(prepare: Prepare, claims: readonly ClaimRef[], leaseSecond
 
 /** Gives back what was claimed and never begun. Runs in a transaction. */
 export function release(prepare: Prepare, claims: readonly Claim[]): void {
-  for (const { id, attempt, dueAt, approved } of claims) {
+  for (const { id, attempt, dueAt, approved, revision } of claims) {
     const row = prepare(`
       UPDATE submission SET state = 'waiting', due_at = ?, approved = ?, attempts = attempts - 1,
         attempts_since_redrive = attempts_since_redrive - 1, revision = revision + 1
-      WHERE id = ? AND state = 'running' AND attempts = ? AND NOT acting RETURNING row`).get(
+      WHERE id = ? AND state = 'running' AND revision = ? RETURNING row`).get(
       dueAt.getTime(),
       approved ? 1 : 0,
       bytesOf(id),
-      attempt,
+      revision,
     )
     if (row === undefined) continue
     prepare("DELETE FROM history WHERE row = ? AND attempt = ? AND what = 'attempt started'").run(

@@ -41,6 +41,8 @@ export interface StartOptions {
   readonly decorateForm?: (form: Form, name: string) => Form
   /** Opens the store; default by `DATABASE_URL` and `DATA_DIR`. */
   readonly store?: (options: OpenOptions) => Promise<Store>
+  /** How long an attempt is not taken for lost although its process gives no sign, in seconds; default 30. Less only in tests. */
+  readonly leaseSeconds?: number
 }
 
 /** A started adapter. */
@@ -119,7 +121,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     ...(options.attachmentAuthorities !== undefined && { authorities: options.attachmentAuthorities }),
   })
   const calls = new TargetCalls(emit)
-  const worker = createWorker({ config, forms, store, log, calls, emit })
+  const worker = createWorker({ config, forms, store, log, calls, emit, leaseSeconds: options.leaseSeconds })
 
   const state = { stopping: false }
   const http = addRoutes(

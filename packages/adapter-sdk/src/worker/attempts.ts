@@ -9,12 +9,18 @@ export const LEASE_SECONDS = 30
 
 /** Claims submissions for attempts, and records how those ended: what ended and what is wanted share a round trip. */
 export class Attempts {
+  /** How long a claim holds without being renewed, in seconds. */
+  readonly leaseSeconds: number
   readonly #store: Delivering
+  readonly #monotonic: () => number
   readonly #acting
   #endings: { readonly settled: Settled; readonly resolve: () => void }[] = []
 
-  constructor(store: Delivering) {
+  /** `monotonic`: milliseconds of a clock that never jumps. */
+  constructor(store: Delivering, leaseSeconds = LEASE_SECONDS, monotonic = () => performance.now()) {
     this.#store = store
+    this.leaseSeconds = leaseSeconds
+    this.#monotonic = monotonic
     this.#acting = groupCommit((claims: readonly Claim[]) => this.#store.acting(claims), 256)
   }
 
@@ -35,7 +41,7 @@ export class Attempts {
     const batch = this.#endings.splice(0, MOST_ENDINGS)
     try {
       const settle = batch.map(({ settled }) => settled)
-      const claims = await this.#store.turn({ settle, claim: wanted, leaseSeconds: LEASE_SECONDS })
+      const claims = await this.#store.turn({ settle, claim: wanted, leaseSeconds: this.leaseSeconds })
       for (const { resolve } of batch) resolve()
       return claims
     } catch (error) {
@@ -50,10 +56,14 @@ export class Attempts {
    * cannot be recorded; nothing may be sent either.
    */
   async acting(claim: Claim): Promise<void> {
-    const isOurs = await this.#acting.add(claim).catch((cause: unknown) => {
+    const asked = { monotonic: this.#monotonic(), wall: Date.now() }
+    const wasOurs = await this.#acting.add(claim).catch((cause: unknown) => {
       throw new AdapterError('ERR_STORE_UNAVAILABLE', 'the store is unavailable', { cause, retryable: true })
     })
-    if (!isOurs) throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
+    // The process may have been stopped before it could read the answer, and another one have ended the attempt since.
+    const milliseconds = Math.max(this.#monotonic() - asked.monotonic, Date.now() - asked.wall)
+    if (!wasOurs || milliseconds >= this.leaseSeconds * 1000)
+      throw new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was given up before it acted')
   }
 }
 

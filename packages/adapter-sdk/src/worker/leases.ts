@@ -3,7 +3,6 @@ import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
 import type { Claim } from '../store/claim.ts'
 import type { Delivering, LostAttempt, Overdue } from '../store/store.ts'
-import { LEASE_SECONDS } from './attempts.ts'
 
 /** A claim of this process, and what aborts its attempt. */
 export interface Held {
@@ -17,19 +16,22 @@ export interface LeasesOptions {
   readonly held: () => readonly Held[]
   /** What the loss of an attempt means. Undefined: a form that this process does not have. */
   readonly lossOf: (seen: Overdue) => Omit<LostAttempt, 'seen' | 'leaseSeconds'> | undefined
+  readonly leaseSeconds: number
   readonly emit: Emit
   /** Milliseconds of a clock that never jumps. Default: the process's. */
   readonly monotonic?: () => number
 }
 
 /**
- * Every ten seconds the leases of this process are renewed, and those that have run out elsewhere are looked at. A lease is
+ * Three times in a lease the leases of this process are renewed, and those that have run out elsewhere are looked at. A lease is
  * judged by watching it, not by a clock alone: an attempt is ended only after this process has seen the same overdue lease,
  * unrenewed, for a whole lease of its own time, with no look failing in between. So after an outage of the store, a jump of
  * its clock or a start, living processes renew first.
  */
 export class Leases {
   readonly #options: LeasesOptions
+  readonly #leaseMilliseconds: number
+  readonly #lookMilliseconds: number
   /** By attempt and the end of its lease: since when it has been watched, on a clock that never jumps. */
   readonly #watched = new Map<string, number>()
   #renewal: NodeJS.Timeout | undefined
@@ -37,10 +39,14 @@ export class Leases {
   readonly #monotonic: () => number
   #lastPulse: { readonly monotonic: number; readonly wall: number }
   #renewedAt: number
+  /** When it last saw what is overdue. */
+  #seenAt = Number.NEGATIVE_INFINITY
   #looking: Promise<void> = Promise.resolve()
 
   constructor(options: LeasesOptions) {
     this.#options = options
+    this.#leaseMilliseconds = options.leaseSeconds * 1000
+    this.#lookMilliseconds = this.#leaseMilliseconds / 3
     this.#monotonic = options.monotonic ?? (() => performance.now())
     this.#renewedAt = this.#monotonic()
     this.#lastPulse = { monotonic: this.#renewedAt, wall: Date.now() }
@@ -50,7 +56,7 @@ export class Leases {
     this.#lastPulse = { monotonic: this.#monotonic(), wall: Date.now() }
     this.#renewal = setInterval(() => {
       this.#looking = this.#looking.then(() => this.look())
-    }, LOOK_MILLISECONDS)
+    }, this.#lookMilliseconds)
     this.#pulse = setInterval(() => this.feelPulse(), PULSE_MILLISECONDS)
   }
 
@@ -62,22 +68,25 @@ export class Leases {
 
   /** Whether the leases of this process may have run out: it could not renew them for as long as they last. */
   get isStale(): boolean {
-    return this.#options.held().length > 0 && this.#monotonic() - this.#renewedAt > LEASE_MILLISECONDS
+    return this.#options.held().length > 0 && this.#monotonic() - this.#renewedAt > this.#leaseMilliseconds
   }
 
-  /** Called after each claim: its lease is new. */
-  claimed(): void {
-    if (this.#options.held().length === 0) this.#renewedAt = this.#monotonic()
+  /** Called after each claim. Its lease began when it was asked for, or later: the answer may be read after a long stop. */
+  claimed(askedAt: number): void {
+    if (this.#options.held().length === 0) this.#renewedAt = askedAt
   }
 
   /** Renews, then looks at what is overdue. */
   async look(): Promise<void> {
     const started = this.#monotonic()
+    // A process that stood still has watched nothing. What stopped it may have stopped the others.
+    if (started - this.#seenAt > 2 * this.#lookMilliseconds) this.#watched.clear()
     try {
       await this.#renew()
       const overdue = await this.#options.store.overdue()
+      this.#seenAt = this.#monotonic()
       // A store that answers so late did not let others renew in time either.
-      if (this.#monotonic() - started > LOOK_MILLISECONDS) this.#watched.clear()
+      if (this.#seenAt - started > this.#lookMilliseconds) this.#watched.clear()
       await this.#end(overdue)
     } catch (error) {
       // What was seen before a failure is not known to have stayed so.
@@ -91,7 +100,7 @@ export class Leases {
     const started = this.#monotonic()
     if (held.length > 0) {
       const claims = held.map(({ claim }) => claim)
-      const ours = await this.#options.store.renew(claims, LEASE_SECONDS)
+      const ours = await this.#options.store.renew(claims, this.#options.leaseSeconds)
       for (const [i, { abort }] of held.entries()) {
         if (!ours[i]) abort.abort(new AdapterError('ERR_ATTEMPT_LOST', 'the attempt was lost to another process'))
       }
@@ -108,8 +117,9 @@ export class Leases {
     for (const key of others.keys()) if (!this.#watched.has(key)) this.#watched.set(key, now)
     const lost = [...others].flatMap(([key, seen]) => {
       const since = this.#watched.get(key) ?? now
-      const loss = now - since >= LEASE_MILLISECONDS - TOLERANCE_MILLISECONDS ? this.#options.lossOf(seen) : undefined
-      return loss === undefined ? [] : [{ seen, leaseSeconds: LEASE_SECONDS, ...loss }]
+      const isGone = now - since >= this.#leaseMilliseconds - TOLERANCE_MILLISECONDS
+      const loss = isGone ? this.#options.lossOf(seen) : undefined
+      return loss === undefined ? [] : [{ seen, leaseSeconds: this.#options.leaseSeconds, ...loss }]
     })
     for (let at = 0; at < lost.length; at += MOST_AT_ONCE) await this.#endBatch(lost.slice(at, at + MOST_AT_ONCE))
   }
@@ -126,12 +136,12 @@ export class Leases {
     }
   }
 
-  /** A process that was stopped for longer than a lease may have lost everything that it runs: it aborts that at once. */
+  /** Called every second. A process that was stopped for longer than a lease may have lost all that it runs: it aborts that. */
   feelPulse(): void {
     const { monotonic, wall } = this.#lastPulse
     const asleep = Math.max(this.#monotonic() - monotonic, Date.now() - wall)
     this.#lastPulse = { monotonic: this.#monotonic(), wall: Date.now() }
-    if (asleep < LEASE_MILLISECONDS) return
+    if (asleep < this.#leaseMilliseconds) return
     this.#watched.clear()
     for (const { abort } of this.#options.held()) {
       abort.abort(new AdapterError('ERR_ATTEMPT_LOST', 'the process was stopped for longer than its lease'))
@@ -139,8 +149,6 @@ export class Leases {
   }
 }
 
-const LEASE_MILLISECONDS = LEASE_SECONDS * 1000
-const LOOK_MILLISECONDS = LEASE_MILLISECONDS / 3
 const PULSE_MILLISECONDS = 1000
 /** A timer may be early by a little: the third look counts. */
 const TOLERANCE_MILLISECONDS = 200

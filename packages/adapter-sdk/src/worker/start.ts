@@ -18,11 +18,13 @@ export interface WorkerParts {
   readonly log: Logger
   readonly calls: TargetCalls
   readonly emit: Emit
+  /** Default: 30. */
+  readonly leaseSeconds?: number | undefined
 }
 
 /** A worker that has not been started. */
-export function createWorker({ config, forms, store, log, calls, emit }: WorkerParts): Worker {
-  const attempts = new Attempts(store)
+export function createWorker({ config, forms, store, log, calls, emit, leaseSeconds }: WorkerParts): Worker {
+  const attempts = new Attempts(store, leaseSeconds)
   const retry = {
     delaySeconds: config.RETRY_DELAY_SECONDS,
     delayMaxSeconds: config.RETRY_DELAY_MAX_SECONDS,

@@ -3,9 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Emit, errorName } from '../events.ts'
 import type { Form } from '../form.ts'
 import type { Claim, Ending } from '../store/claim.ts'
+import { groupCommit } from '../store/group-commit.ts'
 import type { Delivering } from '../store/store.ts'
 import type { RunAttempt } from './attempt.ts'
-import { type Attempts, LEASE_SECONDS } from './attempts.ts'
+import type { Attempts } from './attempts.ts'
 import { lossOf, MOST_LOSSES, needsNoPerson, type RetryPolicy, retryDelaySeconds, settleSecondsOf } from './ending.ts'
 import { type Held, Leases } from './leases.ts'
 import { Places } from './places.ts'
@@ -30,7 +31,9 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #places: Places
   readonly #leases: Leases
+  readonly #monotonic: () => number
   readonly #running = new Set<Running>()
+  readonly #releases
   #isStopping = false
   /** The time to stop is over: what cannot be recorded now is left to other processes. */
   #isGivenUp = false
@@ -43,12 +46,23 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options
-    const { forms, concurrency, store, retry, emit, monotonic } = options
+    const { forms, concurrency, store, attempts, retry, emit, monotonic = () => performance.now() } = options
+    this.#monotonic = monotonic
+    this.#releases = groupCommit(async (claims: readonly Claim[]) => {
+      try {
+        await store.release(claims)
+        return claims.map(() => true)
+      } catch (error) {
+        emit({ event: 'store.failed', during: 'release', code: errorName(error) })
+        return claims.map(() => false)
+      }
+    }, MOST_RELEASES)
     const isAnyUncertain = [...forms.values()].some((form) => lossOf(form) === 'uncertain')
     this.#places = new Places([...forms.keys()], concurrency, !isAnyUncertain)
     this.#leases = new Leases({
       store,
       held: () => [...this.#running],
+      leaseSeconds: attempts.leaseSeconds,
       lossOf: ({ form: name, attemptsSinceRedrive, losses }) => {
         const form = forms.get(name)
         return (
@@ -62,7 +76,7 @@ export class Worker {
         )
       },
       emit,
-      ...(monotonic !== undefined && { monotonic }),
+      monotonic,
     })
   }
 
@@ -110,7 +124,8 @@ export class Worker {
       const started = performance.now()
       await new Promise((resolve) => setImmediate(resolve))
       this.#places.releaseDelayed()
-      const wanted = this.#isStopping ? [] : this.#places.wanted()
+      // After an outage of the store it renews first: what it cannot start it would only give back.
+      const wanted = this.#isStopping || this.#leases.isStale ? [] : this.#places.wanted()
       // Beside full places there is room for a suspect only. It is looked for at each poll and not at each arrival: arrivals
       // are no suspects, and the store has better things to do then.
       const hasPlace = wanted.some(({ most }) => most > 0)
@@ -121,11 +136,14 @@ export class Worker {
       }
       this.#askedAt = started
       try {
+        const asked = this.#monotonic()
         const claims = await attempts.turn(wanted)
         this.#places.claimTook(performance.now() - started)
         this.#places.got(wanted, claims)
-        if (claims.length > 0) this.#leases.claimed()
+        if (claims.length > 0) this.#leases.claimed(asked)
         for (const claim of claims) this.#start(claim)
+        // What was claimed while the process was told to stop waits for no place.
+        if (this.#isStopping) this.#places.releaseClaimedAhead()
         if (claims.length === 0 && !attempts.hasEndings) await this.#pause()
       } catch (error) {
         this.#options.emit({ event: 'store.failed', during: 'claim', code: errorName(error) })
@@ -152,8 +170,8 @@ export class Worker {
     const { emit, runAttempt } = this.#options
     const isSuspect = claim.losses > 0
     if (!(await this.#places.take(form, isSuspect))) return await this.#release(claim)
-    if (earlier !== undefined && !(await this.#isStillOurs(claim, earlier))) return this.#freePlace(form, isSuspect)
-    if (signal.aborted || this.#isStopping || this.#leases.isStale) {
+    const isOurs = earlier === undefined || (await this.#isStillOurs(claim, earlier))
+    if (!isOurs || signal.aborted || this.#isStopping || this.#leases.isStale) {
       this.#freePlace(form, isSuspect)
       return await this.#release(claim)
     }
@@ -170,8 +188,8 @@ export class Worker {
   /** Waits until the earlier attempt has ended, which may have delivered the submission after all. */
   async #isStillOurs(claim: Claim, earlier: Promise<void>): Promise<boolean> {
     await earlier
-    // If it cannot be asked, the lease runs out.
-    const held = await this.#options.store.renew([claim], LEASE_SECONDS).catch(() => [])
+    // If it cannot be asked, it is given back.
+    const held = await this.#options.store.renew([claim], this.#options.attempts.leaseSeconds).catch(() => [])
     return held[0] === true
   }
 
@@ -195,11 +213,9 @@ export class Worker {
     this.wake()
   }
 
-  /** Gives back what was claimed and has not started. If that fails, its lease runs out. */
+  /** Gives back what was claimed and has not started. If that fails for as long as the process runs, its lease runs out. */
   async #release(claim: Claim): Promise<void> {
-    await this.#options.store.release([claim]).catch((error: unknown) => {
-      this.#options.emit({ event: 'store.failed', during: 'release', code: errorName(error) })
-    })
+    while (!this.#isGivenUp && !(await this.#releases.add(claim))) await pause(POLL_MILLISECONDS)
   }
 
   /** Until `wake`, or the next poll: a retry that becomes due notifies nobody. */
@@ -216,6 +232,7 @@ export class Worker {
   }
 }
 
+const MOST_RELEASES = 256
 const POLL_MILLISECONDS = 1000
 /** A timer may be early by a little: the next poll counts. */
 const LOOK_MILLISECONDS = 900

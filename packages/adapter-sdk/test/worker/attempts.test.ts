@@ -5,7 +5,7 @@ import { Attempts } from '../../src/worker/attempts.ts'
 import { claimed, delivered, retry } from '../submissions.ts'
 
 /** A store that remembers what it was asked. */
-function store(over: Partial<Delivering> = {}) {
+function store(over: Partial<Delivering> = {}, monotonic?: () => number) {
   const turns: Turn[] = []
   const delivering = {
     turn: async (turn: Turn) => {
@@ -15,7 +15,7 @@ function store(over: Partial<Delivering> = {}) {
     acting: async (claims: readonly Claim[]) => claims.map(() => true),
     ...over,
   } as unknown as Delivering // the attempts ask for nothing else
-  return { turns, attempts: new Attempts(delivering) }
+  return { turns, attempts: new Attempts(delivering, 30, monotonic) }
 }
 
 const WANTED = [{ form: 'complaint', most: 3, suspects: 1 }]
@@ -86,6 +86,37 @@ describe('attempts', () => {
     expect(refused).to.have.nested.property('reason.code', 'ERR_ATTEMPT_LOST')
     expect(allowed.status).to.equal('fulfilled')
   })
+
+  for (const [clock, sleep] of [
+    ['monotonic', (milliseconds: number) => ({ monotonic: milliseconds, wall: 0 })],
+    ['wall', (milliseconds: number) => ({ monotonic: 0, wall: milliseconds })],
+  ] as const) {
+    it(`may not act when the process has slept over the answer, by its ${clock} clock`, async () => {
+      const realNow = Date.now
+      let asleep = sleep(0)
+      let seconds = 29
+      const { attempts } = store(
+        {
+          async acting(claims) {
+            asleep = sleep(seconds * 1000)
+            return claims.map(() => true)
+          },
+        },
+        () => asleep.monotonic,
+      )
+      Date.now = () => realNow() + asleep.wall
+      try {
+        await attempts.acting(claimed())
+        asleep = sleep(0)
+        seconds = 30
+        const error = await attempts.acting(claimed()).catch((reason) => reason)
+
+        expect(error).to.include({ code: 'ERR_ATTEMPT_LOST' })
+      } finally {
+        Date.now = realNow
+      }
+    })
+  }
 
   it('may not act when that cannot be recorded', async () => {
     const { attempts } = store({ acting: () => Promise.reject(new Error('unavailable')) })

@@ -4,7 +4,7 @@ import type { Claim } from '../../src/store/claim.ts'
 import type { Store } from '../../src/store/store.ts'
 import { type Held, Leases } from '../../src/worker/leases.ts'
 import { onEachEngine } from '../store/engines.ts'
-import { delivered, incoming } from '../submissions.ts'
+import { claimed, delivered, incoming } from '../submissions.ts'
 
 const LOSS = { loss: 'repeatable', canConfirm: false, delaySeconds: 1, settleSeconds: 60, mostLosses: 5 } as const
 
@@ -25,12 +25,13 @@ onEachEngine('leases', (engine) => {
       held: () => held,
       lossOf: ({ form }) => (form === 'complaint' ? LOSS : undefined),
       emit: (event) => events.push(event),
+      leaseSeconds: 30,
       monotonic: () => monotonic,
     })
     const take = async (form = 'complaint') => {
       await store.accept([incoming({ form })])
       const [claim] = await store.turn({ settle: [], claim: [{ form, most: 1, suspects: 1 }], leaseSeconds: 30 })
-      leases.claimed()
+      leases.claimed(monotonic)
       held.push({ claim: claim as Claim, abort: new AbortController() })
       return held.at(-1) as Held
     }
@@ -132,6 +133,20 @@ onEachEngine('leases', (engine) => {
     expect(watcher.events.filter(({ event }) => event === 'store.failed')).to.have.length(1)
   })
 
+  it('are not ended by a process that stood still between two looks, until it has watched them again', async () => {
+    const [dead, living] = [member(), member()]
+    const attempt = await dead.take()
+    const states: (string | undefined)[] = []
+
+    for (const seconds of [31, 10, 21, 10, 10, 10]) {
+      pass(seconds)
+      await living.leases.look()
+      states.push((await stateOf(attempt))?.state)
+    }
+
+    expect(states).to.deep.equal([...Array(5).fill('running'), 'waiting'])
+  })
+
   it('of a process are never ended by itself, though they are overdue', async () => {
     const store = new Proxy(engine().store, {
       get(target, name) {
@@ -220,5 +235,16 @@ onEachEngine('leases', (engine) => {
     monotonic += 2000
 
     expect([before, soon, holder.leases.isStale]).to.deep.equal([false, false, true])
+  })
+
+  it('begin when they are asked for: the answer may be read after a long stop', async () => {
+    const holder = member()
+    const asked = monotonic
+
+    monotonic += 31_000
+    holder.leases.claimed(asked)
+    holder.held.push({ claim: claimed(), abort: new AbortController() })
+
+    expect(holder.leases.isStale).to.equal(true)
   })
 })

@@ -114,6 +114,74 @@ describe('a worker', () => {
     expect(lab.started).to.equal(started)
   })
 
+  it('claims nothing while it holds what it could not renew for as long as a lease', async () => {
+    const lab = laboratory([undefined])
+    lab.due = [claimed({ form: 'form-0' })]
+    lab.hold()
+    await lab.worker.start()
+    await lab.turns()
+
+    lab.monotonic += 31_000
+    lab.due = undefined
+    lab.worker.wake()
+    await lab.turns()
+    const before = lab.claimed
+    lab.letGo()
+    await lab.turns()
+    await lab.worker.stop(1)
+
+    expect(before).to.equal(0)
+    expect(lab.claimed).to.be.greaterThan(0)
+  })
+
+  it('starts nothing whose claim it reads after a stop as long as a lease', async () => {
+    const lab = laboratory([undefined])
+    lab.onClaim = () => {
+      lab.monotonic += 31_000
+    }
+    await lab.worker.start()
+    await lab.turns()
+    await lab.worker.stop(1)
+
+    expect(lab.claimed).to.be.greaterThan(0)
+    expect(lab.started).to.equal(0)
+    expect(lab.released).to.have.length(lab.claimed)
+  })
+
+  it('gives back what has not started as soon as the store is available again', async () => {
+    const lab = await full([undefined])
+    const [claimed, started] = [lab.claimed, lab.started]
+    lab.unavailable = 2
+
+    const stopped = lab.worker.stop(60)
+    lab.letGo()
+    await stopped
+
+    expect(lab.failures).to.deep.equal(['release', 'release'])
+    expect(lab.released).to.have.length(claimed - started)
+  })
+
+  it('gives back at once what it was about to claim when it was told to stop', async () => {
+    const lab = laboratory([undefined, undefined])
+    const some = (count: number) => Array.from({ length: count }, () => claimed({ form: 'form-0' }))
+    lab.due = some(3)
+    lab.hold()
+    await lab.worker.start()
+    await lab.turns()
+
+    lab.due = some(2)
+    const stopped = Promise.withResolvers<void>()
+    lab.onClaim = () => stopped.resolve(lab.worker.stop(60))
+    lab.worker.wake()
+    await lab.turns()
+    const released = lab.released.length
+    lab.letGo()
+    await stopped.promise
+
+    expect(released).to.equal(2)
+    expect(lab.started).to.equal(3)
+  })
+
   for (const [concurrency, forms, mostOfOne] of [
     [16, 4, 13],
     [4, 4, 1],
@@ -224,6 +292,12 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
     /** What is due, instead of an endless queue. */
     due: undefined as readonly Claim[] | undefined,
     isHeld: true,
+    /** Called while a claim is made. */
+    onClaim: () => undefined as unknown,
+    /** So many releases fail. */
+    unavailable: 0,
+    /** During what the store failed. */
+    failures: [] as string[],
     monotonic: 1e6,
     turns,
     hold: () => {
@@ -241,6 +315,7 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
       if (settle.length > 0) await lab.recording
       else await turns(20)
       lab.ended.push(...settle.map(({ ending }) => ending))
+      if (claim.length > 0) lab.onClaim()
       if (lab.due !== undefined) {
         const claims = lab.due
         lab.due = []
@@ -254,7 +329,10 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
       lab.claimed += claims.length
       return claims
     },
-    release: async (claims: readonly Claim[]) => void lab.released.push(...claims),
+    async release(claims: readonly Claim[]) {
+      if (lab.unavailable-- > 0) throw new Error('unavailable')
+      lab.released.push(...claims)
+    },
     renew: async (claims: readonly Claim[]) => claims.map(() => lab.isHeld),
     onDue: async () => ({ close: async () => undefined }),
   } as unknown as Delivering // leases are looked at every ten seconds only
@@ -269,7 +347,7 @@ function laboratory(repeatable: readonly Repeatable[], concurrency = 4) {
     forms: new Map(repeatable.map((each, index) => [`form-${index}`, form(each, index)])),
     concurrency,
     retry: { delaySeconds: 1, delayMaxSeconds: 1, limit: 3 },
-    emit: () => undefined,
+    emit: (event) => event.event === 'store.failed' && lab.failures.push(event.during),
     monotonic: () => lab.monotonic,
     runAttempt: async (claim) => {
       lab.started += 1

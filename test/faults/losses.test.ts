@@ -179,9 +179,14 @@ async function reached({ optics, over }: World, route: Route): Promise<number> {
 /** Notes, in seconds from the start, when each request came. */
 function watchRequests({ optics, over }: World, began: number): () => readonly number[] {
   const times: number[] = []
-  const timer = setInterval(() => {
+  const note = () => {
     while (times.length < optics.requests.length) times.push((Date.now() - began) / 1000)
-  }, 100)
+  }
+  const timer = setInterval(note, 100)
   over.addEventListener('abort', () => clearInterval(timer))
-  return () => times
+  return () => {
+    // The last one may have come since the timer ran.
+    note()
+    return times
+  }
 }

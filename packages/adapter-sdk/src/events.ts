@@ -60,6 +60,8 @@ export type AdapterEvent =
       readonly attempt: number
       readonly milliseconds: number
       readonly confirmed: boolean
+      /** Whether the case system named what was made. */
+      readonly referenced: boolean
     })
   | (About & {
       readonly event: 'attempt.failed'

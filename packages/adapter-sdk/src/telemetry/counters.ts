@@ -41,6 +41,11 @@ export function counters(registry: Registry, sets: LabelSets): Emit {
     'outcome',
   )
   const delivered = counter('submissions_delivered', 'Submissions delivered', 'form')
+  const unreferenced = counter(
+    'submissions_unreferenced',
+    'Submissions delivered without a reference of the case system',
+    'form',
+  )
   const retried = counter('attempts_retried', 'Attempts that failed and will be retried, by error code', 'form', 'code')
   const dead = counter('submissions_dead', 'Submissions that became dead letters, by error code', 'form', 'code')
   const redriven = counter('submissions_redriven', 'Dead letters redriven by a person', 'form')
@@ -73,6 +78,7 @@ export function counters(registry: Registry, sets: LabelSets): Emit {
     capturedBytes,
     attempts,
     delivered,
+    unreferenced,
     redriven,
     discarded,
   ]
@@ -120,6 +126,7 @@ export function counters(registry: Registry, sets: LabelSets): Emit {
         )
       case 'submission.delivered':
         delivered.inc(label('form', event.form))
+        if (!event.referenced) unreferenced.inc(label('form', event.form))
         return attemptSeconds.observe(
           { ...label('form', event.form), outcome: event.confirmed ? 'confirmed' : 'delivered' },
           event.milliseconds / 1000,

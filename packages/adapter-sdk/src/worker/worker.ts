@@ -197,7 +197,8 @@ export class Worker {
     const { emit } = this.#options
     const about = { form, submissionId, attempt }
     if (ending.outcome === 'delivered') {
-      emit({ event: 'submission.delivered', ...about, milliseconds, confirmed: ending.confirmed })
+      const { confirmed, reference } = ending
+      emit({ event: 'submission.delivered', ...about, milliseconds, confirmed, referenced: reference !== null })
       return
     }
     const retryInSeconds = ending.outcome === 'retry' ? Math.round(ending.delaySeconds) : 0

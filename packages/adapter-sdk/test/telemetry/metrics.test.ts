@@ -21,9 +21,9 @@ describe('metrics of an adapter', () => {
             path: '/v2/complaint',
             advice: { ERR_CASEWORK_CLOSED: 'Ask the casework team to open the case.' },
             async handle({ submissionAnswers }) {
-              const { code } = submissionAnswers as { code?: string }
+              const { code, unnamed } = submissionAnswers as { code?: string; unnamed?: true }
               if (code !== undefined) throw new PermanentError('refused', { code })
-              return { reference: '1' }
+              return unnamed ? {} : { reference: '1' }
             },
           },
         },
@@ -69,6 +69,16 @@ describe('metrics of an adapter', () => {
     expect(value(after, 'formbuilder_dead_letters{code="ERR_CASEWORK_CLOSED"}')).to.equal(0)
   })
 
+  it('count a delivery for which the case system named nothing', async () => {
+    const series = 'formbuilder_submissions_unreferenced_total{form="complaint"}'
+    await deliver({})
+    const named = value(await scrape(), series)
+    await deliver({ unnamed: true })
+    await until(() => adapter.events.some((each) => each.event === 'submission.delivered' && !each.referenced))
+
+    expect([named, value(await scrape(), series)]).to.deep.equal([0, 1])
+  })
+
   it('count what was accepted, repeated, refused and captured, with the time taken and the key used', async () => {
     const submissionId = crypto.randomUUID()
     const start = await scrape()
@@ -105,7 +115,7 @@ describe('metrics of an adapter', () => {
 
     const text = await metrics.read()
 
-    const ofForms = ['accepted', 'duplicate', 'replaced', 'delivered', 'redriven', 'discarded'].map(
+    const ofForms = ['accepted', 'duplicate', 'replaced', 'delivered', 'unreferenced', 'redriven', 'discarded'].map(
       (what) => `formbuilder_submissions_${what}_total{form="complaint"}`,
     )
     for (const series of [...ofForms, 'formbuilder_submissions_unmatched_total'])

@@ -22,8 +22,8 @@ export interface StandInControls {
 }
 
 /**
- * Middleware for `GET cases`, `GET requests`, `POST fail` with `{kind, times, route, status, seconds}`,
- * `POST expire-tokens`, and `DELETE cases`, which removes cases, requests and failures.
+ * Middleware for `GET cases`, `GET requests`, `POST fail` with `{kind, times, route, status, body, type,
+ * headers, seconds}`, `POST expire-tokens`, and `DELETE cases`, which removes cases, requests and failures.
  */
 export function control(standIn: StandInControls): Koa.Middleware {
   const routes: Record<string, (ctx: Koa.Context) => unknown> = {
@@ -63,7 +63,7 @@ const PREFIX = '/__stand-in/'
 
 function parseFailure(body: unknown): Failure | undefined {
   if (typeof body !== 'object' || body === null) return undefined
-  const { kind, times, route, status, seconds } = body as Record<string, unknown>
+  const { kind, times, route, status, seconds, headers, ...answer } = body as Record<string, unknown>
   const knownRoute = ROUTES.find((name) => name === route)
   if (!isFailureKind(kind) || (route !== undefined && knownRoute === undefined)) return undefined
   return {
@@ -72,5 +72,13 @@ function parseFailure(body: unknown): Failure | undefined {
     ...(knownRoute !== undefined && { route: knownRoute }),
     ...(typeof status === 'number' && { status }),
     ...(typeof seconds === 'number' && { seconds }),
+    ...(typeof answer['body'] === 'string' && { body: answer['body'] }),
+    ...(typeof answer['type'] === 'string' && { type: answer['type'] }),
+    ...(isTexts(headers) && { headers }),
   }
+}
+
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.values(value).every((text) => typeof text === 'string')
 }

@@ -10,6 +10,7 @@ export const FAILURES = {
   redirect: 'Answers 302 to the same path on another host',
   html: 'Answers 200 with an HTML page',
   empty: 'Answers 200 with an empty body',
+  answer: 'Answers `status` (default 200) with `body`, `type` and `headers`, by default the text of a proxy',
   unauthorised: 'Answers 401, as for an expired token',
   forbidden: 'Answers 403, as for an IP address that is not allowed',
   'too-many-requests': 'Answers 429 with `Retry-After: seconds` (default 1)',
@@ -21,6 +22,7 @@ export const FAILURES = {
   'case-then-half': 'Handles the request, sends half of the answer and closes the connection',
   'case-then-html': 'Handles the request, then answers 200 with an HTML page',
   'case-then-empty': 'Handles the request, then answers 200 with an empty body',
+  'case-then-answer': 'Handles the request, then answers as `answer` does; `{caseid}` in `body` is the case',
 } as const
 
 /** A kind of failure. */
@@ -32,8 +34,14 @@ export interface FailureOptions {
   readonly times?: number
   /** The route on which requests fail. Default `createcase`. */
   readonly route?: Route
-  /** HTTP status for `status` and `case-then-status`. */
+  /** HTTP status for `status` and `answer`, also after the case. */
   readonly status?: number
+  /** Body for `answer`. It is compressed as a `Content-Encoding` in `headers` says: `gzip`, `deflate` or `br`. */
+  readonly body?: string
+  /** Media type of `body`; "" sends none. Default `text/plain`. */
+  readonly type?: string
+  /** More headers for `answer`. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Seconds for `refuse`, `slow` and `too-many-requests`. */
   readonly seconds?: number
 }

@@ -1,5 +1,6 @@
 /** The HTTP layer of the stand-in: reads requests, sends answers, and makes them fail on the connection. */
 import { text } from 'node:stream/consumers'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import type Koa from 'koa'
 import { type Answer, errorPage } from './answers.ts'
 import type { api } from './api.ts'
@@ -69,6 +70,8 @@ async function fail(
       return sendHalf(ctx, answer)
     case 'html':
       return send(ctx, errorPage(200))
+    case 'answer':
+      return send(ctx, programmed(failure, kind === 'answer' ? '' : answer.body))
     case 'empty':
       return send(ctx, { status: 200, type: 'text/plain', body: '' })
     case 'status':
@@ -86,12 +89,31 @@ async function fail(
   }
 }
 
+/** The answer that a failure describes, in place of `plain`. */
+function programmed({ status = 200, type = 'text/plain', headers = {}, body = PROXY_TEXT }: Failure, plain: string) {
+  const [, caseId = ''] = /caseid(?:>|":")(\d+)/i.exec(plain) ?? []
+  return { status, type, headers, body: body.replaceAll('{caseid}', caseId) }
+}
+
+// What a proxy says, with any status, when it has no connection to the server behind it.
+const PROXY_TEXT = 'upstream connect error or disconnect/reset before headers'
+
 function send(ctx: Koa.Context, { status, type, body, headers = {} }: Answer): void {
   ctx.status = status
-  ctx.set({ ...headers, 'Content-Type': type })
-  ctx.body = body
+  const encoding = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-encoding')?.[1]
+  const compress = COMPRESS[encoding ?? '']
+  ctx.body = compress === undefined ? body : compress(body)
+  ctx.set(headers)
+  if (type === '') ctx.remove('Content-Type')
+  else ctx.set('Content-Type', type)
   // Koa changes the status to 204 when the body is empty.
   ctx.status = status
+}
+
+const COMPRESS: Readonly<Record<string, (body: string) => Buffer>> = {
+  gzip: gzipSync,
+  deflate: deflateSync,
+  br: brotliCompressSync,
 }
 
 async function sendHalf(ctx: Koa.Context, { status, type, body }: Answer): Promise<void> {

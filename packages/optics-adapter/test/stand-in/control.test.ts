@@ -28,6 +28,16 @@ describe('the control routes of the stand-in', () => {
     expect(standIn.cases()).to.deep.equal([])
   })
 
+  it('set an answer, part by part', async () => {
+    const answer = { kind: 'answer', status: 201, body: '<r/>', type: 'text/xml', headers: { 'X-Proxy': 'a proxy' } }
+    await control('post', 'fail', answer)
+
+    const { status, data, headers } = await create({})
+
+    expect([status, data]).to.deep.equal([201, '<r/>'])
+    expect(headers).to.include({ 'content-type': 'text/xml', 'x-proxy': 'a proxy' })
+  })
+
   it('expire tokens', async () => {
     const headers = { Authorization: `Bearer ${await tokenFrom(standIn.url)}` }
 

@@ -217,6 +217,48 @@ describe('the stand-in for Optics', () => {
     expect(statuses).to.deep.equal([503, 503, 403, 200])
   })
 
+  for (const kind of ['answer', 'case-then-answer'] as const) {
+    it(`answers as a proxy does, unless told otherwise: ${kind}`, async () => {
+      await standIn.fail(kind)
+
+      const { status, headers, data } = await create({})
+
+      expect([status, headers['content-type']]).to.deep.equal([200, 'text/plain'])
+      expect(data).to.equal('upstream connect error or disconnect/reset before headers')
+      expect(standIn.cases()).to.have.length(kind === 'answer' ? 0 : 1)
+    })
+  }
+
+  for (const [status, type, body, headers] of [
+    [200, 'TEXT/XML; Charset=utf-8', '\uFEFF<r><caseid>{caseid}</caseid></r>', {}],
+    [200, 'application/json', '{"caseid":"492', {}],
+    [202, '', 'null', { 'X-Proxy': 'a proxy' }],
+    [204, '', '', {}],
+    [200, 'text/html', '<html></html>', { 'Content-Encoding': 'gzip' }],
+    [200, 'text/xml', '<r/>', { 'content-encoding': 'br' }],
+    [200, 'text/xml', '<r/>', { 'Content-Encoding': 'deflate' }],
+  ] as const)
+    it(`answers what it is told to: ${status} ${type} ${JSON.stringify([body, headers])}`, async () => {
+      await standIn.fail('case-then-answer', { status, type, body, headers })
+
+      const answer = await create({})
+
+      expect(answer.status).to.equal(status)
+      expect(answer.headers['content-type'] ?? '').to.equal(type)
+      // The client drops a byte order mark, as the adapter does.
+      expect(answer.data).to.equal(body.replace('{caseid}', '492233').replace('\uFEFF', ''))
+      if ('X-Proxy' in headers) expect(answer.headers).to.include({ 'x-proxy': 'a proxy' })
+    })
+
+  it('answers a lookup with the case that it found, in another shape', async () => {
+    await create({ ExternalId: 'e1' })
+    await standIn.fail('case-then-answer', { route: 'getcaseattribute', body: '<value>{caseid}</value>' })
+
+    const { data } = await call('get', '/getcaseattribute?db=hmcts&Attribute=CaseId&ExternalId=e1&Format=json')
+
+    expect(data).to.equal('<value>492233</value>')
+  })
+
   it('can be started as a command', async () => {
     const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../bin/optics-stand-in.js')], {
       env: { PORT: '0', OPTICS_API_KEY: KEYS.apiKey, OPTICS_SECRET_KEY: KEYS.secretKey },

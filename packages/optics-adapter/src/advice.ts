@@ -17,7 +17,7 @@ export const OPTICS_ADVICE: Readonly<Record<OpticsErrorCode, string>> = {
   ERR_OPTICS_BROKEN_OFF: `The connection to Optics broke after the case was sent. ${searchFirst()}`,
   ERR_OPTICS_REJECTED: `Optics rejected the fields of the case; the reason has its error code. ${searchFirst()} If the error is about a team, ask the Optics team which one replaced it.`,
   ERR_OPTICS_FAILED: `Optics answered with a server error. It often creates the case all the same. ${searchFirst()}`,
-  ERR_OPTICS_ANSWER_UNKNOWN: `Optics answered with an HTML page, often a maintenance page. ${searchFirst()}`,
+  ERR_OPTICS_ANSWER_UNKNOWN: `Optics, or a server in front of it, answered without naming one case; the reason says with what. ${searchFirst()} If every submission ends like this and the cases exist, Optics answers in another shape: see OPTICS_CASE_ID.`,
 }
 
 function searchFirst(): string {

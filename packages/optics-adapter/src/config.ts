@@ -11,6 +11,8 @@ export interface OpticsConfig {
   readonly timeZone: string
   /** `external-id`: the submissionId is sent as ExternalId and used to find out whether a case exists. */
   readonly duplicateCheck: 'none' | 'external-id'
+  /** `optional`: JSON or XML that names neither a case nor an error counts as a case made. Default `required`. */
+  readonly caseId?: 'required' | 'optional'
   /** The `Type` of comments in Optics. */
   readonly commentType: string
   /** Longest wait for a connection to Optics, and then for an answer, in seconds. */
@@ -29,6 +31,11 @@ export const OPTICS_SETTINGS = {
     '`external-id`: send the submissionId as ExternalId, and look the case up when the outcome is unknown',
     ['none', 'external-id'],
     { default: 'none' },
+  ),
+  OPTICS_CASE_ID: choice(
+    'Whether the answer to createcase must name the case; `optional`: JSON or XML that names neither a case nor an error counts as a case made, with a warning',
+    ['required', 'optional'],
+    { default: 'required' },
   ),
   OPTICS_TIMEOUT_SECONDS: integer('Longest wait for a connection to Optics, and again for its answer', {
     default: 60,
@@ -57,6 +64,7 @@ export function readOpticsConfig(
       secretKey: values.OPTICS_SECRET_KEY,
       timeZone: values.OPTICS_TIME_ZONE,
       duplicateCheck: values.OPTICS_DUPLICATE_CHECK,
+      caseId: values.OPTICS_CASE_ID,
       commentType: values.COMMENT_TYPE ?? '',
       timeoutSeconds: values.OPTICS_TIMEOUT_SECONDS,
       settleSeconds: values.OPTICS_SETTLE_SECONDS,

@@ -27,7 +27,7 @@ export const OPTICS_ERRORS = {
   },
   ERR_OPTICS_ANSWER_UNKNOWN: {
     end: 'uncertain',
-    meaning: 'Optics answered createcase with an HTML page or a redirect',
+    meaning: 'Optics answered createcase with a redirect, or with a 2xx that does not name one case',
   },
 } as const satisfies Record<string, { end: 'retry' | 'uncertain'; meaning: string }>
 
@@ -47,9 +47,9 @@ export class OpticsError extends AdapterError {
   }
 }
 
-/** The error for an attempt after which the case may exist. */
-export function uncertain(code: CodeThat<'uncertain'>, message: string): UncertainError {
-  return new UncertainError(message, { code })
+/** The error for an attempt after which the case may exist. `cases`: those that the answer names, for whoever decides. */
+export function uncertain(code: CodeThat<'uncertain'>, message: string, cases: readonly string[] = []): UncertainError {
+  return new UncertainError(message, { code, ...(cases.length > 0 && { reference: cases.join(', ') }) })
 }
 
 type CodeThat<End> = {

@@ -12,6 +12,7 @@ describe('the configuration of Optics', () => {
         secretKey: 'a secret key',
         timeZone: 'Europe/London',
         duplicateCheck: 'none',
+        caseId: 'required',
         commentType: '',
         timeoutSeconds: 60,
         settleSeconds: 120,
@@ -24,6 +25,7 @@ describe('the configuration of Optics', () => {
       OPTICS_ENDPOINT: 'ftp://secret-host',
       OPTICS_TIME_ZONE: 'Mars',
       OPTICS_DUPLICATE_CHECK: 'maybe',
+      OPTICS_CASE_ID: 'sometimes',
       OPTICS_TIMEOUT_SECONDS: '0',
       OPTICS_SETTLE_SECONDS: '3601',
     })
@@ -34,10 +36,11 @@ describe('the configuration of Optics', () => {
       'OPTICS_SECRET_KEY',
       'OPTICS_TIME_ZONE',
       'OPTICS_DUPLICATE_CHECK',
+      'OPTICS_CASE_ID',
       'OPTICS_TIMEOUT_SECONDS',
       'OPTICS_SETTLE_SECONDS',
     ])
-    expect(problems.join()).not.to.match(/secret-host|Mars|maybe/)
+    expect(problems.join()).not.to.match(/secret-host|Mars|maybe|sometimes/)
   })
 
   for (const [given, used] of [

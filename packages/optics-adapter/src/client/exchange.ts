@@ -2,6 +2,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { Readable } from 'node:stream'
+import { TextDecoder } from 'node:util'
 import type { AxiosInstance } from 'axios'
 
 /** A request to Optics. */
@@ -76,7 +77,8 @@ export async function exchange(client: AxiosInstance, request: OpticsRequest): P
     return {
       status,
       header: (name) => String(answered[name] ?? ''),
-      text: () => readText(data).catch((error: unknown) => Promise.reject(failed(error))),
+      text: () =>
+        readText(data, String(answered['content-type'] ?? '')).catch((error: unknown) => Promise.reject(failed(error))),
       discard: () => void data.destroy(),
     }
   } catch (error) {
@@ -123,7 +125,7 @@ function watchedConnection(timeoutMs: number) {
   return { transport: { request }, isEstablished: () => established, timedOut: () => timedOut }
 }
 
-async function readText(body: Readable): Promise<string> {
+async function readText(body: Readable, contentType: string): Promise<string> {
   const chunks: Buffer[] = []
   let byteLength = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -132,7 +134,17 @@ async function readText(body: Readable): Promise<string> {
       throw Object.assign(new Error('answer too long'), { code: 'ERR_ANSWER_TOO_LONG' })
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return decoder(contentType).decode(Buffer.concat(chunks))
+}
+
+/** Also drops a byte order mark. A character set that is not known is read as UTF-8, which all of them share for ASCII. */
+function decoder(contentType: string): TextDecoder {
+  const [, charset = 'utf-8'] = /;\s*charset\s*=\s*"?([\w:.-]+)/i.exec(contentType) ?? []
+  try {
+    return new TextDecoder(charset)
+  } catch {
+    return new TextDecoder()
+  }
 }
 
 const ANSWER_LIMIT_BYTES = 64 * 1024

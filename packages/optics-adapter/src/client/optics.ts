@@ -3,7 +3,7 @@ import type { Outcome } from '@formbuilder/adapter-sdk'
 import axios, { type AxiosInstance } from 'axios'
 import type { OpticsConfig } from '../config.ts'
 import { OpticsError, uncertain } from '../errors.ts'
-import { caseIds, isPage } from './case-id.ts'
+import { readAnswer } from './case-id.ts'
 import { DATABASE } from './createcase.ts'
 import { ExchangeFailed, exchange, type OpticsAnswer, type OpticsRequest } from './exchange.ts'
 import { applicationError, retryAfterSeconds } from './refusal.ts'
@@ -28,6 +28,8 @@ export interface Step {
   readonly signal: AbortSignal
   /** Called immediately before the first request that could change something in Optics. */
   readonly acting?: () => Promise<void>
+  /** Called when an answer without a case id counts as a case made: see `caseId` in {@link OpticsConfig}. */
+  readonly unnamed?: () => void
 }
 
 /** Optional parts of a client of Optics, for tracing and tests. */
@@ -43,7 +45,7 @@ export function createOptics(
   config: OpticsConfig,
   { client = axios.create(), now = Date.now }: OpticsParts = {},
 ): CaseSystem {
-  const { endpoint, timeoutSeconds, settleSeconds, duplicateCheck, timeZone } = config
+  const { endpoint, timeoutSeconds, settleSeconds, duplicateCheck, timeZone, caseId = 'required' } = config
   const tokens = new Tokens(client, config, now)
 
   /** Sends a request with a token. If Optics refuses the token, sends it once more with a new one. */
@@ -81,16 +83,15 @@ export function createOptics(
         step,
       )
       if (answer.status < 200 || answer.status > 299) throw createcaseRefused(answer)
-      const text = await answer.text()
-      const [reference] = caseIds(text)
-      if (reference !== undefined) return { reference }
-      if (isPage(answer.header('content-type'), text))
-        throw uncertain(
-          'ERR_OPTICS_ANSWER_UNKNOWN',
-          `Optics answered createcase with ${answer.status} and an HTML page`,
-        )
-      // An answer without a case id counts as success: the Ruby adapter looks at the status only.
-      return {}
+      const { verdict, cases, what } = readAnswer(answer.header('content-type'), await answer.text())
+      const [reference] = cases
+      if (verdict === 'named' && reference !== undefined && cases.length === 1) return { reference }
+      if (verdict === 'unnamed' && caseId === 'optional') {
+        step.unnamed?.()
+        return {}
+      }
+      const message = `Optics answered createcase with ${answer.status} and ${what}`
+      throw uncertain('ERR_OPTICS_ANSWER_UNKNOWN', message, cases)
     } catch (error) {
       throw error instanceof ExchangeFailed ? createcaseUnanswered(error) : error
     }
@@ -101,9 +102,14 @@ export function createOptics(
     const failed = (message: string) => new OpticsError('ERR_OPTICS_LOOKUP_FAILED', message)
     try {
       const answer = await authorised({ method: 'GET', url: `${endpoint}/getcaseattribute?${query}` }, step)
-      if (answer.status === 200) return foundCase(await answer.text(), answer, failed)
+      if (answer.status === 200) {
+        const { verdict, cases, what } = readAnswer(answer.header('content-type'), await answer.text())
+        // Several cases can share an ExternalId, and all of them are named.
+        if (verdict === 'named') return { reference: cases.join(', ') }
+        throw failed(`Optics answered getcaseattribute with 200 and ${what}`)
+      }
       answer.discard()
-      if (answer.status === 400 && !isInvalidGrant(answer)) return undefined
+      if (isNoSuchCase(answer)) return undefined
       throw failed(`Optics answered getcaseattribute with ${answer.status}${applicationError(answer)}`)
     } catch (error) {
       if (!(error instanceof ExchangeFailed)) throw error
@@ -128,6 +134,16 @@ function isInvalidGrant({ status, header }: OpticsAnswer): boolean {
   return status === 400 && header('x-application-error-code') === '19002'
 }
 
+/**
+ * Whether a lookup answered that there is no case: 400, without a code or with one that says so. The other codes that are
+ * known mean that the lookup itself failed. The codes of each service end alike: 000 for a wrong method, 001 for a wrong
+ * address, 099 for anything.
+ */
+function isNoSuchCase(answer: OpticsAnswer): boolean {
+  const isOther = /(000|001|099)$/.test(answer.header('x-application-error-code').trim())
+  return answer.status === 400 && !isOther && !isInvalidGrant(answer)
+}
+
 /** The error for a status other than 2xx. Only 401, 403 and 429 come before any work, so only they certainly created no case. */
 function createcaseRefused(answer: OpticsAnswer): Error {
   answer.discard()
@@ -147,19 +163,6 @@ function createcaseUnanswered({ mayHaveArrived, reason, message }: ExchangeFaile
   if (reason === 'broken')
     return uncertain('ERR_OPTICS_BROKEN_OFF', `the connection broke after createcase was sent: ${message}`)
   return uncertain('ERR_OPTICS_TIMEOUT', `Optics did not answer createcase in time: ${message}`)
-}
-
-/**
- * The case that a lookup found. Status 200 means that it exists; the shape of the body is not documented. Several cases can
- * share an ExternalId, and all of them are named. An empty answer (Optics sends one for a wrong database) or an HTML page
- * (from a proxy, or during maintenance) is not proof of a case: the submission would count as delivered.
- */
-function foundCase(text: string, answer: OpticsAnswer, failed: (message: string) => Error): Outcome {
-  if (/^[\s[\]{}"]*$/.test(text)) throw failed('Optics answered getcaseattribute with 200 and an empty body')
-  if (isPage(answer.header('content-type'), text))
-    throw failed('Optics answered getcaseattribute with 200 and an HTML page')
-  const references = caseIds(text)
-  return references.length === 0 ? {} : { reference: references.join(', ') }
 }
 
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

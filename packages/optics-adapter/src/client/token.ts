@@ -110,7 +110,10 @@ function refused(answer: OpticsAnswer): OpticsError {
   return new OpticsError('ERR_OPTICS_BUSY', message, { retryAfterSeconds: retryAfterSeconds(answer) })
 }
 
-/** Reads the token from an answer with status 200. Optics answers a wrong database name with 200 and an empty body. */
+/**
+ * Reads the token from an answer with status 200. Optics answers a wrong database name with 200 and an empty body. A token
+ * of another type than Bearer, or beside an error (RFC 6749 section 5), cannot be used.
+ */
 function parseToken(answer: string): { accessToken: string; expiresIn: number } {
   let parsed: unknown
   try {
@@ -118,13 +121,12 @@ function parseToken(answer: string): { accessToken: string; expiresIn: number } 
   } catch {
     // Ignored, because the message of a JSON error quotes the answer. The check below reports it.
   }
-  const { access_token, expires_in } =
+  const { access_token, token_type, expires_in, error } =
     typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {}
-  if (typeof access_token !== 'string' || !/^[\x21-\x7e]+$/.test(access_token))
-    throw new OpticsError(
-      'ERR_OPTICS_TOKEN_REFUSED',
-      'Optics answered the token request with 200 but without an access_token',
-    )
+  const isToken = typeof access_token === 'string' && /^[\x21-\x7e]+$/.test(access_token)
+  const isBearer = token_type === undefined || (typeof token_type === 'string' && /^bearer$/i.test(token_type))
+  const message = 'Optics answered the token request with 200 but without an access_token that can be used'
+  if (!isToken || !isBearer || (error ?? '') !== '') throw new OpticsError('ERR_OPTICS_TOKEN_REFUSED', message)
   const expiresIn = Number(expires_in)
   return {
     accessToken: access_token,

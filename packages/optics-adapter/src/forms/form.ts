@@ -40,7 +40,11 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
       const details = { requestDate: requestDate(answers, receivedAt, optics.timeZone), attachments }
       const fields = mapping.fields(answers, details)
       const body = createcaseBody(findCase ? { ...fields, ExternalId: submissionId } : fields)
-      return optics.createCase(body, { signal, acting: () => context.acting() })
+      return optics.createCase(body, {
+        signal,
+        acting: () => context.acting(),
+        unnamed: () => context.log.warn({ event: 'optics.case.unnamed' }, 'optics.case.unnamed'),
+      })
     },
     ...(findCase && { confirm: ({ submissionId }, { signal }) => findCase(submissionId, { signal }) }),
   }

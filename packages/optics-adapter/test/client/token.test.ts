@@ -134,6 +134,45 @@ describe('a token', () => {
       expect(standIn.cases()).to.have.length(1)
     })
 
+  for (const [what, body] of [
+    ['has no JSON', 'upstream connect error'],
+    ['is JSON null', 'null'],
+    ['is a list', '[{"access_token":"t"}]'],
+    ['is cut off', '{"access_token":"t","expires_in":36'],
+    ['has no token', '{"token_type":"Bearer","expires_in":3600}'],
+    ['has an empty token', '{"access_token":"","token_type":"Bearer"}'],
+    ['has a token with a space', '{"access_token":"a b","token_type":"Bearer"}'],
+    ['has a token with a line break', '{"access_token":"a\\r\\nb","token_type":"Bearer"}'],
+    ['has a token that is no text', '{"access_token":{"value":"t"}}'],
+    ['has a token of another type', '{"access_token":"t","token_type":"mac"}'],
+    ['has an error beside the token', '{"access_token":"t","error":"invalid_grant"}'],
+    ['is a page', '<html>{"access_token":"t"}</html>'],
+  ] as const)
+    it(`is not taken from an answer that ${what}`, async () => {
+      await using standIn = await startOpticsStandIn(KEYS)
+      await standIn.fail('answer', { route: 'token', type: 'application/json', body })
+      const optics = client(standIn.url)
+
+      expect(await outcomeOf(optics.createCase(complaintBody(), notAborted))).to.equal('retry ERR_OPTICS_TOKEN_REFUSED')
+      expect(await outcomeOf(optics.createCase(complaintBody(), notAborted))).to.deep.equal({ reference: '492233' })
+    })
+
+  for (const [what, body] of [
+    ['a byte order mark', '\uFEFF{"access_token":"{token}","token_type":"Bearer"}'],
+    ['another letter case of the type', '{"access_token":"{token}","token_type":"bearer"}'],
+    ['only the token', '{"access_token":"{token}"}'],
+  ] as const)
+    it(`is taken from an answer with ${what}`, async () => {
+      await using standIn = await startOpticsStandIn(KEYS)
+      await client(standIn.url).createCase(complaintBody({ ExternalId: 'before' }), notAborted)
+      const token = String(standIn.requests.at(-1)?.headers.authorization).replace('Bearer ', '')
+      await standIn.fail('answer', { route: 'token', body: body.replace('{token}', token) })
+
+      const end = await outcomeOf(client(standIn.url).createCase(complaintBody(), notAborted))
+
+      expect(end).to.deep.equal({ reference: '492234' })
+    })
+
   it('that is refused is explained by the error headers of Optics, without secrets', async () => {
     await using standIn = await startOpticsStandIn({ ...KEYS, secretKey: 'another' })
 

@@ -1,5 +1,9 @@
+import type { Context } from '@formbuilder/adapter-sdk'
 import { expect } from 'chai'
+import { feedback } from '../../src/index.ts'
+import { startOpticsStandIn } from '../../src/stand-in/index.ts'
 import { complaintWith, field, map, recorded, recordedAs } from '../mapping.ts'
+import { client, KEYS, SUBMISSION_ID } from '../optics-client.ts'
 
 const FILES = ['complaint-v2', 'comment-v2', 'feedback-v2', 'enquiry-v2']
 
@@ -65,5 +69,22 @@ describe('submissions that the Ruby adapter accepts and then fails to deliver', 
 
   it('are refused when there are no answers', async () => {
     expect(await map(recordedAs('job-failures', 'fail-comment-no-answers'))).to.deep.equal({ refused: [''] })
+  })
+})
+
+describe('a case that Optics made and did not name', () => {
+  it('is a warning in the log, where that is allowed', async () => {
+    await using standIn = await startOpticsStandIn(KEYS)
+    await standIn.fail('case-then-answer', { body: '<createcaseresponse><team>IN</team></createcaseresponse>' })
+    const logged: unknown[] = []
+    const log = { warn: (about: object, message: string) => logged.push([about, message]) }
+    const context = { signal: new AbortController().signal, receivedAt: new Date(), attachments: [], log }
+    const form = feedback(client(standIn.url, { caseId: 'optional' }))
+    const submission = { serviceSlug: 'feedback', submissionId: SUBMISSION_ID, submissionAnswers: {} }
+
+    const outcome = await form.handle(submission, { ...context, acting: async () => undefined } as unknown as Context)
+
+    expect(outcome).to.deep.equal({})
+    expect(logged).to.deep.equal([[{ event: 'optics.case.unnamed' }, 'optics.case.unnamed']])
   })
 })

@@ -1,30 +1,44 @@
 /** Schemas for what Form Builder sends, one for each kind of question, and `answers` to put them together. Subpath ./answers. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type Address, absentIfBlank, addressOf, isoDate, splitList } from './answer-values.ts'
+import { type Address, absentIfBlank, addressOf, isBlank, isoDate, numberOf, splitList, trim } from './answer-values.ts'
 
-export { type Address, absentIfBlank, addressOf, isoDate, splitList } from './answer-values.ts'
+export { filesOf, type NamedFile, type Upload } from './answer-files.ts'
+export { type Address, absentIfBlank, addressOf, isoDate, numberOf, splitList } from './answer-values.ts'
 
 /** A schema for one answer. Any other Standard Schema can be used as well. */
 export type Answer<Output> = StandardSchemaV1<unknown, Output>
 
-/** Text, textarea, email or autocomplete: a text that is not blank, without white space around it. */
+/** Text, textarea or email: a text that is not blank, without white space around it. */
 export const text: Answer<string> = answer((value) => {
   if (typeof value !== 'string') return refuse('is not a text')
-  return value.trim() === '' ? refuse('is blank') : { value: value.trim() }
+  return isBlank(value) ? refuse('is blank') : { value: trim(value) }
 })
 
-/** A number, which is sent as text: digits, with a sign and decimals if need be. */
-export const number: Answer<number> = refine(text, (sent) =>
-  /^-?\d{1,15}(\.\d+)?$/.test(sent) ? { value: Number(sent) } : refuse('is not a number'),
-)
+/** A text that is not empty, to the last space as it was sent. */
+const exact: Answer<string> = answer((value) => {
+  if (typeof value !== 'string') return refuse('is not a text')
+  return value === '' ? refuse('is blank') : { value }
+})
 
-/** A date: `30 December 2020` (or `30 Rhagfyr 2020`) becomes `2020-12-30`. */
+/** An autocomplete: the value of the chosen item, exactly as it is in the list of the form. */
+export const autocomplete: Answer<string> = exact
+
+/**
+ * A number, which is sent as text. A text that would lose something as a number stays text, for example `07700900123`,
+ * `+447700900123`, `0.10` and `1e9`: see {@link numberOf}.
+ */
+export const number: Answer<number | string> = refine(text, (sent) => {
+  const value = numberOf(sent)
+  return value === undefined ? refuse('is not a number') : { value }
+})
+
+/** A date: `30 December 2020` (or `30 Rhagfyr 2020`) becomes `2020-12-30`. A year such as 20240 stays text: see {@link isoDate}. */
 export const date: Answer<string> = refine(text, (sent) => {
   const iso = isoDate(sent)
   return iso === undefined ? refuse('is not a date such as 30 December 2020') : { value: iso }
 })
 
-/** An address, of which more than the country is filled in; blank parts are absent. */
+/** An address in which something was entered; blank parts are absent. */
 export const address: Answer<Address> = answer((value) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse('is not an address')
   if (absentIfBlank(value) === undefined) return refuse('is blank')
@@ -32,17 +46,24 @@ export const address: Answer<Address> = answer((value) => {
   return parts === undefined ? refuse('is not an address') : { value: parts }
 })
 
-/** The name of one uploaded file. The file itself is in `context.attachments`. */
-export const upload: Answer<string> = text
+/** The name of one uploaded file, as sent. The file itself is in `context.attachments`: see {@link filesOf}. */
+export const upload: Answer<string> = exact
 
-/** The names of several uploaded files; at least one. The files themselves are in `context.attachments`. */
-export const multiupload: Answer<readonly string[]> = refine(text, (sent) => ({ value: splitList(sent) }))
+/**
+ * The names of several uploaded files, at least one, split at every `"; "`. A name that holds `"; "` itself is in parts here:
+ * {@link filesOf} puts it together, with the files in `context.attachments`.
+ */
+export const multiupload: Answer<readonly string[]> = answer((value) => {
+  if (isTexts(value)) return value.length === 0 ? refuse('is blank') : { value }
+  if (typeof value !== 'string') return refuse('is not a text')
+  return isBlank(value) ? refuse('is blank') : { value: value.split('; ') }
+})
 
 /** The chosen option of radios; with `options`, one of them and typed so. */
 export function radios<const Option extends string = string>(options?: readonly Option[]): Answer<Option> {
   return refine(text, (sent) => {
     if (options === undefined) return { value: sent as Option } // without options, Option is string
-    const found = options.find((option) => option === sent)
+    const found = options.find((option) => trim(option) === sent)
     return found === undefined ? refuse('is not one of the options') : { value: found }
   })
 }
@@ -51,9 +72,12 @@ export function radios<const Option extends string = string>(options?: readonly 
 export function checkboxes<const Option extends string = string>(
   options?: readonly Option[],
 ): Answer<readonly Option[]> {
-  return refine(text, (sent) => {
-    if (options === undefined) return { value: splitList(sent) as Option[] } // without options, Option is string
-    const ticked = inOptions(sent, options)
+  return answer((value) => {
+    const sent = isTexts(value) ? value.join('; ') : value
+    if (typeof sent !== 'string') return refuse('is not a text')
+    if (splitList(sent).length === 0) return refuse('is blank')
+    if (options === undefined) return { value: (isTexts(value) ? value : splitList(sent)) as Option[] } // Option is string
+    const ticked = inOptions(trim(sent), options)
     return ticked === undefined ? refuse('has an option that is not known') : { value: ticked }
   })
 }
@@ -124,13 +148,27 @@ function refuse(message: string): StandardSchemaV1.FailureResult {
   return { issues: [{ message }] }
 }
 
-/** Splits the text into options. Longer options are tried first, because one may start like another. */
+/**
+ * Splits the text into options, each at most once. Longer options are tried first, because one may start like another. An
+ * empty first part is what a browser sends for the question itself.
+ */
 function inOptions<Option extends string>(sent: string, options: readonly Option[]): Option[] | undefined {
-  for (const option of options.toSorted((a, b) => b.length - a.length)) {
-    if (sent === option) return [option]
-    if (!sent.startsWith(`${option}; `)) continue
-    const rest = inOptions(sent.slice(option.length + '; '.length), options)
-    if (rest !== undefined) return [option, ...rest]
+  const longestFirst = options.toSorted((a, b) => b.length - a.length)
+  const split = (rest: string, left: readonly Option[]): Option[] | undefined => {
+    for (const option of left) {
+      const others = left.filter((other) => other !== option)
+      for (const written of new Set([option, trim(option)])) {
+        if (rest === written) return [option]
+        const after = rest.startsWith(`${written}; `) ? split(rest.slice(written.length + 2), others) : undefined
+        if (after !== undefined) return [option, ...after]
+      }
+    }
+    return undefined
   }
-  return undefined
+  return split(sent.startsWith('; ') ? sent.slice(2) : sent, longestFirst)
+}
+
+/** A list of texts, which the sender's schema allows for an answer. */
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }

@@ -2,7 +2,7 @@ import { type } from 'arktype'
 import { expect } from 'chai'
 import * as v from 'valibot'
 import { z } from 'zod'
-import { type address, answers, type checkboxes, date, optional, radios, text } from '../src/answers.ts'
+import { type address, answers, type checkboxes, date, number, optional, radios, text } from '../src/answers.ts'
 import { type Answers, createAdapter, defineForm, type Form } from '../src/index.ts'
 
 /** Holds when two types are the same, neither wider nor narrower. */
@@ -53,12 +53,23 @@ describe('the types of an adapter', () => {
         },
         helpers: {
           path: '/helpers',
-          answers: answers({ name_text_1: text, born_date_1: optional(date), how_radios_1: radios(['Post', 'Email']) }),
+          answers: answers({
+            name_text_1: text,
+            phone_number_1: number,
+            born_date_1: optional(date),
+            how_radios_1: radios(['Post', 'Email']),
+          }),
           async handle({ submissionAnswers }) {
-            type Expected = { readonly name_text_1: string; readonly how_radios_1: 'Post' | 'Email' } & {
+            type Expected = {
+              readonly name_text_1: string
+              readonly phone_number_1: number | string
+              readonly how_radios_1: 'Post' | 'Email'
+            } & {
               readonly born_date_1?: string | undefined
             }
             same<typeof submissionAnswers, { [Name in keyof Expected]: Expected[Name] }>(true)
+            // @ts-expect-error: a telephone number stays text
+            submissionAnswers.phone_number_1.toFixed()
             // @ts-expect-error: it may have been left blank
             submissionAnswers.born_date_1.length
             // @ts-expect-error: not an option

@@ -140,9 +140,9 @@ async function sendThroughTrouble(world: World, letters: readonly Letter[]): Pro
   }
 }
 
-/** The ways in which Optics can fail, but one: an empty 200 is what optics-adapter takes for a case made, as its predecessor did. */
+/** The ways in which Optics, or a server in front of it, can fail. */
 function ways(): FailureKind[] {
-  return (Object.keys(FAILURES) as FailureKind[]).filter((kind) => kind !== 'empty')
+  return Object.keys(FAILURES) as FailureKind[]
 }
 
 function troublesOf(world: World): (() => Promise<void>)[] {
@@ -155,8 +155,10 @@ function troublesOf(world: World): (() => Promise<void>)[] {
     fail(0, 5),
     () => crash(world, 0),
     async () => {
-      for (const kind of ['status', 'reset', 'html'] as const) await optics.fail(kind, { times: 2, route: 'token' })
-      for (const kind of ['status', 'reset', 'html', 'hang'] as const) {
+      for (const kind of ['status', 'reset', 'html', 'empty', 'answer'] as const) {
+        await optics.fail(kind, { times: 2, route: 'token' })
+      }
+      for (const kind of ['status', 'reset', 'html', 'hang', 'empty', 'answer'] as const) {
         await optics.fail(kind, { times: 2, route: 'getcaseattribute' })
       }
       optics.expireTokens()

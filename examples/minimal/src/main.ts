@@ -1,4 +1,4 @@
-import { createAdapter, PermanentError } from '@formbuilder/adapter-sdk'
+import { createAdapter, UncertainError } from '@formbuilder/adapter-sdk'
 import axios from 'axios'
 import { z } from 'zod'
 
@@ -17,7 +17,7 @@ const adapter = createAdapter({
           { ...submissionAnswers, files: attachments.map((file) => file.url) },
           { headers: { 'Idempotency-Key': submissionId }, signal },
         )
-        if (typeof data.id !== 'string') throw new PermanentError('the case system named no case')
+        if (typeof data.id !== 'string') throw new UncertainError('the case system named no case')
         return { reference: data.id }
       },
     },

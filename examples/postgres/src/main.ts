@@ -1,4 +1,4 @@
-import { createAdapter } from '@formbuilder/adapter-sdk'
+import { createAdapter, UncertainError } from '@formbuilder/adapter-sdk'
 import axios from 'axios'
 
 const casework = axios.create({ baseURL: process.env['CASEWORK_URL'], timeout: 10_000 })
@@ -12,7 +12,8 @@ const adapter = createAdapter({
       async handle({ submissionId, submissionAnswers }, { signal }) {
         const headers = { 'Idempotency-Key': submissionId }
         const { data } = await casework.post('/cases', submissionAnswers, { headers, signal })
-        return { reference: String(data.id) }
+        if (typeof data.id !== 'string') throw new UncertainError('the case system named no case')
+        return { reference: data.id }
       },
     },
   },

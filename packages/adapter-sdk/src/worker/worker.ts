@@ -198,7 +198,13 @@ export class Worker {
     const about = { form, submissionId, attempt }
     if (ending.outcome === 'delivered') {
       const { confirmed, reference } = ending
-      emit({ event: 'submission.delivered', ...about, milliseconds, confirmed, referenced: reference !== null })
+      emit({
+        event: 'submission.delivered',
+        ...about,
+        milliseconds,
+        confirmed,
+        referenced: (reference ?? '').trim() !== '',
+      })
       return
     }
     const retryInSeconds = ending.outcome === 'retry' ? Math.round(ending.delaySeconds) : 0

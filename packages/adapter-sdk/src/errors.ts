@@ -114,7 +114,7 @@ export const ERRORS = {
 
   ERR_ENDPOINT_REFUSED: { meaning: 'Submitter: a submission may not be sent to this endpoint' },
   ERR_ENDPOINT_UNPROVEN: { meaning: 'Submitter: the endpoint did not prove that it holds the key' },
-  ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, but did not accept the submission' },
+  ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, but not that it has the submission' },
   ERR_RECEIVER_UNREACHABLE: { meaning: 'Submitter: no answer from the receiver' },
 } as const satisfies Record<string, { status?: number; meaning: string }>
 

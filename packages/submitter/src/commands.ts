@@ -42,6 +42,10 @@ export async function send(file: string, options: TargetOptions & { retry: numbe
     }),
   )
   const { outcome, status, submissionId, attempts } = receipt
+  if (outcome === 'unrecognised') {
+    const why = `answered ${status}, but not that it has the submission: another server may have answered`
+    throw new AdapterError('ERR_RECEIVER_REFUSED', `the receiver ${why}; sending again is safe`)
+  }
   const meaning = outcome === 'duplicate' ? 'the receiver already had it' : 'the receiver has it'
   const atAttempt = attempts > 1 ? `, at attempt ${attempts}` : ''
   print(streams, options.json, receipt, `${outcome}: ${meaning} (${status}${atAttempt}), submission ${submissionId}`)

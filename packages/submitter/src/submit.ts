@@ -33,10 +33,13 @@ export interface SubmitOptions extends Target {
   readonly wait?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<unknown>
 }
 
-/** The receiver has the submission. It answered with a status from 200 to 299. */
+/** The receiver answered with a status from 200 to 299, which is success for Form Builder. */
 export interface Receipt {
-  /** `duplicate`: the receiver already had it. */
-  readonly outcome: 'accepted' | 'duplicate'
+  /**
+   * `accepted`: the answer says that the receiver has the submission. `duplicate`: that it already had it. `unrecognised`: it
+   * says neither, so a server in front of the receiver may have answered.
+   */
+  readonly outcome: 'accepted' | 'duplicate' | 'unrecognised'
   readonly status: number
   readonly submissionId: string
   /** How many attempts it took, at least 1. */
@@ -58,7 +61,7 @@ export async function submit(options: SubmitOptions): Promise<Receipt> {
       const jwe = await encryptCompact(plaintext, key)
       const answer = await post(endpoint, jwe, { timeoutSeconds, signal: options.signal, ca: options.ca })
       if (answer.status < 200 || answer.status > 299) throw new RefusalError(answer)
-      return { outcome: outcomeOf(answer), status: answer.status, submissionId, attempts }
+      return { outcome: outcomeOf(answer, submissionId), status: answer.status, submissionId, attempts }
     } catch (error) {
       if (!(error instanceof AdapterError) || !error.retryable || attempts > retries) throw error
       const waitSeconds = secondsToWait(error, attempts)
@@ -89,8 +92,13 @@ function assertInRange(value: number, least: number, most: number, name: string)
   throw new RangeError(`${name} must be from ${least} to ${most}`)
 }
 
-function outcomeOf(answer: Answer): Receipt['outcome'] {
-  return jsonMembers(answer).get('status') === 'duplicate' ? 'duplicate' : 'accepted'
+function outcomeOf(answer: Answer, submissionId: string): Receipt['outcome'] {
+  const members = jsonMembers(answer)
+  // The Ruby adapter answers {"placeholder":true}.
+  if (members.get('placeholder') === true) return 'accepted'
+  const isOfAnother = members.has('submissionId') && members.get('submissionId') !== submissionId
+  const status = members.get('status')
+  return !isOfAnother && (status === 'accepted' || status === 'duplicate') ? status : 'unrecognised'
 }
 
 function secondsToWait(error: AdapterError, attempts: number): number {

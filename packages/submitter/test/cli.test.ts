@@ -105,6 +105,17 @@ describe('the command submitter', () => {
       expect(err).to.contain('attempt 2: the receiver answered 503 (Busy); trying again in 0 s\n')
     })
 
+    it('fails when a proxy answers 200 in place of the receiver', async () => {
+      await using receiver = await start((_received, response) =>
+        response.writeHead(200, { 'Content-Type': 'text/plain' }).end('upstream connect error'),
+      )
+
+      const { code, out, err } = await run(['send', ...ok(receiver)])
+
+      expect([code, out]).to.deep.equal([6, ''])
+      expect(err).to.contain('the receiver answered 200, but not that it has the submission')
+    })
+
     it('says what it is waiting for after a second', async () => {
       const stderr = new PassThrough()
       await using receiver = await start(async (...all) => {

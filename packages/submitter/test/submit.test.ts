@@ -90,8 +90,12 @@ describe('submitting', () => {
       [201, { status: 'accepted' }, 'accepted'],
       [200, { status: 'duplicate' }, 'duplicate'],
       [201, { placeholder: true }, 'accepted'],
-      [202, null, 'accepted'],
-      [299, 'fine', 'accepted'],
+      [200, { submissionId: SUBMISSION.submissionId, status: 'duplicate' }, 'duplicate'],
+      [201, { submissionId: '00000000-0000-4000-8000-000000000000', status: 'accepted' }, 'unrecognised'],
+      [201, { status: 'error' }, 'unrecognised'],
+      [202, null, 'unrecognised'],
+      [200, [], 'unrecognised'],
+      [299, 'fine', 'unrecognised'],
     ] as const)
       it(`when the receiver answers ${status} ${JSON.stringify(body)}: ${expected}`, async () => {
         await using receiver = await start(json(status, body))
@@ -107,7 +111,7 @@ describe('submitting', () => {
     it('when the receiver answers 204', async () => {
       await using receiver = await start((_received, response) => response.writeHead(204).end())
 
-      expect((await submit(to(receiver))).status).to.equal(204)
+      expect(await submit(to(receiver))).to.include({ outcome: 'unrecognised', status: 204 })
     })
 
     it('when the answer never ends, after its first 64 KiB', async () => {
@@ -116,7 +120,7 @@ describe('submitting', () => {
         response.write('x'.repeat(1_000_000))
       })
 
-      expect((await submit(to(receiver))).status).to.equal(201)
+      expect(await submit(to(receiver))).to.include({ outcome: 'unrecognised', status: 201 })
     })
   })
 

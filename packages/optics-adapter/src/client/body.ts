@@ -29,7 +29,8 @@ export function parseBody(contentType: string, text: string): Body {
 }
 
 const PAGE_TYPE = /^\s*(text\/html|application\/xhtml\+xml)\b/i
-const PAGE = /^(<\?[^>]*>|<!--[\s\S]*?-->|\s)*<(!doctype html|html)\b/i
+// A comment ends at the first `-->`: if it could also end later, many comments would take for ever.
+const PAGE = /^(<\?[^>]*>|<!--((?!-->)[\s\S])*-->|\s)*<(!doctype html|html)\b/i
 
 /** Far deeper than Optics nests, and far from what a recursion can do. */
 const MOST_NESTED = 30

@@ -26,7 +26,8 @@ function said({ what: format, values }: Body, contentType: string): Said {
   const cases = ids.filter((id) => id !== undefined)
   const listed = cases.length === 0 ? '' : `, and case ${cases.join(', ')}`
 
-  if (PROBLEM_TYPE.test(contentType) || values.some(namesError))
+  const isError = format === 'XML' && ERROR_NAME.test(values[0]?.names[0] ?? '')
+  if (isError || PROBLEM_TYPE.test(contentType) || values.some(namesError))
     return { what: `${format} that names an error${listed}`, cases, verdict: 'nothing' }
   if (ids.length > cases.length)
     return { what: `${format} that names a case id that cannot be used${listed}`, cases, verdict: 'nothing' }

@@ -1,5 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
+import fc from 'fast-check'
+import { readAnswer } from '../../src/client/case-id.ts'
 import { client, complaintBody, messageOf, notAborted, outcomeOf, SUBMISSION_ID } from '../optics-client.ts'
 import { answering } from './answering.ts'
 
@@ -53,6 +55,7 @@ const NAMING_NONE: readonly Row[] = [
   ['a problem in JSON', 'application/problem+json', '{"title":"Gateway time-out","status":504}'],
   ['an error in XML', XML, '<error><code>17001</code><message>Team not found</message></error>'],
   ['an error beside a case', JSON_TYPE, '{"createcaseresponse":{"caseid":"492233","error":"document not fetched"}}'],
+  ['an error without words', XML, '<error/>'],
   ['an error above a case', XML, '<error><caseid>492233</caseid></error>'],
   ['no success beside a case', JSON_TYPE, '{"success":false,"caseid":"492233"}'],
   ['XML cut off in the id', XML, '<createcaseresponse><caseid>4922'],
@@ -87,6 +90,7 @@ const NAMING_NONE: readonly Row[] = [
   ['an id in a processing instruction', XML, '<r><?x <caseid>492233</caseid> ?></r>'],
   ['elements inside of the id', XML, '<r><caseid>49<b>22</b>33</caseid></r>'],
   ['only the id of another thing', JSON_TYPE, '{"requestid":"492233","parentcaseid":"492232"}'],
+  ['comments without end', XML, '<!-- -->'.repeat(8000)],
   ['nesting without end', JSON_TYPE, '['.repeat(30_000)],
   ['deep nesting', JSON_TYPE, `${'['.repeat(20_000)}{"caseid":"7"}${']'.repeat(20_000)}`],
   ['deep nesting in XML', XML, `${'<a>'.repeat(9000)}<caseid>7</caseid>${'</a>'.repeat(9000)}`],
@@ -143,6 +147,40 @@ describe('an answer of createcase that does not name one case', () => {
 
       expect(await outcomeOf(client(server.url).createCase(complaintBody(), notAborted))).to.equal(NO_CASE)
     })
+
+  for (const [what, type, body] of NAMING_ONE.slice(0, 2))
+    it(`names no case wherever it is cut off: ${what}`, () => {
+      const starts = Array.from({ length: body.length }, (_, length) => String(body).slice(0, length))
+
+      expect(starts.filter((start) => readAnswer(type, start).verdict !== 'nothing')).to.deep.equal([])
+      expect(readAnswer(type, String(body)).verdict).to.equal('named')
+    })
+
+  it('never throws, whatever it is', () => {
+    const pieces = [
+      '<',
+      '>',
+      '</r>',
+      '<r>',
+      '<caseid>',
+      '</caseid>',
+      '<!--',
+      '-->',
+      '<![CDATA[',
+      ']]>',
+      '&#x31;',
+      '&',
+      '"',
+    ]
+    const piece = fc.oneof(fc.constantFrom(...pieces, '{', '}', '[', ']', ':', ',', '\\', 'caseid', '7'), fc.string())
+
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), (parts) => {
+        expect(readAnswer('', parts.join('')).what).to.be.a('string')
+      }),
+      { numRuns: 3000 },
+    )
+  })
 
   for (const status of [201, 202, 204])
     it(`leaves the outcome unknown with ${status} and no body`, async () => {

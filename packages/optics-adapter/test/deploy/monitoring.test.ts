@@ -98,6 +98,7 @@ describe('the dashboard and the alerts', () => {
     expect(missing.map(({ alert }) => alert)).to.deep.equal([])
     expect(rules.map(({ alert }) => alert)).to.include.members([
       'AdapterDeadLetters',
+      'AdapterCaseUnnamed',
       'AdapterOldestWaiting',
       'AdapterCertificateEnding',
       'AdapterRefusals',

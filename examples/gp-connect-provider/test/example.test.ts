@@ -96,7 +96,7 @@ describe('example of a GP Connect provider', () => {
     expect(record).to.include({
       userRole: '112233445566',
       organization: 'GPCA0001',
-      userName: 'AssurancePractitioner',
+      userName: 'Mr AssuranceTest AssurancePractitioner',
       dataId: 'Patient/1',
       errorCode: null,
     })

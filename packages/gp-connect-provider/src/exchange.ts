@@ -6,7 +6,7 @@ import { DEFAULT_RULES, type Rules } from './rules.ts'
 import type { Claims, TokenParts } from './token/bearer-token.ts'
 import type { RequestedScope } from './token/scope.ts'
 
-/** Headers that the guard uses, in lower case. All but `accept` and `accept-encoding` may be sent only once. */
+/** Headers that the guard uses, in lower case. All but those in `LISTS` may be sent only once. */
 export type GuardedHeader =
   | 'ssp-traceid'
   | 'ssp-from'
@@ -18,6 +18,7 @@ export type GuardedHeader =
   | 'content-type'
   | 'content-encoding'
   | 'host'
+  | 'forwarded'
 
 /** What is known about a request. The checks set the optional members. */
 export interface Exchange {
@@ -31,6 +32,8 @@ export interface Exchange {
   readonly headers: Readonly<Partial<Record<GuardedHeader, string>>>
   /** Headers that were sent more than once, which is not allowed. */
   readonly repeated: readonly GuardedHeader[]
+  /** The address of the peer. */
+  readonly address: string | undefined
   /** When the request arrived, in milliseconds since 1970. */
   readonly receivedAt: number
   /** The rules of the service root; the defaults until it is known. */
@@ -70,7 +73,7 @@ export function createExchange(request: IncomingMessage, receivedAt: number): Ex
       headers[name] = value
     } else {
       headers[name] = `${earlier}, ${value}`
-      if (name !== 'accept' && name !== 'accept-encoding') repeated.push(name)
+      if (!LISTS.has(name)) repeated.push(name)
     }
   }
   return {
@@ -80,6 +83,7 @@ export function createExchange(request: IncomingMessage, receivedAt: number): Ex
     query: question === -1 ? '' : target.slice(question + 1),
     headers,
     repeated,
+    address: request.socket.remoteAddress,
     receivedAt,
     rules: DEFAULT_RULES,
     fhir: 'STU3',
@@ -106,5 +110,8 @@ const GUARDED_NAMES: readonly GuardedHeader[] = [
   'content-type',
   'content-encoding',
   'host',
+  'forwarded',
 ]
 const GUARDED: ReadonlyMap<string, GuardedHeader> = new Map(GUARDED_NAMES.map((name) => [name, name]))
+/** Headers whose values are lists, so that two are the same as one longer one. */
+const LISTS: ReadonlySet<GuardedHeader> = new Set(['accept', 'accept-encoding', 'forwarded'])

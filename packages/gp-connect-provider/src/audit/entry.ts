@@ -1,7 +1,7 @@
 /** Builds audit entries: who sent a request, from where, what for, and with what result. */
 
 import type { Exchange } from '../exchange.ts'
-import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
+import { identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
 import { isObject } from '../strict-json.ts'
 import { type Claims, readableClaims } from '../token/bearer-token.ts'
 import { type AuditEntry, entryWithoutRequest } from './record.ts'
@@ -18,11 +18,15 @@ export function entryOfExchange(exchange: Exchange, status: number, errorCode: s
     to: bounded(headers['ssp-to']),
     interactionId: bounded(headers['ssp-interactionid']),
     userId: bounded(user.id),
+    userLocalId: bounded(user.localId),
     userName: bounded(user.name),
     userRole: bounded(user.role),
     organization: bounded(user.organization),
+    organizationName: bounded(user.organizationName),
     device: bounded(user.device),
-    dataId: bounded(exchange.dataId ?? requestedData(exchange), 2048),
+    address: bounded(exchange.address),
+    forwarded: bounded(headers.forwarded),
+    dataId: bounded(exchange.dataId ?? requestedData(exchange)),
     status,
     errorCode,
   }
@@ -35,9 +39,11 @@ export function entryOfConnection(at: number, status: number | null, errorCode: 
 
 interface User {
   readonly id: string | undefined
+  readonly localId: string | undefined
   readonly name: string | undefined
   readonly role: string | undefined
   readonly organization: string | undefined
+  readonly organizationName: string | undefined
   readonly device: string | undefined
 }
 
@@ -46,16 +52,39 @@ function userOf(claims: Claims): User {
   const practitioner = resource(claims, 'requesting_practitioner')
   const organization = resource(claims, 'requesting_organization')
   const device = resource(claims, 'requesting_device')
-  const [name] = listOf(practitioner['name'])
-  const [identifier] = listOf(device['identifier'])
-  const parts = [identifier?.['system'], identifier?.['value'], device['model'], device['version']].filter(isText)
+  const identifiers = listOf(device['identifier']).flatMap(({ system, value }) => [system, value])
+  const local = text(claims['sub']) ?? text(practitioner['id'])
   return {
-    id: identifierValue(practitioner, USER_IDS) ?? text(claims['sub']),
-    name: text(first(name?.['family'])),
-    role: identifierValue(practitioner, ROLE_PROFILE_IDS) ?? jobRole(practitioner),
+    id: known(identifierValue(practitioner, USER_IDS)) ?? local,
+    localId: localIdentifier(practitioner) ?? local,
+    name: wholeName(practitioner['name']),
+    role: known(identifierValue(practitioner, ROLE_PROFILE_IDS)) ?? jobRole(practitioner),
     organization: identifierValue(organization, ODS_CODES),
-    device: parts.length === 0 ? undefined : parts.join(' '),
+    organizationName: text(organization['name']),
+    device: joined([...identifiers, device['model'], device['version']]),
   }
+}
+
+/** Users without a smartcard send `UNK` for the ids that would be on it. */
+function known(id: string | undefined): string | undefined {
+  return id === 'UNK' ? undefined : id
+}
+
+/** The identifier that the consumer's own system gives to the user: the one with neither system of the smartcard. */
+function localIdentifier(practitioner: Record<string, unknown>): string | undefined {
+  const own = listOf(practitioner['identifier']).find(({ system }) => !SMARTCARD_SYSTEMS.has(system))
+  return text(own?.['value'])
+}
+
+/** The first name with all its parts: in 1.x the family name is a text, in 0.x a list. */
+function wholeName(names: unknown): string | undefined {
+  const [name = {}] = listOf(names)
+  return joined([name['prefix'], name['given'], name['family'], name['suffix']].flat()) ?? text(name['text'])
+}
+
+function joined(parts: readonly unknown[]): string | undefined {
+  const texts = parts.filter(isText)
+  return texts.length === 0 ? undefined : texts.join(' ')
 }
 
 /** In 0.x the role is a coding instead of a role profile id. */
@@ -81,9 +110,13 @@ function text(value: unknown): string | undefined {
   return isText(value) ? value : undefined
 }
 
-function bounded(value: string | undefined, length = 256): string | null {
-  return value === undefined ? null : value.slice(0, length)
+/** No claim is longer than its token, so that claims are recorded whole. What is cut nevertheless ends with an ellipsis. */
+function bounded(value: string | undefined): string | null {
+  if (value === undefined) return null
+  return value.length > LENGTH_MAX ? `${value.slice(0, LENGTH_MAX)}…` : value
 }
+
+const LENGTH_MAX = 8192
 
 const USER_IDS = [...USER_ID_SYSTEMS.STU3, ...USER_ID_SYSTEMS.DSTU2]
 const ODS_CODES = [...ODS_CODE_SYSTEMS.STU3, ...ODS_CODE_SYSTEMS.DSTU2]
@@ -92,3 +125,4 @@ const ROLE_PROFILE_IDS = [
   'http://fhir.nhs.net/sds-role-profile-id',
   'http://fhir.nhs.net/Id/sds-role-profile-id',
 ]
+const SMARTCARD_SYSTEMS: ReadonlySet<unknown> = new Set([...USER_IDS, ...ROLE_PROFILE_IDS])

@@ -10,11 +10,22 @@ export interface AuditEntry {
   readonly from: string | null
   readonly to: string | null
   readonly interactionId: string | null
+  /** The SDS user id; of users without a smartcard, who send `UNK`, the id in `sub`. */
   readonly userId: string | null
+  /** The id of the user in the consumer's own system. */
+  readonly userLocalId: string | null
+  /** The whole name: prefix, given names, family name and suffix. */
   readonly userName: string | null
+  /** The SDS role profile id; in 0.x the code of the job role. */
   readonly userRole: string | null
+  /** The ODS code. */
   readonly organization: string | null
+  readonly organizationName: string | null
   readonly device: string | null
+  /** The address of the peer. */
+  readonly address: string | null
+  /** The addresses that proxies name in the Forwarded header. */
+  readonly forwarded: string | null
   readonly dataId: string | null
   readonly status: number | null
   readonly errorCode: string | null
@@ -33,10 +44,14 @@ export function entryWithoutRequest(
     to: null,
     interactionId: null,
     userId: null,
+    userLocalId: null,
     userName: null,
     userRole: null,
     organization: null,
+    organizationName: null,
     device: null,
+    address: null,
+    forwarded: null,
     dataId: null,
     status,
     errorCode,

@@ -9,7 +9,7 @@ import { type Verdict, verifyAuditTrail } from '../../src/audit/verifier.ts'
 import { entry } from './entries.ts'
 
 const FIELDS =
-  'sequence timestamp outcome traceId from to interactionId userId userName userRole organization device dataId status errorCode previousHash hash'
+  'sequence timestamp outcome traceId from to interactionId userId userLocalId userName userRole organization organizationName device address forwarded dataId status errorCode previousHash hash'
 
 describe('audit record', () => {
   it('has its members in the order of the contract', () => {

@@ -36,10 +36,14 @@ describe('guard', () => {
         to: '918999198993',
         interactionId: READ_PATIENT,
         userId: 'GCASDS0001',
-        userName: 'AssurancePractitioner',
+        userLocalId: '98ed4f78-814d-4266-8d5b-cde742f3093c',
+        userName: 'Mr AssuranceTest AssurancePractitioner',
         userRole: '112233445566',
         organization: 'GPCA0001',
+        organizationName: 'GP Connect Assurance',
         device: 'GPConnectTestSystem Client v1 1.1',
+        address: '127.0.0.1',
+        forwarded: null,
         dataId: 'Patient/1?_format=json',
         status: 200,
         errorCode: null,
@@ -59,7 +63,7 @@ describe('guard', () => {
         status: 415,
         errorCode: 'BAD_REQUEST',
         userId: 'GCASDS0001',
-        userName: 'AssurancePractitioner',
+        userName: 'Mr AssuranceTest AssurancePractitioner',
       })
       expect(late?.traceId).to.match(/^[0-9a-f-]{36}$/)
       expect(early).to.include({

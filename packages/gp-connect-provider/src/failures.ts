@@ -16,24 +16,38 @@ export const FAILURES = {
   BAD_REQUEST: { status: 400, issue: 'invalid', ...BAD_REQUEST, diagnostics: 'The request is malformed or invalid' },
   INVALID_NHS_NUMBER: {
     status: 400,
-    issue: 'invalid',
+    issue: 'value',
     spineCode: 'INVALID_NHS_NUMBER',
     display: 'Invalid NHS number',
     diagnostics: 'The NHS number is not valid',
   },
   INVALID_IDENTIFIER_SYSTEM: {
     status: 400,
-    issue: 'invalid',
+    issue: 'value',
     spineCode: 'INVALID_IDENTIFIER_SYSTEM',
     display: 'Invalid identifier system',
     diagnostics: 'The system of the identifier is not the required one',
   },
   INVALID_IDENTIFIER_VALUE: {
     status: 400,
-    issue: 'invalid',
+    issue: 'value',
     spineCode: 'INVALID_IDENTIFIER_VALUE',
     display: 'Invalid identifier value',
     diagnostics: 'The value of the identifier is not valid',
+  },
+  INVALID_ODS_CODE: {
+    status: 400,
+    issue: 'value',
+    spineCode: 'INVALID_ODS_CODE',
+    display: 'Invalid ODS code',
+    diagnostics: 'The ODS code is not valid',
+  },
+  INVALID_PATIENT_DEMOGRAPHICS: {
+    status: 400,
+    issue: 'business-rule',
+    spineCode: 'INVALID_PATIENT_DEMOGRAPHICS',
+    display: 'Invalid patient demographics',
+    diagnostics: 'The demographics of the patient could not be confirmed',
   },
   CONFLICTING_VALUES: {
     status: 400,
@@ -63,6 +77,20 @@ export const FAILURES = {
     display: 'Patient has not provided consent to share data',
     diagnostics: 'The patient has not consented to sharing',
   },
+  NO_ORGANISATION_CONSENT: {
+    status: 403,
+    issue: 'forbidden',
+    spineCode: 'NO_ORGANISATION_CONSENT',
+    display: 'Organisation has not provided consent to share data',
+    diagnostics: 'The organisation has not consented to sharing',
+  },
+  NON_AUTHORITATIVE: {
+    status: 403,
+    issue: 'forbidden',
+    spineCode: 'NON_AUTHORITATIVE',
+    display: 'Non authoritative',
+    diagnostics: 'This system does not hold the authoritative record',
+  },
   PATIENT_NOT_FOUND: {
     status: 404,
     issue: 'not-found',
@@ -91,14 +119,29 @@ export const FAILURES = {
     display: 'No record found',
     diagnostics: 'There is no such record here',
   },
-  REFERENCE_NOT_FOUND: {
+  // The page has no code for a path that is not served; the demonstrator answers with this one.
+  PATH_NOT_FOUND: {
     status: 404,
     issue: 'not-found',
     spineCode: 'REFERENCE_NOT_FOUND',
-    display: 'Reference not found',
+    display: 'FHIR reference not found',
     diagnostics: 'Nothing is served at this path',
   },
   REQUEST_TIMEOUT: { status: 408, issue: 'timeout', ...BAD_REQUEST, diagnostics: 'The request was not sent in time' },
+  DUPLICATE_REJECTED: {
+    status: 409,
+    issue: 'duplicate',
+    spineCode: 'DUPLICATE_REJECTED',
+    display: 'Create would lead to creation of a duplicate resource',
+    diagnostics: 'The resource exists already',
+  },
+  FHIR_CONSTRAINT_VIOLATION: {
+    status: 409,
+    issue: 'conflict',
+    spineCode: 'FHIR_CONSTRAINT_VIOLATION',
+    display: 'FHIR constraint violated',
+    diagnostics: 'If-Match does not name the current version of the resource',
+  },
   BODY_TOO_LARGE: { status: 413, issue: 'too-long', ...BAD_REQUEST, diagnostics: 'The body is larger than allowed' },
   MEDIA_TYPE_UNSUPPORTED: {
     status: 415,
@@ -132,6 +175,13 @@ export const FAILURES = {
     spineCode: 'INVALID_PARAMETER',
     display: 'Invalid parameter',
     diagnostics: 'A parameter is missing or not valid',
+  },
+  REFERENCE_NOT_FOUND: {
+    status: 422,
+    issue: 'invalid',
+    spineCode: 'REFERENCE_NOT_FOUND',
+    display: 'FHIR reference not found',
+    diagnostics: 'A reference of the resource cannot be found',
   },
   TOO_MANY_REQUESTS: {
     status: 429,

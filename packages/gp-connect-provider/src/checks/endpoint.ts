@@ -48,7 +48,7 @@ export function capabilityIsEnabled({ root, interaction }: Exchange): void {
 
 function unknownPath(status: 400 | 404): ProviderError {
   return status === 404
-    ? new ProviderError('REFERENCE_NOT_FOUND')
+    ? new ProviderError('PATH_NOT_FOUND')
     : new ProviderError('BAD_REQUEST', 'Nothing is served at this path for this interaction')
 }
 

@@ -1,7 +1,9 @@
 /** Builds the OperationOutcome with which a failure is answered. */
 import { FAILURES, type FailureCode } from '../failures.ts'
 import type { Rules } from '../rules.ts'
+import { isObject } from '../strict-json.ts'
 import type { FhirRelease } from './format.ts'
+import { isText, listOf } from './identifiers.ts'
 
 /** A GP Connect OperationOutcome: one issue with one coding. */
 export function operationOutcome(code: FailureCode, diagnostics: string, release: FhirRelease, rules: Rules): Resource {
@@ -32,6 +34,16 @@ export function spineCode(code: FailureCode, rules: Rules): string {
   if (code === 'ACCESS_DENIED') return rules.accessDenied
   if (code === 'INVALID_CLAIM_RESOURCE') return rules.claimResourceCode
   return FAILURES[code].spineCode
+}
+
+/** The error code of an OperationOutcome that a handler has built itself; null if it reports no error. */
+export function codeOfOutcome(resource: unknown): string | null {
+  if (!isObject(resource) || resource['resourceType'] !== 'OperationOutcome') return null
+  const error = listOf(resource['issue']).find(({ severity }) => severity === 'error' || severity === 'fatal')
+  const details = error?.['details']
+  const [coding] = listOf(isObject(details) ? details['coding'] : undefined)
+  const code = coding?.['code'] ?? error?.['code']
+  return isText(code) ? code : null
 }
 
 /** A FHIR resource in its JSON form. */

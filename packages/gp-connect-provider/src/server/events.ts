@@ -10,7 +10,12 @@ export type ProviderEvent = GuardEvent | AuditEvent | ServerEvent
 /** One request, without the details that only the audit trail may have. */
 export type GuardEvent =
   | (Summary & { readonly type: 'transaction.served' })
-  | (Summary & { readonly type: 'transaction.refused'; readonly code: FailureCode; readonly check: string | undefined })
+  | (Summary & {
+      readonly type: 'transaction.refused'
+      /** A `FailureCode`, or the code of an outcome that a handler has built itself. */
+      readonly code: string | undefined
+      readonly check: string | undefined
+    })
   | (Summary & {
       readonly type: 'transaction.failed'
       readonly code: FailureCode

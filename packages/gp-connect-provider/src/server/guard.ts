@@ -9,7 +9,7 @@ import { isUuid } from '../checks/ssp-headers.ts'
 import { createExchange, type Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
 import { negotiateFormat } from '../fhir/format.ts'
-import { statusOf } from '../fhir/operation-outcome.ts'
+import { codeOfOutcome, statusOf } from '../fhir/operation-outcome.ts'
 import { transactionOf } from '../transaction.ts'
 import { answerResource, failureAnswer, gzipIfAccepted, isResource } from './answer.ts'
 import type { GuardEvent } from './events.ts'
@@ -75,8 +75,9 @@ async function attempt(
     await next()
     if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) throw new ProviderError('NOT_IMPLEMENTED')
     const { format = 'json', fhir } = exchange
+    const errorCode = codeOfOutcome(ctx.body)
     if (isResource(ctx.body)) answerResource(ctx, ctx.body, format, fhir)
-    return { errorCode: null }
+    return { errorCode }
   } catch (error) {
     return { ...fail(exchange, ctx, error), check: running }
   }
@@ -118,11 +119,19 @@ function eventOf(exchange: Exchange, status: number, result: Result): GuardEvent
     traceId: traceId !== undefined && isUuid(traceId) ? traceId : undefined,
   }
   const { failure, correlationId } = result
-  if (failure === undefined) return { type: 'transaction.served', ...summary }
+  if (failure === undefined) {
+    if (status < 400) return { type: 'transaction.served', ...summary }
+    return { type: 'transaction.refused', ...summary, code: loggable(result.errorCode), check: undefined }
+  }
   if (correlationId !== undefined) {
     return { type: 'transaction.failed', ...summary, code: failure.code, correlationId, error: nameOf(result.cause) }
   }
   return { type: 'transaction.refused', ...summary, code: failure.code, check: result.check }
+}
+
+/** The code of a handler's own outcome, unless it could be any other text. */
+function loggable(code: string | null): string | undefined {
+  return code !== null && /^[A-Z][A-Z_ -]{0,63}$/.test(code) ? code : undefined
 }
 
 /** The name and code of an error. Its message may quote a patient's record. */

@@ -2,7 +2,6 @@
 import type { Context, Middleware } from 'koa'
 import type { Resource } from '../fhir/operation-outcome.ts'
 import type { Transaction } from '../transaction.ts'
-import { answerResource } from './answer.ts'
 
 /**
  * Answers an interaction with a FHIR resource, with status 200 unless it sets `ctx.status`. It throws ProviderError for a
@@ -17,7 +16,7 @@ export function handleInteractions(handlers: Readonly<Record<string, Handler>>):
     const transaction: Transaction = ctx.state['gpConnect']
     const handler = byId.get(transaction.interaction.id)
     if (handler === undefined) return next()
-    const resource = await handler(transaction, ctx)
-    answerResource(ctx, resource, transaction.format, transaction.root.fhir)
+    // The guard writes it in the format of the request.
+    ctx.body = await handler(transaction, ctx)
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { AuditSink } from '../../src/audit/trail.ts'
-import { ProviderError } from '../../src/failures.ts'
+import { type FailureCode, ProviderError } from '../../src/failures.ts'
 import { until } from '../cases/case.ts'
 import { Pki } from '../pki.ts'
 import { type PracticeOptions, startPractice } from '../practice.ts'
@@ -73,6 +73,32 @@ describe('guard', () => {
         organization: 'GPCA0001',
         dataId: 'Patient/1',
       })
+    })
+
+    it('records the code of an outcome that a handler returns itself', async () => {
+      const outcome = {
+        resourceType: 'OperationOutcome',
+        issue: [
+          { severity: 'warning', code: 'informational' },
+          { severity: 'error', code: 'duplicate', details: { coding: [{ code: 'DUPLICATE_REJECTED' }] } },
+        ],
+      }
+      await using practice = await startPractice(pki, {
+        provider: {
+          handlers: {
+            [READ_PATIENT](_, ctx) {
+              ctx.status = 409
+              return outcome
+            },
+          },
+        },
+      })
+
+      const { status, body } = await ask(practice.port, pki, PATIENT)
+
+      expect([status, JSON.parse(body)]).to.deep.equal([409, outcome])
+      expect(practice.records()[0]).to.include({ outcome: 'refused', status: 409, errorCode: 'DUPLICATE_REJECTED' })
+      expect(practice.events.at(-1)).to.include({ type: 'transaction.refused', code: 'DUPLICATE_REJECTED' })
     })
 
     it('records the record that a handler names', async () => {
@@ -193,6 +219,44 @@ describe('guard', () => {
         practice.events.some((event) => event.type === 'transaction.failed' && event.correlationId === correlationId),
       ).to.equal(true)
     })
+  })
+
+  describe('failures of a handler', () => {
+    // biome-ignore format: a table
+    const FAILURES_OF_HANDLERS: readonly (readonly [code: FailureCode, status: number, issue: string])[] = [
+      ['DUPLICATE_REJECTED',           409, 'duplicate'],
+      ['FHIR_CONSTRAINT_VIOLATION',    409, 'conflict'],
+      ['INVALID_PATIENT_DEMOGRAPHICS', 400, 'business-rule'],
+      ['INVALID_ODS_CODE',             400, 'value'],
+      ['INVALID_NHS_NUMBER',           400, 'value'],
+      ['INVALID_IDENTIFIER_SYSTEM',    400, 'value'],
+      ['INVALID_IDENTIFIER_VALUE',     400, 'value'],
+      ['NO_ORGANISATION_CONSENT',      403, 'forbidden'],
+      ['NON_AUTHORITATIVE',            403, 'forbidden'],
+      ['REFERENCE_NOT_FOUND',          422, 'invalid'],
+    ]
+
+    for (const [code, status, issue] of FAILURES_OF_HANDLERS) {
+      it(`${code}: ${status}, ${issue}`, async () => {
+        await using practice = await startPractice(pki, {
+          provider: {
+            handlers: {
+              [READ_PATIENT]() {
+                throw new ProviderError(code)
+              },
+            },
+          },
+        })
+
+        const reply = await ask(practice.port, pki, PATIENT)
+
+        const outcome = JSON.parse(reply.body) as { issue: { code: string; details: { coding: { code: string }[] } }[] }
+        expect(reply.status).to.equal(status)
+        expect(outcome.issue[0]?.code).to.equal(issue)
+        expect(outcome.issue[0]?.details.coding[0]?.code).to.equal(code)
+        expect(practice.records()[0]).to.include({ outcome: 'refused', status, errorCode: code })
+      })
+    }
   })
 
   describe('rules', () => {

@@ -255,12 +255,17 @@ export class ProviderError extends Error {
   readonly bearer: BearerError | undefined
 
   constructor(code: FailureCode, diagnostics?: string, options: { bearer?: BearerError; cause?: unknown } = {}) {
-    super(diagnostics ?? FAILURES[code].diagnostics, 'cause' in options ? { cause: options.cause } : undefined)
-    this.code = code
+    // A handler in JavaScript can pass any text. Its request then gets the answer of an unexpected error.
+    const known = Object.hasOwn(FAILURES, code)
+    const { cause } = known ? options : { cause: new TypeError('a handler threw a ProviderError with an unknown code') }
+    super((known ? diagnostics : undefined) ?? FAILURES[known ? code : UNEXPECTED].diagnostics, { cause })
+    this.code = known ? code : UNEXPECTED
     this.diagnostics = this.message
     this.bearer = options.bearer
   }
 }
+
+const UNEXPECTED = 'INTERNAL_SERVER_ERROR'
 
 /** The failure for a status with which secure-server refuses a request before the guard runs. */
 export function failureOfStatus(status: number): FailureCode {

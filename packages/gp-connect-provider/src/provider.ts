@@ -2,10 +2,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { RunningServer } from '@formbuilder/secure-server'
 import Koa from 'koa'
+import { entryOfExchange } from './audit/entry.ts'
 import { auditFile } from './audit/file.ts'
 import { type AuditSink, AuditTrail } from './audit/trail.ts'
 import { checks } from './checks/checks.ts'
 import { ConfigError } from './config-error.ts'
+import type { Exchange } from './exchange.ts'
+import { tolerant } from './listeners.ts'
 import { type ServiceRootOptions, serviceRoots } from './roots/service-root.ts'
 import type { Rules } from './rules.ts'
 import { EarlyFailures } from './server/early-failures.ts'
@@ -66,7 +69,8 @@ export function createProvider(options: ProviderOptions): Provider {
 
 /** `createProvider` with another list of checks, for the tests that leave one out. */
 export function assembleProvider(options: ProviderOptions, checksOf: typeof checks): Provider {
-  const { maxBodyBytes = 1_048_576, onEvent = () => {} } = options
+  const { maxBodyBytes = 1_048_576 } = options
+  const onEvent = tolerant(options.onEvent ?? (() => {}))
   const roots = serviceRoots(
     options.serviceRoots,
     originOf(options.publicUrl),
@@ -79,11 +83,12 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
       : options.audit
   const audit = new AuditTrail(sink, onEvent)
   const recorded = new WeakSet<IncomingMessage>()
+  const unanswered = new Map<IncomingMessage, Exchange>()
 
   const app = new Koa()
   // Koa would print errors with their messages; here each error is an event.
   app.silent = true
-  app.use(guard({ checks: checksOf(roots, maxBodyBytes), audit, recorded, onEvent }))
+  app.use(guard({ checks: checksOf(roots, maxBodyBytes), audit, recorded, unanswered, onEvent }))
   app.use(handleInteractions(options.handlers))
 
   return {
@@ -97,22 +102,39 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
           throw error
         },
       )
-      return running(server, earlyFailures, audit)
+      return running(server, audit, () => {
+        earlyFailures.flush()
+        recordUnanswered(unanswered, recorded, audit)
+      })
     },
   }
 }
 
-function running(server: RunningServer, earlyFailures: EarlyFailures, audit: AuditTrail): RunningProvider {
+function running(server: RunningServer, audit: AuditTrail, recordRest: () => void): RunningProvider {
   let stopped: Promise<void> | undefined
   const stop: RunningProvider['stop'] = (options) => {
     stopped ??= (async () => {
       await server.stop(options)
-      earlyFailures.flush()
+      recordRest()
       await audit.close()
     })()
     return stopped
   }
   return { port: server.port, reload: () => server.reload(), stop, [Symbol.asyncDispose]: () => stop() }
+}
+
+/** Records the requests whose handlers have not ended when the server has closed their connections. */
+function recordUnanswered(
+  unanswered: ReadonlyMap<IncomingMessage, Exchange>,
+  recorded: WeakSet<IncomingMessage>,
+  audit: AuditTrail,
+): void {
+  for (const [request, exchange] of unanswered) {
+    if (recorded.has(request)) continue
+    recorded.add(request)
+    // The trail emits an event if it cannot store the record.
+    audit.append(entryOfExchange(exchange, null, 'ANSWER_NOT_SENT')).catch(() => {})
+  }
 }
 
 function originOf(publicUrl: string): string {

@@ -6,13 +6,16 @@ import { isObject } from '../strict-json.ts'
 import { type Claims, readableClaims } from '../token/bearer-token.ts'
 import { type AuditEntry, entryWithoutRequest } from './record.ts'
 
-/** The entry of a request. A refused request gets the same fields, as far as the request contains them. */
-export function entryOfExchange(exchange: Exchange, status: number, errorCode: string | null): AuditEntry {
+/**
+ * The entry of a request. A refused request gets the same fields, as far as the request contains them. `status` is null if
+ * the request got no answer.
+ */
+export function entryOfExchange(exchange: Exchange, status: number | null, errorCode: string | null): AuditEntry {
   const { headers } = exchange
   const user = userOf(exchange.claims ?? readableClaims(headers.authorization) ?? {})
   return {
     timestamp: new Date(exchange.receivedAt).toISOString(),
-    outcome: status < 400 ? 'served' : status < 500 ? 'refused' : 'failed',
+    outcome: status === null || status >= 500 ? 'failed' : status < 400 ? 'served' : 'refused',
     traceId: bounded(headers['ssp-traceid']),
     from: bounded(headers['ssp-from']),
     to: bounded(headers['ssp-to']),

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 /** One transaction or refused connection. Unknown values are null. */
 export interface AuditEntry {
   readonly timestamp: string
-  /** `served` (below 400), `refused` (4xx, and connections), `failed` (5xx), `recovered` (an incomplete line was removed). */
+  /** `served` (below 400), `refused` (4xx, and connections), `failed` (5xx, or no answer), `recovered` (an incomplete line was removed). */
   readonly outcome: 'served' | 'refused' | 'failed' | 'recovered'
   readonly traceId: string | null
   readonly from: string | null

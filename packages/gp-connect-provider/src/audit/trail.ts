@@ -1,4 +1,5 @@
 /** The audit trail: adds each entry to the chain, and resolves when the entry is stored. */
+import { tolerant } from '../listeners.ts'
 import { type AuditEntry, CHAIN_START, type ChainEnd, entryWithoutRequest, sealEntry } from './record.ts'
 
 /** Where records are stored. `auditFile` is one; a team can write its own. */
@@ -46,7 +47,7 @@ export class AuditTrail {
 
   constructor(sink: AuditSink, onEvent: (event: AuditEvent) => void = () => {}) {
     this.#sink = sink
-    this.#onEvent = onEvent
+    this.#onEvent = tolerant(onEvent)
     this.#checkpoints = setInterval(() => this.#checkpoint(), CHECKPOINT_MILLISECONDS).unref()
   }
 

@@ -1,21 +1,50 @@
 /** Writes answers: resources in the negotiated format, compressed if the client accepts it. */
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'koa'
 import type { Exchange } from '../exchange.ts'
 import type { ProviderError } from '../failures.ts'
-import type { FhirRelease } from '../fhir/format.ts'
 import { type FhirFormat, mediaType } from '../fhir/format.ts'
 import { operationOutcome, type Resource, spineCode, statusOf } from '../fhir/operation-outcome.ts'
 import { writeFhirXml } from '../fhir/xml.ts'
 import { isObject } from '../strict-json.ts'
 
-/** Answers with a FHIR resource as JSON or XML. */
-export function answerResource(ctx: Context, resource: Resource, format: FhirFormat, release: FhirRelease): void {
-  // Set before the body, because Koa would otherwise choose a media type.
-  ctx.res.setHeader('Content-Type', mediaType(format, release))
-  ctx.body = serialise(resource, format)
+/**
+ * Prepares what a handler has put into `ctx.body`, so that nothing can fail after the record is stored: writes a resource in
+ * the format of the request and any other object as JSON, and waits for the first bytes of a stream.
+ */
+export async function settleBody(ctx: Context, { format = 'json', fhir }: Exchange): Promise<void> {
+  const { body } = ctx
+  if (isResource(body)) {
+    // Set before the body, because Koa would otherwise choose a media type.
+    ctx.res.setHeader('Content-Type', mediaType(format, fhir))
+    ctx.body = serialise(body, format)
+  } else if (body instanceof Readable) {
+    await firstBytes(body)
+  } else if (typeof body === 'object' && body !== null && PLAIN.has(Object.getPrototypeOf(body))) {
+    ctx.body = JSON.stringify(body)
+  }
 }
+
+/** Resolves when a stream has bytes or has ended. Rejects if it fails before. */
+function firstBytes(stream: Readable): Promise<void> {
+  if (stream.readableLength > 0 || stream.readableEnded) return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const listeners = { readable: resolve, end: resolve, close: resolve, error: reject }
+    const settle = (act: (error: Error) => void) => (error: Error) => {
+      for (const [name, listener] of Object.entries(all)) stream.off(name, listener)
+      act(error)
+    }
+    const all = Object.fromEntries(
+      Object.entries(listeners).map(([name, act]) => [name, settle(act as (error: Error) => void)]),
+    )
+    for (const [name, listener] of Object.entries(all)) stream.on(name, listener)
+  })
+}
+
+/** Koa writes such bodies as JSON itself, but only after the record; streams and bytes have other prototypes. */
+const PLAIN: ReadonlySet<unknown> = new Set([Object.prototype, Array.prototype, Map.prototype, Set.prototype, null])
 
 function serialise(resource: Resource, format: FhirFormat): string {
   return format === 'xml' ? writeFhirXml(resource) : JSON.stringify(resource)

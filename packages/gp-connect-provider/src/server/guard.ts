@@ -11,8 +11,9 @@ import { ProviderError } from '../failures.ts'
 import { negotiateFormat } from '../fhir/format.ts'
 import { codeOfOutcome, statusOf } from '../fhir/operation-outcome.ts'
 import { transactionOf } from '../transaction.ts'
-import { answerResource, failureAnswer, gzipIfAccepted, isResource } from './answer.ts'
+import { failureAnswer, gzipIfAccepted, settleBody } from './answer.ts'
 import type { GuardEvent } from './events.ts'
+import { holdResponse } from './held-response.ts'
 
 /** The parts that a guard uses. */
 export interface GuardParts {
@@ -20,6 +21,8 @@ export interface GuardParts {
   readonly audit: AuditTrail
   /** Requests with a record. secure-server and the guard can both answer the same request, but only one may record it. */
   readonly recorded: WeakSet<IncomingMessage>
+  /** Requests that are not answered yet. A provider that stops records those whose handlers never end. */
+  readonly unanswered: Map<IncomingMessage, Exchange>
   readonly onEvent: (event: GuardEvent) => void
 }
 
@@ -30,7 +33,13 @@ export interface GuardParts {
 export function guard(parts: GuardParts): Middleware {
   return async (ctx, next) => {
     const exchange = createExchange(ctx.req, Date.now())
-    let result = await attempt(parts, exchange, ctx, next)
+    const held = holdResponse(ctx.res, () => parts.recorded.has(ctx.req))
+    parts.unanswered.set(ctx.req, exchange)
+    let result = await attempt(parts, exchange, ctx, async () => {
+      await next()
+      if (held.used || ctx.respond === false) throw new DirectAnswerError()
+    })
+    ctx.respond = true
     if (!parts.recorded.has(ctx.req)) {
       parts.recorded.add(ctx.req)
       try {
@@ -39,11 +48,18 @@ export function guard(parts: GuardParts): Middleware {
         result = fail(exchange, ctx, new ProviderError('AUDIT_UNAVAILABLE', undefined, { cause: error }))
       }
     }
+    parts.unanswered.delete(ctx.req)
     await gzipIfAccepted(ctx, exchange)
+    held.release()
     // Set last, so that no handler can override it.
     ctx.res.setHeader('Cache-Control', 'no-store')
     parts.onEvent(eventOf(exchange, ctx.status, result))
   }
+}
+
+/** A handler has written to the response itself, or told Koa not to answer. */
+class DirectAnswerError extends Error {
+  override readonly name = 'DirectAnswerError'
 }
 
 /** The result of a request. */
@@ -74,9 +90,8 @@ async function attempt(
     ctx.state['gpConnect'] = transactionOf(exchange)
     await next()
     if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) throw new ProviderError('NOT_IMPLEMENTED')
-    const { format = 'json', fhir } = exchange
     const errorCode = codeOfOutcome(ctx.body)
-    if (isResource(ctx.body)) answerResource(ctx, ctx.body, format, fhir)
+    await settleBody(ctx, exchange)
     return { errorCode }
   } catch (error) {
     return { ...fail(exchange, ctx, error), check: running }

@@ -13,6 +13,11 @@ export interface Rules {
   readonly bearerErrors: 'gp-connect' | 'rfc6750'
   /** Whether 1.x also accepts the fixed audience of 0.x instead of the service root URL. */
   readonly legacyAudience: boolean
+  /**
+   * Accepted values of `aud` besides those: none (`service-root`), every text (`any`), or those of a list, for consumers that
+   * write the URL of the service root in another way.
+   */
+  readonly audience: 'service-root' | 'any' | readonly string[]
   /** Spine code for a claim that is not a valid FHIR resource. */
   readonly claimResourceCode: 'INVALID_RESOURCE' | 'BAD_REQUEST'
   /** Status for an unknown resourceType in a claim: 422 in 1.x, 400 in 0.x. */
@@ -48,6 +53,7 @@ export const DEFAULT_RULES: Rules = {
   unknownPath: 400,
   bearerErrors: 'gp-connect',
   legacyAudience: true,
+  audience: 'service-root',
   claimResourceCode: 'INVALID_RESOURCE',
   unknownResourceType: 422,
   requestedRecord: 'ignore',
@@ -72,6 +78,10 @@ export function ruleProblems(rules: unknown, of: string): string[] {
   })
 }
 
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string' && one.trim() !== '')
+}
+
 type Accepts = (value: unknown) => boolean
 
 const oneOf =
@@ -90,10 +100,11 @@ const ACCEPTS: Readonly<Record<keyof Rules, Accepts>> = {
   unknownPath: oneOf(400, 404),
   bearerErrors: oneOf('gp-connect', 'rfc6750'),
   legacyAudience: isBoolean,
+  audience: (value) => value === 'service-root' || value === 'any' || isTexts(value),
   claimResourceCode: oneOf('INVALID_RESOURCE', 'BAD_REQUEST'),
   unknownResourceType: oneOf(400, 422),
   requestedRecord: oneOf('ignore', 'reject'),
-  reasons: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  reasons: isTexts,
   confidentiality: isBoolean,
   scopeEndpoints: isBoolean,
   expiryLeewaySeconds: between(0, 600),

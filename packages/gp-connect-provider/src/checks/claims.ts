@@ -2,6 +2,7 @@
 
 import type { Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
+import { isText } from '../fhir/identifiers.ts'
 import { isObject } from '../strict-json.ts'
 import type { Claims } from '../token/bearer-token.ts'
 
@@ -25,7 +26,7 @@ export function subjectIsPractitioner(exchange: Exchange): void {
 /** `aud` is the URL of this service root, or another accepted audience. */
 export function audienceIsAccepted(exchange: Exchange): void {
   const { aud } = claimsOf(exchange)
-  if (typeof aud !== 'string' || exchange.root?.audiences.has(aud) !== true) {
+  if (!isText(aud) || exchange.root?.isAudience(aud) !== true) {
     throw wrong('The aud claim is missing or not an audience of this service root')
   }
 }

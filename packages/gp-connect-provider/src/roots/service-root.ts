@@ -29,8 +29,8 @@ export interface ServiceRoot {
   readonly asid: string
   readonly fhir: FhirRelease
   readonly rules: Rules
-  /** Accepted values of `aud`. */
-  readonly audiences: ReadonlySet<string>
+  /** Whether a text is an accepted value of `aud`. */
+  isAudience(text: string): boolean
   readonly interactions: ReadonlyMap<string, KnownInteraction>
   isDisabled(interactionId: string): boolean
 }
@@ -89,16 +89,18 @@ function serviceRoot(
   const known = [...preset.interactions, ...(options.add ?? [])].filter(({ id }) => !removed.has(id))
   const disabled = new Set(Array.isArray(options.disabled) ? options.disabled : [])
   const legacyOnly = preset.fhir === 'DSTU2'
+  const accepted = new Set([
+    ...(legacyOnly ? [] : [`${origin}${path}`]),
+    ...(legacyOnly || merged.legacyAudience ? [LEGACY_AUDIENCE] : []),
+    ...(Array.isArray(merged.audience) ? merged.audience : []),
+    ...audiences,
+  ])
   return {
     path,
     asid: options.asid,
     fhir: preset.fhir,
     rules: merged,
-    audiences: new Set([
-      ...(legacyOnly ? [] : [`${origin}${path}`]),
-      ...(legacyOnly || merged.legacyAudience ? [LEGACY_AUDIENCE] : []),
-      ...audiences,
-    ]),
+    isAudience: (text) => merged.audience === 'any' || accepted.has(text),
     interactions: new Map(known.map((one) => [one.id, { ...one, template: pathTemplate(one.path) }])),
     isDisabled: (id) => options.disabled === true || disabled.has(id),
   }

@@ -3,7 +3,7 @@ import type { AuditSink } from '../../src/audit/trail.ts'
 import { type FailureCode, ProviderError } from '../../src/failures.ts'
 import { until } from '../cases/case.ts'
 import { Pki } from '../pki.ts'
-import { type PracticeOptions, startPractice } from '../practice.ts'
+import { type PracticeOptions, PUBLIC_URL, ROOTS, startPractice } from '../practice.ts'
 import { ask, PATIENT } from '../requests.ts'
 
 const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
@@ -267,6 +267,12 @@ describe('guard', () => {
       ['a token that is too long, RFC 6750',   { root: { rules: { bearerErrors: 'rfc6750' } } },              { token: { padPayloadBytes: 9000 } },                              400, 'BAD_REQUEST'],
       ['no legacy audience',                   { root: { rules: { legacyAudience: false } } },                { token: { set: { '/aud': 'https://authorize.fhir.nhs.net/token' } } }, 400, 'aud'],
       ['a further audience',                   { provider: { audiences: ['https://other.example.test'] } },   { token: { set: { '/aud': 'https://other.example.test' } } },      200, 'CapabilityStatement'],
+      ['any audience',                         { root: { rules: { audience: 'any' } } },                      { token: { set: { '/aud': 'urn:anything' } } },                    200, 'CapabilityStatement'],
+      ['any audience, but not a blank one',    { root: { rules: { audience: 'any' } } },                      { token: { set: { '/aud': ' ' } } },                               400, 'aud'],
+      ['any audience, but one text',           { root: { rules: { audience: 'any' } } },                      { token: { set: { '/aud': ['urn:a'] } } },                         400, 'aud'],
+      ['an audience of the root’s list',       { root: { rules: { audience: [`${PUBLIC_URL}${ROOTS['v1.2'].path}/`] } } }, { token: { set: { '/aud': `${PUBLIC_URL}${ROOTS['v1.2'].path}/` } } }, 200, 'CapabilityStatement'],
+      ['the root’s URL besides the list',      { root: { rules: { audience: ['urn:a'] } } },                  {},                                                                200, 'CapabilityStatement'],
+      ['an audience that is not in the list',  { root: { rules: { audience: ['urn:a'] } } },                  { token: { set: { '/aud': 'urn:b' } } },                           400, 'aud'],
       ['BAD_REQUEST for a claim resource',     { root: { rules: { claimResourceCode: 'BAD_REQUEST' } } },     { token: { set: { '/requesting_device/x': 1 } } },                 422, '"code":"BAD_REQUEST","display":"Bad request"'],
       ['the CodeSystem',                       { root: { rules: { codingSystem: 'CodeSystem' } } },           { scope: 'x' },                                                    400, 'STU3/CodeSystem/Spine-ErrorOrWarningCode-1'],
       ['requested_record is ignored',          { root: { rules: { requestedRecord: 'ignore' } } },            { token: { set: { '/requested_record': {} } } },                   200, 'CapabilityStatement'],

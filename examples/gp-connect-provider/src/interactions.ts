@@ -41,8 +41,8 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   [`${BASE}rest:search:slot-1`]:                      () => searchset([SLOT]),
   [`${BASE}rest:search:patient_appointments-1`]:      patientAppointments,
   [`${BASE}operation:gpc.getcarerecord`]:             patientRecord,
-  [`${BASE}operation:gpc.getstructuredrecord-1`]:     patientRecord,
-  [`${BASE}operation:gpc.migratestructuredrecord-1`]: migratedRecord,
+  [`${BASE}operation:gpc.getstructuredrecord-1`]:     restrictedRecord,
+  [`${BASE}operation:gpc.migratestructuredrecord-1`]: restrictedRecord,
   [`${BASE}operation:gpc.registerpatient-1`]:         registerPatient,
   'urn:test:throw':                                   () => { throw new Error('an unexpected error in a handler') },
   'urn:test:public-cache':                            publicCache,
@@ -75,8 +75,8 @@ function patientRecord(transaction: Transaction): Resource {
   return { resourceType: 'Bundle', type: 'collection', entry: [{ resource: patient }] }
 }
 
-/** Sends a whole record, including its sensitive parts, only to the practice where the patient is registered. */
-function migratedRecord(transaction: Transaction): Resource {
+/** Sends a whole record, including its restricted parts, only to the practice where the patient is registered. */
+function restrictedRecord(transaction: Transaction): Resource {
   const { claims, scope } = transaction
   const organization = claims['requesting_organization'] as { identifier: readonly { value: string }[] }
   if (scope?.confidentiality === 'conf/R' && !organization.identifier.some(({ value }) => value === REGISTERED_AT)) {

@@ -27,7 +27,9 @@ export function scopeAllowsEndpoint(exchange: Exchange): void {
   }
 }
 
-/** `conf/R` is allowed only for the transfer of a record between practices. */
+/** `conf/R` is allowed only where release 1.6.0 lists it. Whether this organisation may use it, only the handler knows. */
 function allows(scope: RequestedScope, interaction: KnownInteraction): boolean {
-  return scope.resources === interaction.scope && (scope.confidentiality === 'conf/N' || interaction.migration === true)
+  return (
+    scope.resources === interaction.scope && (scope.confidentiality === 'conf/N' || interaction.restricted === true)
+  )
 }

@@ -10,8 +10,10 @@ export interface Interaction {
   readonly path: string
   /** The `requested_scope` that the endpoint needs. A POST that only reads data needs a read scope. */
   readonly scope: Scope
-  /** GP to GP transfer: `conf/R` is allowed, and practitioner details are optional. */
+  /** GP to GP transfer: practitioner details are optional. */
   readonly migration?: boolean
+  /** Whether the scope may ask for restricted data too, with `conf/R`. The handler checks who asks. */
+  readonly restricted?: boolean
 }
 
 /** The four values of `requested_scope`. */
@@ -78,8 +80,23 @@ const DOCUMENT_ACCESS: readonly Interaction[] = [
 
 // biome-ignore format: a table
 const MIGRATION: readonly Interaction[] = [
-  { id: `${BASE}operation:gpc.migratestructuredrecord-1`, method: 'POST', path: 'Patient/$gpc.migratestructuredrecord', scope: PATIENT_READ, migration: true },
-  { id: `${DOCUMENTS}rest:migrate:binary-1`,              method: 'GET',  path: 'Binary/{id}',                          scope: PATIENT_READ, migration: true },
+  { id: `${BASE}operation:gpc.migratestructuredrecord-1`, method: 'POST', path: 'Patient/$gpc.migratestructuredrecord', scope: PATIENT_READ, migration: true, restricted: true },
+  { id: `${DOCUMENTS}rest:migrate:binary-1`,              method: 'GET',  path: 'Binary/{id}',                          scope: PATIENT_READ, migration: true, restricted: true },
+]
+
+/**
+ * Where release 1.6.0 allows `conf/R`: the structured record, its migration, and the search for and retrieval of documents
+ * (nhsconnect/gpconnect at 48b5e69, integration_cross_organisation_audit_and_provenance.md, lines 220 and 221).
+ */
+const RESTRICTED: ReadonlySet<string> = new Set([
+  `${BASE}operation:gpc.getstructuredrecord-1`,
+  `${DOCUMENTS}rest:search:documentreference-1`,
+  `${DOCUMENTS}rest:read:binary-1`,
+])
+
+const RELEASE_1_6: readonly Interaction[] = [
+  ...[...RELEASE_1, ...DOCUMENT_ACCESS].map((one) => (RESTRICTED.has(one.id) ? { ...one, restricted: true } : one)),
+  ...MIGRATION,
 ]
 
 const RULES_0: Rules = { ...DEFAULT_RULES, unknownResourceType: 400 }
@@ -91,6 +108,6 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   'v0.5':    { fhir: 'DSTU2', rules: RULES_0,       interactions: RELEASE_0 },
   'v1.2':    { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: [...RELEASE_1, ...HEALTHCARE_SERVICES] },
   'v1.5':    { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: [...RELEASE_1, ...DOCUMENT_ACCESS] },
-  'v1.6':    { fhir: 'STU3',  rules: RULES_1_6,     interactions: [...RELEASE_1, ...DOCUMENT_ACCESS, ...MIGRATION] },
+  'v1.6':    { fhir: 'STU3',  rules: RULES_1_6,     interactions: RELEASE_1_6 },
   documents: { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: DOCUMENT_ACCESS },
 }

@@ -1,6 +1,9 @@
 /** Cases for the differences between releases. */
-import type { Case } from './case.ts'
+import type { Case, Expectation } from './case.ts'
 import { BAD_REQUEST, BASE, type Difference, DOCUMENTS, one, SERVED } from './own-case.ts'
+
+/** The documents have no handlers in tests: a request that passes the checks is answered with 501. */
+const NOT_IMPLEMENTED: Expectation = { status: 501, body: 'OperationOutcome', spineErrorCode: 'NOT_IMPLEMENTED' }
 
 export function releases(): Case[] {
   const migrate: Difference = {
@@ -13,6 +16,23 @@ export function releases(): Case[] {
     body: '{{migrate_body}}',
   }
   const patient: Difference = { profiles: ['1.6+'], path: '/Patient/1', interaction: `${BASE}rest:read:patient-1` }
+  const structured: Difference = {
+    profiles: ['1.6+'],
+    method: 'POST',
+    path: '/Patient/$gpc.getstructuredrecord',
+    interaction: `${BASE}operation:gpc.getstructuredrecord-1`,
+    body: '{{structured_body}}',
+  }
+  const search: Difference = {
+    profiles: ['1.6+'],
+    path: '/Patient/1/DocumentReference',
+    interaction: `${DOCUMENTS}rest:search:documentreference-1`,
+  }
+  const retrieve: Difference = {
+    profiles: ['1.6+'],
+    path: '/Binary/1',
+    interaction: `${DOCUMENTS}rest:read:binary-1`,
+  }
   const care: Difference = {
     profiles: ['0.x'],
     method: 'POST',
@@ -42,15 +62,35 @@ export function releases(): Case[] {
       BAD_REQUEST,
     ),
     one('own: a patient without sensitive parts', { ...patient, scope: 'patient/*.read conf/N' }, SERVED),
-    one('own: sensitive parts are for migration', { ...patient, scope: 'patient/*.read conf/R' }, BAD_REQUEST),
+    one('own: a patient has no restricted parts', { ...patient, scope: 'patient/*.read conf/R' }, BAD_REQUEST),
     ...[
       'patient/*.read conf/X',
       'patient/*.read  conf/N',
-      'conf/N patient/*.read',
+      'conf/N conf/N patient/*.read',
+      'patient/*.read patient/*.read',
+      'conf/N  patient/*.read',
+      ' conf/N patient/*.read',
       'conf/N',
       'patient/*.read conf/N conf/R',
       'patient/*.read conf/n',
     ].map((scope) => one(`own: 1.6 refuses ${scope}`, { ...patient, scope }, BAD_REQUEST)),
+    ...['patient/*.read conf/R', 'conf/R patient/*.read', 'conf/N patient/*.read'].flatMap((scope) => [
+      one(`own: 1.6 allows ${scope} for the structured record`, { ...structured, scope }, SERVED),
+      one(`own: 1.6 allows ${scope} for a migration`, { ...migrate, scope }, SERVED),
+      one(`own: 1.6 allows ${scope} for the search for documents`, { ...search, scope }, NOT_IMPLEMENTED),
+      one(`own: 1.6 allows ${scope} for a document`, { ...retrieve, scope }, NOT_IMPLEMENTED),
+    ]),
+    one('own: 1.6 allows the confidentiality first', { ...patient, scope: 'conf/N patient/*.read' }, SERVED),
+    one(
+      'own: 1.2 has no restricted structured record',
+      { ...structured, profiles: ['1.x'], scope: 'patient/*.read conf/R' },
+      BAD_REQUEST,
+    ),
+    one(
+      'own: documents before 1.6 have no restricted parts',
+      { ...search, profiles: ['documents'], scope: 'patient/*.read conf/R' },
+      BAD_REQUEST,
+    ),
     one(
       'own: migration is a reason in 1.6',
       { ...patient, scope: 'patient/*.read', token: { set: { '/reason_for_request': 'migration' } } },

@@ -26,6 +26,8 @@ export interface Rules {
   readonly requestedRecord: 'ignore' | 'reject'
   /** Accepted values of `reason_for_request`. */
   readonly reasons: readonly string[]
+  /** Whether a migration needs the whole `requesting_practitioner`, which release 1.6.0 only recommends (SHOULD). */
+  readonly migrationPractitioner: 'optional' | 'required'
   /** Whether `requested_scope` may add `conf/N` or `conf/R` (1.6.0). */
   readonly confidentiality: boolean
   /** Whether `requested_scope` must match the endpoint, which is a MAY. Its form is always checked. */
@@ -58,6 +60,7 @@ export const DEFAULT_RULES: Rules = {
   unknownResourceType: 422,
   requestedRecord: 'ignore',
   reasons: ['directcare'],
+  migrationPractitioner: 'optional',
   confidentiality: false,
   scopeEndpoints: true,
   expiryLeewaySeconds: 0,
@@ -105,6 +108,7 @@ const ACCEPTS: Readonly<Record<keyof Rules, Accepts>> = {
   unknownResourceType: oneOf(400, 422),
   requestedRecord: oneOf('ignore', 'reject'),
   reasons: isTexts,
+  migrationPractitioner: oneOf('optional', 'required'),
   confidentiality: isBoolean,
   scopeEndpoints: isBoolean,
   expiryLeewaySeconds: between(0, 600),

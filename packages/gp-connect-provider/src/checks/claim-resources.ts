@@ -6,7 +6,7 @@ import { STU3_RESOURCES } from '../fhir/elements.ts'
 import { first, identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
 import { isStrictResource } from '../fhir/validation.ts'
 import { isObject } from '../strict-json.ts'
-import { claimsOf, wrong } from './claims.ts'
+import { claimsOf, practitionerIsOptional, wrong } from './claims.ts'
 
 /** `requesting_device` identifies the consumer's system: it has an identifier, a model and a version. */
 export function deviceIsNamed(exchange: Exchange): void {
@@ -32,12 +32,17 @@ export function organizationIsNamed(exchange: Exchange): void {
   if (release === 'DSTU2' && !isText(organization['id'])) throw wrong('requesting_organization.id is missing')
 }
 
-/** `requesting_practitioner` identifies the user. For a transfer between practices only the id is required. */
+/**
+ * `requesting_practitioner` identifies the user. For a migration its fields are only recommended (SHOULD, nhsconnect/gpconnect
+ * at 48b5e69, integration_cross_organisation_audit_and_provenance.md, line 302), unless a rule requires them.
+ */
 export function practitionerIsNamed(exchange: Exchange): void {
   const release = exchange.fhir
+  const optional = practitionerIsOptional(exchange)
+  if (optional && claimsOf(exchange)['requesting_practitioner'] === undefined) return
   const practitioner = claimResource(exchange, 'requesting_practitioner', ['Practitioner'])
+  if (optional) return
   if (!isText(practitioner['id'])) throw wrong('requesting_practitioner.id is missing')
-  if (exchange.interaction?.migration === true) return
   const [name] = listOf(practitioner['name'])
   if (!isText(first(name?.['family']))) throw wrong('requesting_practitioner.name has no family name')
   if (!isText(first(name?.['given']))) throw wrong('requesting_practitioner.name has no given name')

@@ -14,11 +14,13 @@ export function issuerIsUrl(exchange: Exchange): void {
   }
 }
 
-/** `sub` is the user, and equals the id of the requesting practitioner. */
+/** `sub` is the user, and equals the id of the requesting practitioner, which a migration may leave out. */
 export function subjectIsPractitioner(exchange: Exchange): void {
   const { sub, requesting_practitioner: practitioner } = claimsOf(exchange)
   if (typeof sub !== 'string' || sub.trim() === '') throw wrong('The sub claim is missing or blank')
-  if (isObject(practitioner) && practitioner['id'] !== sub) {
+  if (!isObject(practitioner)) return
+  if (practitioner['id'] === undefined && practitionerIsOptional(exchange)) return
+  if (practitioner['id'] !== sub) {
     throw wrong('The sub claim is not the id of the requesting_practitioner claim')
   }
 }
@@ -62,6 +64,11 @@ export function reasonIsAccepted(exchange: Exchange): void {
   if (typeof reason !== 'string' || !exchange.rules.reasons.includes(reason)) {
     throw wrong('The reason_for_request claim is missing or not accepted here')
   }
+}
+
+/** Whether the request is a migration, and no rule requires its practitioner. */
+export function practitionerIsOptional({ interaction, rules }: Exchange): boolean {
+  return interaction?.migration === true && rules.migrationPractitioner === 'optional'
 }
 
 /** The claims of an exchange whose token is decoded. */

@@ -55,6 +55,31 @@ export function releases(): Case[] {
       },
       SERVED,
     ),
+    ...['', '/id', '/identifier', '/name'].map((element) =>
+      one(
+        `own: a record migrates without requesting_practitioner${element}`,
+        {
+          ...migrate,
+          token: { set: { '/reason_for_request': 'migration' }, remove: [`/requesting_practitioner${element}`] },
+        },
+        SERVED,
+      ),
+    ),
+    one(
+      'own: a record does not migrate for another user',
+      { ...migrate, token: { set: { '/reason_for_request': 'migration', '/requesting_practitioner/id': '2' } } },
+      BAD_REQUEST,
+    ),
+    one(
+      'own: a record does not migrate without sub',
+      { ...migrate, token: { set: { '/reason_for_request': 'migration' }, remove: ['/sub'] } },
+      BAD_REQUEST,
+    ),
+    one(
+      'own: a record does not migrate for another resource',
+      { ...migrate, token: { set: { '/reason_for_request': 'migration', '/requesting_practitioner': null } } },
+      BAD_REQUEST,
+    ),
     one('own: a record migrates without sensitive parts', { ...migrate, scope: 'patient/*.read' }, SERVED),
     one(
       'own: a record does not migrate with a write scope',

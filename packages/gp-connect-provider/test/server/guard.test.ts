@@ -306,6 +306,37 @@ describe('guard', () => {
     }
   })
 
+  describe('a migration without its practitioner', () => {
+    for (const [migrationPractitioner, status] of [
+      ['optional', 200],
+      ['required', 400],
+    ] as const) {
+      it(`${migrationPractitioner}: ${status}, and its record names the user of sub`, async () => {
+        const interaction = {
+          id: 'urn:test:migrate',
+          method: 'GET',
+          path: 'migrate',
+          scope: 'patient/*.read',
+          migration: true,
+        } as const
+        await using practice = await startPractice(pki, {
+          root: { add: [interaction], rules: { migrationPractitioner } },
+          provider: { handlers: { 'urn:test:migrate': () => ({ resourceType: 'Bundle' }) } },
+        })
+
+        const reply = await ask(practice.port, pki, {
+          path: '/migrate',
+          interaction: interaction.id,
+          scope: interaction.scope,
+          token: { set: { '/sub': 'u-77' }, remove: ['/requesting_practitioner'] },
+        })
+
+        expect(reply.status).to.equal(status)
+        expect(practice.records()[0]).to.include({ userId: 'u-77', status })
+      })
+    }
+  })
+
   it('refuses every request when the trail is broken from the start', async () => {
     const sink = new BrokenSink()
     sink.broken = true

@@ -19,6 +19,7 @@ export type GuardedHeader =
   | 'content-encoding'
   | 'host'
   | 'forwarded'
+  | 'prefer'
 
 /** What is known about a request. The checks set the optional members. */
 export interface Exchange {
@@ -111,7 +112,8 @@ const GUARDED_NAMES: readonly GuardedHeader[] = [
   'content-encoding',
   'host',
   'forwarded',
+  'prefer',
 ]
 const GUARDED: ReadonlyMap<string, GuardedHeader> = new Map(GUARDED_NAMES.map((name) => [name, name]))
 /** Headers whose values are lists, so that two are the same as one longer one. */
-const LISTS: ReadonlySet<GuardedHeader> = new Set(['accept', 'accept-encoding', 'forwarded'])
+const LISTS: ReadonlySet<GuardedHeader> = new Set(['accept', 'accept-encoding', 'forwarded', 'prefer'])

@@ -18,6 +18,8 @@ export interface Transaction {
   /** The parsed body of a POST or PUT. */
   readonly body: unknown
   readonly format: FhirFormat
+  /** What the answer to a create or an update should have (`Prefer`): the resource, or no body. */
+  readonly prefers: 'representation' | 'minimal'
   /** Names the record for the audit trail if the path does not show it, such as `Patient/1` for an operation. */
   setDataId(dataId: string): void
 }
@@ -64,7 +66,21 @@ class ExchangeView implements Transaction {
     return this.#exchange.format ?? 'json'
   }
 
+  get prefers(): Transaction['prefers'] {
+    return prefersMinimal(this.#exchange.headers.prefer ?? '') ? 'minimal' : 'representation'
+  }
+
   setDataId(dataId: string): void {
     this.#exchange.dataId = dataId
   }
+}
+
+/** Whether the first preference for `return` in a Prefer header (RFC 7240) is `minimal`. */
+function prefersMinimal(header: string): boolean {
+  for (const preference of header.split(',')) {
+    const [, quoted, plain] = /^\s*return\s*=\s*(?:"([^"]*)"|([^\s;"]+))\s*(?:;.*)?$/i.exec(preference) ?? []
+    const value = quoted ?? plain
+    if (value !== undefined) return value.toLowerCase() === 'minimal'
+  }
+  return false
 }

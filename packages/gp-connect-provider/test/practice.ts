@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Middleware } from 'koa'
 import { pino } from 'pino'
 import type { AuditRecord } from '../src/audit/record.ts'
 import { checks } from '../src/checks/checks.ts'
@@ -32,6 +33,8 @@ export interface PracticeOptions {
   readonly server?: Partial<ServerSettings>
   readonly client?: Partial<ServerSettings['client']>
   readonly provider?: Partial<ProviderOptions>
+  /** Middleware after the handlers. */
+  readonly use?: Middleware
   /** Options of the v1.2 root. */
   readonly root?: Partial<ServiceRootOptions>
 }
@@ -81,6 +84,7 @@ async function startIn(folder: string, pki: Pki, options: PracticeOptions): Prom
     },
     (...given) => checks(...given).filter(({ name }) => !without.includes(name)),
   )
+  if (options.use !== undefined) provider.app.use(options.use)
   const running = await provider.start({
     port: 0,
     host: '127.0.0.1',

@@ -20,11 +20,20 @@ export async function settleBody(ctx: Context, { format = 'json', fhir }: Exchan
     // Set before the body, because Koa would otherwise choose a media type.
     ctx.res.setHeader('Content-Type', mediaType(format, fhir))
     ctx.body = serialise(body, format)
+  } else if (isEmpty(ctx)) {
+    ctx.body = ''
+    ctx.remove('Content-Type')
   } else if (body instanceof Readable) {
     await firstBytes(body)
   } else if (typeof body === 'object' && body !== null && PLAIN.has(Object.getPrototypeOf(body))) {
     ctx.body = JSON.stringify(body)
   }
+}
+
+/** Whether there is a status but nothing to send. Koa would send the phrase of the status, as plain text. */
+function isEmpty({ body, status }: Context): boolean {
+  if (Buffer.isBuffer(body)) return body.byteLength === 0
+  return (body === undefined || body === null) && status !== 204 && status < 300
 }
 
 /** Resolves when a stream has bytes or has ended. Rejects if it fails before. */

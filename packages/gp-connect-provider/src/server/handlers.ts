@@ -4,10 +4,13 @@ import type { Resource } from '../fhir/operation-outcome.ts'
 import type { Transaction } from '../transaction.ts'
 
 /**
- * Answers an interaction with a FHIR resource, with status 200 unless it sets `ctx.status`. It throws ProviderError for a
- * failure that the consumer should see.
+ * Answers an interaction with a FHIR resource, with status 200 unless it sets `ctx.status`. Undefined is an answer without a
+ * body, for a consumer that `transaction.prefers` it. It throws ProviderError for a failure that the consumer should see.
  */
-export type Handler = (transaction: Transaction, ctx: Context) => Resource | Promise<Resource>
+export type Handler = (
+  transaction: Transaction,
+  ctx: Context,
+) => Resource | undefined | null | Promise<Resource | undefined | null>
 
 /** Middleware that runs the handler with the request's interaction ID. Without a handler the answer is 501. */
 export function handleInteractions(handlers: Readonly<Record<string, Handler>>): Middleware {
@@ -17,6 +20,9 @@ export function handleInteractions(handlers: Readonly<Record<string, Handler>>):
     const handler = byId.get(transaction.interaction.id)
     if (handler === undefined) return next()
     // The guard writes it in the format of the request.
-    ctx.body = await handler(transaction, ctx)
+    ctx.body = (await handler(transaction, ctx)) ?? EMPTY
   }
 }
+
+/** Koa answers 204 to an empty value, but FHIR wants the status of the whole answer. */
+const EMPTY = Buffer.alloc(0)

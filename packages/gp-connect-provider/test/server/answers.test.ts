@@ -89,6 +89,67 @@ describe('answers of handlers', () => {
     expect(practice.records().map(({ status }) => status)).to.deep.equal([413])
   })
 
+  describe('without a body', () => {
+    // biome-ignore format: a table
+    const EMPTY: readonly (readonly [what: string, status: number, handler: Handler])[] = [
+      ['undefined',             200, () => undefined],
+      ['null',                  200, () => null],
+      ['undefined with 201',    201, (_, ctx) => { ctx.status = 201; return undefined }],
+      ['null with 201',         201, async (_, ctx) => { ctx.status = 201; return null }],
+      ['undefined with 204',    204, (_, ctx) => { ctx.status = 204; return undefined }],
+    ]
+
+    for (const [what, expected, handler] of EMPTY) {
+      for (const accept of ['application/fhir+json', 'application/fhir+xml']) {
+        it(`${what} is answered with ${expected}, for ${accept}`, async () => {
+          await using practice = await startPractice(pki, withHandler(handler))
+
+          const { status, headers, body } = await ask(practice.port, pki, { ...PATIENT, headers: { Accept: accept } })
+
+          expect([status, body, headers['content-type']]).to.deep.equal([expected, '', undefined])
+          expect(practice.records()[0]).to.include({ outcome: 'served', status: expected, errorCode: null })
+        })
+      }
+    }
+
+    it('is what middleware answers that sets a status only', async () => {
+      const provider = { handlers: {} }
+      await using practice = await startPractice(pki, {
+        provider,
+        use: (ctx) => {
+          ctx.status = 201
+        },
+      })
+
+      const { status, body } = await ask(practice.port, pki, PATIENT)
+
+      expect([status, body]).to.deep.equal([201, ''])
+    })
+  })
+
+  // biome-ignore format: a table
+  const PREFERENCES: readonly (readonly [header: Readonly<Record<string, string>>, prefers: string])[] = [
+    [{},                                                   'representation'],
+    [{ Prefer: 'return=minimal' },                         'minimal'],
+    [{ Prefer: 'respond-async, Return="minimal"; a=b' },   'minimal'],
+    [{ Prefer: 'return=representation, return=minimal' },  'representation'],
+    [{ Prefer: 'handling=lenient' },                       'representation'],
+    [{ Prefer: 'return=minimalist' },                      'representation'],
+  ]
+
+  for (const [headers, prefers] of PREFERENCES) {
+    it(`a handler learns from ${JSON.stringify(headers)} that the consumer prefers ${prefers}`, async () => {
+      await using practice = await startPractice(
+        pki,
+        withHandler((transaction) => ({ resourceType: 'Patient', id: transaction.prefers })),
+      )
+
+      const { body } = await ask(practice.port, pki, { ...PATIENT, headers })
+
+      expect(JSON.parse(body)).to.deep.equal({ resourceType: 'Patient', id: prefers })
+    })
+  }
+
   it('sends a stream after its record', async () => {
     let recordsAtFirstByte = -1
     await using practice = await startPractice(

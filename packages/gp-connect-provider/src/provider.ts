@@ -9,6 +9,7 @@ import { checks } from './checks/checks.ts'
 import { ConfigError } from './config-error.ts'
 import type { Exchange } from './exchange.ts'
 import { tolerant } from './listeners.ts'
+import { providerProblems } from './provider-problems.ts'
 import { type ServiceRootOptions, serviceRoots } from './roots/service-root.ts'
 import type { Rules } from './rules.ts'
 import { EarlyFailures } from './server/early-failures.ts'
@@ -16,6 +17,7 @@ import type { ProviderEvent } from './server/events.ts'
 import { guard } from './server/guard.ts'
 import { type Handler, handleInteractions } from './server/handlers.ts'
 import { type ServerSettings, startGuardedServer } from './server/server.ts'
+import { settingProblems } from './server/setting-problems.ts'
 
 /** The options of `createProvider`. */
 export interface ProviderOptions {
@@ -43,6 +45,7 @@ export interface Provider {
   readonly app: Koa
   /**
    * Starts the server with mutual TLS.
+   * @throws {ConfigError} A setting does not exist; the message names each of them.
    * @throws {Error} from secure-server: a certificate, key, CA or CRL file cannot be used.
    */
   start(settings: ServerSettings): Promise<RunningProvider>
@@ -69,14 +72,12 @@ export function createProvider(options: ProviderOptions): Provider {
 
 /** `createProvider` with another list of checks, for the tests that leave one out. */
 export function assembleProvider(options: ProviderOptions, checksOf: typeof checks): Provider {
+  const problems = providerProblems(options)
+  if (problems.length > 0) throw new ConfigError(problems)
   const { maxBodyBytes = 1_048_576 } = options
   const onEvent = tolerant(options.onEvent ?? (() => {}))
-  const roots = serviceRoots(
-    options.serviceRoots,
-    originOf(options.publicUrl),
-    options.audiences ?? [],
-    options.rules ?? {},
-  )
+  const origin = new URL(options.publicUrl).origin
+  const roots = serviceRoots(options.serviceRoots, origin, options.audiences ?? [], options.rules ?? {})
   const sink =
     'file' in options.audit
       ? auditFile(options.audit.file, { flush: options.audit.flush ?? 'interval' })
@@ -94,6 +95,8 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
   return {
     app,
     async start(settings) {
+      const wrong = settingProblems(settings)
+      if (wrong.length > 0) throw new ConfigError(wrong)
       await audit.open()
       const earlyFailures = new EarlyFailures(roots, audit, recorded)
       const server = await startGuardedServer(app.callback(), settings, { earlyFailures, maxBodyBytes, onEvent }).catch(
@@ -135,11 +138,4 @@ function recordUnanswered(
     // The trail emits an event if it cannot store the record.
     audit.append(entryOfExchange(exchange, null, 'ANSWER_NOT_SENT')).catch(() => {})
   }
-}
-
-function originOf(publicUrl: string): string {
-  if (!URL.canParse(publicUrl)) throw new ConfigError(['publicUrl is not a URL'])
-  const url = new URL(publicUrl)
-  if (url.protocol !== 'https:') throw new ConfigError(['publicUrl is not https'])
-  return url.origin
 }

@@ -11,6 +11,8 @@ import { Pki, SSP_FQDN } from './pki.ts'
 import { ROOTS } from './practice.ts'
 import { ask } from './requests.ts'
 
+const ADDED = { id: 'urn:a', method: 'GET', path: 'a', scope: 'patient/*.read' }
+
 describe('provider', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gp-connect-provider-'))
   const options: ProviderOptions = {
@@ -47,11 +49,30 @@ describe('provider', () => {
     ['rules that are null',       root({ rules: null }),                                                             'the rules of service root 1'],
     ['a rule with an invalid value', root({ rules: { expiryLeewaySeconds: 601 } }),                                     'the rule expiryLeewaySeconds of service root 1 cannot'],
     ['an invalid rule for all roots', { rules: { bearerErrors: 'rfc6749' as 'rfc6750' } },                              'the rule bearerErrors of the provider'],
+    ['an unknown option',         { disable: true },                                                                 'the option disable of the provider does not exist'],
+    ['an inherited option',       JSON.parse('{"__proto__":1}'),                                                     'the option __proto__ of the provider does not exist'],
+    ['an unknown option of a root', root({ disable: true }),                                                           'the option disable of service root 1 does not exist'],
+    ['audiences in a root',       root({ audiences: ['urn:a'] }),                                                    'the option audiences of service root 1 does not exist'],
+    ['publicUrl in a root',       root({ publicUrl: 'https://a' }),                                                  'the option publicUrl of service root 1 does not exist'],
+    ['a root that is null',       { serviceRoots: { '/a': null } },                                                  'service root 1 is not an object'],
+    ['an ASID that is a number',  root({ asid: 918999198993 }),                                                      'the asid of service root 1'],
+    ['an unknown member of an interaction', root({ add: [{ ...ADDED, verb: 'GET' }] }),                              'the option verb of item 1 in add of service root 1'],
+    ['an interaction that is added twice', root({ add: [ADDED, ADDED] }),                                            'add of service root 1 has the id of item 2 twice'],
+    ['a handler of a misspelt interaction', { handlers: { 'urn:nhs:names:services:gpconnect:fhir:rest:read:pateint-1': () => undefined } }, 'handlers has urn:nhs:names:services:gpconnect:fhir:rest:read:pateint-1'],
+    ['a handler that is not a function', { handlers: { 'urn:nhs:names:services:gpconnect:fhir:rest:read:patient-1': 1 } }, 'the handler of urn:nhs:names:services:gpconnect:fhir:rest:read:patient-1'],
+    ['handlers that are missing', { handlers: undefined },                                                           'handlers is not an object'],
+    ['an audit trail that is missing', { audit: undefined },                                                         'audit is neither'],
+    ['an unknown option of the audit trail', { audit: { file: 'a', flushes: 'always' } },                            'the option flushes of audit'],
+    ['an unknown way to flush',   { audit: { file: 'a', flush: 'never' } },                                          'audit.flush'],
+    ['a limit that is a text',    { maxBodyBytes: '1' },                                                             'maxBodyBytes'],
+    ['a listener that is a text', { onEvent: 'log' },                                                                'onEvent'],
+    ['a blank audience',          { audiences: [''] },                                                               'audiences'],
+    ['an audience rule that is a number', root({ rules: { audience: 1 } }),                                          'the rule audience of service root 1 cannot'],
     ['an invalid URL',            { publicUrl: 'provider' },                                                         'publicUrl is not a URL'],
     ['a URL without TLS',         { publicUrl: 'http://provider.example.test' },                                     'publicUrl is not https'],
   ] as const) {
     it(`refuses ${what}`, () => {
-      expect(() => createProvider({ ...options, ...wrong })).to.throw(ConfigError, problem)
+      expect(() => createProvider(withMistake(options, wrong))).to.throw(ConfigError, problem)
     })
   }
 
@@ -62,6 +83,60 @@ describe('provider', () => {
       .to.throw(ConfigError)
       .with.property('problems')
       .with.length(3)
+  })
+
+  it('names the problems of every part at once', () => {
+    const wrong = {
+      ...root({ disable: true, audiences: [] }),
+      publicUrl: 'http://a',
+      rules: { reason: [] },
+      handlers: { 'urn:a': () => undefined, 'urn:b': () => undefined },
+      audits: 1,
+    }
+
+    expect(() => createProvider(withMistake(options, wrong)))
+      .to.throw(ConfigError)
+      .with.property('problems')
+      .deep.equal([
+        'the option audits of the provider does not exist',
+        'the option disable of service root 1 does not exist',
+        'the option audiences of service root 1 does not exist',
+        'publicUrl is not https',
+        'the rule reason of the provider does not exist',
+        'handlers has urn:a, which is no interaction of a preset or a service root',
+        'handlers has urn:b, which is no interaction of a preset or a service root',
+      ])
+  })
+
+  it('does not start with settings that do not exist, and names them all', async () => {
+    const settings = {
+      port: 0,
+      certFile: pki.path('server.pem'),
+      keyFile: pki.path('server.key'),
+      cipher: 'x',
+      limits: { bodyBytes: 1 } as object,
+      client: {
+        caFiles: pki.caFiles,
+        crlFiles: pki.crlFiles,
+        fqdns: [SSP_FQDN],
+        crls: [],
+        ocsp: { uri: 'x' } as object,
+      },
+    }
+
+    const error: unknown = await createProvider(options)
+      .start(settings)
+      .catch((thrown: unknown) => thrown)
+
+    expect(error)
+      .to.be.instanceOf(ConfigError)
+      .with.property('problems')
+      .deep.equal([
+        'the option cipher of the server does not exist',
+        'the option crls of client does not exist',
+        'the option uri of client.ocsp does not exist',
+        'limits.bodyBytes is maxBodyBytes of the provider',
+      ])
   })
 
   it('runs further middleware after the guard', async () => {
@@ -126,4 +201,12 @@ describe('the operational log', () => {
 /** Options with a mistake that types would reject, but JSON can contain. */
 function root(difference: object): Pick<ProviderOptions, 'serviceRoots'> {
   return { serviceRoots: { '/a': { asid: '918999198993', preset: 'v1.2', ...difference } } }
+}
+
+/** Own members only, so that `__proto__` stays a member as it is in JSON. */
+function withMistake(options: ProviderOptions, mistake: object): ProviderOptions {
+  const all = Object.create(Object.prototype) as ProviderOptions
+  for (const [name, value] of [...Object.entries(options), ...Object.entries(mistake)])
+    Object.defineProperty(all, name, { value, enumerable: true, configurable: true, writable: true })
+  return all
 }

@@ -1,6 +1,7 @@
 /** Service roots: one per practice and capability, each with its path, ASID and interactions. */
 import { ConfigError } from '../config-error.ts'
 import type { FhirRelease } from '../fhir/format.ts'
+import { memberProblems } from '../members.ts'
 import { type Rules, ruleProblems } from '../rules.ts'
 import { isObject } from '../strict-json.ts'
 import { parseScope } from '../token/scope.ts'
@@ -59,12 +60,12 @@ export function serviceRoots(
   audiences: readonly string[],
   rules: Partial<Rules>,
 ): ServiceRoots {
-  const entries = Object.entries(options)
-  const problems = entries.length === 0 ? ['serviceRoots is empty'] : entries.flatMap(problemsOf)
-  problems.push(...ruleProblems(rules, 'the provider'))
+  const problems = [...serviceRootProblems(options), ...ruleProblems(rules, 'the provider')]
   if (problems.length > 0) throw new ConfigError(problems)
 
-  const roots = new Map(entries.map(([path, root]) => [path, serviceRoot(path, root, origin, audiences, rules)]))
+  const roots = new Map(
+    Object.entries(options).map(([path, root]) => [path, serviceRoot(path, root, origin, audiences, rules)]),
+  )
   return {
     find(path) {
       for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
@@ -74,6 +75,13 @@ export function serviceRoots(
       return undefined
     },
   }
+}
+
+/** The problems of the options of every service root. */
+export function serviceRootProblems(options: unknown): string[] {
+  if (!isObject(options)) return ['serviceRoots is not an object']
+  const entries = Object.entries(options)
+  return entries.length === 0 ? ['serviceRoots is empty'] : entries.flatMap(problemsOf)
 }
 
 function serviceRoot(
@@ -106,29 +114,25 @@ function serviceRoot(
   }
 }
 
-/** Options may come from JSON. A mistake that is not noticed here could leave a root more open than intended. */
-function problemsOf([path, options]: [string, ServiceRootOptions], index: number): string[] {
+/** A mistake that is not noticed here could leave a root more open than intended. */
+function problemsOf([path, options]: [string, unknown], index: number): string[] {
   const name = `service root ${index + 1}`
-  const {
-    asid,
-    preset,
-    add = [],
-    remove = [],
-    disabled = false,
-    rules = {},
-  }: Partial<ServiceRootOptions> = options ?? {}
-  const knownPreset = Object.hasOwn(PRESETS, String(preset))
-  const addsInteractions = Array.isArray(add) && add.every(isInteraction)
-  const known = new Set(
-    preset && knownPreset && addsInteractions ? [...PRESETS[preset].interactions, ...add].map(({ id }) => id) : [],
-  )
-  const areKnown = (ids: unknown): boolean =>
-    Array.isArray(ids) && (known.size === 0 || ids.every((id) => known.has(id)))
+  const pathProblems = PATH.test(path) ? [] : [`the path of ${name} is not /a/b without a trailing slash`]
+  if (!isObject(options)) return [...pathProblems, `${name} is not an object`]
+  const { asid, preset, add = [], remove = [], disabled = false, rules = {} } = options
+  const knownPreset = typeof preset === 'string' && Object.hasOwn(PRESETS, preset)
+  const known = new Set([
+    // The own property that the line above has found.
+    ...(knownPreset ? PRESETS[preset as PresetName].interactions.map(({ id }) => id) : []),
+    ...(Array.isArray(add) ? add.filter(isObject).map(({ id }) => id) : []),
+  ])
+  const areKnown = (ids: unknown): boolean => Array.isArray(ids) && (!knownPreset || ids.every((id) => known.has(id)))
   return [
-    ...(/^(\/[A-Za-z0-9\-._~]+)+$/.test(path) ? [] : [`the path of ${name} is not /a/b without a trailing slash`]),
-    ...(/^\d{12}$/.test(String(asid)) ? [] : [`the asid of ${name} is not twelve digits`]),
+    ...pathProblems,
+    ...memberProblems(options, MEMBERS, name),
+    ...(typeof asid === 'string' && /^\d{12}$/.test(asid) ? [] : [`the asid of ${name} is not twelve digits`]),
     ...(knownPreset ? [] : [`the preset of ${name} is not one of ${PRESET_NAMES}`]),
-    ...(addsInteractions ? [] : [`add of ${name} is not a list of interactions`]),
+    ...additionProblems(add, name),
     ...(areKnown(remove) ? [] : [`remove of ${name} is not a list of interactions that it has`]),
     ...(typeof disabled === 'boolean' || areKnown(disabled)
       ? []
@@ -137,15 +141,31 @@ function problemsOf([path, options]: [string, ServiceRootOptions], index: number
   ]
 }
 
+function additionProblems(add: unknown, name: string): string[] {
+  if (!Array.isArray(add)) return [`add of ${name} is not a list of interactions`]
+  const ids = add.map((one) => (isObject(one) ? one['id'] : undefined))
+  return add.flatMap((one, at) => [
+    ...(isInteraction(one) ? [] : [`add of ${name} is not a list of interactions: item ${at + 1} is wrong`]),
+    ...(isObject(one) ? memberProblems(one, INTERACTION_MEMBERS, `item ${at + 1} in add of ${name}`) : []),
+    ...(ids.indexOf(ids[at]) < at ? [`add of ${name} has the id of item ${at + 1} twice`] : []),
+  ])
+}
+
 function isInteraction(value: unknown): boolean {
   if (!isObject(value)) return false
-  const { id, method, path, scope } = value
+  const { id, method, path, scope, migration = false, restricted = false } = value
   return (
     typeof id === 'string' &&
+    id !== '' &&
     ['GET', 'POST', 'PUT'].includes(String(method)) &&
     /^[^/]+(\/[^/]+)*$/.test(String(path)) &&
-    parseScope(scope, false) !== undefined
+    parseScope(scope, false) !== undefined &&
+    typeof migration === 'boolean' &&
+    typeof restricted === 'boolean'
   )
 }
 
+const PATH = /^(\/[A-Za-z0-9\-._~]+)+$/
+const MEMBERS = ['asid', 'preset', 'add', 'remove', 'disabled', 'rules']
+const INTERACTION_MEMBERS = ['id', 'method', 'path', 'scope', 'migration', 'restricted']
 const PRESET_NAMES = Object.keys(PRESETS).join(', ')

@@ -1,0 +1,32 @@
+/** Checks the settings of a server. secure-server checks the values that it gets; here are the names, which it does not see. */
+import { memberProblems } from '../members.ts'
+import { isObject } from '../strict-json.ts'
+import type { ServerSettings } from './server.ts'
+
+/** The problems of all settings. */
+export function settingProblems(settings: ServerSettings): string[] {
+  if (!isObject(settings)) return ['the settings of the server are not an object']
+  const { client, limits = {} } = settings
+  const { ocsp, mode = 'strict', crlWarningDays = 0 } = isObject(client) ? client : {}
+  return [
+    ...memberProblems(settings, SETTINGS, 'the server'),
+    ...memberProblems(client, CLIENT, 'client'),
+    ...['caFiles', 'crlFiles', 'fqdns'].flatMap((name) => listProblems(client, name)),
+    ...(mode === 'strict' || mode === 'respond' ? [] : ['client.mode is neither strict nor respond']),
+    ...(typeof crlWarningDays === 'number' ? [] : ['client.crlWarningDays is not a number']),
+    ...(ocsp === undefined ? [] : memberProblems(ocsp, OCSP, 'client.ocsp')),
+    ...(isObject(limits) ? [] : ['limits is not an object']),
+    ...(isObject(limits) && 'bodyBytes' in limits ? ['limits.bodyBytes is maxBodyBytes of the provider'] : []),
+  ]
+}
+
+function listProblems(client: unknown, name: string): string[] {
+  const value: unknown = isObject(client) ? client[name] : []
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+    ? []
+    : [`client.${name} is not a list of texts`]
+}
+
+const SETTINGS = ['port', 'host', 'certFile', 'keyFile', 'client', 'maxVersion', 'ciphers', 'limits']
+const CLIENT = ['caFiles', 'crlFiles', 'fqdns', 'mode', 'crlWarningDays', 'ocsp']
+const OCSP = ['url', 'responderFile', 'timeoutSeconds', 'cacheSeconds']

@@ -1,6 +1,6 @@
 /** Keeps the audit trail in a file of JSON lines that only its owner can read and that is only ever appended to. */
-import { statSync, writeSync } from 'node:fs'
-import { appendFile, type FileHandle, open } from 'node:fs/promises'
+import { fchmodSync, statSync, writeSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { type ChainEnd, openRecord } from './record.ts'
 import type { AuditSink, FoundTrail } from './trail.ts'
 
@@ -21,7 +21,7 @@ export function auditFile(path: string, options: AuditFileOptions = {}): AuditSi
 /** Why records cannot be appended to a file. Every request is refused until an operator repairs it. */
 export class AuditFileError extends Error {
   override readonly name = 'AuditFileError'
-  readonly code: 'AUDIT_FILE_SHARED' | 'AUDIT_FILE_BROKEN' | 'AUDIT_FILE_CLOSED'
+  readonly code: 'AUDIT_FILE_SHARED' | 'AUDIT_FILE_BROKEN' | 'AUDIT_FILE_CLOSED' | 'AUDIT_FILE_EXPOSED'
 
   constructor(code: AuditFileError['code'], message: string) {
     super(message)
@@ -84,12 +84,13 @@ class AuditFile implements AuditSink {
   async #reopen(): Promise<FileHandle> {
     await this.#handle?.close().catch(() => {})
     this.#handle = undefined
-    const handle = await open(this.#path, 'a+', 0o600)
+    const handle = await open(this.#path, 'a+', OWNER_ONLY)
     const found = await handle.stat()
     this.#regular = found.isFile()
     this.#size = found.size
     this.#identity = found.ino
     this.#handle = handle
+    if (this.#regular) keepPrivate(handle.fd, found.mode)
     return handle
   }
 
@@ -99,6 +100,7 @@ class AuditFile implements AuditSink {
     if (!this.#regular) return true
     const found = statSync(this.#path, { throwIfNoEntry: false })
     if (found?.ino !== this.#identity) return false
+    keepPrivate(this.#handle.fd, found.mode)
     // Two writers would each continue the chain from their own last record, and break it permanently.
     if (found.size > this.#size) throw new AuditFileError('AUDIT_FILE_SHARED', 'another process writes the audit file')
     this.#size = found.size
@@ -112,7 +114,7 @@ class AuditFile implements AuditSink {
     const torn = tail.subarray(lastBreak + 1)
     if (torn.byteLength > 0) {
       if (torn.byteLength > TAIL_BYTES) throw broken('the audit file does not end with a record')
-      await appendFile(`${this.#path}.torn`, Buffer.concat([torn, Buffer.from('\n')]), { mode: 0o600 })
+      await appendPrivately(`${this.#path}.torn`, Buffer.concat([torn, Buffer.from('\n')]))
       this.#size -= torn.byteLength
       await handle.truncate(this.#size)
     }
@@ -133,6 +135,23 @@ class AuditFile implements AuditSink {
 }
 
 const LINE_BREAK = 0x0a
+const OWNER_ONLY = 0o600
+
+/** `open` sets the mode of a new file only, and anyone can change it later. */
+function keepPrivate(file: number, mode: number): void {
+  if ((mode & 0o077) === 0) return
+  try {
+    fchmodSync(file, OWNER_ONLY)
+  } catch {
+    throw new AuditFileError('AUDIT_FILE_EXPOSED', 'others than its owner can read the audit file')
+  }
+}
+
+async function appendPrivately(path: string, bytes: Buffer): Promise<void> {
+  await using handle = await open(path, 'a', OWNER_ONLY)
+  keepPrivate(handle.fd, (await handle.stat()).mode)
+  await handle.appendFile(bytes)
+}
 
 function broken(message: string): AuditFileError {
   return new AuditFileError('AUDIT_FILE_BROKEN', message)

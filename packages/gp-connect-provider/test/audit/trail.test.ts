@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -33,6 +34,37 @@ describe('audit trail in a file', () => {
     await write(1)
 
     expect(statSync(file).mode & 0o777).to.equal(0o600)
+  })
+
+  it('becomes readable by its owner only if it was open to others', async () => {
+    writeFileSync(file, '')
+    chmodSync(file, 0o666)
+
+    await write(1)
+
+    expect(statSync(file).mode & 0o777).to.equal(0o600)
+  })
+
+  it('becomes private again if it is opened to others while records are written', async () => {
+    const trail = open()
+    await trail.append(entry('Patient/1'))
+    chmodSync(file, 0o644)
+    await trail.append(entry('Patient/2'))
+    await trail.close()
+
+    expect(statSync(file).mode & 0o777).to.equal(0o600)
+    expect(await intact(file)).to.equal(true)
+  })
+
+  it('keeps the file of incomplete lines private too', async () => {
+    writeFileSync(file, '{"seq')
+    writeFileSync(`${file}.torn`, '')
+    chmodSync(`${file}.torn`, 0o666)
+
+    await write(1)
+
+    expect(statSync(`${file}.torn`).mode & 0o777).to.equal(0o600)
+    expect(readFileSync(`${file}.torn`, 'utf8')).to.equal('{"seq\n')
   })
 
   it('continues sequence and hash after a restart', async () => {

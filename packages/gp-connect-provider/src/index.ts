@@ -1,7 +1,8 @@
 /** The public names of the package. */
-export { AuditFileError, type AuditFileOptions, auditFile } from './audit/file.ts'
+export { type AuditFileOptions, auditFile } from './audit/file.ts'
+export { AuditFileError } from './audit/private-file.ts'
 export type { AuditEntry, AuditRecord, ChainEnd } from './audit/record.ts'
-export { type AuditEvent, type AuditSink, AuditTrail, type FoundTrail } from './audit/trail.ts'
+export { type AuditEvent, type AuditSink, AuditTrail, type FoundTrail, type SinkNotice } from './audit/trail.ts'
 export { type BreakReason, type Verdict, verifyAuditTrail } from './audit/verifier.ts'
 export { ConfigError } from './config-error.ts'
 export { type BearerError, FAILURES, type Failure, type FailureCode, ProviderError } from './failures.ts'

@@ -1,8 +1,11 @@
 /** Keeps the audit trail in a file of JSON lines that only its owner can read and that is only ever appended to. */
-import { fchmodSync, statSync, writeSync } from 'node:fs'
+import { statSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { type ChainEnd, openRecord } from './record.ts'
-import type { AuditSink, FoundTrail } from './trail.ts'
+import { dirname } from 'node:path'
+import { HeadFile } from './head-file.ts'
+import { AuditFileError, appendPrivately, keepPrivate, OWNER_ONLY } from './private-file.ts'
+import { type ChainEnd, endOfLines, openRecord } from './record.ts'
+import type { AuditSink, FoundTrail, SinkNotice } from './trail.ts'
 
 /** How safely a record is stored before its request is answered. */
 export interface AuditFileOptions {
@@ -13,21 +16,20 @@ export interface AuditFileOptions {
   readonly flush?: 'interval' | 'always'
 }
 
-/** A sink that appends to one file. The file may be renamed at any time: the chain then continues in a new file. */
+/**
+ * A sink that appends to one file. The file may be renamed at any time: the chain then continues in a new file. A second
+ * file with the suffix `.head` keeps the end of the chain.
+ */
 export function auditFile(path: string, options: AuditFileOptions = {}): AuditSink {
-  return new AuditFile(path, options.flush === 'always')
+  return new AuditFile(path, options.flush === 'always', (handle) => handle.datasync())
 }
 
-/** Why records cannot be appended to a file. Every request is refused until an operator repairs it. */
-export class AuditFileError extends Error {
-  override readonly name = 'AuditFileError'
-  readonly code: 'AUDIT_FILE_SHARED' | 'AUDIT_FILE_BROKEN' | 'AUDIT_FILE_CLOSED' | 'AUDIT_FILE_EXPOSED'
-
-  constructor(code: AuditFileError['code'], message: string) {
-    super(message)
-    this.code = code
-  }
+/** `auditFile` with another way to flush, for the tests of a disk that fails. */
+export function auditFileOn(path: string, options: AuditFileOptions, flush: Flush): AuditSink {
+  return new AuditFile(path, options.flush === 'always', flush)
 }
+
+type Flush = (handle: FileHandle) => Promise<void>
 
 const FLUSH_MILLISECONDS = 1000
 const TAIL_BYTES = 65_536
@@ -35,63 +37,106 @@ const TAIL_BYTES = 65_536
 class AuditFile implements AuditSink {
   readonly #path: string
   readonly #flushesFirst: boolean
+  readonly #flushFile: Flush
   #handle: FileHandle | undefined
+  #head: HeadFile | undefined
   #regular = true
-  #size = 0
   #identity = 0
+  /** The end of the last record whose append succeeded. */
+  #size = 0
+  /** The records since the last flush, to write them again if a flush fails: the system may then have dropped them. */
+  #unflushed: Buffer[] = []
+  #flushFailed = false
+  /** Whether bytes of refused records may still follow. */
+  #leftOver = false
+  #notices: SinkNotice[] = []
   #flush: NodeJS.Timeout | undefined
-  #flushError: unknown
 
-  constructor(path: string, flushesFirst: boolean) {
+  constructor(path: string, flushesFirst: boolean, flushFile: Flush) {
     this.#path = path
     this.#flushesFirst = flushesFirst
+    this.#flushFile = flushFile
   }
 
   async open(): Promise<FoundTrail> {
     const handle = await this.#reopen()
-    return this.#regular ? await this.#readEnd(handle) : { end: undefined, torn: false }
+    if (!this.#regular) return { end: undefined, torn: false }
+    const found = await this.#readEnd(handle)
+    const head = await this.#head?.read()
+    if (found.end === undefined) return { end: head, torn: found.torn }
+    return { ...found, lost: head !== undefined && head.sequence > found.end.sequence }
   }
 
   async append(lines: string): Promise<void> {
-    if (this.#flushError !== undefined) await this.#flushNow()
-    const handle = this.#isInPlace() ? this.#handle : await this.#reopen()
-    if (handle === undefined) throw new AuditFileError('AUDIT_FILE_CLOSED', 'the audit file is closed')
+    let handle = this.#isInPlace() ? this.#handle : undefined
+    if (handle === undefined) {
+      const continues = this.#handle !== undefined
+      if (continues) await this.#flushNow()
+      handle = await this.#reopen()
+      if (continues) this.#notices.push('rotated')
+    }
+    if (this.#flushFailed) await this.#flushNow()
+    if (this.#leftOver) await this.#cut(handle)
     const bytes = Buffer.from(lines)
     try {
       writeWhole(handle.fd, bytes)
+      if (this.#regular && this.#flushesFirst) await this.#flushFile(handle)
+      this.#head?.write(endOfLines(lines))
     } catch (error) {
-      // The requests of these lines are refused, so remove a half-written line before the next record follows it.
-      if (this.#regular) await handle.truncate(this.#size).catch(() => {})
+      // The requests of these lines are refused, so remove what was written of them before the next record follows it.
+      if (this.#regular) {
+        this.#leftOver = true
+        this.#notices.push('cut')
+        await this.#cut(handle).catch(() => {})
+      }
       throw error
     }
     this.#size += bytes.byteLength
-    if (this.#flushesFirst) await this.#flushNow()
-    else this.#flush ??= setTimeout(() => this.#flushLater(), FLUSH_MILLISECONDS).unref()
+    if (this.#flushesFirst) return
+    this.#unflushed.push(bytes)
+    this.#flush ??= setTimeout(() => this.#flushLater(), FLUSH_MILLISECONDS).unref()
+  }
+
+  takeNotices(): readonly SinkNotice[] {
+    const notices = this.#notices
+    this.#notices = []
+    return notices
   }
 
   async close(): Promise<void> {
     clearTimeout(this.#flush)
-    const handle = this.#handle
-    this.#handle = undefined
-    if (handle === undefined) return
+    if (this.#handle === undefined) return
     try {
-      if (this.#regular) await handle.datasync()
+      await this.#flushNow()
+      await this.#head?.sync()
     } finally {
-      await handle.close()
+      await this.#closeHandles()
     }
   }
 
   async #reopen(): Promise<FileHandle> {
-    await this.#handle?.close().catch(() => {})
-    this.#handle = undefined
+    await this.#closeHandles()
     const handle = await open(this.#path, 'a+', OWNER_ONLY)
+    this.#handle = handle
     const found = await handle.stat()
     this.#regular = found.isFile()
     this.#size = found.size
     this.#identity = found.ino
-    this.#handle = handle
-    if (this.#regular) keepPrivate(handle.fd, found.mode)
+    this.#unflushed = []
+    this.#flushFailed = false
+    this.#leftOver = false
+    if (!this.#regular) return handle
+    keepPrivate(handle.fd, found.mode)
+    this.#head = await HeadFile.open(`${this.#path}.head`)
+    if (this.#flushesFirst && found.size === 0) await flushFolder(dirname(this.#path))
     return handle
+  }
+
+  async #closeHandles(): Promise<void> {
+    const open = [this.#handle, this.#head]
+    this.#handle = undefined
+    this.#head = undefined
+    for (const one of open) await one?.close().catch(() => {})
   }
 
   /** Whether the path still refers to the open file. */
@@ -102,8 +147,14 @@ class AuditFile implements AuditSink {
     if (found?.ino !== this.#identity) return false
     keepPrivate(this.#handle.fd, found.mode)
     // Two writers would each continue the chain from their own last record, and break it permanently.
-    if (found.size > this.#size) throw new AuditFileError('AUDIT_FILE_SHARED', 'another process writes the audit file')
-    this.#size = found.size
+    if (found.size > this.#size && !this.#leftOver)
+      throw new AuditFileError('AUDIT_FILE_SHARED', 'another process writes the audit file')
+    if (found.size < this.#size) {
+      // It was copied and truncated, so that the copy has these records.
+      this.#size = found.size
+      this.#unflushed = []
+      this.#notices.push('rotated')
+    }
     return true
   }
 
@@ -121,40 +172,50 @@ class AuditFile implements AuditSink {
     return { end: lastRecord(tail.subarray(0, lastBreak + 1)), torn: torn.byteLength > 0 }
   }
 
+  /** Removes what follows the last record: never a record whose append succeeded. */
+  async #cut(handle: FileHandle): Promise<void> {
+    await handle.truncate(this.#size)
+    this.#leftOver = false
+  }
+
+  /** Flushes every record. After a flush that failed they are written again first, in their places. */
   async #flushNow(): Promise<void> {
-    if (this.#regular) await this.#handle?.datasync()
-    this.#flushError = undefined
+    const handle = this.#handle
+    if (handle === undefined || !this.#regular) return
+    const records = this.#unflushed
+    const bytes = Buffer.concat(records)
+    if (this.#flushFailed && bytes.byteLength > 0) await this.#writeAgain(bytes)
+    await this.#flushFile(handle)
+    this.#unflushed = this.#unflushed.slice(records.length)
+    this.#flushFailed = false
+  }
+
+  async #writeAgain(bytes: Buffer): Promise<void> {
+    // A file that was renamed cannot be opened by its path; what the system still has of it is flushed.
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#identity) return
+    await using handle = await open(this.#path, 'r+')
+    writeWhole(handle.fd, bytes, this.#size - bytes.byteLength)
+    await this.#flushFile(handle)
   }
 
   #flushLater(): void {
     this.#flush = undefined
-    this.#flushNow().catch((error: unknown) => {
-      this.#flushError = error
+    this.#flushNow().catch(() => {
+      this.#flushFailed = true
     })
   }
 }
 
 const LINE_BREAK = 0x0a
-const OWNER_ONLY = 0o600
-
-/** `open` sets the mode of a new file only, and anyone can change it later. */
-function keepPrivate(file: number, mode: number): void {
-  if ((mode & 0o077) === 0) return
-  try {
-    fchmodSync(file, OWNER_ONLY)
-  } catch {
-    throw new AuditFileError('AUDIT_FILE_EXPOSED', 'others than its owner can read the audit file')
-  }
-}
-
-async function appendPrivately(path: string, bytes: Buffer): Promise<void> {
-  await using handle = await open(path, 'a', OWNER_ONLY)
-  keepPrivate(handle.fd, (await handle.stat()).mode)
-  await handle.appendFile(bytes)
-}
 
 function broken(message: string): AuditFileError {
   return new AuditFileError('AUDIT_FILE_BROKEN', message)
+}
+
+/** A new file survives a crash of the machine only if its folder does. */
+async function flushFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r')
+  await folder.sync()
 }
 
 function lastRecord(tail: Buffer): ChainEnd | undefined {
@@ -176,9 +237,10 @@ async function readTail(handle: FileHandle, size: number): Promise<Buffer> {
 }
 
 /**
- * Writes bytes synchronously. The thread pool would take several times as long, and no request can be answered before this
- * write anyway.
+ * Writes bytes synchronously, at a position or at the end. The thread pool would take several times as long, and no request
+ * can be answered before this write anyway.
  */
-function writeWhole(file: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.byteLength; ) at += writeSync(file, bytes, at)
+function writeWhole(file: number, bytes: Buffer, position: number | null = null): void {
+  for (let at = 0; at < bytes.byteLength; )
+    at += writeSync(file, bytes, at, bytes.byteLength - at, position === null ? null : position + at)
 }

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 /** One transaction or refused connection. Unknown values are null. */
 export interface AuditEntry {
   readonly timestamp: string
-  /** `served` (below 400), `refused` (4xx, and connections), `failed` (5xx, or no answer), `recovered` (an incomplete line was removed). */
+  /** `served` (below 400), `refused` (4xx, and connections), `failed` (5xx, or no answer), `recovered` (lines were removed). */
   readonly outcome: 'served' | 'refused' | 'failed' | 'recovered'
   readonly traceId: string | null
   readonly from: string | null
@@ -81,6 +81,16 @@ export function sealEntry(entry: AuditEntry, end: ChainEnd): { readonly line: st
   const digest = hash('sha256', unsealed, 'hex')
   return { line: `${unsealed.slice(0, -1)},"hash":"${digest}"}`, end: { sequence, hash: digest } }
 }
+
+/** The end of the chain after lines that `sealEntry` has written. */
+export function endOfLines(lines: string): ChainEnd {
+  const last = lines.lastIndexOf('\n', lines.length - 2) + 1
+  const sequence = /^\{"sequence":(\d+),/.exec(lines.slice(last, last + 40))?.[1]
+  return { sequence: Number(sequence), hash: lines.slice(-HASH_END, -HASH_END + 64) }
+}
+
+/** From the hash to the end of a line: `"}` and the line break follow it. */
+const HASH_END = 64 + 3
 
 /** Parses a line and checks its hash. Returns undefined if it is not a record or was changed. */
 export function openRecord(line: string): (ChainEnd & { readonly previousHash: string }) | undefined {

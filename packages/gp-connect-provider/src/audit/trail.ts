@@ -8,15 +8,24 @@ export interface AuditSink {
   open(): Promise<FoundTrail>
   /** Stores complete lines, each with its line break: all of them, or none if it rejects. Calls never overlap. */
   append(lines: string): Promise<void>
+  /** What has happened to the stored lines since the last call. Called after each `append`. */
+  takeNotices?(): readonly SinkNotice[]
   /** Called last: nothing is appended afterwards. */
   close(): Promise<void>
 }
 
-/** What a sink has stored. `end` is undefined if it is empty; `torn` if the sink has removed an incomplete last line. */
+/**
+ * What a sink has stored. `end` is undefined if it is empty; `torn` if the sink has removed an incomplete last line; `lost` if
+ * records that it had stored are not there any more.
+ */
 export interface FoundTrail {
   readonly end: ChainEnd | undefined
   readonly torn: boolean
+  readonly lost?: boolean
 }
+
+/** `cut`: lines of refused entries were removed again. `rotated`: the chain continues in a new file. */
+export type SinkNotice = 'cut' | 'rotated'
 
 /** Events of the audit trail, for operators. */
 export type AuditEvent =
@@ -42,6 +51,8 @@ export class AuditTrail {
   #writing: Promise<void> | undefined
   #finding: Promise<ChainEnd> | undefined
   #failing = false
+  /** Whether lines were cut, so that the next record has to say so. */
+  #cut = false
   #checkpointed = 0
   readonly #checkpoints: NodeJS.Timeout
 
@@ -84,15 +95,10 @@ export class AuditTrail {
       const batch = this.#waiting
       this.#waiting = []
       try {
-        let end = this.#end ?? (await this.#find())
-        let lines = ''
-        for (const { entry } of batch) {
-          const sealed = sealEntry(entry, end)
-          lines += `${sealed.line}\n`
-          end = sealed.end
-        }
-        await this.#sink.append(lines)
-        this.#end = end
+        const start = this.#end ?? (await this.#find())
+        const entries = batch.map(({ entry }) => entry)
+        if (this.#cut) entries.unshift(recovered('AUDIT_LINES_CUT'))
+        this.#end = await this.#store(entries, start)
         this.#failing = false
         for (const { kept } of batch) kept()
       } catch (error) {
@@ -110,17 +116,37 @@ export class AuditTrail {
   }
 
   async #findEnd(): Promise<ChainEnd> {
-    const { end = CHAIN_START, torn } = await this.#sink.open()
-    let last = end
-    if (torn) {
-      const sealed = sealEntry(tornLine(), end)
-      await this.#sink.append(`${sealed.line}\n`)
-      last = sealed.end
-    }
+    const { end = CHAIN_START, torn, lost = false } = await this.#sink.open()
+    const entries = [
+      ...(torn ? [recovered('AUDIT_LINE_TORN')] : []),
+      ...(lost ? [recovered('AUDIT_RECORDS_LOST')] : []),
+    ]
+    const last = entries.length === 0 ? end : await this.#store(entries, end)
     this.#end = last
-    this.#checkpointed = last.sequence
     this.#onEvent({ type: 'audit.opened', sequence: last.sequence, torn })
+    if (last.sequence > 0) this.#emitHead(last)
     return last
+  }
+
+  /** Stores entries after `start`. Resolves to the new end of the chain. */
+  async #store(entries: readonly AuditEntry[], start: ChainEnd): Promise<ChainEnd> {
+    let end = start
+    let lines = ''
+    for (const entry of entries) {
+      const sealed = sealEntry(entry, end)
+      lines += `${sealed.line}\n`
+      end = sealed.end
+    }
+    let notices: readonly SinkNotice[] = []
+    try {
+      await this.#sink.append(lines)
+      this.#cut = false
+    } finally {
+      notices = this.#sink.takeNotices?.() ?? []
+      if (notices.includes('cut')) this.#cut = true
+      if (notices.includes('rotated')) this.#emitHead(start)
+    }
+    return end
   }
 
   #fail(batch: readonly Waiting[], error: unknown): void {
@@ -131,14 +157,18 @@ export class AuditTrail {
 
   #checkpoint(): void {
     if (this.#end === undefined || this.#end.sequence === this.#checkpointed) return
-    this.#checkpointed = this.#end.sequence
-    this.#onEvent({ type: 'audit.checkpoint', ...this.#end })
+    this.#emitHead(this.#end)
+  }
+
+  #emitHead(end: ChainEnd): void {
+    this.#checkpointed = end.sequence
+    this.#onEvent({ type: 'audit.checkpoint', sequence: end.sequence, hash: end.hash })
   }
 }
 
-/** The record that replaces an incomplete line after a crash. Its request was never answered. */
-function tornLine(): AuditEntry {
-  return entryWithoutRequest(Date.now(), { outcome: 'recovered', status: null, errorCode: 'AUDIT_LINE_TORN' })
+/** The record of a repair. The requests of removed lines were never answered as the lines said. */
+function recovered(errorCode: string): AuditEntry {
+  return entryWithoutRequest(Date.now(), { outcome: 'recovered', status: null, errorCode })
 }
 
 function codeOf(error: unknown): string {

@@ -10,12 +10,14 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { auditFile } from '../../src/audit/file.ts'
+import { auditFile, auditFileOn } from '../../src/audit/file.ts'
 import { type AuditEvent, type AuditSink, AuditTrail, type FoundTrail } from '../../src/audit/trail.ts'
 import { verifyAuditTrail } from '../../src/audit/verifier.ts'
+import { until } from '../cases/case.ts'
 import { readRecords } from '../practice.ts'
 import { entry } from './entries.ts'
 
@@ -147,6 +149,136 @@ describe('audit trail in a file', () => {
     expect(await intact(`${file}.1`, file)).to.equal(true)
   })
 
+  it('continues the chain when the file is renamed and the provider starts again', async () => {
+    await write(2)
+    renameSync(file, `${file}.1`)
+
+    const events = await write(2)
+
+    expect(readRecords(file).map(({ sequence }) => sequence)).to.deep.equal([3, 4])
+    expect(await intact(`${file}.1`, file)).to.equal(true)
+    const last = readRecords(`${file}.1`).at(-1)
+    expect(events).to.deep.include({ type: 'audit.checkpoint', sequence: 2, hash: last?.hash })
+  })
+
+  it('continues the chain when the file is copied and truncated and the provider starts again', async () => {
+    await write(2)
+    writeFileSync(`${file}.1`, readFileSync(file))
+    writeFileSync(file, '')
+
+    await write(1)
+
+    expect(await intact(`${file}.1`, file)).to.equal(true)
+  })
+
+  it('continues the chain after a rotation and a crash in the first line of the new file', async () => {
+    await write(2)
+    renameSync(file, `${file}.1`)
+    writeFileSync(file, '{"seq')
+
+    await write(1)
+
+    expect(readRecords(file).map(({ sequence, errorCode }) => [sequence, errorCode])).to.deep.equal([
+      [3, 'AUDIT_LINE_TORN'],
+      [4, null],
+    ])
+    expect(await intact(`${file}.1`, file)).to.equal(true)
+  })
+
+  it('emits the end of the old file when the chain continues in a new one', async () => {
+    const events: AuditEvent[] = []
+    const trail = open(events)
+    await trail.append(entry('Patient/1'))
+    renameSync(file, `${file}.1`)
+    await trail.append(entry('Patient/2'))
+    const [last] = readRecords(`${file}.1`)
+
+    expect(events).to.deep.include({ type: 'audit.checkpoint', sequence: 1, hash: last?.hash })
+    await trail.close()
+  })
+
+  it('records that whole records are missing at its end', async () => {
+    await write(3)
+    const [first] = readFileSync(file, 'utf8').split('\n')
+    writeFileSync(file, `${first}\n`)
+
+    await write(1)
+
+    expect(readRecords(file).map(({ sequence, outcome, errorCode }) => [sequence, outcome, errorCode])).to.deep.equal([
+      [1, 'served', null],
+      [2, 'recovered', 'AUDIT_RECORDS_LOST'],
+      [3, 'served', null],
+    ])
+  })
+
+  it('refuses entries in an empty file if the end of the chain was changed', async () => {
+    await write(1)
+    renameSync(file, `${file}.1`)
+    writeFileSync(`${file}.head`, 'changed')
+
+    await write(1, ['AUDIT_FILE_BROKEN'])
+  })
+
+  it('keeps the end of the chain private too', async () => {
+    await write(1)
+
+    expect(statSync(`${file}.head`).mode & 0o777).to.equal(0o600)
+  })
+
+  for (const flush of ['always', 'interval'] as const) {
+    it(`keeps a chain that verifies when a flush fails, flush: ${flush}`, async () => {
+      const disk = new FailingDisk()
+      const trail = new AuditTrail(auditFileOn(file, { flush }, disk.flush))
+      await trail.append(entry('Patient/1'))
+      disk.fails = true
+      const second = await rejection(trail.append(entry('Patient/2')))
+      await until(() => disk.failures > 0)
+      const third = await rejection(trail.append(entry('Patient/3')))
+      disk.fails = false
+      await trail.append(entry('Patient/4'))
+      await trail.close()
+
+      // With `always` the second was refused at once; with `interval` it was stored, and is written again.
+      const kept =
+        flush === 'always' ? ['Patient/1', 'AUDIT_LINES_CUT', 'Patient/4'] : ['Patient/1', 'Patient/2', 'Patient/4']
+      expect([second, third]).to.deep.equal([flush === 'always' ? 'EIO' : undefined, 'EIO'])
+      expect(readRecords(file).map(({ dataId, errorCode }) => errorCode ?? dataId)).to.deep.equal(kept)
+      expect(await intact(file)).to.equal(true)
+    })
+  }
+
+  it('writes again what the system has dropped after a flush that failed', async () => {
+    const disk = new FailingDisk()
+    const trail = new AuditTrail(auditFileOn(file, {}, disk.flush))
+    await trail.append(entry('Patient/1'))
+    disk.fails = true
+    await until(() => disk.failures > 0)
+    const { size } = statSync(file)
+    // As after a failed write-back: the length is there, the bytes are not.
+    writeFileSync(file, Buffer.alloc(size), { flag: 'r+' })
+    disk.fails = false
+    await trail.append(entry('Patient/2'))
+    await trail.close()
+
+    expect(readRecords(file).map(({ dataId }) => dataId)).to.deep.equal(['Patient/1', 'Patient/2'])
+    expect(await intact(file)).to.equal(true)
+  })
+
+  it('flushes the old file before it continues in a new one', async () => {
+    const disk = new FailingDisk()
+    const trail = new AuditTrail(auditFileOn(file, {}, disk.flush))
+    await trail.append(entry('Patient/1'))
+    renameSync(file, `${file}.1`)
+    disk.fails = true
+    const refused = await rejection(trail.append(entry('Patient/2')))
+    disk.fails = false
+    await trail.append(entry('Patient/3'))
+    await trail.close()
+
+    expect(refused).to.equal('EIO')
+    expect(await intact(`${file}.1`, file)).to.equal(true)
+  })
+
   it('refuses entries while its folder is missing, then continues', async () => {
     const trail = open()
     await trail.append(entry('Patient/1'))
@@ -267,6 +399,18 @@ describe('audit trail in a sink', () => {
     expect(sink.lines).to.have.length(1)
   })
 })
+
+/** A disk whose flushes fail while `fails` is set. */
+class FailingDisk {
+  fails = false
+  failures = 0
+
+  readonly flush = async (handle: FileHandle): Promise<void> => {
+    if (!this.fails) return handle.datasync()
+    this.failures += 1
+    throw Object.assign(new Error('gone'), { code: 'EIO' })
+  }
+}
 
 /** A slow sink in memory. */
 class SlowSink implements AuditSink {

@@ -1,5 +1,6 @@
 /** Starts secure-server with the TLS rules that GP Connect requires. */
 import { type Limits, type Listener, type RunningServer, startServer } from '@formbuilder/secure-server'
+import { GP_CONNECT_CIPHERS, withTls13 } from './ciphers.ts'
 import type { EarlyFailures } from './early-failures.ts'
 import type { ProviderEvent } from './events.ts'
 import { type OcspOptions, ocspCheck } from './ocsp.ts'
@@ -16,7 +17,7 @@ export interface ServerSettings {
   readonly client: ClientSettings
   /** Default `TLSv1.2`, which the specification requires for all interactions. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
-  /** OpenSSL cipher list; default `GP_CONNECT_CIPHERS`. */
+  /** OpenSSL cipher list of approved suites; default `GP_CONNECT_CIPHERS`. */
   readonly ciphers?: string
   readonly limits?: Partial<Omit<Limits, 'bodyBytes'>>
 }
@@ -37,12 +38,6 @@ export interface ClientSettings {
   readonly ocsp?: OcspOptions
 }
 
-/**
- * The specification's cipher suites in its order. DSS is excluded because no server has a DSS key, and CCM because the
- * official list does not include it.
- */
-export const GP_CONNECT_CIPHERS = 'AESGCM+EECDH:AESGCM+EDH:AES256+EECDH:AES256+EDH:!aDSS:!AESCCM:!AESCCM8'
-
 /** Starts secure-server for a provider. */
 export function startGuardedServer(
   listener: Listener,
@@ -52,6 +47,8 @@ export function startGuardedServer(
   const { client } = settings
   const { earlyFailures } = parts
   const mode = client.mode ?? 'strict'
+  const maxVersion = settings.maxVersion ?? 'TLSv1.2'
+  const ciphers = settings.ciphers ?? GP_CONNECT_CIPHERS
   return startServer(listener, {
     port: settings.port,
     ...(settings.host !== undefined && { host: settings.host }),
@@ -59,8 +56,8 @@ export function startGuardedServer(
       certFile: settings.certFile,
       keyFile: settings.keyFile,
       minVersion: 'TLSv1.2',
-      maxVersion: settings.maxVersion ?? 'TLSv1.2',
-      ciphers: settings.ciphers ?? GP_CONNECT_CIPHERS,
+      maxVersion,
+      ciphers: maxVersion === 'TLSv1.3' ? withTls13(ciphers) : ciphers,
       clientCertificates: {
         caFiles: client.caFiles,
         crlFiles: client.crlFiles,

@@ -1,12 +1,13 @@
 /** Checks the settings of a server. secure-server checks the values that it gets; here are the names, which it does not see. */
 import { memberProblems } from '../members.ts'
 import { isObject } from '../strict-json.ts'
+import { areApproved, GP_CONNECT_CIPHERS } from './ciphers.ts'
 import type { ServerSettings } from './server.ts'
 
 /** The problems of all settings. */
 export function settingProblems(settings: ServerSettings): string[] {
   if (!isObject(settings)) return ['the settings of the server are not an object']
-  const { client, limits = {} } = settings
+  const { client, limits = {}, ciphers = GP_CONNECT_CIPHERS, maxVersion = 'TLSv1.2' } = settings
   const { ocsp, mode = 'strict', crlWarningDays = 0 } = isObject(client) ? client : {}
   return [
     ...memberProblems(settings, SETTINGS, 'the server'),
@@ -15,6 +16,10 @@ export function settingProblems(settings: ServerSettings): string[] {
     ...(mode === 'strict' || mode === 'respond' ? [] : ['client.mode is neither strict nor respond']),
     ...(typeof crlWarningDays === 'number' ? [] : ['client.crlWarningDays is not a number']),
     ...(ocsp === undefined ? [] : memberProblems(ocsp, OCSP, 'client.ocsp')),
+    ...(typeof ciphers === 'string' && areApproved(ciphers)
+      ? []
+      : ['ciphers has suites outside the four groups of the specification']),
+    ...(maxVersion === 'TLSv1.2' || maxVersion === 'TLSv1.3' ? [] : ['maxVersion is neither TLSv1.2 nor TLSv1.3']),
     ...(isObject(limits) ? [] : ['limits is not an object']),
     ...(isObject(limits) && 'bodyBytes' in limits ? ['limits.bodyBytes is maxBodyBytes of the provider'] : []),
   ]

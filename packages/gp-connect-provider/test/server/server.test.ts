@@ -198,6 +198,50 @@ describe('TLS', () => {
     expect([good.status, revoked.status]).to.deep.equal([200, undefined])
   })
 
+  it('agrees on no other suite of TLS 1.3', async () => {
+    await using practice = await startPractice(pki, { server: { maxVersion: 'TLSv1.3' } })
+    const tls = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', ciphers: 'TLS_CHACHA20_POLY1305_SHA256' } as const
+
+    const reply = await exchange(targetOf(practice.port, pki, 'ssp-valid', tls), goodRequest())
+
+    expect([reply.handshaken, reply.status]).to.deep.equal([false, undefined])
+  })
+
+  for (const ciphers of [
+    'ALL:eNULL:@SECLEVEL=0',
+    'DEFAULT',
+    'AES128-SHA',
+    'AES128-SHA256',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+    'AESGCM+EECDH:AES128-SHA',
+    'AESGCM+EECDH:+ALL',
+    'AESGCM+EECDH:@SECLEVEL=1',
+    'AESGCM+EECDH;ALL',
+    'AESGCM',
+    'EECDH',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    '!aDSS',
+    '',
+  ]) {
+    it(`does not start with the ciphers ${JSON.stringify(ciphers)}`, async () => {
+      expect(await codeOf(startPractice(pki, { server: { ciphers } }))).to.equal('ERR_CONFIG_INVALID')
+    })
+  }
+
+  for (const [ciphers, agreed] of [
+    ['ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+    ['AES256+EECDH, AES256+EDH,!AESGCM', 'ECDHE-RSA-AES256-SHA384'],
+    ['EDH+AESGCM:@SECLEVEL=2', 'DHE-RSA-AES256-GCM-SHA384'],
+  ] as const) {
+    it(`permits the subset ${ciphers}`, async () => {
+      await using practice = await startPractice(pki, { server: { ciphers } })
+
+      const reply = await exchange(targetOf(practice.port, pki), goodRequest())
+
+      expect([reply.cipher, reply.status]).to.deep.equal([agreed, agreed && 200])
+    })
+  }
+
   it('does not start without a usable certificate, authority or CRL', async () => {
     for (const server of [{ certFile: pki.path('absent.pem') }, { keyFile: pki.path('ca.pem') }]) {
       expect(await codeOf(startPractice(pki, { server }))).to.equal('ERR_CERTIFICATE_INVALID')

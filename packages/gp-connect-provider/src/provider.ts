@@ -1,6 +1,6 @@
 /** Creates a provider from its parts: server, guard, handlers and audit trail. */
 import type { IncomingMessage } from 'node:http'
-import type { RunningServer } from '@formbuilder/secure-server'
+import type { Listener, RunningServer } from '@formbuilder/secure-server'
 import Koa from 'koa'
 import { entryOfExchange } from './audit/entry.ts'
 import { auditFile } from './audit/file.ts'
@@ -41,7 +41,10 @@ export interface ProviderOptions {
 
 /** A provider that is not started yet. */
 export interface Provider {
-  /** The Koa application: the guard runs first, then the handlers, then middleware that is added here. */
+  /**
+   * The Koa application: the guard runs first, then the handlers, then middleware that is added here. It answers only requests
+   * that arrive through `start`: on any other server it closes their connections.
+   */
   readonly app: Koa
   /**
    * Starts the server with mutual TLS.
@@ -84,12 +87,13 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
       : options.audit
   const audit = new AuditTrail(sink, onEvent)
   const recorded = new WeakSet<IncomingMessage>()
+  const admitted = new WeakSet<IncomingMessage>()
   const unanswered = new Map<IncomingMessage, Exchange>()
 
   const app = new Koa()
   // Koa would print errors with their messages; here each error is an event.
   app.silent = true
-  app.use(guard({ checks: checksOf(roots, maxBodyBytes), audit, recorded, unanswered, onEvent }))
+  app.use(guard({ checks: checksOf(roots, maxBodyBytes), audit, recorded, admitted, unanswered, onEvent }))
   app.use(handleInteractions(options.handlers))
 
   return {
@@ -99,7 +103,12 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
       if (wrong.length > 0) throw new ConfigError(wrong)
       await audit.open()
       const earlyFailures = new EarlyFailures(roots, audit, recorded)
-      const server = await startGuardedServer(app.callback(), settings, { earlyFailures, maxBodyBytes, onEvent }).catch(
+      const answer = app.callback()
+      const listener: Listener = (request, response) => {
+        admitted.add(request)
+        return answer(request, response)
+      }
+      const server = await startGuardedServer(listener, settings, { earlyFailures, maxBodyBytes, onEvent }).catch(
         async (error: unknown) => {
           await audit.close()
           throw error

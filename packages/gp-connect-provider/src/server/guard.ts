@@ -21,6 +21,8 @@ export interface GuardParts {
   readonly audit: AuditTrail
   /** Requests with a record. secure-server and the guard can both answer the same request, but only one may record it. */
   readonly recorded: WeakSet<IncomingMessage>
+  /** Requests of clients whose certificate the provider's own server has accepted. No others are answered. */
+  readonly admitted: WeakSet<IncomingMessage>
   /** Requests that are not answered yet. A provider that stops records those whose handlers never end. */
   readonly unanswered: Map<IncomingMessage, Exchange>
   readonly onEvent: (event: GuardEvent) => void
@@ -33,6 +35,7 @@ export interface GuardParts {
 export function guard(parts: GuardParts): Middleware {
   return async (ctx, next) => {
     const exchange = createExchange(ctx.req, Date.now())
+    if (!parts.admitted.has(ctx.req)) return refusePeer(parts, exchange, ctx)
     const held = holdResponse(ctx.res, () => parts.recorded.has(ctx.req))
     parts.unanswered.set(ctx.req, exchange)
     let result = await attempt(parts, exchange, ctx, async () => {
@@ -56,6 +59,25 @@ export function guard(parts: GuardParts): Middleware {
     parts.onEvent(eventOf(exchange, ctx.status, result))
   }
 }
+
+/**
+ * Closes the connection of a client that has not proved to be the proxy, and records its request. It gets no answer: only the
+ * certificate of the connection itself counts, because headers that name one can be spoofed.
+ */
+async function refusePeer(parts: GuardParts, exchange: Exchange, ctx: Context): Promise<void> {
+  ctx.respond = false
+  ctx.req.socket.destroy()
+  parts.onEvent({
+    ...eventOf(exchange, 0, { errorCode: PEER_REFUSED }),
+    type: 'transaction.refused',
+    code: PEER_REFUSED,
+    check: 'peer',
+  })
+  // The trail emits an event if it cannot store the record.
+  await parts.audit.append({ ...entryOfExchange(exchange, null, PEER_REFUSED), outcome: 'refused' }).catch(() => {})
+}
+
+const PEER_REFUSED = 'PEER_NOT_AUTHENTICATED'
 
 /** A handler has written to the response itself, or told Koa not to answer. */
 class DirectAnswerError extends Error {

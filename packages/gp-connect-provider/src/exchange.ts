@@ -54,6 +54,8 @@ export interface Exchange {
   claims?: Claims
   scope?: RequestedScope
   body?: unknown
+  /** Whether the bytes of the body are being read, or were read. */
+  bodyTaken?: boolean
   /** The record to name in the audit trail, if the path does not show it. */
   dataId?: string
 }

@@ -93,7 +93,9 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
   const app = new Koa()
   // Koa would print errors with their messages; here each error is an event.
   app.silent = true
-  app.use(guard({ checks: checksOf(roots, maxBodyBytes), audit, recorded, admitted, unanswered, onEvent }))
+  app.use(
+    guard({ checks: checksOf(roots, maxBodyBytes), maxBodyBytes, audit, recorded, admitted, unanswered, onEvent }),
+  )
   app.use(handleInteractions(options.handlers))
 
   return {

@@ -2,6 +2,7 @@
 
 import type { Exchange } from '../exchange.ts'
 import { identifierValue, isText, listOf, ODS_CODE_SYSTEMS, USER_ID_SYSTEMS } from '../fhir/identifiers.ts'
+import { identitiesOf } from '../fhir/identities.ts'
 import { isObject } from '../strict-json.ts'
 import { type Claims, readableClaims } from '../token/bearer-token.ts'
 import { type AuditEntry, entryWithoutRequest } from './record.ts'
@@ -12,7 +13,8 @@ import { type AuditEntry, entryWithoutRequest } from './record.ts'
  */
 export function entryOfExchange(exchange: Exchange, status: number | null, errorCode: string | null): AuditEntry {
   const { headers } = exchange
-  const user = userOf(exchange.claims ?? readableClaims(headers.authorization) ?? {})
+  const claims = exchange.claims ?? readableClaims(headers.authorization) ?? {}
+  const user = userOf(claims)
   return {
     timestamp: new Date(exchange.receivedAt).toISOString(),
     outcome: status === null || status >= 500 ? 'failed' : status < 400 ? 'served' : 'refused',
@@ -29,7 +31,7 @@ export function entryOfExchange(exchange: Exchange, status: number | null, error
     device: bounded(user.device),
     address: bounded(exchange.address),
     forwarded: bounded(headers.forwarded),
-    dataId: bounded(exchange.dataId ?? requestedData(exchange)),
+    dataId: bounded(exchange.dataId ?? requestedData(exchange, claims)),
     status,
     errorCode,
   }
@@ -98,10 +100,15 @@ function jobRole(practitioner: Record<string, unknown>): string | undefined {
   return text(coding?.['code'])
 }
 
-/** The requested path with its query. Only the audit trail may contain the query. */
-function requestedData({ relative, target, query }: Exchange): string {
-  if (relative === undefined) return target
-  return query === '' ? relative : `${relative}?${query}`
+/**
+ * The requested path with its query, and whose data the body asks for; in 0.x the claim about the record says it as well. Only
+ * the audit trail may contain them.
+ */
+function requestedData(exchange: Exchange, claims: Claims): string {
+  const { relative, target, query, body } = exchange
+  const path = relative === undefined ? target : query === '' ? relative : `${relative}?${query}`
+  const named = identitiesOf([body, claims['requested_record']])
+  return [path, ...named].join(' ')
 }
 
 function resource(claims: Claims, name: string): Record<string, unknown> {

@@ -1,5 +1,5 @@
 /** All checks of a request, one per row, in the order in which they run. */
-import type { Context } from 'koa'
+import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../exchange.ts'
 import type { ServiceRoots } from '../roots/service-root.ts'
 import {
@@ -35,7 +35,7 @@ import { fromIsWellFormed, headersAreSingle, toIsOurs, traceIdIsWellFormed } fro
 /** A check with its name. `run` throws ProviderError if the request fails it. */
 export interface Check {
   readonly name: string
-  run(exchange: Exchange, ctx: Context): Promise<void> | undefined | void
+  run(exchange: Exchange, request: IncomingMessage): Promise<void> | undefined | void
 }
 
 /** The checks of a provider. The server has already checked the client certificate. */

@@ -5,6 +5,7 @@ import type { Context, Middleware } from 'koa'
 import { entryOfExchange } from '../audit/entry.ts'
 import type { AuditTrail } from '../audit/trail.ts'
 import type { Check } from '../checks/checks.ts'
+import { readRefusedBody } from '../checks/request-body.ts'
 import { isUuid } from '../checks/ssp-headers.ts'
 import { createExchange, type Exchange } from '../exchange.ts'
 import { ProviderError } from '../failures.ts'
@@ -18,6 +19,8 @@ import { holdResponse } from './held-response.ts'
 /** The parts that a guard uses. */
 export interface GuardParts {
   readonly checks: readonly Check[]
+  /** Largest body, which is also read of a refused request. */
+  readonly maxBodyBytes: number
   readonly audit: AuditTrail
   /** Requests with a record. secure-server and the guard can both answer the same request, but only one may record it. */
   readonly recorded: WeakSet<IncomingMessage>
@@ -103,7 +106,7 @@ async function attempt(
   try {
     for (const check of parts.checks) {
       running = check.name
-      const pending = check.run(exchange, ctx)
+      const pending = check.run(exchange, ctx.req)
       if (pending !== undefined) await pending
     }
     running = undefined
@@ -116,6 +119,7 @@ async function attempt(
     await settleBody(ctx, exchange)
     return { errorCode }
   } catch (error) {
+    if (running !== undefined) await readRefusedBody(exchange, ctx.req, parts.maxBodyBytes)
     return { ...fail(exchange, ctx, error), check: running }
   }
 }

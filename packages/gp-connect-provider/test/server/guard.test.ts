@@ -4,7 +4,7 @@ import { type FailureCode, ProviderError } from '../../src/failures.ts'
 import { until } from '../cases/case.ts'
 import { Pki } from '../pki.ts'
 import { type PracticeOptions, PUBLIC_URL, ROOTS, startPractice } from '../practice.ts'
-import { ask, PATIENT } from '../requests.ts'
+import { ask, type Difference, PATIENT } from '../requests.ts'
 
 const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
 const READ_PATIENT = `${BASE}rest:read:patient-1`
@@ -73,6 +73,73 @@ describe('guard', () => {
         organization: 'GPCA0001',
         dataId: 'Patient/1',
       })
+    })
+
+    describe('of a POST', () => {
+      const POST: Difference = {
+        method: 'POST',
+        path: '/Patient/$gpc.getstructuredrecord',
+        interaction: `${BASE}operation:gpc.getstructuredrecord-1`,
+        scope: 'patient/*.read',
+      }
+      const NHS_NUMBER = 'https://fhir.nhs.uk/Id/nhs-number|9000000009'
+      const PARAMETERS = JSON.stringify({
+        resourceType: 'Parameters',
+        parameter: [
+          {
+            name: 'patientNHSNumber',
+            valueIdentifier: { system: 'https://fhir.nhs.uk/Id/nhs-number', value: '9000000009' },
+          },
+        ],
+      })
+      const XML = `<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="patientNHSNumber"/><valueIdentifier>
+        <system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="9000000009"/></valueIdentifier></parameter></Parameters>`
+      const PATIENT_BODY = JSON.stringify({
+        resourceType: 'Parameters',
+        parameter: [
+          {
+            name: 'registerPatient',
+            resource: {
+              resourceType: 'Patient',
+              identifier: [{ system: 'https://fhir.nhs.uk/Id/nhs-number', value: '9000000009' }],
+            },
+          },
+        ],
+      })
+      const APPOINTMENT = JSON.stringify({
+        resourceType: 'Appointment',
+        participant: [{ actor: { reference: 'Location/1' } }, { actor: { reference: 'Patient/2' } }],
+      })
+      const large = JSON.stringify({ resourceType: 'Parameters', x: 'x'.repeat(300_000) })
+
+      // biome-ignore format: a table
+      const REFUSED: readonly (readonly [what: string, difference: Difference, status: number, named: string])[] = [
+        ['a wrong scope',               { ...POST, scope: 'patient/*.write', body: PARAMETERS },                       400, NHS_NUMBER],
+        ['a wrong ASID',                { ...POST, headers: { 'Ssp-To': '918999198994' }, body: PARAMETERS },          400, NHS_NUMBER],
+        ['no answer format',            { ...POST, headers: { Accept: 'text/plain' }, body: PARAMETERS },              415, NHS_NUMBER],
+        ['XML',                         { ...POST, scope: 'patient/*.write', body: XML },                              400, NHS_NUMBER],
+        ['a patient',                   { ...POST, scope: 'organization/*.read', body: PATIENT_BODY },                 400, NHS_NUMBER],
+        ['an appointment',              { ...POST, scope: 'organization/*.read', body: APPOINTMENT },                  400, 'Patient/2'],
+        ['a body that is not FHIR',     { ...POST, scope: 'patient/*.write', body: '{' },                              400, ''],
+        ['a body that is too large',    { ...POST, scope: 'patient/*.write', body: large },                            413, ''],
+        ['nothing wrong',               { ...POST, body: PARAMETERS },                                                 200, NHS_NUMBER],
+      ]
+
+      for (const [what, difference, status, named] of REFUSED) {
+        it(`names whose record was asked for: ${what}`, async () => {
+          await using practice = await startPractice(pki)
+
+          const reply = await ask(practice.port, pki, difference)
+
+          await until(() => practice.records().length > 0)
+          expect(reply.status).to.equal(status)
+          expect(practice.records()[0]).to.include({
+            status,
+            dataId: `Patient/$gpc.getstructuredrecord${named === '' ? '' : ` ${named}`}`,
+          })
+          expect(practice.log()).to.not.include('9000000009')
+        })
+      }
     })
 
     it('records the code of an outcome that a handler returns itself', async () => {

@@ -34,7 +34,7 @@ export function pathFitsInteraction(exchange: Exchange): void {
   const match = matchPath(interaction.template, relative.split('/'))
   if (match.fits) {
     if (match.id !== undefined) exchange.id = match.id
-  } else if (match.emptyId) {
+  } else if (match.emptyId && interaction.template[0] !== EMPTY_ID_IS_UNKNOWN) {
     throw new ProviderError(ABSENT[interaction.template[0] ?? ''] ?? 'NO_RECORD_FOUND', 'The path has no id')
   } else {
     throw unknownPath(rules.unknownPath)
@@ -53,3 +53,5 @@ function unknownPath(status: 400 | 404): ProviderError {
 }
 
 const ABSENT: Readonly<Record<string, FailureCode>> = { Patient: 'PATIENT_NOT_FOUND' }
+/** The official suite expects 404 for an appointment without an id, but 400 for a healthcare service (HealthcareRead.feature). */
+const EMPTY_ID_IS_UNKNOWN = 'HealthcareService'

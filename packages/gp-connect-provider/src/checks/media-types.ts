@@ -10,9 +10,10 @@ export function answerFormatIsSupported(exchange: Exchange): void {
   exchange.format = format
 }
 
-/** Content-Type names FHIR JSON or FHIR XML in UTF-8. A GET may omit it. */
+/** Content-Type names FHIR JSON or FHIR XML in UTF-8. It says nothing about a GET, which has no body. */
 export function contentTypeIsSupported({ headers, method, fhir }: Exchange): void {
+  if (method === 'GET') return
   const contentType = headers['content-type']
-  if (contentType === undefined ? method === 'GET' : bodyFormat(contentType, fhir) !== undefined) return
+  if (contentType !== undefined && bodyFormat(contentType, fhir) !== undefined) return
   throw new ProviderError('MEDIA_TYPE_UNSUPPORTED', 'Content-Type is missing or not supported')
 }

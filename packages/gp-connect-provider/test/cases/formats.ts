@@ -1,11 +1,19 @@
 /** Cases for the formats of requests and answers. */
 import type { Case, Expectation } from './case.ts'
-import { BAD_REQUEST, type Difference, one, SERVED, UNSUPPORTED, xml } from './own-case.ts'
+import { BAD_REQUEST, BASE, type Difference, one, SERVED, UNSUPPORTED, xml } from './own-case.ts'
 
 export function formats(): Case[] {
   const accept = (value: string | null, query = '', contentType?: string): Difference => ({
     path: `/metadata${query}`,
     headers: { Accept: value, ...(contentType !== undefined && { 'Content-Type': contentType }) },
+  })
+  const post = (contentType: string): Difference => ({
+    method: 'POST',
+    path: '/Patient/$gpc.getstructuredrecord',
+    interaction: `${BASE}operation:gpc.getstructuredrecord-1`,
+    scope: 'patient/*.read',
+    headers: { 'Content-Type': contentType },
+    body: '{{structured_body}}',
   })
   const json: Expectation = { ...SERVED, body: 'CapabilityStatement', contentType: 'application/fhir+json' }
   const inXml = xml('CapabilityStatement')
@@ -68,9 +76,15 @@ export function formats(): Case[] {
       'application/x-www-form-urlencoded',
       'application/fhir+json; charset=iso-8859-1',
       '',
-    ].map((type) =>
-      one(`own: Content-Type is ${JSON.stringify(type)}`, accept('application/fhir+json', '', type), UNSUPPORTED),
-    ),
+    ].map((type) => one(`own: Content-Type is ${JSON.stringify(type)}`, post(type), UNSUPPORTED)),
+    ...['text/plain', 'application/json', 'application/fhir+json; charset=iso-8859-1', ''].flatMap((type) => [
+      one(
+        `own: a GET has the Content-Type ${JSON.stringify(type)}`,
+        accept('application/fhir+xml', '', type),
+        xml('CapabilityStatement'),
+      ),
+      one(`own: a GET has only the Content-Type ${JSON.stringify(type)}`, accept(null, '', type), SERVED),
+    ]),
     one(
       'own: gzip',
       { headers: { 'Accept-Encoding': 'gzip, deflate, br' } },

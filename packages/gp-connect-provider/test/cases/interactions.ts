@@ -106,6 +106,21 @@ export function interactions(): Case[] {
     ),
     one('own: an empty patient id', get('/Patient/', 'rest:read:patient-1', patient), notFound('PATIENT_NOT_FOUND')),
     one(
+      'own: an empty id of a healthcare service',
+      get('/HealthcareService/', 'rest:read:healthcareservice-1', organization),
+      BAD_REQUEST,
+    ),
+    one(
+      'own: an absolute target',
+      { ...get('/Patient/1', 'rest:read:patient-1', patient), path: 'raw:https://localhost{{base}}/Patient/1' },
+      SERVED,
+    ),
+    one(
+      'own: an absolute target of another host',
+      { ...get('/Patient/1', 'rest:read:patient-1', patient), path: 'raw:https://other.example{{base}}/Patient/1' },
+      BAD_REQUEST,
+    ),
+    one(
       'own: a known interaction without a handler',
       get('/HealthcareService/1', 'rest:read:healthcareservice-1', organization),
       { ...BAD_REQUEST, status: 501, issueCode: 'not-supported', spineErrorCode: 'NOT_IMPLEMENTED' },

@@ -22,7 +22,7 @@ export function refusalOf(request: IncomingMessage, rules: SyntaxRules): Refusal
   const { host } = headers
   // HTTP/1.0 needs no Host; HTTP/1.1 requires one.
   if (host === undefined ? httpVersion !== '1.0' : !HOST.test(host)) return { status: 400, reason: 'host' }
-  // The absolute form is for proxies. A valid client never sends a fragment: some readers would cut it off, others not.
+  // A valid client never sends a fragment: some readers would cut it off, others not.
   if (!(url.startsWith('/') || (url === '*' && method === 'OPTIONS')) || url.includes('#'))
     return { status: 400, reason: 'target' }
 
@@ -32,6 +32,18 @@ export function refusalOf(request: IncomingMessage, rules: SyntaxRules): Refusal
     if (coding.toLowerCase() !== 'chunked') return { status: 501, reason: 'framing' }
   }
   return undefined
+}
+
+/**
+ * Replaces an absolute target, which a server must accept (RFC 9112 section 3.2.2), with its path and query. Its host must be
+ * that of `Host`: readers disagree on which of two counts, so that any other absolute target is refused.
+ */
+export function toOriginForm(request: IncomingMessage): void {
+  const { url = '', headers } = request
+  if (url.startsWith('/')) return
+  const [, host, path = ''] = /^https:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(url) ?? []
+  if (host === undefined || host.toLowerCase() !== headers.host?.toLowerCase()) return
+  request.url = path.startsWith('/') ? path : `/${path}`
 }
 
 /** The rules that a server's options set. */

@@ -7,7 +7,7 @@ import type { CountedRequest, SecuredResponse } from '../connection/messages.ts'
 import type { RefusalReason, ServerEvent } from '../events.ts'
 import type { Limits } from '../limits.ts'
 import { answerRefusal, type RenderRefusal, rendered, writeRefusal } from './refusals.ts'
-import type { Refusal } from './request-syntax.ts'
+import { type Refusal, toOriginForm } from './request-syntax.ts'
 import { certificateRefusal, type RequestRules } from './rules.ts'
 
 /** What answers requests: a Koa application's `callback()`, or a plain function. */
@@ -56,6 +56,7 @@ export class Requests {
     // The last request of this connection is running; `Connection: close` in its answer says that this one is not served.
     if (connection.requests >= this.#rules.limits.requestsPerConnection) return
     const now = Date.now()
+    toOriginForm(request)
     const refusal = this.#requestRules.refusalOf(connection, request, now, this.#unanswered)
     if (refusal !== undefined) {
       this.refuse(connection, request, response, refusal)

@@ -76,6 +76,11 @@ const REFUSED: readonly [what: string, request: string, status: number][] = [
     400,
   ],
   ['an absolute target', 'GET http://evil.example/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['an absolute target of another host', 'GET https://evil.example/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['an absolute target without TLS', 'GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['an absolute target with credentials', 'GET https://b@a/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['an absolute target with another port', 'GET https://a:1/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['an absolute target with a fragment', 'GET https://a/#/../x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a star for GET', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a fragment in its target', 'GET /health#/../x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a relative target', 'GET x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
@@ -140,6 +145,16 @@ describe('HTTP hygiene', () => {
 
     expect(served).to.deep.equal(['/one', '/two'])
     expect(answers.match(/HTTP\/1\.1 200 OK/g)).to.have.length(2)
+  })
+
+  it('serves an absolute target of its own host as a path', async () => {
+    await server.exchange(
+      'GET https://a/one?x=//y HTTP/1.1\r\nHost: a\r\n\r\n',
+      'GET HTTPS://A:8443 HTTP/1.1\r\nHost: a:8443\r\n\r\n',
+      'GET https://a?two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    )
+
+    expect(served).to.deep.equal(['/one?x=//y', '/', '/?two'])
   })
 
   for (const [what, second] of [

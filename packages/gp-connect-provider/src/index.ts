@@ -16,6 +16,8 @@ export {
   PRESETS,
   type Preset,
   type PresetName,
+  RELEASES,
+  type Release,
   type Scope,
 } from './roots/interactions.ts'
 export { LEGACY_AUDIENCE, type ServiceRootOptions } from './roots/service-root.ts'

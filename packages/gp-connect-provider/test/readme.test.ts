@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { expect } from 'chai'
 import { FAILURES } from '../src/failures.ts'
+import { PRESETS, RELEASES } from '../src/roots/interactions.ts'
 import { DEFAULT_RULES } from '../src/rules.ts'
 import { fixtureCases, until } from './cases/case.ts'
 import { moreCases } from './cases/own.ts'
@@ -31,6 +32,15 @@ describe('README.md', () => {
     const rows = Object.entries(DEFAULT_RULES).map(([name, value]) => [`\`${name}\``, `\`${value}\``])
 
     expect(table('rule').map(([name, value]) => [name, value])).to.deep.equal(rows)
+  })
+
+  it('has the table of presets with their releases', () => {
+    const rows = Object.keys(PRESETS).map((preset) => {
+      const releases = Object.entries(RELEASES).filter(([, name]) => name === preset)
+      return [`\`${preset}\``, releases.map(([release]) => `\`${release}\``).join(', ') || '-']
+    })
+
+    expect(table('preset').map(([preset, releases]) => [preset, releases])).to.deep.equal(rows)
   })
 
   it('names every requirement of the page', () => {

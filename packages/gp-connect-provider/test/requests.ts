@@ -16,13 +16,17 @@ export interface Difference {
   readonly token?: TokenOverrides
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** No Content-Type besides that in `headers`. */
+  readonly withoutType?: boolean
+  /** Another service root. */
+  readonly root?: { readonly path: string; readonly asid: string }
   readonly traceId?: string
   readonly connection?: 'close' | 'keep-alive'
 }
 
 /** The bytes of a request to the v1.2 root. */
 export function goodRequest(difference: Difference = {}): Buffer {
-  const { path, asid } = ROOTS['v1.2']
+  const { path, asid } = difference.root ?? ROOTS['v1.2']
   const { token } = makeToken(`${PUBLIC_URL}${path}`, {
     ...difference.token,
     set: { '/requested_scope': difference.scope ?? 'organization/*.read', ...difference.token?.set },
@@ -36,7 +40,9 @@ export function goodRequest(difference: Difference = {}): Buffer {
       ['Ssp-To', asid],
       ['Ssp-InteractionID', difference.interaction ?? `${BASE}rest:read:metadata-1`],
       ['Authorization', `Bearer ${token}`],
-      ...(difference.body === undefined ? [] : [['Content-Type', 'application/fhir+json'] as const]),
+      ...(difference.body === undefined || difference.withoutType === true
+        ? []
+        : [['Content-Type', 'application/fhir+json'] as const]),
       ...Object.entries(difference.headers ?? {}),
     ],
     difference.body,

@@ -10,10 +10,16 @@ export function answerFormatIsSupported(exchange: Exchange): void {
   exchange.format = format
 }
 
-/** Content-Type names FHIR JSON or FHIR XML in UTF-8. It says nothing about a GET, which has no body. */
+/** Whether a method has a body. A Content-Type says nothing about a request without one. */
+export function hasBody(method: string): boolean {
+  return method !== 'GET' && method !== 'DELETE'
+}
+
+/** Content-Type names FHIR JSON or FHIR XML in UTF-8; a PATCH may be a JSON Patch (RFC 6902) too. */
 export function contentTypeIsSupported({ headers, method, fhir }: Exchange): void {
-  if (method === 'GET') return
+  if (!hasBody(method)) return
   const contentType = headers['content-type']
   if (contentType !== undefined && bodyFormat(contentType, fhir) !== undefined) return
+  if (method === 'PATCH' && /^application\/json-patch\+json\s*(;|$)/i.test(contentType ?? '')) return
   throw new ProviderError('MEDIA_TYPE_UNSUPPORTED', 'Content-Type is missing or not supported')
 }

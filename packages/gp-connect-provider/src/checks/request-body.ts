@@ -5,13 +5,14 @@ import { ProviderError } from '../failures.ts'
 import { bodyFormat, type FhirFormat } from '../fhir/format.ts'
 import { parseFhirXml } from '../fhir/xml.ts'
 import { BODY_DEPTH, decodeUtf8, isObject, parseStrictJson } from '../strict-json.ts'
+import { hasBody } from './media-types.ts'
 import { announcesBody, readBody } from './read-body.ts'
 
-/** Reads the body of a POST or PUT and sets `exchange.body`; a GET has none. */
+/** Reads the body and sets `exchange.body`; a GET or DELETE has none. */
 export function bodyIsWellFormed(
   limitBytes: number,
 ): (exchange: Exchange, request: IncomingMessage) => Promise<void> | undefined {
-  return (exchange, request) => (exchange.method === 'GET' ? undefined : parse(exchange, request, limitBytes))
+  return (exchange, request) => (hasBody(exchange.method) ? parse(exchange, request, limitBytes) : undefined)
 }
 
 /**
@@ -19,7 +20,7 @@ export function bodyIsWellFormed(
  * was asked for. Never throws.
  */
 export async function readRefusedBody(exchange: Exchange, request: IncomingMessage, limitBytes: number): Promise<void> {
-  if (exchange.bodyTaken === true || exchange.method === 'GET' || !announcesBody(request)) return
+  if (exchange.bodyTaken === true || !hasBody(exchange.method) || !announcesBody(request)) return
   const encoding = encodingOf(exchange) ?? 'identity'
   try {
     const text = decodeUtf8(await readBody(request, encoding, limitBytes))?.trimStart() ?? ''
@@ -36,7 +37,9 @@ async function parse(exchange: Exchange, request: IncomingMessage, limitBytes: n
   const text = decodeUtf8(await readBody(request, encoding, limitBytes))
   const format = bodyFormat(exchange.headers['content-type'] ?? '', exchange.fhir) ?? 'json'
   const body = text === undefined ? undefined : parseText(text, format)
-  if (!isObject(body)) throw new ProviderError('BAD_REQUEST', 'The body is not a FHIR resource in the format it claims')
+  const isPatch = exchange.method === 'PATCH' && Array.isArray(body)
+  if (!isObject(body) && !isPatch)
+    throw new ProviderError('BAD_REQUEST', 'The body is not a FHIR resource in the format it claims')
   exchange.body = body
 }
 

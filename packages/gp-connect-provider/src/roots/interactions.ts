@@ -5,8 +5,8 @@ import { DEFAULT_RULES, type Rules } from '../rules.ts'
 /** An interaction: its ID, its method, its path below the service root and its scope. */
 export interface Interaction {
   readonly id: string
-  readonly method: 'GET' | 'POST' | 'PUT'
-  /** Relative to the service root, without a leading slash: `Patient/{id}`. */
+  readonly method: (typeof INTERACTION_METHODS)[number]
+  /** Relative to the service root, without a leading slash: `Patient/{id}`. Empty for the root itself. */
   readonly path: string
   /** The `requested_scope` that the endpoint needs. A POST that only reads data needs a read scope. */
   readonly scope: Scope
@@ -15,6 +15,9 @@ export interface Interaction {
   /** Whether the scope may ask for restricted data too, with `conf/R`. The handler checks who asks. */
   readonly restricted?: boolean
 }
+
+/** The methods that an interaction can have. No release uses PATCH or DELETE, but interactions of one's own may. */
+export const INTERACTION_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** The four values of `requested_scope`. */
 export type Scope = 'patient/*.read' | 'patient/*.write' | 'organization/*.read' | 'organization/*.write'
@@ -27,7 +30,7 @@ export interface Preset {
 }
 
 /** Releases of the specification with a preset. */
-export type PresetName = 'v0.5' | 'v1.2' | 'v1.5' | 'v1.6' | 'documents'
+export type PresetName = 'v0.5' | 'v1.2' | 'v1.3' | 'v1.5' | 'v1.6' | 'documents'
 
 const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
 const STRUCTURED = 'urn:nhs:names:services:gpconnect:structured:fhir:'
@@ -107,7 +110,34 @@ const RULES_1_6: Rules = { ...DEFAULT_RULES, reasons: ['directcare', 'migration'
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   'v0.5':    { fhir: 'DSTU2', rules: RULES_0,       interactions: RELEASE_0 },
   'v1.2':    { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: [...RELEASE_1, ...HEALTHCARE_SERVICES] },
+  'v1.3':    { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: RELEASE_1 },
   'v1.5':    { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: [...RELEASE_1, ...DOCUMENT_ACCESS] },
   'v1.6':    { fhir: 'STU3',  rules: RULES_1_6,     interactions: RELEASE_1_6 },
   documents: { fhir: 'STU3',  rules: DEFAULT_RULES, interactions: DOCUMENT_ACCESS },
+}
+
+/**
+ * The preset for each release of the specification, without its patch number. 1.3 and 1.4 have no healthcare services; 1.7 has
+ * the interactions of 1.6.
+ */
+export const RELEASES = {
+  '0.5': 'v0.5',
+  '0.7': 'v0.5',
+  '1.2': 'v1.2',
+  '1.3': 'v1.3',
+  '1.4': 'v1.3',
+  '1.5': 'v1.5',
+  '1.6': 'v1.6',
+  '1.7': 'v1.6',
+} as const satisfies Record<string, PresetName>
+
+/** A release with or without its patch number: `1.6` or `1.6.2`. */
+export type Release = keyof typeof RELEASES | `${keyof typeof RELEASES}.${number}`
+
+/** The preset with a name, or that of a release. Undefined if there is none. */
+export function presetOf(name: unknown): Preset | undefined {
+  if (typeof name !== 'string') return undefined
+  if (Object.hasOwn(PRESETS, name)) return PRESETS[name as PresetName]
+  const release = /^(\d+\.\d+)(?:\.\d+)?$/.exec(name)?.[1] ?? ''
+  return Object.hasOwn(RELEASES, release) ? PRESETS[RELEASES[release as keyof typeof RELEASES]] : undefined
 }

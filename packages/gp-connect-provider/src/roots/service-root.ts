@@ -5,14 +5,24 @@ import { memberProblems } from '../members.ts'
 import { type Rules, ruleProblems } from '../rules.ts'
 import { isObject } from '../strict-json.ts'
 import { parseScope } from '../token/scope.ts'
-import { type Interaction, PRESETS, type PresetName } from './interactions.ts'
+import {
+  INTERACTION_METHODS,
+  type Interaction,
+  PRESETS,
+  type Preset,
+  type PresetName,
+  presetOf,
+  RELEASES,
+  type Release,
+} from './interactions.ts'
 import { type PathTemplate, pathTemplate } from './path-template.ts'
 
 /** The options of one service root. */
 export interface ServiceRootOptions {
   /** The ASID that Ssp-To must carry for requests to this root: twelve digits. */
   readonly asid: string
-  readonly preset: PresetName
+  /** A preset, or the release of the specification that the root serves. */
+  readonly preset: PresetName | Release
   /** Further interactions. One with the ID of a preset's interaction replaces it. */
   readonly add?: readonly Interaction[]
   /** IDs of the preset's interactions that this root does not have. */
@@ -43,7 +53,7 @@ export interface KnownInteraction extends Interaction {
 
 /** The service roots of a server. */
 export interface ServiceRoots {
-  /** Finds the root above a path. `relative` is the rest of the path, without a leading slash. */
+  /** Finds the root above a path. `relative` is the rest of the path, without a leading slash; empty for the root. */
   find(path: string): { readonly root: ServiceRoot; readonly relative: string } | undefined
 }
 
@@ -68,6 +78,8 @@ export function serviceRoots(
   )
   return {
     find(path) {
+      const itself = roots.get(path)
+      if (itself !== undefined) return { root: itself, relative: '' }
       for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
         const root = roots.get(path.slice(0, end))
         if (root !== undefined) return { root, relative: path.slice(end + 1) }
@@ -91,7 +103,8 @@ function serviceRoot(
   audiences: readonly string[],
   rules: Partial<Rules>,
 ): ServiceRoot {
-  const preset = PRESETS[options.preset]
+  // Already checked.
+  const preset = presetOf(options.preset) as Preset
   const merged: Rules = { ...preset.rules, ...rules, ...options.rules }
   const removed = new Set(options.remove)
   const known = [...preset.interactions, ...(options.add ?? [])].filter(({ id }) => !removed.has(id))
@@ -120,10 +133,9 @@ function problemsOf([path, options]: [string, unknown], index: number): string[]
   const pathProblems = PATH.test(path) ? [] : [`the path of ${name} is not /a/b without a trailing slash`]
   if (!isObject(options)) return [...pathProblems, `${name} is not an object`]
   const { asid, preset, add = [], remove = [], disabled = false, rules = {} } = options
-  const knownPreset = typeof preset === 'string' && Object.hasOwn(PRESETS, preset)
+  const knownPreset = presetOf(preset)
   const known = new Set([
-    // The own property that the line above has found.
-    ...(knownPreset ? PRESETS[preset as PresetName].interactions.map(({ id }) => id) : []),
+    ...(knownPreset?.interactions.map(({ id }) => id) ?? []),
     ...(Array.isArray(add) ? add.filter(isObject).map(({ id }) => id) : []),
   ])
   const areKnown = (ids: unknown): boolean => Array.isArray(ids) && (!knownPreset || ids.every((id) => known.has(id)))
@@ -157,8 +169,9 @@ function isInteraction(value: unknown): boolean {
   return (
     typeof id === 'string' &&
     id !== '' &&
-    ['GET', 'POST', 'PUT'].includes(String(method)) &&
-    /^[^/]+(\/[^/]+)*$/.test(String(path)) &&
+    INTERACTION_METHODS.some((one) => one === method) &&
+    typeof path === 'string' &&
+    /^([^/]+(\/[^/]+)*)?$/.test(path) &&
     parseScope(scope, false) !== undefined &&
     typeof migration === 'boolean' &&
     typeof restricted === 'boolean'
@@ -168,4 +181,4 @@ function isInteraction(value: unknown): boolean {
 const PATH = /^(\/[A-Za-z0-9\-._~]+)+$/
 const MEMBERS = ['asid', 'preset', 'add', 'remove', 'disabled', 'rules']
 const INTERACTION_MEMBERS = ['id', 'method', 'path', 'scope', 'migration', 'restricted']
-const PRESET_NAMES = Object.keys(PRESETS).join(', ')
+const PRESET_NAMES = [...Object.keys(PRESETS), ...Object.keys(RELEASES)].join(', ')

@@ -27,6 +27,7 @@ export { type GuardEvent, logEvents, type ProviderEvent } from './server/events.
 export { type Handler, handleInteractions } from './server/handlers.ts'
 export type { OcspOptions } from './server/ocsp.ts'
 export type { ClientSettings, ServerSettings } from './server/server.ts'
+export type { SwitchEvent, SwitchedRoot, SwitchFunction, SwitchSource } from './server/switches.ts'
 export type { Claims } from './token/bearer-token.ts'
 export type { RequestedScope } from './token/scope.ts'
 export type { Transaction } from './transaction.ts'

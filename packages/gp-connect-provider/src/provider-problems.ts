@@ -8,7 +8,17 @@ import { isObject } from './strict-json.ts'
 /** The problems of all options. The names of options are in them, their values are not. */
 export function providerProblems(options: unknown): string[] {
   if (!isObject(options)) return ['the options of the provider are not an object']
-  const { serviceRoots, publicUrl, audiences = [], rules = {}, handlers, audit, maxBodyBytes = 1, onEvent } = options
+  const {
+    serviceRoots,
+    publicUrl,
+    audiences = [],
+    rules = {},
+    handlers,
+    audit,
+    maxBodyBytes = 1,
+    onEvent,
+    switches,
+  } = options
   return [
     ...memberProblems(options, MEMBERS, 'the provider'),
     ...serviceRootProblems(serviceRoots),
@@ -19,6 +29,7 @@ export function providerProblems(options: unknown): string[] {
     ...ruleProblems(rules, 'the provider'),
     ...handlerProblems(handlers, serviceRoots),
     ...auditProblems(audit),
+    ...(switches === undefined || typeof switches === 'function' ? [] : switchProblems(switches)),
     ...(Number.isSafeInteger(maxBodyBytes) && Number(maxBodyBytes) > 0
       ? []
       : ['maxBodyBytes is not a positive whole number']),
@@ -60,4 +71,24 @@ function auditProblems(audit: unknown): string[] {
   ]
 }
 
-const MEMBERS = ['serviceRoots', 'publicUrl', 'audiences', 'rules', 'handlers', 'audit', 'maxBodyBytes', 'onEvent']
+function switchProblems(switches: unknown): string[] {
+  if (!isObject(switches)) return ['switches is neither a file nor a function']
+  return [
+    ...memberProblems(switches, ['file'], 'switches'),
+    ...(typeof switches['file'] === 'string' && switches['file'] !== ''
+      ? []
+      : ['switches.file is not the name of a file']),
+  ]
+}
+
+const MEMBERS = [
+  'serviceRoots',
+  'publicUrl',
+  'audiences',
+  'rules',
+  'handlers',
+  'audit',
+  'switches',
+  'maxBodyBytes',
+  'onEvent',
+]

@@ -6,11 +6,14 @@ import { entryOfExchange } from './audit/entry.ts'
 import { auditFile } from './audit/file.ts'
 import { type AuditSink, AuditTrail } from './audit/trail.ts'
 import { checks } from './checks/checks.ts'
+import type { IsOn } from './checks/endpoint.ts'
 import { ConfigError } from './config-error.ts'
 import type { Exchange } from './exchange.ts'
 import { tolerant } from './listeners.ts'
 import { providerProblems } from './provider-problems.ts'
-import { type ServiceRootOptions, serviceRoots } from './roots/service-root.ts'
+import { capabilityOf } from './roots/capabilities.ts'
+import { type ServiceRoot, type ServiceRootOptions, type ServiceRoots, serviceRoots } from './roots/service-root.ts'
+import type { CapabilitiesByRoot } from './roots/switch-file.ts'
 import type { Rules } from './rules.ts'
 import { EarlyFailures } from './server/early-failures.ts'
 import type { ProviderEvent } from './server/events.ts'
@@ -18,6 +21,7 @@ import { guard } from './server/guard.ts'
 import { type Handler, handleInteractions } from './server/handlers.ts'
 import { type ServerSettings, startGuardedServer } from './server/server.ts'
 import { settingProblems } from './server/setting-problems.ts'
+import { Switches, type SwitchSource } from './server/switches.ts'
 
 /** The options of `createProvider`. */
 export interface ProviderOptions {
@@ -27,6 +31,11 @@ export interface ProviderOptions {
   readonly publicUrl: string
   /** Further accepted values of `aud`, for every service root. */
   readonly audiences?: readonly string[]
+  /**
+   * Switches practices and their capabilities while the provider runs: what it does not switch on is off. Without it every
+   * service root is on, apart from what its `disabled` names.
+   */
+  readonly switches?: SwitchSource
   /** Choices that the specification leaves open. A service root can override them. */
   readonly rules?: Partial<Rules>
   /** Handlers by interaction ID. Other Koa middleware can be added with `provider.app.use`. */
@@ -86,6 +95,9 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
       ? auditFile(options.audit.file, { flush: options.audit.flush ?? 'interval' })
       : options.audit
   const audit = new AuditTrail(sink, onEvent)
+  const switches =
+    options.switches && new Switches(options.switches, roots.all ?? [], capabilitiesOf(roots), audit, onEvent)
+  const isOn: IsOn | undefined = switches && ((root, capability) => switches.isOn(root, capability))
   const recorded = new WeakSet<IncomingMessage>()
   const admitted = new WeakSet<IncomingMessage>()
   const unanswered = new Map<IncomingMessage, Exchange>()
@@ -94,7 +106,15 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
   // Koa would print errors with their messages; here each error is an event.
   app.silent = true
   app.use(
-    guard({ checks: checksOf(roots, maxBodyBytes), maxBodyBytes, audit, recorded, admitted, unanswered, onEvent }),
+    guard({
+      checks: checksOf(roots, maxBodyBytes, isOn),
+      maxBodyBytes,
+      audit,
+      recorded,
+      admitted,
+      unanswered,
+      onEvent,
+    }),
   )
   app.use(handleInteractions(options.handlers))
 
@@ -104,6 +124,10 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
       const wrong = settingProblems(settings)
       if (wrong.length > 0) throw new ConfigError(wrong)
       await audit.open()
+      await switches?.open().catch(async (error: unknown) => {
+        await audit.close()
+        throw error
+      })
       const earlyFailures = new EarlyFailures(roots, audit, recorded)
       const answer = app.callback()
       const listener: Listener = (request, response) => {
@@ -112,11 +136,13 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
       }
       const server = await startGuardedServer(listener, settings, { earlyFailures, maxBodyBytes, onEvent }).catch(
         async (error: unknown) => {
+          await switches?.close()
           await audit.close()
           throw error
         },
       )
-      return running(server, audit, () => {
+      return running(server, audit, async () => {
+        await switches?.close()
         earlyFailures.flush()
         recordUnanswered(unanswered, recorded, audit)
       })
@@ -124,17 +150,23 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
   }
 }
 
-function running(server: RunningServer, audit: AuditTrail, recordRest: () => void): RunningProvider {
+function running(server: RunningServer, audit: AuditTrail, recordRest: () => Promise<void>): RunningProvider {
   let stopped: Promise<void> | undefined
   const stop: RunningProvider['stop'] = (options) => {
     stopped ??= (async () => {
       await server.stop(options)
-      recordRest()
+      await recordRest()
       await audit.close()
     })()
     return stopped
   }
   return { port: server.port, reload: () => server.reload(), stop, [Symbol.asyncDispose]: () => stop() }
+}
+
+function capabilitiesOf({ all = [] }: ServiceRoots): CapabilitiesByRoot {
+  const of = ({ interactions }: ServiceRoot): ReadonlySet<string> =>
+    new Set([...interactions.values()].flatMap((one) => capabilityOf(one) ?? []).sort())
+  return new Map(all.map((root) => [root.path, of(root)]))
 }
 
 /** Records the requests whose handlers have not ended when the server has closed their connections. */

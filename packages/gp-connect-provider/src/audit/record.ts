@@ -4,8 +4,11 @@ import { hash } from 'node:crypto'
 /** One transaction or refused connection. Unknown values are null. */
 export interface AuditEntry {
   readonly timestamp: string
-  /** `served` (below 400), `refused` (4xx, and connections), `failed` (5xx, or no answer), `recovered` (lines were removed). */
-  readonly outcome: 'served' | 'refused' | 'failed' | 'recovered'
+  /**
+   * `served` (below 400), `refused` (4xx, and connections), `failed` (5xx, or no answer), `recovered` (lines were removed),
+   * `enabled` and `disabled` (a practice or a capability was switched).
+   */
+  readonly outcome: 'served' | 'refused' | 'failed' | 'recovered' | 'enabled' | 'disabled'
   readonly traceId: string | null
   readonly from: string | null
   readonly to: string | null

@@ -21,6 +21,7 @@ import {
 } from './claims.ts'
 import {
   capabilityIsEnabled,
+  type IsOn,
   interactionIsKnown,
   methodFitsInteraction,
   pathFitsInteraction,
@@ -40,7 +41,7 @@ export interface Check {
 
 /** The checks of a provider. The server has already checked the client certificate. */
 // biome-ignore format: a table
-export function checks(roots: ServiceRoots, maxBodyBytes: number): readonly Check[] {
+export function checks(roots: ServiceRoots, maxBodyBytes: number, isOn?: IsOn): readonly Check[] {
   return [
     { name: 'service-root',          run: rootIsKnown(roots) },
     { name: 'single-headers',        run: headersAreSingle },
@@ -70,7 +71,7 @@ export function checks(roots: ServiceRoots, maxBodyBytes: number): readonly Chec
     { name: 'organization',          run: organizationIsNamed },
     { name: 'practitioner',          run: practitionerIsNamed },
     { name: 'scope-endpoint',        run: scopeAllowsEndpoint },
-    { name: 'enabled',               run: capabilityIsEnabled },
+    { name: 'enabled',               run: capabilityIsEnabled(isOn) },
     { name: 'body',                  run: bodyIsWellFormed(maxBodyBytes) },
     { name: 'requested-patient',     run: requestedRecordIsThePatient },
   ]

@@ -1,8 +1,9 @@
 /** Checks the endpoint: the service root has the interaction, and its method and path match the request. */
 import { type Exchange, enterRoot } from '../exchange.ts'
 import { type FailureCode, ProviderError } from '../failures.ts'
+import { capabilityOf } from '../roots/capabilities.ts'
 import { matchPath } from '../roots/path-template.ts'
-import type { ServiceRoots } from '../roots/service-root.ts'
+import type { ServiceRoot, ServiceRoots } from '../roots/service-root.ts'
 
 /** The path is below a service root. Only the path decides which one. */
 export function rootIsKnown(roots: ServiceRoots): (exchange: Exchange) => void {
@@ -41,9 +42,20 @@ export function pathFitsInteraction(exchange: Exchange): void {
   }
 }
 
-/** The practice has not disabled the capability. */
-export function capabilityIsEnabled({ root, interaction }: Exchange): void {
-  if (interaction !== undefined && root?.isDisabled(interaction.id)) throw new ProviderError('ACCESS_DENIED')
+/** Asks whether a practice and its capability are switched on now. */
+export type IsOn = (root: ServiceRoot, capability: string | undefined) => Promise<boolean>
+
+/** The practice has not disabled the capability, neither in its options nor with a switch. */
+export function capabilityIsEnabled(isOn: IsOn | undefined): (exchange: Exchange) => Promise<void> | undefined {
+  return ({ root, interaction }) => {
+    if (root === undefined || interaction === undefined) return undefined
+    if (root.isDisabled(interaction.id)) throw new ProviderError('ACCESS_DENIED')
+    return isOn && refuseUnlessOn(isOn(root, capabilityOf(interaction)))
+  }
+}
+
+async function refuseUnlessOn(on: Promise<boolean>): Promise<void> {
+  if (!(await on)) throw new ProviderError('ACCESS_DENIED')
 }
 
 function unknownPath(status: 400 | 404): ProviderError {

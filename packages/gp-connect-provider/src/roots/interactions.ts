@@ -14,6 +14,8 @@ export interface Interaction {
   readonly migration?: boolean
   /** Whether the scope may ask for restricted data too, with `conf/R`. The handler checks who asks. */
   readonly restricted?: boolean
+  /** The capability with which it is switched on and off; by default that of the specification. */
+  readonly capability?: string
 }
 
 /** The methods that an interaction can have. No release uses PATCH or DELETE, but interactions of one's own may. */

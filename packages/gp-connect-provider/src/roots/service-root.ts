@@ -55,6 +55,8 @@ export interface KnownInteraction extends Interaction {
 export interface ServiceRoots {
   /** Finds the root above a path. `relative` is the rest of the path, without a leading slash; empty for the root. */
   find(path: string): { readonly root: ServiceRoot; readonly relative: string } | undefined
+  /** All of them. */
+  readonly all?: readonly ServiceRoot[]
 }
 
 /** The audience of 0.x tokens, which is the same for every provider. */
@@ -77,6 +79,7 @@ export function serviceRoots(
     Object.entries(options).map(([path, root]) => [path, serviceRoot(path, root, origin, audiences, rules)]),
   )
   return {
+    all: [...roots.values()],
     find(path) {
       const itself = roots.get(path)
       if (itself !== undefined) return { root: itself, relative: '' }
@@ -165,7 +168,7 @@ function additionProblems(add: unknown, name: string): string[] {
 
 function isInteraction(value: unknown): boolean {
   if (!isObject(value)) return false
-  const { id, method, path, scope, migration = false, restricted = false } = value
+  const { id, method, path, scope, migration = false, restricted = false, capability = '' } = value
   return (
     typeof id === 'string' &&
     id !== '' &&
@@ -174,11 +177,12 @@ function isInteraction(value: unknown): boolean {
     /^([^/]+(\/[^/]+)*)?$/.test(path) &&
     parseScope(scope, false) !== undefined &&
     typeof migration === 'boolean' &&
-    typeof restricted === 'boolean'
+    typeof restricted === 'boolean' &&
+    typeof capability === 'string'
   )
 }
 
 const PATH = /^(\/[A-Za-z0-9\-._~]+)+$/
 const MEMBERS = ['asid', 'preset', 'add', 'remove', 'disabled', 'rules']
-const INTERACTION_MEMBERS = ['id', 'method', 'path', 'scope', 'migration', 'restricted']
+const INTERACTION_MEMBERS = ['id', 'method', 'path', 'scope', 'migration', 'restricted', 'capability']
 const PRESET_NAMES = [...Object.keys(PRESETS), ...Object.keys(RELEASES)].join(', ')

@@ -3,9 +3,10 @@ import type { ServerEvent } from '@formbuilder/secure-server'
 import type { Logger } from 'pino'
 import type { AuditEvent } from '../audit/trail.ts'
 import type { FailureCode } from '../failures.ts'
+import type { SwitchEvent } from './switches.ts'
 
-/** One event of the guard, the audit trail or the server. */
-export type ProviderEvent = GuardEvent | AuditEvent | ServerEvent
+/** One event of the guard, the audit trail, the switches or the server. */
+export type ProviderEvent = GuardEvent | AuditEvent | SwitchEvent | ServerEvent
 
 /** One request, without the details that only the audit trail may have. */
 export type GuardEvent =
@@ -55,6 +56,7 @@ const LEVELS: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
   'transaction.served': 'debug',
   'transaction.failed': 'error',
   'audit.failed': 'error',
+  'switches.refused': 'error',
   'listener.failed': 'error',
   'certificate.refused': 'error',
   'trust.refused': 'error',

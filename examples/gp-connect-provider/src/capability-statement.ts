@@ -3,14 +3,25 @@ import type { Resource, Transaction } from '@formbuilder/gp-connect-provider'
 
 /** A CapabilityStatement, or a Conformance if the service root uses DSTU2. */
 export function capabilityStatement({ root }: Transaction): Resource {
-  return root.fhir === 'DSTU2' ? CONFORMANCE : CAPABILITY_STATEMENT
+  const version = VERSIONS[root.preset] ?? root.preset
+  return { ...(root.fhir === 'DSTU2' ? CONFORMANCE : CAPABILITY_STATEMENT), version }
+}
+
+/** The release that each preset serves, which the official suite compares. A root can name its release itself. */
+const VERSIONS: Readonly<Record<string, string>> = {
+  'v0.5': '0.5.0',
+  'v1.2': '1.2.8',
+  'v1.3': '1.3.2',
+  'v1.5': '1.5.0',
+  'v1.6': '1.6.0',
+  documents: '1.0.0',
 }
 
 const SOFTWARE = { name: 'Example GP Connect provider', version: '1.0.0' }
 
 const CAPABILITY_STATEMENT: Resource = {
   resourceType: 'CapabilityStatement',
-  version: '1.2.8',
+  version: '',
   name: 'Example GP Connect provider',
   status: 'active',
   date: '2026-01-05',
@@ -33,7 +44,10 @@ const CAPABILITY_STATEMENT: Resource = {
       ],
       operation: [
         { name: 'gpc.registerpatient', definition: operation('GPConnect-RegisterPatient-Operation-1') },
-        { name: 'gpc.getstructuredrecord', definition: operation('GPConnect-GetStructuredRecord-Operation-1') },
+        {
+          name: 'gpc.getstructuredrecord',
+          definition: operation('GPConnect-GetStructuredRecord-Operation-1/_history/1.9'),
+        },
       ],
     },
   ],
@@ -41,7 +55,7 @@ const CAPABILITY_STATEMENT: Resource = {
 
 const CONFORMANCE: Resource = {
   resourceType: 'Conformance',
-  version: '0.5.0',
+  version: '',
   name: 'Example GP Connect provider',
   status: 'active',
   publisher: 'Example',

@@ -3,6 +3,7 @@ import {
   type FailureCode,
   type Handler,
   type Interaction,
+  isNhsNumber,
   ProviderError,
   parameter,
   parameterIdentifier,
@@ -93,6 +94,9 @@ function registerPatient(transaction: Transaction): Resource {
   if (registered.resourceType !== 'Patient') {
     throw new ProviderError('INVALID_RESOURCE', 'The registerPatient parameter has no patient')
   }
+  const identifiers = 'identifier' in registered ? [registered.identifier].flat() : []
+  for (const { system, value } of identifiers as { system?: unknown; value?: unknown }[])
+    if (system === NHS_NUMBER_SYSTEM && !isNhsNumber(String(value))) throw new ProviderError('INVALID_NHS_NUMBER')
   transaction.setDataId('Patient/1')
   return searchset([...RECORDS.values()].filter(({ resourceType }) => resourceType === 'Patient'))
 }
@@ -100,6 +104,7 @@ function registerPatient(transaction: Transaction): Resource {
 function patientOf(transaction: Transaction): Resource {
   const nhsNumber = parameterIdentifier(transaction.body, 'patientNHSNumber')
   if (nhsNumber === undefined) throw new ProviderError('INVALID_PARAMETER', 'The patientNHSNumber parameter is missing')
+  if (!isNhsNumber(nhsNumber)) throw new ProviderError('INVALID_NHS_NUMBER')
   const [patient] = findByIdentifier('Patient', `${NHS_NUMBER_SYSTEM}|${nhsNumber}`)
   if (patient === undefined) throw new ProviderError('PATIENT_NOT_FOUND')
   transaction.setDataId(`Patient/${patient['id']}`)

@@ -15,6 +15,8 @@ const RSA = {
 }
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MILLISECONDS = 86_400_000
+/** The provider warns of a certificate 30 days before its end. */
+const CERTIFICATE_DAYS = 90
 
 // The library's types use the browser's Crypto type, which Node's types lack.
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
@@ -105,7 +107,7 @@ function sign(
     signingAlgorithm: EC,
     serialNumber: `0${randomBytes(12).toString('hex').slice(1)}`,
     notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 30 * DAY_MILLISECONDS),
+    notAfter: new Date(Date.now() + CERTIFICATE_DAYS * DAY_MILLISECONDS),
     extensions,
   })
 }

@@ -140,6 +140,47 @@ describe('example of a GP Connect provider', () => {
     expect(await runCase(foreign, '1.6+', subjectOf(example, 'strict'))).to.deep.equal([])
   })
 
+  it('refuses an invalid NHS number in a body', async () => {
+    await using example = await start({ AUDIT_FILE: join(folder, 'invalid.jsonl') })
+    const identifier = { system: 'https://fhir.nhs.uk/Id/nhs-number', value: '9000000008' }
+    const bodies = {
+      'getstructuredrecord-1': [{ name: 'patientNHSNumber', valueIdentifier: identifier }],
+      'registerpatient-1': [
+        { name: 'registerPatient', resource: { resourceType: 'Patient', identifier: [identifier] } },
+      ],
+    }
+
+    for (const [operation, parameter] of Object.entries(bodies)) {
+      const reply = await ask(example.port, pki, {
+        method: 'POST',
+        path: `/Patient/$gpc.${operation.slice(0, -2)}`,
+        interaction: `urn:nhs:names:services:gpconnect:fhir:operation:gpc.${operation}`,
+        scope: operation.startsWith('reg') ? 'patient/*.write' : 'patient/*.read',
+        body: JSON.stringify({ resourceType: 'Parameters', parameter }),
+      })
+
+      expect([operation, reply.status]).to.deep.equal([operation, 400])
+      expect(reply.body).to.include('"code":"INVALID_NHS_NUMBER"').and.include('"code":"value"')
+    }
+  })
+
+  it('has a CapabilityStatement of the release of its root, as the official suite reads it', async () => {
+    await using example = await start({ AUDIT_FILE: join(folder, 'statement.jsonl') })
+
+    const { body } = await ask(example.port, pki)
+
+    const statement = JSON.parse(body) as {
+      version: string
+      rest: { operation: { name: string; definition: { reference: string } }[] }[]
+    }
+    const operations = statement.rest[0]?.operation.map(({ name, definition }) => [name, definition.reference])
+    expect(statement).to.include({ resourceType: 'CapabilityStatement', version: '1.2.8', fhirVersion: '3.0.1' })
+    expect(operations).to.deep.include([
+      'gpc.getstructuredrecord',
+      'https://fhir.nhs.uk/STU3/OperationDefinition/GPConnect-GetStructuredRecord-Operation-1/_history/1.9',
+    ])
+  })
+
   it('refuses every request when its trail cannot be written', async () => {
     await using example = await start({ AUDIT_FILE: '/dev/full' })
 
@@ -224,7 +265,7 @@ describe('example of a GP Connect provider', () => {
     const port = await freePort()
     await run(process.execPath, [join(ROOT, 'examples/gp-connect-provider/src/make-pki.ts'), join(folder, 'pki')])
     const file = (name: string): string => join(folder, 'pki', name)
-    await using _example = await start({
+    await using example = await start({
       PORT: String(port),
       PUBLIC_URL: `https://localhost:${port}`,
       AUDIT_FILE: join(folder, 'readme.jsonl'),
@@ -248,6 +289,8 @@ describe('example of a GP Connect provider', () => {
       'BAD_REQUEST',
       'CERT_REVOKED',
     ])
+    // Its certificate lasts longer than the time before its end at which the server warns.
+    expect(example.stdout()).to.include('certificate.loaded').and.not.include('certificate.expiring')
   })
 
   it('has the table of its variables in README.md', () => {

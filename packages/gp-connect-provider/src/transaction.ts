@@ -9,7 +9,8 @@ import type { RequestedScope } from './token/scope.ts'
 /** The checked and parsed parts of a request. */
 export interface Transaction {
   readonly interaction: Interaction
-  readonly root: { readonly path: string; readonly asid: string; readonly fhir: FhirRelease }
+  /** `preset` is as the options of the service root name it. */
+  readonly root: { readonly path: string; readonly asid: string; readonly preset: string; readonly fhir: FhirRelease }
   /** The `{id}` of the path. */
   readonly id: string | undefined
   readonly query: URLSearchParams

@@ -38,6 +38,8 @@ export interface ServiceRoot {
   /** Path without a trailing slash. */
   readonly path: string
   readonly asid: string
+  /** The preset or the release, as the options name it. */
+  readonly preset: string
   readonly fhir: FhirRelease
   readonly rules: Rules
   /** Whether a text is an accepted value of `aud`. */
@@ -122,6 +124,7 @@ function serviceRoot(
   return {
     path,
     asid: options.asid,
+    preset: options.preset,
     fhir: preset.fhir,
     rules: merged,
     isAudience: (text) => merged.audience === 'any' || accepted.has(text),

@@ -2,9 +2,10 @@
 import { statSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { endOfFile } from './file-end.ts'
 import { HeadFile } from './head-file.ts'
 import { AuditFileError, appendPrivately, keepPrivate, OWNER_ONLY } from './private-file.ts'
-import { type ChainEnd, endOfLines, openRecord } from './record.ts'
+import { endOfLines } from './record.ts'
 import type { AuditSink, FoundTrail, SinkNotice } from './trail.ts'
 
 /** How safely a record is stored before its request is answered. */
@@ -32,7 +33,6 @@ export function auditFileOn(path: string, options: AuditFileOptions, flush: Flus
 type Flush = (handle: FileHandle) => Promise<void>
 
 const FLUSH_MILLISECONDS = 1000
-const TAIL_BYTES = 65_536
 
 class AuditFile implements AuditSink {
   readonly #path: string
@@ -160,16 +160,13 @@ class AuditFile implements AuditSink {
 
   /** Finds the last record. An incomplete last line, which a crash can leave, is moved to a file beside it. */
   async #readEnd(handle: FileHandle): Promise<FoundTrail> {
-    const tail = await readTail(handle, this.#size)
-    const lastBreak = tail.lastIndexOf(LINE_BREAK)
-    const torn = tail.subarray(lastBreak + 1)
+    const { end, torn } = await endOfFile(handle, this.#size)
     if (torn.byteLength > 0) {
-      if (torn.byteLength > TAIL_BYTES) throw broken('the audit file does not end with a record')
       await appendPrivately(`${this.#path}.torn`, Buffer.concat([torn, Buffer.from('\n')]))
       this.#size -= torn.byteLength
       await handle.truncate(this.#size)
     }
-    return { end: lastRecord(tail.subarray(0, lastBreak + 1)), torn: torn.byteLength > 0 }
+    return { end, torn: torn.byteLength > 0 }
   }
 
   /** Removes what follows the last record: never a record whose append succeeded. */
@@ -206,34 +203,10 @@ class AuditFile implements AuditSink {
   }
 }
 
-const LINE_BREAK = 0x0a
-
-function broken(message: string): AuditFileError {
-  return new AuditFileError('AUDIT_FILE_BROKEN', message)
-}
-
 /** A new file survives a crash of the machine only if its folder does. */
 async function flushFolder(path: string): Promise<void> {
   await using folder = await open(path, 'r')
   await folder.sync()
-}
-
-function lastRecord(tail: Buffer): ChainEnd | undefined {
-  if (tail.byteLength === 0) return undefined
-  const line = tail.subarray(tail.lastIndexOf(LINE_BREAK, tail.byteLength - 2) + 1, -1).toString()
-  const record = openRecord(line)
-  if (record === undefined) throw broken('the last record of the audit file was changed')
-  return record
-}
-
-/** The end of the file: at least its last complete line, and whatever follows it. */
-async function readTail(handle: FileHandle, size: number): Promise<Buffer> {
-  for (let length = TAIL_BYTES; ; length *= 2) {
-    const start = Math.max(0, size - length)
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - start), 0, size - start, start)
-    const tail = buffer.subarray(0, bytesRead)
-    if (start === 0 || tail.indexOf(LINE_BREAK) < tail.lastIndexOf(LINE_BREAK)) return tail
-  }
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 export interface HeldResponse {
   /** Whether anything was written to it. */
   readonly used: boolean
-  /** Gives the response its own methods back. */
+  /** Lets the response write again. */
   release(): void
 }
 
@@ -14,32 +14,43 @@ export interface HeldResponse {
  * from an event, where an error would end the process. Once `isRefused` the server itself answers, so they write again.
  */
 export function holdResponse(response: ServerResponse, isRefused: () => boolean): HeldResponse {
-  const held = { used: false, release }
-  const original = response as unknown as Record<string, (...given: unknown[]) => unknown>
-  const own = new Map(METHODS.map((name) => [name, Object.getOwnPropertyDescriptor(response, name)]))
-  for (const name of METHODS) {
-    Object.defineProperty(response, name, {
-      configurable: true,
-      writable: true,
-      value(...given: unknown[]): unknown {
-        if (isRefused()) {
-          release()
-          return original[name]?.(...given)
-        }
-        held.used = true
-        return name === 'write' ? true : response
-      },
-    })
-  }
-  return held
+  const hold = new Hold(isRefused)
+  // The methods stay for good, because deleting a property would make every later use of the response slow.
+  Object.assign(response, { [HOLD]: hold }, METHODS)
+  return hold
+}
 
-  function release(): void {
-    for (const [name, descriptor] of own) {
-      if (descriptor === undefined) Reflect.deleteProperty(response, name)
-      else Object.defineProperty(response, name, descriptor)
-    }
-    own.clear()
+class Hold implements HeldResponse {
+  used = false
+  #released = false
+  readonly #isRefused: () => boolean
+
+  constructor(isRefused: () => boolean) {
+    this.#isRefused = isRefused
+  }
+
+  get writes(): boolean {
+    return this.#released || this.#isRefused()
+  }
+
+  release(): void {
+    this.#released = true
   }
 }
 
-const METHODS = ['writeHead', 'write', 'end', 'flushHeaders', 'writeEarlyHints', 'writeProcessing']
+const HOLD = Symbol('hold')
+const NAMES = ['writeHead', 'write', 'end', 'flushHeaders', 'writeEarlyHints', 'writeProcessing'] as const
+
+type Method = (this: ServerResponse & { [HOLD]: Hold }, ...given: unknown[]) => unknown
+
+/** The same functions for every response, so that all responses keep one shape. */
+const METHODS: Readonly<Record<string, Method>> = Object.fromEntries(NAMES.map((name) => [name, heldMethod(name)]))
+
+function heldMethod(name: (typeof NAMES)[number]): Method {
+  return function method(...given) {
+    const hold = this[HOLD]
+    if (hold.writes) return Object.getPrototypeOf(this)[name].apply(this, given)
+    hold.used = true
+    return name === 'write' ? true : this
+  }
+}

@@ -15,6 +15,7 @@ import { capabilityOf } from './roots/capabilities.ts'
 import { type ServiceRoot, type ServiceRootOptions, type ServiceRoots, serviceRoots } from './roots/service-root.ts'
 import type { CapabilitiesByRoot } from './roots/switch-file.ts'
 import type { Rules } from './rules.ts'
+import { AdmittedRequests } from './server/admitted-requests.ts'
 import { EarlyFailures } from './server/early-failures.ts'
 import type { ProviderEvent } from './server/events.ts'
 import { guard } from './server/guard.ts'
@@ -99,7 +100,7 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
     options.switches && new Switches(options.switches, roots.all ?? [], capabilitiesOf(roots), audit, onEvent)
   const isOn: IsOn | undefined = switches && ((root, capability) => switches.isOn(root, capability))
   const recorded = new WeakSet<IncomingMessage>()
-  const admitted = new WeakSet<IncomingMessage>()
+  const admitted = new AdmittedRequests()
   const unanswered = new Map<IncomingMessage, Exchange>()
 
   const app = new Koa()

@@ -5,7 +5,7 @@ import { gzip } from 'node:zlib'
 import type { Context } from 'koa'
 import type { Exchange } from '../exchange.ts'
 import type { ProviderError } from '../failures.ts'
-import { type FhirFormat, mediaType } from '../fhir/format.ts'
+import { type FhirFormat, type FhirRelease, mediaType } from '../fhir/format.ts'
 import { operationOutcome, type Resource, spineCode, statusOf } from '../fhir/operation-outcome.ts'
 import { writeFhirXml } from '../fhir/xml.ts'
 import { isObject } from '../strict-json.ts'
@@ -17,9 +17,7 @@ import { isObject } from '../strict-json.ts'
 export async function settleBody(ctx: Context, { format = 'json', fhir }: Exchange): Promise<void> {
   const { body } = ctx
   if (isResource(body)) {
-    // Set before the body, because Koa would otherwise choose a media type.
-    ctx.res.setHeader('Content-Type', mediaType(format, fhir))
-    ctx.body = serialise(body, format)
+    answerResource(ctx, body, format, fhir)
   } else if (isEmpty(ctx)) {
     ctx.body = ''
     ctx.remove('Content-Type')
@@ -28,6 +26,13 @@ export async function settleBody(ctx: Context, { format = 'json', fhir }: Exchan
   } else if (typeof body === 'object' && body !== null && PLAIN.has(Object.getPrototypeOf(body))) {
     ctx.body = JSON.stringify(body)
   }
+}
+
+/** Answers with a FHIR resource as JSON or XML. */
+export function answerResource(ctx: Context, resource: Resource, format: FhirFormat, release: FhirRelease): void {
+  // Set before the body, because Koa would otherwise choose a media type.
+  ctx.res.setHeader('Content-Type', mediaType(format, release))
+  ctx.body = serialise(resource, format)
 }
 
 /** Whether there is a status but nothing to send. Koa would send the phrase of the status, as plain text. */

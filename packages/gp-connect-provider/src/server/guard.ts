@@ -12,6 +12,7 @@ import { ProviderError } from '../failures.ts'
 import { negotiateFormat } from '../fhir/format.ts'
 import { codeOfOutcome, statusOf } from '../fhir/operation-outcome.ts'
 import { transactionOf } from '../transaction.ts'
+import type { AdmittedRequests } from './admitted-requests.ts'
 import { failureAnswer, gzipIfAccepted, settleBody } from './answer.ts'
 import type { GuardEvent } from './events.ts'
 import { holdResponse } from './held-response.ts'
@@ -25,7 +26,7 @@ export interface GuardParts {
   /** Requests with a record. secure-server and the guard can both answer the same request, but only one may record it. */
   readonly recorded: WeakSet<IncomingMessage>
   /** Requests of clients whose certificate the provider's own server has accepted. No others are answered. */
-  readonly admitted: WeakSet<IncomingMessage>
+  readonly admitted: AdmittedRequests
   /** Requests that are not answered yet. A provider that stops records those whose handlers never end. */
   readonly unanswered: Map<IncomingMessage, Exchange>
   readonly onEvent: (event: GuardEvent) => void

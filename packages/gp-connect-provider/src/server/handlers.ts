@@ -2,6 +2,7 @@
 import type { Context, Middleware } from 'koa'
 import type { Resource } from '../fhir/operation-outcome.ts'
 import type { Transaction } from '../transaction.ts'
+import { answerResource, isResource } from './answer.ts'
 
 /**
  * Answers an interaction with a FHIR resource, with status 200 unless it sets `ctx.status`. Undefined is an answer without a
@@ -19,8 +20,11 @@ export function handleInteractions(handlers: Readonly<Record<string, Handler>>):
     const transaction: Transaction = ctx.state['gpConnect']
     const handler = byId.get(transaction.interaction.id)
     if (handler === undefined) return next()
-    // The guard writes it in the format of the request.
-    ctx.body = (await handler(transaction, ctx)) ?? EMPTY
+    const resource = await handler(transaction, ctx)
+    // The guard reads the code of an outcome before it writes it. Koa would look at any other resource for nothing.
+    if (isResource(resource) && resource.resourceType !== 'OperationOutcome')
+      answerResource(ctx, resource, transaction.format, transaction.root.fhir)
+    else ctx.body = resource ?? EMPTY
   }
 }
 

@@ -1,6 +1,7 @@
 /** The address that per-address limits count, and the trusted proxies that may name a client's address. */
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { SecureServerError } from './errors.ts'
+import { headerWords } from './header-values.ts'
 import { networks, unmapped } from './networks.ts'
 
 /**
@@ -34,15 +35,19 @@ export class TrustedProxies {
 
   /** The rightmost address in `X-Forwarded-For` that is not a trusted proxy; the client can forge everything left of it. */
   clientOf(forwardedFor: string | undefined): string | undefined {
-    if (forwardedFor === undefined) return undefined
-    const hops = forwardedFor.split(',')
-    for (let i = hops.length - 1; i >= 0; i--) {
-      const hop = (hops[i] ?? '').trim()
+    for (const entry of headerWords(forwardedFor).toReversed()) {
+      const hop = withoutPort(entry)
       if (isIP(hop) === 0) return undefined
       if (!this.includes(hop)) return hop
     }
     return undefined
   }
+}
+
+/** The address in an entry that also names the client's port, as some proxies write it: IPv6 is in brackets then. */
+function withoutPort(entry: string): string {
+  const [, inBrackets, ipv4] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/.exec(entry) ?? []
+  return inBrackets ?? ipv4 ?? entry
 }
 
 function prefix64(address: string): string {

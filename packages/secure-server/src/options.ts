@@ -14,7 +14,7 @@ export interface ServerOptions {
   readonly tls?: TlsOptions
   /**
    * Addresses and CIDRs of an ingress that terminates TLS. The server then speaks plain HTTP and serves only requests
-   * from these addresses with `X-Forwarded-Proto: https`; limits per address count the client that the ingress names.
+   * from these addresses whose `X-Forwarded-Proto` ends with `https`; limits per address count the client that the ingress names.
    */
   readonly trustProxy?: readonly string[]
   /** Paths served over plain HTTP without that header, to anyone who reaches the port; for health probes. */

@@ -14,8 +14,27 @@ describe('behind an ingress that terminates TLS', () => {
     expect(headers['strict-transport-security']).to.be.a('string')
   })
 
+  for (const [value, why] of [
+    ['HTTPS', 'letter case does not count'],
+    ['https, https', 'two proxies, each of which received https'],
+    ['https,https', 'white space does not count'],
+    ['http, https', "the last entry is the word of the proxy that we trust; the others may be anybody's"],
+    ['https, ', 'an empty entry counts for nothing'],
+  ] as const)
+    it(`serves X-Forwarded-Proto: ${value}: ${why}`, async () => {
+      await using server = await TestServer.start({ trustProxy: ['127.0.0.1'] })
+
+      const { status } = await server.send('/', { headers: { 'X-Forwarded-Proto': value }, host: '127.0.0.1' })
+
+      expect(status).to.equal(200)
+    })
+
   for (const [what, headers] of [
     ['no X-Forwarded-Proto', {}],
+    ['an empty one', { 'X-Forwarded-Proto': '' }],
+    ['only commas', { 'X-Forwarded-Proto': ', ,' }],
+    ['https with something after it', { 'X-Forwarded-Proto': 'https;x' }],
+    ['https in quotes', { 'X-Forwarded-Proto': '"https"' }],
     ['http', { 'X-Forwarded-Proto': 'http' }],
     ['a list', { 'X-Forwarded-Proto': 'https, http' }],
     ['another word', { 'X-Forwarded-Proto': 'httpsx' }],
@@ -153,6 +172,14 @@ describe('TrustedProxies', () => {
     ['1.1.1.1, 203.0.113.5, 10.0.0.1,10.0.0.2', '203.0.113.5'],
     ['10.0.0.1', undefined],
     ['203.0.113.5, unknown', undefined],
+    // Some proxies write the port of the client too.
+    ['203.0.113.5:50000', '203.0.113.5'],
+    ['[2001:db9::1]:50000', '2001:db9::1'],
+    ['[2001:db9::1]', '2001:db9::1'],
+    ['2001:db9::1', '2001:db9::1'],
+    ['203.0.113.5:50000, 10.0.0.1:443', '203.0.113.5'],
+    ['203.0.113.5, ', '203.0.113.5'],
+    ['203.0.113.5:x', undefined],
     ['', undefined],
     [undefined, undefined],
   ] as const)

@@ -182,5 +182,5 @@ const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason 
 ]
 
 function hasBody({ headers }: IncomingMessage): boolean {
-  return 'transfer-encoding' in headers || (headers['content-length'] ?? '0') !== '0'
+  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) !== 0
 }

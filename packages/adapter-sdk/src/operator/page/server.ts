@@ -1,6 +1,13 @@
 /** Starts the operator's page on a port of its own. */
 import { hkdfSync } from 'node:crypto'
-import { isLoopback, networks, type RunningServer, type ServerOptions, startServer } from '@formbuilder/secure-server'
+import {
+  isForwardedHttps,
+  isLoopback,
+  networks,
+  type RunningServer,
+  type ServerOptions,
+  startServer,
+} from '@formbuilder/secure-server'
 import type { Config } from '../../config.ts'
 import type { Emit } from '../../events.ts'
 import type { Form } from '../../form.ts'
@@ -38,7 +45,7 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
     advise: advisor(new Map([...forms].map(([name, { advice }]) => [name, advice ?? {}]))),
     csrf: new Csrf(
       csrfSecret(config),
-      (ctx) => isTls || (isTrusted(ctx.req.socket.remoteAddress) && ctx.get('X-Forwarded-Proto') === 'https'),
+      (ctx) => isTls || (isTrusted(ctx.req.socket.remoteAddress) && isForwardedHttps(ctx.get('X-Forwarded-Proto'))),
     ),
     identity: {
       ...(username !== undefined && password !== undefined && { credentials: { username, password } }),

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { promisify } from 'node:util'
+import { contentCodings, headerWords } from '@formbuilder/secure-server'
 import { AdapterError } from '../errors.ts'
 import { deadline, within } from './deadline.ts'
 import { type AttachmentHosts, isPublicAddress, reachOf } from './hosts.ts'
@@ -130,14 +131,16 @@ function assertAnswer({ statusCode = 0, headers }: IncomingMessage, limitBytes: 
   if (statusCode >= 300 && statusCode < 400) throw refused(`the answer is a redirect (${statusCode})`)
   if (statusCode !== 200) throw new AdapterError('ERR_ATTACHMENT_STATUS', `the answer is ${statusCode}`)
 
-  const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity')
+  // Another word, such as a character set, is no compression: whether the body is a file is seen in its digits and padding.
+  if (contentCodings(headers['content-encoding']).some((coding) => COMPRESSIONS.has(coding)))
     throw new AdapterError('ERR_ATTACHMENT_NOT_HEX', 'the answer has a content encoding')
 
   const length = headers['content-length']
+  const transferCodings = headerWords(headers['transfer-encoding'])
   // Without either, a body that was cut short looks complete.
-  if (length === undefined && headers['transfer-encoding'] === undefined)
+  if (length === undefined && transferCodings.at(-1) !== 'chunked')
     throw new AdapterError('ERR_ATTACHMENT_UNREACHABLE', 'the answer does not say where it ends')
+  if (transferCodings.length > 1) throw new AdapterError('ERR_ATTACHMENT_NOT_HEX', 'the answer has a transfer coding')
   if (length !== undefined && Number(length) > limitBytes) {
     const sizes = `the answer has ${length} bytes, allowed are ${limitBytes}`
     throw new AdapterError('ERR_ATTACHMENT_TOO_LARGE', sizes)
@@ -149,3 +152,8 @@ const refused = (message: string) => new AdapterError('ERR_ATTACHMENT_REFUSED', 
 const timedOut = (message: string) => new AdapterError('ERR_ATTACHMENT_TIMEOUT', message)
 
 const HEADER_LIMIT_BYTES = 16_384
+
+/** The content codings that are registered with IANA. */
+const COMPRESSIONS: ReadonlySet<string> = new Set(
+  'aes128gcm br compress dcb dcz deflate exi gzip pack200-gzip x-compress x-gzip zstd'.split(' '),
+)

@@ -1,4 +1,5 @@
 /** Receives submissions over HTTP: reads a POST, decrypts it, has it accepted and answers. */
+import { contentCodings } from '@formbuilder/secure-server'
 import Router from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import bodyParser from 'koa-bodyparser'
@@ -100,11 +101,10 @@ async function requireTextType(ctx: Context, next: Next): Promise<void> {
   if (claimed !== '' && !TEXT_TYPES.includes(claimed)) {
     throw new AdapterError('ERR_MEDIA_TYPE_UNSUPPORTED', 'send the compact JWE as application/jose or text/plain')
   }
-  const encoding = ctx.get('Content-Encoding').toLowerCase()
-  if (encoding !== '' && encoding !== 'identity') {
+  if (contentCodings(ctx.get('Content-Encoding')).length > 0) {
     throw new AdapterError('ERR_MEDIA_TYPE_UNSUPPORTED', 'the body must not have a content encoding')
   }
-  // The parser does not recognise `Identity`, only `identity`.
+  // The parser recognises no coding but `identity`, in small letters and alone.
   delete ctx.request.headers['content-encoding']
   ctx.request.headers['content-type'] = 'text/plain' // the parser skips a body without a known type
   await next()

@@ -104,6 +104,26 @@ describe('a capture', () => {
       expect(captured(file)).to.deep.include({ bytes: 16, sha256: HELLO_SHA256 })
     })
 
+    // Stored with an SDK, an object keeps the framing of its upload as a coding: the bytes that come are the file's own.
+    for (const [value, why] of [
+      ['', 'an empty value names no coding'],
+      ['identity', 'identity means none'],
+      ['Identity', 'letter case does not count'],
+      ['aws-chunked', 'it names the framing of the upload'],
+      ['AWS-Chunked', 'letter case does not count'],
+      ['aws-chunked,', 'an empty entry of a list counts for nothing'],
+      [' , aws-chunked,identity', 'each entry names no coding'],
+      ['chunked', 'it names the framing of an answer'],
+      ['utf-8', 'it names a character set, and the digits are checked anyway'],
+    ] as const)
+      it(`takes a file with the content encoding ${JSON.stringify(value)}: ${why}`, async () => {
+        answer = (_request, response) => response.writeHead(200, { 'Content-Encoding': value }).end(HELLO)
+
+        const [file] = await capturing().capture([link()])
+
+        expect(captured(file)).to.deep.include({ bytes: 16, sha256: HELLO_SHA256 })
+      })
+
     it('gives the results in the order of the links', async () => {
       answer = (request, response) => {
         if (request.url === '/0') void setTimeout(50).then(() => response.end(HELLO))
@@ -136,6 +156,27 @@ describe('a capture', () => {
         (_, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(HELLO),
         'ERR_ATTACHMENT_NOT_HEX',
         'content encoding',
+      ],
+      ...(['GZIP', 'aws-chunked, gzip', 'gzip,aws-chunked', 'br', 'zstd', 'deflate'] as const).map(
+        (coding): [string, RequestListener, ErrorCode, string] => [
+          `the content encoding ${coding}`,
+          (_, response) => response.writeHead(200, { 'Content-Encoding': coding }).end(HELLO),
+          'ERR_ATTACHMENT_NOT_HEX',
+          'content encoding',
+        ],
+      ),
+      [
+        'a transfer coding that compresses',
+        (request) =>
+          request.socket.end(`HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n20\r\n${HELLO}\r\n0\r\n\r\n`),
+        'ERR_ATTACHMENT_NOT_HEX',
+        'transfer coding',
+      ],
+      [
+        'a transfer coding without an end',
+        (request) => request.socket.end(`HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n${HELLO}`),
+        'ERR_ATTACHMENT_UNREACHABLE',
+        'where it ends',
       ],
       ['an empty body', (_, response) => response.end(), 'ERR_ATTACHMENT_NOT_HEX', 'whole AES block'],
       ['half a digit too little', (_, response) => response.end(HELLO.slice(1)), 'ERR_ATTACHMENT_NOT_HEX', 'block'],

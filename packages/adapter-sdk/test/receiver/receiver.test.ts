@@ -58,7 +58,7 @@ describe('the receiver', () => {
     })
   }
 
-  for (const encoding of ['gzip', 'deflate', 'br', 'x, identity']) {
+  for (const encoding of ['gzip', 'GZip', 'deflate', 'br', 'x, identity', 'aws-chunked, gzip']) {
     it(`refuses the content encoding ${encoding} with 415`, async () => {
       const answer = await post(await encrypted(submission()), 'text/plain', { 'Content-Encoding': encoding })
 
@@ -66,7 +66,7 @@ describe('the receiver', () => {
     })
   }
 
-  for (const encoding of ['identity', 'Identity', 'IDENTITY']) {
+  for (const encoding of ['identity', 'Identity', 'IDENTITY', '', 'identity, identity', 'aws-chunked']) {
     it(`accepts the content encoding ${encoding}, which means none`, async () => {
       const answer = await post(await encrypted(submission()), 'text/plain', { 'Content-Encoding': encoding })
 

@@ -1,5 +1,6 @@
 /** Answers GET /v1/attachments/<id> with the decrypted file, to any caller that knows the id. */
 import type { Readable } from 'node:stream'
+import { MIMEType } from 'node:util'
 import Router from '@koa/router'
 import { create as contentDisposition } from 'content-disposition'
 import type { Context, Middleware } from 'koa'
@@ -46,7 +47,7 @@ async function serve(ctx: Context, id: string, { findFile, emit }: DownloadOptio
   const started = performance.now()
   const file = await findFile(id.toLowerCase())
   ctx.set('Content-Disposition', contentDisposition(safeName(file.filename)))
-  ctx.set('Content-Type', MEDIA_TYPE.test(file.mimetype ?? '') ? (file.mimetype as string) : 'application/octet-stream')
+  ctx.set('Content-Type', mediaType(file.mimetype) ?? 'application/octet-stream')
   // A stranger uploaded the file: no browser may run what is in it.
   ctx.set('Content-Security-Policy', "default-src 'none'; sandbox")
   ctx.length = file.bytes
@@ -72,5 +73,18 @@ function safeName(filename: string | null): string {
   return /^[\s.]*$/.test(name) ? 'attachment' : name
 }
 
+/** The type of a file as sent, with its character set and no other parameter: they can hold names. */
+function mediaType(sent: string | null): string | undefined {
+  try {
+    const { essence, params } = new MIMEType(sent ?? '')
+    if (!MEDIA_TYPE.test(essence)) return undefined
+    const charset = params.get('charset') ?? ''
+    return CHARSET.test(charset) ? `${essence}; charset=${charset}` : essence
+  } catch {
+    return undefined
+  }
+}
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const MEDIA_TYPE = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/
+const CHARSET = /^[A-Za-z0-9][\w.:+-]{0,39}$/

@@ -1,22 +1,34 @@
 /** The table of an adapter's settings: what each means, what it accepts and its default. */
 import { LIMITS } from '@formbuilder/secure-server'
-import { choice, integer, list, optionalInteger, type Setting, text } from './settings.ts'
+import {
+  address,
+  choice,
+  formed,
+  headerName,
+  host,
+  integer,
+  list,
+  optionalInteger,
+  path,
+  type Setting,
+  secret,
+  text,
+  userName,
+} from './settings.ts'
 
 /** Every setting of an adapter. A test compares the table in README.md with this one. */
 export const SETTINGS = {
   PORT: integer('Port to listen on; 0 means any free port', { default: 3000, min: 0, max: 65_535 }),
-  LISTEN_HOST: text('Address to listen on', { default: '::' }),
-  HOST: text('Public host name of this adapter: file links are `https://HOST/v1/attachments/<id>`', {
+  LISTEN_HOST: address('Address to listen on', { default: '::' }),
+  HOST: host('Public host name of this adapter: file links are `https://HOST/v1/attachments/<id>`', {
     default: 'localhost',
   }),
-  TLS_CERT_FILE: text('PEM file with the certificate chain; read again when it changes'),
-  TLS_KEY_FILE: text('PEM file with the private key; read again when it changes'),
+  TLS_CERT_FILE: path('PEM file with the certificate chain; read again when it changes'),
+  TLS_KEY_FILE: path('PEM file with the private key; read again when it changes'),
   TRUST_PROXY: list(
     'Addresses or networks of the ingress that ends TLS. If set, the port uses plain HTTP and accepts requests from these only',
   ),
-  JWE_SHARED_KEY: text('Shared key of every form without its own key: 16 or 32 ASCII characters', {
-    secret: true,
-  }),
+  JWE_SHARED_KEY: secret('Shared key of every form without its own key: 16 or 32 ASCII characters'),
   JWE_PREVIOUS_KEYS: list('Old keys, newest first: still accepted until the sender has emptied its queue', {
     secret: true,
   }),
@@ -27,7 +39,7 @@ export const SETTINGS = {
     },
   ),
   DATABASE_CONNECTIONS: integer('Maximum number of connections to PostgreSQL', { default: 10, min: 2, max: 100 }),
-  DATA_DIR: text('Folder of the store and of captured files, without `DATABASE_URL`: on a local disk', {
+  DATA_DIR: path('Folder of the store and of captured files, without `DATABASE_URL`: on a local disk', {
     default: './data',
   }),
   ADAPTER_ROLE: choice(
@@ -120,20 +132,28 @@ export const SETTINGS = {
   LOG_LEVEL: choice('Lowest level of log line that is written', ['debug', 'info', 'warn', 'error', 'silent'], {
     default: 'info',
   }),
-  METRICS_AUTH_USERNAME: text('User name for `/metrics`; without user name and password, `/metrics` answers 404'),
+  METRICS_AUTH_USERNAME: userName('User name for `/metrics`; without user name and password, `/metrics` answers 404'),
   METRICS_AUTH_PASSWORD: text('Password for `/metrics`', { secret: true }),
-  SENTRY_DSN: text('Sentry DSN to report errors to; needs the package `@sentry/node`', { secret: true }),
+  SENTRY_DSN: formed<string>(
+    'Sentry DSN to report errors to; needs the package `@sentry/node`',
+    'URL',
+    { secret: true },
+    (value) =>
+      /^https?:\/\/[^@/\s]+@[^/\s]+\/(\S*\D)?\d+$/.test(value) && URL.canParse(value)
+        ? { value }
+        : { problem: 'must look like https://key@host/1' },
+  ),
   ADMIN_PORT: optionalInteger("Port of the operator's page; without it there is no page. 0 means any free port", {
     min: 0,
     max: 65_535,
   }),
-  ADMIN_HOST: text("Address that the operator's page listens on", { default: '127.0.0.1' }),
-  ADMIN_AUTH_USERNAME: text("User name for the operator's page"),
+  ADMIN_HOST: address("Address that the operator's page listens on", { default: '127.0.0.1' }),
+  ADMIN_AUTH_USERNAME: userName("User name for the operator's page"),
   ADMIN_AUTH_PASSWORD: text("Password for the operator's page: 12 characters or more", { secret: true }),
   ADMIN_TRUSTED_PROXIES: list(
     "Addresses or networks of the proxy in front of the operator's page. It must send `X-Forwarded-Proto: https`",
   ),
-  ADMIN_FORWARDED_USER_HEADER: text(
+  ADMIN_FORWARDED_USER_HEADER: headerName(
     'Header in which that proxy sends the name of the signed-in user; replaces user name and password',
   ),
 }

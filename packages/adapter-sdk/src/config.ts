@@ -4,7 +4,7 @@ import { brokenRules } from './config-rules.ts'
 import { SERVER_SETTINGS, SETTINGS, serverSetting } from './config-table.ts'
 import { AdapterError } from './errors.ts'
 import { type Keyring, keyFormProblem, parseKeyring } from './protocol/keyring.ts'
-import { list, readSettings, required, type Values } from './settings.ts'
+import { list, readSettings, type Values } from './settings.ts'
 
 /** The settings of an adapter, with their values. */
 export type Config = Values<typeof SETTINGS> & {
@@ -28,7 +28,12 @@ export function loadConfig(
   const { values, problems } = readSettings(SETTINGS, environment)
   const server = readSettings(SERVER_SETTINGS, environment)
   const keyrings: Record<string, Keyring> = {}
-  const all = [...also, ...problems, ...server.problems, ...brokenRules(values, server.values, forms)]
+  // A setting that cannot be read looks like one that is not set: what rules say of it is not the reason.
+  const unread = problems.map((problem) => problem.split(' ', 1)[0] ?? '')
+  const broken = brokenRules(values, server.values, forms).filter(
+    (rule) => !rule.split(/[^A-Z_]+/).some((word) => unread.includes(word)),
+  )
+  const all = [...also, ...problems, ...server.problems, ...broken]
   for (const form of forms) {
     const keyring = readKeyring(environment, form)
     if ('problem' in keyring) all.push(keyring.problem)
@@ -58,17 +63,18 @@ function readKeyring(environment: Environment, form: string): { value: Keyring }
   const own = `JWE_SHARED_KEY__${formSuffix(form)}`
   const name = environment[own] ? own : 'JWE_SHARED_KEY'
   const previousName = environment[own] ? `JWE_PREVIOUS_KEYS__${formSuffix(form)}` : 'JWE_PREVIOUS_KEYS'
-  const current = required('').read(environment[name] || undefined)
-  if ('problem' in current) return { problem: `JWE_SHARED_KEY is missing: ${NEW_KEY}` }
+  const current = environment[name]
+  if (!current) return { problem: `JWE_SHARED_KEY is missing: ${NEW_KEY}` }
   const previous = list('').read(environment[previousName] || undefined)
-  const texts = 'value' in previous ? previous.value : []
-  const problem = keyFormProblem(current.value)
+  if ('problem' in previous) return { problem: `${previousName} ${previous.problem}` }
+  const texts = previous.value
+  const problem = keyFormProblem(current)
   if (problem !== undefined) return { problem: `${name} ${problem}: ${NEW_KEY}` }
   const wrong = texts.flatMap((text, i) => {
     const why = keyFormProblem(text)
     return why === undefined ? [] : [`${previousName}: key ${i + 1} ${why}`]
   })
-  return wrong.length > 0 ? { problem: wrong.join('; ') } : { value: parseKeyring(current.value, texts) }
+  return wrong.length > 0 ? { problem: wrong.join('; ') } : { value: parseKeyring(current, texts) }
 }
 
 const NEW_KEY = "use the sender's key of 16 or 32 ASCII characters, or make one with `npx submitter keygen`"

@@ -17,6 +17,7 @@ export type { Ledger } from './operator/ledger.ts'
 export {
   choice,
   flag,
+  formed,
   integer,
   list,
   type Parsed,

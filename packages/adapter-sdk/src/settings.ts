@@ -1,4 +1,5 @@
 /** Settings from the environment: described once, read by that description, documented by it. */
+import { isIP, isIPv6 } from 'node:net'
 
 /** One setting. `read` returns the value, or the problem with the text, which it never quotes. */
 export interface Setting<T> {
@@ -38,11 +39,56 @@ export function readSettings<S extends Settings>(
   return { values: values as Values<S>, problems }
 }
 
-type Options<T> = { readonly default?: T; readonly secret?: boolean }
+/** Options of most kinds of settings. */
+export type Options<T> = { readonly default?: T; readonly secret?: boolean }
 
-/** Any text. */
+/** Any text on one line. */
 export function text(meaning: string, options: Options<string> = {}): Setting<string | undefined> {
-  return setting(meaning, 'text', options, (value) => ({ value }))
+  return formed(meaning, 'text', options, (value) => ({ value }))
+}
+
+/** A path of a file or folder of this machine. */
+export function path(meaning: string, options: Options<string> = {}): Setting<string | undefined> {
+  return formed(meaning, 'path', options, (value) => {
+    if (/^[a-z][a-z0-9+.-]+:\/\//i.test(value)) return { problem: 'must be a path, not a URL' }
+    return /^~/.test(value) ? { problem: 'must be a path, and ~ stands for no folder here' } : { value }
+  })
+}
+
+/** The name under which others reach this machine, as it stands in a URL: a port may follow it. */
+export function host(meaning: string, options: Options<string> = {}): Setting<string | undefined> {
+  return formed(meaning, 'host name', options, (value) => {
+    if (value.includes('://')) return { problem: 'must be a host name, without https://' }
+    if (isIPv6(value)) return { problem: 'must be a host name: an IPv6 address stands in brackets' }
+    const [, bracketed, name = '', port = '443'] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(value) ?? []
+    const isHost = bracketed === undefined ? isIP(name) === 4 || isHostName(name) : isIPv6(bracketed)
+    return isHost && Number(port) >= 1 && Number(port) <= 65_535
+      ? { value }
+      : { problem: 'must be a host name, such as adapter.service.gov.uk, without path and white space' }
+  })
+}
+
+/** An address of this machine to listen on. */
+export function address(meaning: string, options: Options<string> = {}): Setting<string | undefined> {
+  return formed(meaning, 'IP address or host name', options, (value) =>
+    isIP(value) !== 0 || isHostName(value)
+      ? { value }
+      : { problem: 'must be an IP address such as 0.0.0.0 or ::, without brackets and port, or a host name' },
+  )
+}
+
+/** The user name of HTTP basic authentication. */
+export function userName(meaning: string): Setting<string | undefined> {
+  return formed(meaning, 'text without `:`', {}, (value) =>
+    value.includes(':') ? { problem: 'must not have a colon, which ends a user name (RFC 7617)' } : { value },
+  )
+}
+
+/** The name of an HTTP header. */
+export function headerName(meaning: string): Setting<string | undefined> {
+  return formed(meaning, 'name of a header', {}, (value) =>
+    /^[\w-]{1,64}$/.test(value) ? { value } : { problem: 'must be the name of an HTTP header' },
+  )
 }
 
 /** A text that must be there. */
@@ -52,7 +98,7 @@ export function required(meaning: string, options: { readonly secret?: boolean }
     accepts: 'text',
     default: 'required',
     secret: options.secret ?? false,
-    read: (value) => (value === undefined ? { problem: 'is missing' } : { value }),
+    read: (value) => (value === undefined ? { problem: 'is missing' } : oneLine(value, (value) => ({ value }))),
   }
 }
 
@@ -63,7 +109,7 @@ export function integer(
 ): Setting<number> {
   const unit = options.unit === undefined ? '' : ` ${options.unit}`
   const accepts = `${options.min} to ${options.max}${unit}`
-  return setting(meaning, accepts, options, (text) => {
+  return formed(meaning, accepts, options, (text) => {
     const value = Number(text)
     const fits = /^\d+$/.test(text) && value >= options.min && value <= options.max
     return fits ? { value } : { problem: `must be a whole number, ${accepts}` }
@@ -76,7 +122,7 @@ export function optionalInteger(
   options: { readonly min: number; readonly max: number },
 ): Setting<number | undefined> {
   const { read } = integer(meaning, { ...options, default: options.min })
-  return setting<number>(meaning, `${options.min} to ${options.max}`, {}, read as (text: string) => Parsed<number>)
+  return formed<number>(meaning, `${options.min} to ${options.max}`, {}, read as (text: string) => Parsed<number>)
 }
 
 /** One of a few words. */
@@ -85,30 +131,69 @@ export function choice<const T extends string>(
   words: readonly T[],
   options: { readonly default: T },
 ): Setting<T> {
-  return setting<T>(meaning, words.map((word) => `\`${word}\``).join(' or '), options, (text) => {
+  return formed<T>(meaning, words.map((word) => `\`${word}\``).join(' or '), options, (text) => {
     const value = words.find((word) => word === text)
     return value === undefined ? { problem: `must be ${words.join(' or ')}` } : { value }
   }) as Setting<T> // there is a default
 }
 
+/** A secret that is read elsewhere, by rules of its own: any text. */
+export function secret(meaning: string): Setting<string | undefined> {
+  return described(meaning, 'text', { secret: true }, (value) => ({ value }))
+}
+
 /** Texts separated by commas; blanks around them do not count. */
 export function list(meaning: string, options: Options<readonly string[]> = {}): Setting<readonly string[]> {
-  return setting<readonly string[]>(meaning, 'texts separated by commas', { default: [], ...options }, (text) => ({
-    value: text
+  return described<readonly string[]>(meaning, 'texts separated by commas', { default: [], ...options }, (text) => {
+    const value = text
       .split(',')
       .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  })) as Setting<readonly string[]> // there is a default
+      .filter((part) => part !== '')
+    const wrong = value.findIndex((part) => CONTROL.test(part))
+    return wrong === -1 ? { value } : { problem: `entry ${wrong + 1} has a line end or another control character` }
+  }) as Setting<readonly string[]> // there is a default
 }
 
 /** `true` or `false`. */
 export function flag(meaning: string, options: { readonly default: boolean }): Setting<boolean> {
-  return setting<boolean>(meaning, '`true` or `false`', options, (text) =>
+  return formed<boolean>(meaning, '`true` or `false`', options, (text) =>
     text === 'true' || text === 'false' ? { value: text === 'true' } : { problem: 'must be true or false' },
   ) as Setting<boolean> // there is a default
 }
 
-function setting<T>(
+/**
+ * A setting with a form of its own. `parse` gets a text on one line, without white space at its ends: a secret that was made
+ * with `echo` has a line end, which no other machine expects.
+ */
+export function formed<T>(
+  meaning: string,
+  accepts: string,
+  options: Options<T>,
+  parse: (text: string) => Parsed<T>,
+): Setting<T | undefined> {
+  return described(meaning, accepts, options, (text) => oneLine(text, parse))
+}
+
+function oneLine<T>(text: string, parse: (text: string) => Parsed<T>): Parsed<T> {
+  if (ENDS.test(text)) return { problem: 'begins or ends with white space, such as the line end of a file' }
+  return CONTROL.test(text) ? { problem: 'has a line end or another control character' } : parse(text)
+}
+
+// Invisible characters count as white space: a byte order mark, or a space without width that was copied along.
+const ENDS = /^[\s\p{Cc}\p{Cf}]|[\s\p{Cc}\p{Cf}]$/u
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u
+
+/** Labels as in DNS. A last label of digits would make it an IPv4 address, in a notation that programs read differently. */
+function isHostName(text: string): boolean {
+  const labels = text.split('.')
+  return (
+    text.length <= 253 && labels.every((label) => LABEL.test(label)) && !/^(\d+|0x[\da-f]*)$/i.test(labels.at(-1) ?? '')
+  )
+}
+
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i
+
+function described<T>(
   meaning: string,
   accepts: string,
   options: Options<T>,

@@ -330,6 +330,30 @@ describe('the command line', () => {
     expect(out).to.not.include('short')
   })
 
+  it('resolves HOST, and exits with 6 when nobody knows the name', async () => {
+    const known = await run(['check'], { ...good(), HOST: 'localhost:3000' })
+    const address = await run(['check'], { ...good(), HOST: '[::1]:3000' })
+    const unknown = await run(['check'], { ...good(), HOST: 'no-such-name.invalid' })
+
+    expect([known.code, address.code]).to.deep.equal([0, 0])
+    expect(known.out).to.match(/^ok {7}HOST: stands for \d address/m)
+    // A machine without any resolver cannot tell.
+    expect(unknown.out).to.match(/^(PROBLEM {2}HOST: no address is known|WARNING {2}HOST: not resolved)/m)
+    expect(unknown.code).to.equal(/^PROBLEM/m.test(unknown.out) ? 6 : 0)
+  })
+
+  it('works on no other store when DATABASE_URL cannot be read', async () => {
+    const environment = { ...good(), DATABASE_URL: 'postgres://localhost/hunter22\n' }
+
+    const listed = await run(['submissions'], environment)
+    const checked = await run(['check'], environment)
+
+    expect(listed.error).to.match(/^ERR_CONFIG_INVALID: DATABASE_URL begins or ends with white space/)
+    expect([listed.code, listed.out, checked.code]).to.deep.equal([1, '', 6])
+    expect(checked.out).to.not.match(/store:/)
+    expect(listed.error + checked.out).to.not.include('hunter22')
+  })
+
   it('accepts any answer of a target', async () => {
     const target = createServer((_request, response) => response.writeHead(403).end()).listen(0, '127.0.0.1')
     await new Promise((resolve) => target.once('listening', resolve))

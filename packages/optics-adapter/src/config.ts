@@ -1,5 +1,14 @@
 /** Reads the settings of Optics from the environment. */
-import { choice, type Environment, integer, readSettings, required, type Setting, text } from '@formbuilder/adapter-sdk'
+import {
+  choice,
+  type Environment,
+  formed,
+  integer,
+  readSettings,
+  required,
+  type Setting,
+  text,
+} from '@formbuilder/adapter-sdk'
 
 /** How to reach Optics, and how to use it. */
 export interface OpticsConfig {
@@ -73,21 +82,16 @@ export function readOpticsConfig(
 }
 
 function endpoint(meaning: string, standard: string): Setting<string> {
-  return {
-    meaning,
-    accepts: '`https` URL without query; `http` for this machine only',
-    default: `\`${standard}\``,
-    secret: false,
-    read: (url = standard) => {
-      const parsed = URL.canParse(url) ? new URL(url) : undefined
-      if (parsed === undefined) return { problem: 'must be a URL' }
-      if (parsed.username || parsed.password || parsed.search || parsed.hash)
-        return { problem: 'must be a URL without user, query and fragment' }
-      if (parsed.protocol !== 'https:' && !(parsed.protocol === 'http:' && LOOPBACK.test(parsed.hostname)))
-        return { problem: 'must start with https://, unless it is on this machine' }
-      return { value: url.trim().replace(/\/+$/, '') }
-    },
-  }
+  const accepts = '`https` URL without query; `http` for this machine only'
+  return formed(meaning, accepts, { default: standard }, (url) => {
+    const parsed = /\s/.test(url) ? null : URL.parse(url)
+    if (parsed === null) return { problem: 'must be a URL' }
+    if (parsed.username || parsed.password || /[?#]/.test(url))
+      return { problem: 'must be a URL without user, query and fragment' }
+    if (parsed.protocol !== 'https:' && !(parsed.protocol === 'http:' && LOOPBACK.test(parsed.hostname)))
+      return { problem: 'must start with https://, unless it is on this machine' }
+    return { value: url.replace(/\/+$/, '') }
+  }) as Setting<string> // there is a default
 }
 
 /** HOST is optional in the SDK. It is required here, because Optics fetches files from that host. */
@@ -99,18 +103,12 @@ function hostProblems({ OPTICS_ENDPOINT }: { readonly OPTICS_ENDPOINT?: string }
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 function timeZone(meaning: string, standard: string): Setting<string> {
-  return {
-    meaning,
-    accepts: 'IANA time zone',
-    default: `\`${standard}\``,
-    secret: false,
-    read: (zone = standard) => {
-      try {
-        new Intl.DateTimeFormat('en-GB', { timeZone: zone })
-        return { value: zone }
-      } catch {
-        return { problem: 'must be an IANA time zone, such as Europe/London or UTC' }
-      }
-    },
-  }
+  return formed(meaning, 'IANA time zone', { default: standard }, (zone) => {
+    try {
+      new Intl.DateTimeFormat('en-GB', { timeZone: zone })
+      return { value: zone }
+    } catch {
+      return { problem: 'must be an IANA time zone, such as Europe/London or UTC' }
+    }
+  }) as Setting<string> // there is a default
 }

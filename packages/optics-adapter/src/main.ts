@@ -1,6 +1,7 @@
 /** The command `optics-adapter`: serves the four forms, or runs an operator's command such as `check` or `redrive`. */
 import { createAdapter, loadConfig } from '@formbuilder/adapter-sdk'
-import { type Finding, runCommand } from '@formbuilder/adapter-sdk/cli'
+import { runCommand } from '@formbuilder/adapter-sdk/cli'
+import { checkOptics } from './check.ts'
 import { createOptics } from './client/optics.ts'
 import { readOpticsConfig } from './config.ts'
 import { comment } from './forms/comment.ts'
@@ -13,7 +14,7 @@ const FORMS = ['complaint', 'comment', 'feedback', 'enquiry']
 process.exitCode = await runCommand(process.argv.slice(2), {
   name: 'optics-adapter',
   forms: FORMS,
-  checks: [{ name: 'Optics', run: async () => opticsSettings() }],
+  checks: [{ name: 'Optics', run: () => checkOptics(process.env) }],
   start,
 })
 
@@ -30,10 +31,4 @@ async function start(): Promise<void> {
     enquiry: enquiry(optics),
   }
   await createAdapter({ forms }).start({ config })
-}
-
-function opticsSettings(): Omit<Finding, 'name'>[] {
-  const read = readOpticsConfig(process.env)
-  if ('problems' in read) return read.problems.map((detail) => ({ result: 'problem', detail }))
-  return [{ result: 'ok', detail: 'all settings are valid' }]
 }

@@ -62,6 +62,9 @@ describe('the configuration of Optics', () => {
     ['https://user:password@uat.icasework.com', 'credentials'],
     ['https://uat.icasework.com/?db=hmcts', 'a query'],
     ['https://uat.icasework.com/#x', 'a fragment'],
+    ['https://uat.icasework.com?', 'an empty query'],
+    ['https://uat.icasework .com', 'white space'],
+    ['"https://uat.icasework.com"', 'quotes that no shell has removed'],
   ] as const)
     it(`refuses the endpoint ${given}: ${why}`, () => {
       const problems = problemsOf({ ...complete, OPTICS_ENDPOINT: given })
@@ -69,6 +72,26 @@ describe('the configuration of Optics', () => {
       expect(problems).to.have.length(1)
       expect(problems[0]).to.match(/^OPTICS_ENDPOINT must /)
     })
+
+  for (const name of ['OPTICS_API_KEY', 'OPTICS_SECRET_KEY', 'COMMENT_TYPE', 'OPTICS_ENDPOINT', 'OPTICS_TIME_ZONE'])
+    for (const [ends, why] of [
+      [(value: string) => `${value}\n`, 'a line end, as a secret made with echo has it'],
+      [(value: string) => `${value}\r\n`, 'a line end of Windows'],
+      [(value: string) => ` ${value}`, 'white space before it'],
+      [(value: string) => `${value}\t`, 'a tab after it'],
+      [(value: string) => `\ufeff${value}`, 'a byte order mark'],
+      [(value: string) => `${value}\nx`, 'two lines'],
+    ] as const)
+      it(`refuses ${name} with ${why}, and does not quote it`, () => {
+        const value =
+          { OPTICS_ENDPOINT: 'https://uat.icasework.com', OPTICS_TIME_ZONE: 'Europe/London' }[name] ?? 'hunter22'
+
+        const problems = problemsOf({ ...complete, [name]: ends(value) })
+
+        expect(problems).to.have.length(1)
+        expect(problems[0]).to.match(new RegExp(`^${name} (begins or ends with white space|has a line end)`))
+        expect(problems[0]).to.not.include(value)
+      })
 
   it('needs no host name when Optics is on this machine', () => {
     const { HOST: _, ...local } = { ...complete, OPTICS_ENDPOINT: 'http://localhost:8600' }

@@ -1,5 +1,6 @@
 /** The checks of `adapter check`: settings, keys, certificate, store and target, one after another. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { request as plainRequest } from 'node:http'
 import { request } from 'node:https'
@@ -46,15 +47,18 @@ export function adapterChecks(
   { environment, forms, targets, deep = false }: CheckedAdapter,
   now = new Date(),
 ): Check[] {
-  const { values } = readSettings(SETTINGS, environment)
-  const { TLS_CERT_FILE, TLS_KEY_FILE } = values
+  const { values, problems } = readSettings(SETTINGS, environment)
+  const { HOST, TLS_CERT_FILE, TLS_KEY_FILE } = values
+  // A store that the settings do not name well is not looked for in another place.
+  const isPlaced = !problems.some((each) => /^(DATABASE_URL|DATABASE_CONNECTIONS|DATA_DIR) /.test(each))
   return [
     { name: 'configuration', run: async () => configuration(environment, forms) },
     { name: 'keys', run: async () => keys(environment, forms) },
     ...(TLS_CERT_FILE !== undefined && TLS_KEY_FILE !== undefined
       ? [{ name: 'certificate', run: async () => certificate(TLS_CERT_FILE, TLS_KEY_FILE, now) }]
       : []),
-    { name: 'store', run: () => store(values, deep) },
+    ...(HOST === undefined ? [] : [{ name: 'HOST', run: () => resolves(HOST) }]),
+    ...(isPlaced ? [{ name: 'store', run: () => store(values, deep) }] : []),
     ...targets.map((target) => ({ name: target, run: () => reach(target) })),
   ]
 }
@@ -114,6 +118,18 @@ function certificate(certFile: string, keyFile: string, now: Date) {
   if (to < now) return [problem(`expired: it was valid ${until}`)]
   const names = leaf.subjectAltName ?? 'no name'
   return [days < FEW_DAYS ? warning(`valid ${until}, ${days} days from now`) : ok(`for ${names}, valid ${until}`)]
+}
+
+/** Case systems fetch files from this name. It may be known elsewhere only, so a resolver that has no answer now is no problem. */
+async function resolves(host: string) {
+  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+  try {
+    const addresses = await lookup(name, { all: true })
+    return [ok(`stands for ${addresses.length} address${addresses.length === 1 ? '' : 'es'}`)]
+  } catch (error) {
+    const isUnknown = (error as NodeJS.ErrnoException).code === 'ENOTFOUND'
+    return isUnknown ? [problem('no address is known for this name')] : [warning(`not resolved: ${errorName(error)}`)]
+  }
 }
 
 function store({ DATABASE_URL: url, DATA_DIR: folder = './data' }: Partial<StorePlace>, deep: boolean) {

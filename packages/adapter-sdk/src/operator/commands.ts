@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '../config.ts'
 import { SETTINGS } from '../config-table.ts'
+import { AdapterError } from '../errors.ts'
 import { generateKey } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
 import type { Filter, State } from '../store/entry.ts'
@@ -174,9 +175,16 @@ function selection(
   }
 }
 
-/** Where the store is, and every other setting. */
+/**
+ * Where the store is, and every other setting.
+ * @throws {AdapterError} ERR_CONFIG_INVALID: a setting that says where the store is cannot be read. Without it, a command
+ * would work on another store.
+ */
 export function placeOf(environment: Environment) {
-  return readSettings(SETTINGS, environment).values
+  const { values, problems } = readSettings(SETTINGS, environment)
+  const ofStore = problems.filter((problem) => /^(DATABASE_URL|DATABASE_CONNECTIONS|DATA_DIR) /.test(problem))
+  if (ofStore.length > 0) throw new AdapterError('ERR_CONFIG_INVALID', ofStore.join('; '))
+  return values
 }
 
 function count(text: string): number {

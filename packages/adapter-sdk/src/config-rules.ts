@@ -20,9 +20,6 @@ export function brokenRules(
 /** Finds at once what would otherwise fail later, one start after another: files, URLs and hosts that cannot be used. */
 function unusable(settings: Settings): string[] {
   const problems = (['TLS_CERT_FILE', 'TLS_KEY_FILE'] as const).flatMap((name) => unreadable(name, settings[name]))
-  if (settings.DATABASE_URL !== undefined && !/^postgres(ql)?:\/\//.test(settings.DATABASE_URL)) {
-    problems.push('DATABASE_URL must start with postgresql:// or postgres://')
-  }
   try {
     attachmentHosts(settings.ATTACHMENT_HOSTS)
   } catch (error) {

@@ -1,5 +1,6 @@
 /** The table of an adapter's settings: what each means, what it accepts and its default. */
 import { LIMITS } from '@formbuilder/secure-server'
+import { parseDatabaseUrl } from './database-url.ts'
 import {
   address,
   choice,
@@ -32,10 +33,13 @@ export const SETTINGS = {
   JWE_PREVIOUS_KEYS: list('Old keys, newest first: still accepted until the sender has emptied its queue', {
     secret: true,
   }),
-  DATABASE_URL: text(
-    'PostgreSQL URL; `sslmode` and `sslrootcert` work as in libpq. Without it, the store is SQLite in `DATA_DIR`',
-    {
-      secret: true,
+  DATABASE_URL: formed<string>(
+    'PostgreSQL URL. `sslmode` and `sslrootcert` work as in libpq, and `verify-full` is the safe one. Without the setting, the store is SQLite in `DATA_DIR`',
+    'URL',
+    { secret: true },
+    (value) => {
+      const parsed = parseDatabaseUrl(value)
+      return 'problem' in parsed ? parsed : { value }
     },
   ),
   DATABASE_CONNECTIONS: integer('Maximum number of connections to PostgreSQL', { default: 10, min: 2, max: 100 }),

@@ -39,7 +39,7 @@ export function loadConfig(
     if ('problem' in keyring) all.push(keyring.problem)
     else keyrings[form] = keyring.value
   }
-  all.push(...unusedKeys(environment, forms))
+  all.push(...unusedKeys(environment, forms), ...unreadMode(environment))
   const found = [...new Set(all)]
   if (found.length > 0) {
     throw new AdapterError(
@@ -78,6 +78,12 @@ function readKeyring(environment: Environment, form: string): { value: Keyring }
 }
 
 const NEW_KEY = "use the sender's key of 16 or 32 ASCII characters, or make one with `npx submitter keygen`"
+
+/** The driver would read it; libpq's other variables about TLS are files that stand in the URL here. */
+function unreadMode({ PGSSLMODE, DATABASE_URL }: Environment): string[] {
+  const isLost = PGSSLMODE && DATABASE_URL && !/[?&]sslmode=/.test(DATABASE_URL)
+  return isLost ? ['DATABASE_URL has no sslmode, and PGSSLMODE is not read: write sslmode into the URL'] : []
+}
 
 /** Problems of key settings that nothing reads: their form does not exist, or has no current key of its own. */
 function unusedKeys(environment: Environment, forms: readonly string[]): string[] {

@@ -81,6 +81,8 @@ export type AdapterEvent =
   | (About & { readonly event: 'submission.redriven'; readonly by: string })
   | (About & { readonly event: 'submission.discarded'; readonly by: string })
   | { readonly event: 'store.committed'; readonly submissions: number; readonly milliseconds: number }
+  /** At each start: the connection to the database does not check who the server is. */
+  | { readonly event: 'store.unchecked'; readonly detail: string }
   | { readonly event: 'store.failed'; readonly during: string; readonly code: string }
   | {
       readonly event: 'store.swept'

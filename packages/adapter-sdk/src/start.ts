@@ -2,6 +2,7 @@
 import { type RunningServer, startServer } from '@formbuilder/secure-server'
 import type Koa from 'koa'
 import type { Config, Environment } from './config.ts'
+import { parseDatabaseUrl } from './database-url.ts'
 import { type AdapterEvent, type Emit, errorName } from './events.ts'
 import { createCapture } from './files/capture.ts'
 import { attachmentHosts } from './files/hosts.ts'
@@ -108,6 +109,9 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const reports = config.SENTRY_DSN === undefined ? undefined : await reportErrors(config.SENTRY_DSN)
   if (reports !== undefined) sinks.push(reports.record)
   const store = await opening
+  const database = config.DATABASE_URL === undefined ? undefined : parseDatabaseUrl(config.DATABASE_URL)
+  const warning = database !== undefined && 'value' in database ? database.value.warning : undefined
+  if (warning !== undefined) emit({ event: 'store.unchecked', detail: `DATABASE_URL: ${warning}` })
   const { files } = store
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit)

@@ -7,6 +7,7 @@ import { request } from 'node:https'
 import { dirname, resolve } from 'node:path'
 import { type Environment, formSuffix, loadConfig } from '../config.ts'
 import { SETTINGS } from '../config-table.ts'
+import { parseDatabaseUrl } from '../database-url.ts'
 import { AdapterError } from '../errors.ts'
 import { errorName } from '../events.ts'
 import { keyProblem } from '../protocol/keyring.ts'
@@ -167,7 +168,12 @@ async function postgres(url: string) {
       : [problem(`PostgreSQL ${server} has no tables yet, and this user may not create a schema`)]
   }
   await assertWritable({ DATABASE_URL: url, DATABASE_CONNECTIONS: 2, DATA_DIR: undefined })
-  return [ok(`PostgreSQL ${server}, can be written to`)]
+  const parsed = parseDatabaseUrl(url)
+  const unchecked = 'value' in parsed ? parsed.value.warning : undefined
+  return [
+    ok(`PostgreSQL ${server}, can be written to`),
+    ...(unchecked === undefined ? [] : [warning(`DATABASE_URL: ${unchecked}`)]),
+  ]
 }
 
 async function assertWritable(place: StorePlace): Promise<void> {

@@ -97,6 +97,7 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'store.committed': 'debug',
   'store.failed': 'error',
   'store.swept': 'info',
+  'store.unchecked': 'warn',
   'operator.refused': 'warn',
   'process.warned': 'warn',
   'internal.failed': 'error',

@@ -1,7 +1,9 @@
 /** Connections to PostgreSQL, set up as the store needs them. */
 import pg from 'pg'
+import { parseDatabaseUrl } from '../../database-url.ts'
 import { AdapterError } from '../../errors.ts'
 import { errorName } from '../../events.ts'
+import { refusesWay, type Tls, waysOf } from './tls.ts'
 
 /** A statement with a name: each connection plans it once. */
 export interface Statement {
@@ -54,7 +56,7 @@ export const SESSION: Readonly<Record<string, string>> = {
 }
 
 /**
- * Opens a pool. TLS options (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`) are taken from the URL.
+ * Opens a pool. TLS options (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`) are taken from the URL, as libpq reads them.
  * `onFailure`: called for connections that break while nobody uses them.
  * @throws {AdapterError} ERR_STORE_UNAVAILABLE: the server cannot be reached, refuses, or is older than PostgreSQL 14.
  */
@@ -63,17 +65,24 @@ export async function openPool(
   connections: number,
   onFailure: (during: string, error: unknown) => void,
 ): Promise<Pool> {
+  const { options: common, ways } = connection(url)
   const options: pg.PoolConfig = {
-    ...connection(url),
+    ...common,
     // A server that is gone without closing the connection answers no query.
     query_timeout: 70_000,
   }
   const pool = new pg.Pool({ ...options, max: connections, onConnect: setUp })
+  // New connections take the way that worked last: nothing has been sent on one that was refused.
+  const connecting = <T>(work: () => Promise<T>) =>
+    firstWay(ways, pool.options.ssl as Tls, (ssl) => {
+      Object.assign(pool.options, { ssl })
+      return work()
+    })
   // The pool drops an idle connection that breaks (the server restarts); the next query opens a new one.
   pool.on('error', (error) => onFailure('idle', error))
 
   async function lend<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect()
+    const client = await connecting(() => pool.connect())
     let broken: Error | undefined
     // A connection that breaks while it is lent emits an error beside the one of its query.
     const onError = (error: Error) => {
@@ -97,14 +106,14 @@ export async function openPool(
     pool,
     lend,
     async query<Row extends object>({ name, text }: Statement, values: readonly unknown[]) {
-      const { rows } = await pool.query<Row>({ name, text, values: [...values] })
+      const { rows } = await connecting(() => pool.query<Row>({ name, text, values: [...values] }))
       return rows
     },
-    listen: (channel, onNotify) => listen(options, channel, onNotify),
+    listen: (channel, onNotify) => listen(() => ({ ...options, ssl: pool.options.ssl as Tls }), channel, onNotify),
     close: () => pool.end(),
   }
   try {
-    await pool.query('SELECT 1')
+    await connecting(() => pool.query('SELECT 1'))
     return opened
   } catch (cause) {
     await pool.end()
@@ -115,10 +124,14 @@ export async function openPool(
 
 /** Lends a connection outside of any pool, with the same settings: work on it may change them, and may take long. */
 export async function withConnection(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client(connection(url))
-  // A connection that breaks emits an error beside the one of its query.
-  client.on('error', () => undefined)
-  await client.connect()
+  const { options, ways } = connection(url)
+  const client = await firstWay(ways, ways[0], async (ssl) => {
+    const next = new pg.Client({ ...options, ssl })
+    // A connection that breaks emits an error beside the one of its query.
+    next.on('error', () => undefined)
+    await next.connect()
+    return next
+  })
   try {
     await setUp(client)
     await work(client)
@@ -127,12 +140,29 @@ export async function withConnection(url: string, work: (client: pg.Client) => P
   }
 }
 
-function connection(connectionString: string): pg.ClientConfig {
-  return {
-    connectionString,
+/** @throws {AdapterError} ERR_CONFIG_INVALID: naming DATABASE_URL and what is wrong with it. */
+function connection(url: string): { readonly options: pg.ClientConfig; readonly ways: readonly Tls[] } {
+  const parsed = parseDatabaseUrl(url)
+  if ('problem' in parsed) throw new AdapterError('ERR_CONFIG_INVALID', `DATABASE_URL ${parsed.problem}`)
+  const ways = waysOf(parsed.value)
+  const options = {
+    connectionString: parsed.value.url,
+    ssl: ways[0] ?? false,
     application_name: 'formbuilder-adapter',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+  }
+  return { options, ways }
+}
+
+/** Connects in the way that worked last, then in the others, as long as the server refuses the way and nothing else. */
+async function firstWay<T>(ways: readonly Tls[], last: Tls | undefined, connect: (ssl: Tls) => Promise<T>): Promise<T> {
+  const [first = false, ...others] = [...ways].sort((a, b) => Number(b === last) - Number(a === last))
+  try {
+    return await connect(first)
+  } catch (error) {
+    if (others.length === 0 || !refusesWay(error)) throw error
+    return await firstWay(others, undefined, connect)
   }
 }
 
@@ -163,7 +193,7 @@ const SET = [
 
 /** A connection of its own, made again whenever it breaks. The poll finds what was missed. */
 async function listen(
-  options: pg.ClientConfig,
+  options: () => pg.ClientConfig,
   channel: string,
   onNotify: (payload: string) => void,
 ): Promise<{ close(): Promise<void> }> {
@@ -172,7 +202,7 @@ async function listen(
   let again: NodeJS.Timeout | undefined
 
   async function connect(): Promise<void> {
-    const next = new pg.Client(options)
+    const next = new pg.Client(options())
     const reconnect = () => {
       if (isClosed || client !== next) return
       client = undefined

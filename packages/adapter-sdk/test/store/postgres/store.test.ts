@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -31,10 +31,14 @@ describe('PostgreSQL as the store', () => {
       folder = mkdtempSync(join(tmpdir(), 'postgres-tls-'))
       const [certificate, stranger] = [await makeDevelopmentCertificate(), await makeDevelopmentCertificate()]
       writeFileSync(file('root.pem'), certificate.cert)
+      writeFileSync(file('key.pem'), certificate.key)
       writeFileSync(file('stranger.pem'), stranger.cert)
-      server = await PostgresServer.start(['ssl=on', 'ssl_cert_file=tls.pem', 'ssl_key_file=tls-key.pem'], {
+      // The certificate does not have the last address.
+      const listening = 'listen_addresses=localhost,127.0.0.2'
+      server = await PostgresServer.start(['ssl=on', 'ssl_cert_file=tls.pem', 'ssl_key_file=tls-key.pem', listening], {
         'tls.pem': certificate.cert,
         'tls-key.pem': certificate.key,
+        'pg_hba.conf': 'host all all 0.0.0.0/0 trust\nhost all all ::/0 trust\n',
       })
     })
     after(async () => {
@@ -79,6 +83,96 @@ describe('PostgreSQL as the store', () => {
         .replace('@localhost', '@127.0.0.2')
 
       expect(await open(url).catch((error) => error)).to.have.property('code', 'ERR_STORE_UNAVAILABLE')
+    })
+
+    // Each mode with the root of the server, with none, with another one, and on a server without TLS: as libpq does.
+    const encrypted = async (url: string): Promise<boolean | string> => {
+      const opening = open(url)
+      const opened = await opening.catch((error: Error & { code: string }) => error)
+      if ('code' in opened) return opened.code
+      const { rows } = await opened.pool.query<{ ssl: boolean }>(
+        'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
+      )
+      return rows[0]?.ssl ?? 'no row'
+    }
+    for (const [query, onTls, onPlain, why] of [
+      ['', true, false, 'without sslmode: as prefer'],
+      ['sslmode=disable', false, false, 'never encrypts'],
+      ['sslmode=allow', false, false, 'encrypts only where the server insists'],
+      ['sslmode=prefer', true, false, 'encrypts where the server can'],
+      ['sslmode=require', true, 'ERR_STORE_UNAVAILABLE', 'encrypts, and asks for no certificate that is known'],
+      ['ssl=true', true, 'ERR_STORE_UNAVAILABLE', 'the same, as other programs write it'],
+      ['sslmode=require&sslrootcert=root.pem', true, 'ERR_STORE_UNAVAILABLE', 'with a root: as verify-ca'],
+      ['sslmode=require&sslrootcert=stranger.pem', 'ERR_STORE_UNAVAILABLE', 'ERR_STORE_UNAVAILABLE', 'the same'],
+      ['sslmode=verify-ca&sslrootcert=root.pem', true, 'ERR_STORE_UNAVAILABLE', 'checks the authority'],
+      ['sslmode=verify-ca&sslrootcert=stranger.pem', 'ERR_STORE_UNAVAILABLE', 'ERR_STORE_UNAVAILABLE', 'the same'],
+      ['sslmode=verify-full&sslrootcert=root.pem', true, 'ERR_STORE_UNAVAILABLE', 'checks authority and name'],
+      ['sslmode=verify-full', 'ERR_STORE_UNAVAILABLE', 'ERR_STORE_UNAVAILABLE', 'the authorities that Node knows'],
+      ['sslmode=verify-full&sslrootcert=system', 'ERR_STORE_UNAVAILABLE', 'ERR_STORE_UNAVAILABLE', 'the same'],
+      ['sslmode=no-verify', 'ERR_CONFIG_INVALID', 'ERR_CONFIG_INVALID', 'no mode of libpq'],
+    ] as const)
+      it(`${query || 'nothing'}: ${why}`, async () => {
+        const asked = `?${query.replace(/(\w+\.pem)/, (name) => file(name))}`
+
+        const found = [
+          await encrypted(server.url('postgres', asked)),
+          await encrypted((await sharedPostgres()).url('postgres', asked)),
+        ]
+
+        expect(found).to.deep.equal([onTls, onPlain])
+      })
+
+    it('asks for no name with verify-ca, and for the name of the host with verify-full', async () => {
+      const by = (mode: string) =>
+        server.url('postgres', `?sslmode=${mode}&sslrootcert=${file('root.pem')}`).replace('@localhost', '@127.0.0.2')
+
+      expect(await encrypted(by('verify-ca'))).to.equal(true)
+      expect(await encrypted(by('verify-full'))).to.equal('ERR_STORE_UNAVAILABLE')
+    })
+
+    it('encrypts with allow where the server insists, on every connection', async () => {
+      await using strict = await PostgresServer.start(['ssl=on', 'ssl_cert_file=tls.pem', 'ssl_key_file=tls-key.pem'], {
+        'tls.pem': readFileSync(file('root.pem'), 'utf8'),
+        'tls-key.pem': readFileSync(file('key.pem'), 'utf8'),
+        'pg_hba.conf': 'hostssl all all all trust\n',
+      })
+
+      expect(await encrypted(strict.url('postgres', '?sslmode=allow'))).to.equal(true)
+      expect(await encrypted(strict.url('postgres', '?sslmode=disable'))).to.equal('ERR_STORE_UNAVAILABLE')
+    })
+
+    for (const [query, warnings] of [
+      [
+        '?sslmode=require',
+        [`DATABASE_URL: sslmode=require encrypts, but does not check the server's certificate: use verify-full`],
+      ],
+      ['?sslmode=verify-full&sslrootcert=root.pem', []],
+    ] as const)
+      it(`${warnings.length === 0 ? 'does not warn' : 'warns at each start'} with ${query}`, async () => {
+        const url = server.url('postgres', query.replace('root.pem', file('root.pem')))
+        const forms = { complaint: { path: '/v2/complaint', repeatable: true, async handle() {} } }
+
+        for (let start = 0; start < 2; start++) {
+          await using adapter = await startTestAdapter(createAdapter({ forms }), { environment: { DATABASE_URL: url } })
+
+          const said = adapter.events.flatMap((event) => (event.event === 'store.unchecked' ? [event.detail] : []))
+          expect(said).to.deep.equal(warnings)
+        }
+      })
+
+    it('says nothing beside the log, whatever the mode', async () => {
+      const warned: string[] = []
+      const listener = (warning: Error) => warned.push(warning.message)
+      process.on('warning', listener)
+
+      for (const mode of ['prefer', 'require', 'verify-ca'])
+        await open(
+          server.url('postgres', `?sslmode=${mode}${mode === 'verify-ca' ? `&sslrootcert=${file('root.pem')}` : ''}`),
+        )
+      await new Promise((resolve) => setImmediate(resolve))
+      process.off('warning', listener)
+
+      expect(warned).to.deep.equal([])
     })
 
     it('connects to no server without TLS when it is asked for', async () => {

@@ -34,7 +34,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
   {{- if .Values.database.caConfigMap }}
   value: $(RDS_URL)?sslmode=verify-full&sslrootcert=/etc/rds/rds-ca-bundle-root.crt
   {{- else }}
-  value: $(RDS_URL)?sslmode=no-verify
+  value: $(RDS_URL)?sslmode=require
   {{- end }}
 {{- $secret := .Values.secretName }}
 {{- range $name, $key := dict "JWE_SHARED_KEY" "jwe_shared_key" "OPTICS_API_KEY" "optics_api_key" "OPTICS_SECRET_KEY" "optics_secret_key" "OPTICS_ENDPOINT" "optics_endpoint" "METRICS_AUTH_USERNAME" "metrics_auth_username" "METRICS_AUTH_PASSWORD" "metrics_auth_password" }}

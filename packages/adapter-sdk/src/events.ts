@@ -90,8 +90,8 @@ export type AdapterEvent =
       readonly files: number
       readonly oldDeadLetters: number
     }
-  /** A request to the operator's page was refused: wrong credentials, or a form that the page did not make. */
-  | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf' }
+  /** A request to the operator's page was refused: wrong credentials, a name that cannot be used (`detail` says why, without it), or a form of another page. */
+  | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf'; readonly detail?: string }
   /** An event of the HTTPS server: certificates, refused connections and requests. */
   | { readonly event: 'server'; readonly server: ServerEvent }
   /** Node or a library warned of something. */

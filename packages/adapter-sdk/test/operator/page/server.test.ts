@@ -305,12 +305,74 @@ describe("the operator's page behind a proxy that signs users in", () => {
     expect(timeline.at(-1)?.by).to.equal('sam@justice.gov.uk')
   })
 
+  describe('and names them as it likes', () => {
+    let adapter: TestAdapter
+    before(async () => {
+      adapter = await startOperatedAdapter({ ...HEADER, ADMIN_TRUSTED_PROXIES: '127.0.0.0/8' })
+    })
+    after(() => adapter.stop())
+    /** The name as bytes of UTF-8, as proxies send it: Node writes each character of a header as one byte. */
+    const utf8 = (name: string) => Buffer.from(name).toString('latin1')
+
+    for (const [sent, shown, why] of [
+      ['auth0|12345', 'auth0|12345', 'as Auth0 names people'],
+      ['google-oauth2|103547991597142817347', 'google-oauth2|103547991597142817347', 'the same'],
+      ["sam.o'neill", 'sam.o&#39;neill', 'an apostrophe'],
+      ['sam+test@justice.gov.uk', 'sam+test@justice.gov.uk', 'an e-mail address'],
+      ['JUSTICE\\sam', 'JUSTICE&#92;sam', 'a Windows domain'],
+      ['Sam Smith (Digital)', 'Sam Smith (Digital)', 'a full name'],
+      ['CN=Sam Smith,OU=Digital,O=MoJ', 'CN=Sam Smith,OU=Digital,O=MoJ', 'a distinguished name'],
+      ['https://idp.example/u/7?x=1', 'https://idp.example/u/7?x=1', 'an issuer and a subject'],
+      ['sam:7/8#9%20~!*;$^`{}[]=', 'sam:7/8#9%20~!*;$^`{}[]=', 'any character that can be seen'],
+      ['a'.repeat(256), 'a'.repeat(256), 'as long as an identifier of SAML may be'],
+      [utf8('Siân Llŷr'), 'Siân Llŷr', 'letters of UTF-8, which Node reads byte by byte'],
+      [utf8('张伟 🙂'), '张伟 🙂', 'the same'],
+      ['Jos\u00e9', 'José', 'Latin-1, which is no UTF-8'],
+    ] as const)
+      it(`shows the page to ${JSON.stringify(sent.slice(0, 40))}: ${why}`, async () => {
+        const { status, text } = await ask(adapter, '/', { 'X-Forwarded-Email': sent })
+
+        expect(status).to.equal(200)
+        expect(text).to.contain(shown)
+      })
+
+    for (const [sent, problem] of [
+      [undefined, 'is missing or empty'],
+      ['', 'is missing or empty'],
+      ['a'.repeat(257), 'has 257 characters, and 256 are allowed'],
+      ['<b>sam</b>', 'has < or >, as markup has'],
+      [utf8('sam\u00a0'), 'begins or ends with white space'],
+      [utf8('sam\u202egro'), 'has a character that cannot be seen, at position 4'],
+      [utf8('sam\u200b'), 'has a character that cannot be seen, at position 4'],
+      [utf8('s\u0085am'), 'has a character that cannot be seen, at position 2'],
+      ['s\tam', 'has a character that cannot be seen, at position 2'],
+      [['sam', 'kim'], 'is there more than once'],
+    ] as const)
+      it(`refuses ${JSON.stringify(sent)?.slice(0, 40) ?? 'no name'}, and logs what is wrong without the name`, async () => {
+        const headers = sent === undefined ? {} : { 'X-Forwarded-Email': sent as string }
+
+        const { status } = await ask(adapter, '/', headers)
+
+        expect(status).to.equal(403)
+        expect(adapter.events.at(-1)).to.deep.equal({
+          event: 'operator.refused',
+          why: 'identity',
+          detail: `the name in the header of ADMIN_FORWARDED_USER_HEADER ${problem}`,
+        })
+      })
+  })
+
   it('does not trust the user name from any other address', async () => {
     await using adapter = await startOperatedAdapter({ ...HEADER, ADMIN_TRUSTED_PROXIES: '10.0.0.0/8' })
 
     const answer = await ask(adapter, '/', { 'X-Forwarded-Email': 'sam@justice.gov.uk' })
 
     expect(answer.status).to.equal(403)
+    expect(adapter.events.at(-1)).to.deep.equal({
+      event: 'operator.refused',
+      why: 'identity',
+      detail: 'the request is not from one of ADMIN_TRUSTED_PROXIES',
+    })
   })
 })
 

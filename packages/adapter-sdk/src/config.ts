@@ -39,7 +39,7 @@ export function loadConfig(
     if ('problem' in keyring) all.push(keyring.problem)
     else keyrings[form] = keyring.value
   }
-  all.push(...unusedKeys(environment, forms), ...unreadMode(environment))
+  all.push(...unusedKeys(environment, forms), ...unreadMode(environment), ...markedNames(environment))
   const found = [...new Set(all)]
   if (found.length > 0) {
     throw new AdapterError(
@@ -78,6 +78,14 @@ function readKeyring(environment: Environment, form: string): { value: Keyring }
 }
 
 const NEW_KEY = "use the sender's key of 16 or 32 ASCII characters, or make one with `npx submitter keygen`"
+
+/** The first name of a file of settings that begins with a byte order mark is another name, and would be passed over. */
+function markedNames(environment: Environment): string[] {
+  return Object.keys(environment).flatMap((name) => {
+    const marked = /^(?:\ufeff|\u00ef\u00bb\u00bf)(\w+)$/.exec(name)?.[1]
+    return marked === undefined ? [] : [`${marked} follows a byte order mark: save the file of settings without one`]
+  })
+}
 
 /** The driver would read it; libpq's other variables about TLS are files that stand in the URL here. */
 function unreadMode({ PGSSLMODE, DATABASE_URL }: Environment): string[] {

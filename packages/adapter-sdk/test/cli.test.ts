@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
@@ -352,6 +352,28 @@ describe('the command line', () => {
     expect([listed.code, listed.out, checked.code]).to.deep.equal([1, '', 6])
     expect(checked.out).to.not.match(/store:/)
     expect(listed.error + checked.out).to.not.include('hunter22')
+  })
+
+  it('names the file that has no certificate or no key, and reads one with a byte order mark', async () => {
+    const place = good()
+    const marked = (name: 'TLS_CERT_FILE' | 'TLS_KEY_FILE') => {
+      writeFileSync(join(folder, `${name}.pem`), `\ufeff${readFileSync(place[name], 'utf8')}`)
+      return join(folder, `${name}.pem`)
+    }
+    const empty = join(folder, 'empty.pem')
+    writeFileSync(empty, '')
+
+    const read = await run(['check'], {
+      ...place,
+      TLS_CERT_FILE: marked('TLS_CERT_FILE'),
+      TLS_KEY_FILE: marked('TLS_KEY_FILE'),
+    })
+    const noCertificate = await run(['check'], { ...place, TLS_CERT_FILE: empty })
+    const noKey = await run(['check'], { ...place, TLS_KEY_FILE: empty })
+
+    expect(read.out).to.match(/^ok {7}certificate: /m)
+    expect(noCertificate.out).to.match(/^PROBLEM {2}certificate: TLS_CERT_FILE has no certificate in PEM/m)
+    expect(noKey.out).to.match(/^PROBLEM {2}certificate: TLS_KEY_FILE has no private key in PEM/m)
   })
 
   it('accepts any answer of a target', async () => {

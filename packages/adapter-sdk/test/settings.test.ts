@@ -136,4 +136,11 @@ describe('the form of a setting', () => {
       expect(problems[0]).to.not.include(value)
       if (value.trim().length > 4) expect(problems[0]).to.not.include(value.trim())
     })
+
+  it('names a setting whose name follows the byte order mark of its file', () => {
+    const problems = ['\ufeffRETRY_LIMIT', '\u00ef\u00bb\u00bfRETRY_LIMIT'].map((name) => problemsOf({ [name]: '3' }))
+
+    for (const found of problems)
+      expect(found).to.deep.equal(['RETRY_LIMIT follows a byte order mark: save the file of settings without one'])
+  })
 })

@@ -1,7 +1,9 @@
 /** The commands `send`, `verify`, `keygen` and `keycheck`. */
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { AdapterError, generateKey } from '@formbuilder/adapter-sdk/protocol'
+import { withoutMark } from './byte-order-mark.ts'
 import { UsageError } from './exit-code.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 import { withProgress } from './progress.ts'
@@ -90,8 +92,26 @@ async function readTarget(options: TargetOptions, streams: Streams): Promise<Tar
   if (caFile !== undefined && !allowLocal) throw new UsageError('--ca-file needs --allow-local')
   const { key, warnings } = await withFile(options.keyFile, readKeyFile)
   for (const warning of warnings) printNote(streams, `warning: ${warning}`)
-  const ca = caFile === undefined ? {} : { ca: (await withFile(caFile, readFile)).toString() }
+  const ca = caFile === undefined ? {} : { ca: await readCa(caFile) }
   return { endpoint, key, timeoutSeconds, allowLocal, ...ca }
+}
+
+/** Node passes over a file without certificates in silence, and then trusts nobody. */
+async function readCa(path: string): Promise<string> {
+  const ca = withoutMark(await withFile(path, (name) => readFile(name))).toString()
+  const blocks = ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  if (blocks.length === 0) throw new UsageError(`the file ${path} has no certificate in PEM`)
+  const wrong = blocks.findIndex((block) => !isCertificate(block))
+  if (wrong !== -1) throw new UsageError(`certificate ${wrong + 1} in the file ${path} does not parse`)
+  return ca
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.byteLength > 0
+  } catch {
+    return false
+  }
 }
 
 /** Reads or writes a file that the command line names. Turns an error of the file system into a usage error. */

@@ -1,9 +1,10 @@
 /** Reads the shared key from a file, and writes a new key to a file. */
 import { open } from 'node:fs/promises'
 import { AdapterError, type Key, keyProblem, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
+import { withoutMark } from './byte-order-mark.ts'
 
 /**
- * Reads a key. The whole file is the key, except for one line break at its end. `warnings` lists what is allowed but unsafe:
+ * Reads a key. The whole file is the key, except for a byte order mark and one line break at its end. `warnings` lists what is allowed but unsafe:
  * a file that others can read, or a key that is easy to guess.
  * @throws {AdapterError} ERR_KEY_INVALID. Errors of the file system are passed on.
  */
@@ -38,5 +39,5 @@ async function readStart(path: string): Promise<{ text: string; mode: number }> 
   const { bytesRead, buffer } = await file.read(Buffer.alloc(LIMIT_BYTES + 1))
   // The permissions of a pipe mean nothing here, and Windows does not report any.
   const mode = stat.isFile() && process.platform !== 'win32' ? stat.mode : 0
-  return { text: buffer.toString('latin1', 0, bytesRead), mode }
+  return { text: withoutMark(buffer.subarray(0, bytesRead)).toString('latin1'), mode }
 }

@@ -1,5 +1,6 @@
 /** Checks a submission and writes it as the JSON text that Form Builder would encrypt. */
 import { parseSubmission, type SubmissionEnvelope } from '@formbuilder/adapter-sdk/protocol'
+import { withoutMark } from './byte-order-mark.ts'
 
 /** A submission as an object or as JSON. */
 export type SubmissionInput = SubmissionEnvelope | string | Uint8Array
@@ -11,10 +12,10 @@ export type SubmissionInput = SubmissionEnvelope | string | Uint8Array
  */
 export function writeSubmission(input: SubmissionInput): { plaintext: string; submissionId: string } {
   const text = typeof input === 'string' || input instanceof Uint8Array ? input : JSON.stringify(input)
-  const bytes = typeof text === 'string' ? Buffer.from(text) : text
+  const bytes = withoutMark(typeof text === 'string' ? Buffer.from(text) : text)
   const { submissionId } = parseSubmission(bytes)
   // parseSubmission has checked that it is valid UTF-8 without repeated names.
-  const value: unknown = JSON.parse(Buffer.from(bytes).toString())
+  const value: unknown = JSON.parse(bytes.toString())
   return { plaintext: JSON.stringify(value).replace(ESCAPED, escapeCharacter), submissionId }
 }
 

@@ -68,6 +68,54 @@ describe('the command submitter', () => {
       expect(Buffer.from(plaintext).toString()).to.equal(SUBMISSION)
     })
 
+    for (const [what, bytes] of [
+      ['a byte order mark', Buffer.from(`\ufeff${SUBMISSION}`)],
+      ['UTF-16, as PowerShell writes it', Buffer.from(`\ufeff${SUBMISSION}`, 'utf16le')],
+      ['UTF-16 of the other order', Buffer.from(`\ufeff${SUBMISSION}`, 'utf16le').swap16()],
+      [
+        'line ends of Windows',
+        Buffer.from(`${JSON.stringify(JSON.parse(SUBMISSION), null, 2)}\n`.replaceAll('\n', '\r\n')),
+      ],
+    ] as const)
+      it(`reads a file with ${what}, and sends it without`, async () => {
+        await using receiver = await start(ACCEPTED)
+        writeFileSync(file('marked.json'), bytes)
+
+        const { code } = await run(['send', ...local(receiver), file('marked.json')])
+
+        const { plaintext } = await decryptCompact(receiver.received[0]?.body ?? '', parseKeyring(KEY))
+        expect([code, Buffer.from(plaintext).toString()]).to.deep.equal([0, SUBMISSION])
+      })
+
+    it('reads a key and a certificate authority with a byte order mark', async () => {
+      await using receiver = await start(ACCEPTED)
+      const [key, ca] = [write('marked-key.txt', `\ufeff${KEY}\r\n`), write('marked.pem', `\ufeff${certificate.cert}`)]
+
+      const { code } = await run([
+        ...['send', '--endpoint', receiver.url(), '--key-file', key],
+        ...['--allow-local', '--ca-file', ca, file('submission.json')],
+      ])
+
+      expect(code).to.equal(0)
+    })
+
+    for (const [what, content, problem] of [
+      ['nothing', '', /has no certificate in PEM/],
+      ['a key', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n', /has no certificate in PEM/],
+      ['half a certificate', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n', /does not parse/],
+    ] as const)
+      it(`names the file of authorities when it has ${what}`, async () => {
+        await using receiver = await start(ACCEPTED)
+
+        const { code, err } = await run([
+          ...['send', '--endpoint', receiver.url(), '--key-file', file('key.txt')],
+          ...['--allow-local', '--ca-file', write('wrong.pem', content), file('submission.json')],
+        ])
+
+        expect([code, receiver.received]).to.deep.equal([2, []])
+        expect(err).to.match(problem).and.include('wrong.pem')
+      })
+
     it('reads standard input when the file is -', async () => {
       await using receiver = await start(json(200, { status: 'duplicate' }))
 

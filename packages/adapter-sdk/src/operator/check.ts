@@ -107,9 +107,24 @@ function keys(environment: Environment, forms: readonly string[]) {
   })
 }
 
+/** OpenSSL finds nothing in a line that begins with a byte order mark. The server reads its files so too. */
+function pem(file: string): string {
+  return readFileSync(file, 'utf8').replace(/^\ufeff/, '')
+}
+
+/** @throws {AdapterError} ERR_CONFIG_INVALID with this text, and with OpenSSL's code. */
+function parsed<T>(what: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    throw new AdapterError('ERR_CONFIG_INVALID', `${what} (${errorName(error)})`, { cause: error })
+  }
+}
+
 function certificate(certFile: string, keyFile: string, now: Date) {
-  const leaf = new X509Certificate(readFileSync(certFile))
-  if (!leaf.checkPrivateKey(createPrivateKey(readFileSync(keyFile)))) {
+  const leaf = parsed('TLS_CERT_FILE has no certificate in PEM', () => new X509Certificate(pem(certFile)))
+  const key = parsed('TLS_KEY_FILE has no private key in PEM without a password', () => createPrivateKey(pem(keyFile)))
+  if (!leaf.checkPrivateKey(key)) {
     return [problem('the key in TLS_KEY_FILE does not belong to the certificate in TLS_CERT_FILE')]
   }
   const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)]
@@ -168,8 +183,8 @@ async function postgres(url: string) {
       : [problem(`PostgreSQL ${server} has no tables yet, and this user may not create a schema`)]
   }
   await assertWritable({ DATABASE_URL: url, DATABASE_CONNECTIONS: 2, DATA_DIR: undefined })
-  const parsed = parseDatabaseUrl(url)
-  const unchecked = 'value' in parsed ? parsed.value.warning : undefined
+  const database = parseDatabaseUrl(url)
+  const unchecked = 'value' in database ? database.value.warning : undefined
   return [
     ok(`PostgreSQL ${server}, can be written to`),
     ...(unchecked === undefined ? [] : [warning(`DATABASE_URL: ${unchecked}`)]),

@@ -30,7 +30,7 @@ export function parseJson(bytes: Uint8Array, code: ErrorCode, limits: JsonLimits
   if (outline.depth > limits.depth) refuse(`the JSON is nested deeper than ${limits.depth}`)
   if (outline.separators > limits.values) refuse(`the JSON has more than ${limits.values} values`)
   const value = parse(text)
-  if (value === undefined) refuse('not JSON')
+  if (value === undefined) refuse(text.startsWith('\ufeff') ? 'not JSON: it begins with a byte order mark' : 'not JSON')
   const census = { names: 0, values: 0, limits, refuse }
   walk(value, census)
   // Each member has one colon outside strings. Fewer names than colons: the parser dropped a repeated one.

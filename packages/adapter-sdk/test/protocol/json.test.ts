@@ -33,7 +33,7 @@ describe('strict JSON', () => {
     ['[1]//', 'not JSON'],
     ['{"a":1}{"a":1}', 'not JSON'],
     ['"\u0001"', 'not JSON'],
-    ['\ufeff{}', 'not JSON'],
+    ['\ufeff{}', 'not JSON: it begins with a byte order mark'],
     ['"abc', 'not JSON'],
     ['"abc\\"', 'not JSON'],
     ['{"a":1,"a":1}', 'an object repeats a name'],

@@ -266,7 +266,7 @@ describe('a compact JWE', () => {
       ['an array', '["alg","dir","enc","A128GCM"]', 'the header is not an object'],
       ['null', 'null', 'the header is not an object'],
       ['no JSON', 'alg=dir', 'not JSON'],
-      ['a byte order mark', '\ufeff{"alg":"dir","enc":"A128GCM"}', 'not JSON'],
+      ['a byte order mark', '\ufeff{"alg":"dir","enc":"A128GCM"}', 'not JSON: it begins with a byte order mark'],
       ['deep nesting', headerWith(`"x":${'['.repeat(50)}${']'.repeat(50)}`), 'the JSON is nested deeper than 4'],
       ['a long text', headerWith(`"x":"${'x'.repeat(2000)}"`), 'the header is too long'],
     ] as const)

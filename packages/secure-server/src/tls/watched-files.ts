@@ -32,7 +32,7 @@ export class WatchedFiles {
       }),
     )
     this.#read = buffers.map(digest).join(' ')
-    return buffers
+    return buffers.map(withoutMark)
   }
 
   /**
@@ -81,6 +81,13 @@ interface Known {
 
 const SETTLE_MILLISECONDS = 1000
 const RECENT_MILLISECONDS = 2000
+
+/** OpenSSL finds no certificate in a line that begins with the byte order mark of an editor. */
+function withoutMark(contents: Buffer): Buffer {
+  return contents.subarray(0, 3).equals(BYTE_ORDER_MARK) ? contents.subarray(3) : contents
+}
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 function digest(contents: Buffer): string {
   return createHash('sha256').update(contents).digest('base64')

@@ -19,7 +19,7 @@ export function waysOf({ sslmode, root, certificate }: DatabaseUrl): readonly Tl
   const checked = {
     ...own,
     rejectUnauthorized: true,
-    ...(root !== undefined && { ca: readFileSync(root, 'utf8') }),
+    ...(root !== undefined && { ca: readFileSync(root, 'utf8').replace(/^\ufeff/, '') }),
   }
   const ways: Readonly<Record<DatabaseUrl['sslmode'], readonly Tls[]>> = {
     disable: [false],

@@ -1,4 +1,5 @@
 /** The error for an answer that is not 2xx, with the receiver's explanation in a form that is safe to print. */
+import { MIMEType } from 'node:util'
 import { AdapterError } from '@formbuilder/adapter-sdk/protocol'
 import type { Answer } from './post.ts'
 
@@ -26,9 +27,9 @@ export class RefusalError extends AdapterError {
 
 /** The members of a JSON answer. Empty if the answer is not a JSON object. */
 export function jsonMembers(answer: Answer): ReadonlyMap<string, unknown> {
-  if (!/^application\/(?:[\w.-]+\+)?json\b/i.test(answer.contentType)) return new Map()
   try {
-    const value: unknown = JSON.parse(answer.body)
+    if (!/^(?:application|text)\/(?:[^+]+\+)?json$/.test(new MIMEType(answer.contentType).essence)) return new Map()
+    const value: unknown = JSON.parse(answer.body.replace(/^\ufeff/, ''))
     return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
   } catch {
     return new Map()

@@ -111,8 +111,10 @@ function secondsToWait(error: AdapterError, attempts: number): number {
 /** `Retry-After` is a number of seconds or a date (RFC 9110 section 10.2.3). */
 function retryAfterSeconds(header: string | undefined): number | undefined {
   if (header === undefined) return undefined
-  if (/^\d{1,9}$/.test(header)) return Number(header)
-  const date = Date.parse(header)
+  const value = header.trim()
+  if (/^\d{1,9}$/.test(value)) return Number(value)
+  // Every form of an HTTP date begins with the day of the week. `Date.parse` would take -5 or 1.5 for a day of 2001.
+  const date = /^(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? /i.test(value) ? Date.parse(value) : Number.NaN
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000))
 }
 

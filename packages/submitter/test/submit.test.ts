@@ -350,6 +350,18 @@ describe('submitting', () => {
         expect(waits).to.deep.equal([expected * 1000])
       })
 
+    // A number with a sign or a fraction is no number of seconds, and no date either: the wait is our own.
+    for (const header of ['-5', '1.5', '120, 120', '5s', 'tomorrow', ''])
+      it(`waits as without Retry-After: ${header}`, async () => {
+        await using receiver = await start(failing(1, json(503, {}, { 'Retry-After': header })))
+        const waits: number[] = []
+
+        await submit(to(receiver, { retries: 1, wait: async (milliseconds) => waits.push(milliseconds) }))
+
+        expect(waits).to.have.length(1)
+        expect(waits[0]).to.be.within(500, 1000)
+      })
+
     it('waits until the date that Retry-After names', async () => {
       const date = new Date(Date.now() + 120_000).toUTCString()
       await using receiver = await start(failing(1, json(503, {}, { 'Retry-After': date })))

@@ -107,7 +107,7 @@ async function exchange(target: Target, options: RequestOptions, body?: string |
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk as Buffer) // no encoding is set, so chunks are buffers
   const text = Buffer.concat(chunks).toString()
-  const isJson = /\bjson\b/.test(response.headers['content-type'] ?? '')
+  const isJson = /\bjson\b/i.test(response.headers['content-type'] ?? '')
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,

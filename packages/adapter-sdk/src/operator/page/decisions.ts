@@ -1,4 +1,5 @@
 /** Redrives or discards exactly the dead letters that were shown, after asking for a reason. */
+import { contentCodings } from '@formbuilder/secure-server'
 import type { Context, Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
 import type { Entry, Filter } from '../../store/entry.ts'
@@ -28,6 +29,8 @@ export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show):
     textLimit: '256kb',
   })
   return async (ctx) => {
+    // The parser compares the coding literally: one that names nothing is none.
+    if (contentCodings(ctx.get('Content-Encoding')).length === 0) delete ctx.request.headers['content-encoding']
     await read(ctx, async () => undefined)
     const body = new URLSearchParams(String(ctx.request.rawBody ?? ''))
     if (!csrf.isOurs(ctx, body.get('token') ?? '')) {

@@ -1,6 +1,6 @@
 /** Starts the example with the settings of the environment, and stops it on SIGTERM or SIGINT. */
 import { ConfigError, createProvider, logEvents } from '@formbuilder/gp-connect-provider'
-import { pino } from 'pino'
+import { type DestinationStream, pino } from 'pino'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { HANDLERS, TEST_INTERACTIONS } from './interactions.ts'
 
@@ -8,7 +8,7 @@ await run()
 
 async function run(): Promise<void> {
   const configuration = configurationOrExit()
-  const log = pino({ level: configuration.logLevel })
+  const log = pino({ level: configuration.logLevel }, logOutput())
   // Log only the name of an unexpected error, because its message may quote a record.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
@@ -36,6 +36,16 @@ async function run(): Promise<void> {
     log.fatal({ type: 'start.failed', reason: error instanceof Error ? error.message : nameOf(error) })
     process.exitCode = 1
   }
+}
+
+/** Standard output. While nothing reads it, lines are kept up to a bound and then dropped, and requests are still served. */
+function logOutput(): DestinationStream {
+  // Once its stream exists, Node has a pipe fail instead of wait when it is full.
+  void process.stdout
+  const output = pino.destination({ dest: 1, sync: true, maxLength: 262_144, retryEAGAIN: () => false })
+  // Without a listener the first such failure would end the process. The next line tries again.
+  output.removeAllListeners('error').on('error', () => undefined)
+  return output
 }
 
 function configurationOrExit(): Configuration {

@@ -94,6 +94,8 @@ export type AdapterEvent =
   | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf'; readonly detail?: string }
   /** An event of the HTTPS server: certificates, refused connections and requests. */
   | { readonly event: 'server'; readonly server: ServerEvent }
+  /** The reader of the log has stalled, and reads again: so many lines were dropped. */
+  | { readonly event: 'log.dropped'; readonly lines: number }
   /** Node or a library warned of something. */
   | { readonly event: 'process.warned'; readonly code: string }
   | { readonly event: 'internal.failed'; readonly during: string; readonly code: string }

@@ -22,6 +22,7 @@ import { createLog, emitTo, logEvents } from './telemetry/log.ts'
 import { labelSets } from './telemetry/metric-labels.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { reportErrors } from './telemetry/sentry.ts'
+import { standardOutput } from './telemetry/standard-output.ts'
 import { TargetCalls } from './telemetry/target-calls.ts'
 import { traceEvents } from './telemetry/tracing.ts'
 import { createWorker } from './worker/start.ts'
@@ -93,10 +94,13 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     counts: () => store.counts(),
     waitingForCommit: () => arrivals.waiting,
     attemptsRunning: () => worker.running,
+    linesDropped: () => standardOutput().dropped,
     listeners: () => new Map([...listeners].map(([name, each]) => [name, stateOf(each)])),
   })
   const sinks: Emit[] = [logEvents(log), metrics.record, traceEvents(), ...options.sinks]
   const emit = emitTo(sinks, log)
+  const unlisten = standardOutput().onDropped((lines) => emit({ event: 'log.dropped', lines }))
+  opened.push(async () => unlisten())
   const isWeb = config.ADAPTER_ROLE !== 'worker'
   const isWorker = config.ADAPTER_ROLE !== 'web'
 
@@ -206,6 +210,8 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     await store.close()
     calls[Symbol.dispose]()
     emit({ event: 'adapter.stopped' })
+    // With the process of its own, lines may be dropped until its last words.
+    if (!(options.ownsProcess ?? true)) unlisten()
     await reports?.close()
   }
 

@@ -44,9 +44,11 @@ export interface Start {
   readonly options?: readonly string[]
   /** A command that runs the rest of its line. */
   readonly prefix?: readonly string[]
+  /** Descriptor of its standard output, for a test that reads it itself, if at all. Then PORT must name the port. */
+  readonly output?: number
 }
 
-export function startProgram({ environment, program, options = [], prefix = [] }: Start): Program {
+export function startProgram({ environment, program, options = [], prefix = [], output }: Start): Program {
   const line = [...prefix, process.execPath, ...options, program ?? join(import.meta.dirname, 'adapter-process.ts')]
   const child = spawn(line[0] as string, line.slice(1), {
     env: {
@@ -54,20 +56,21 @@ export function startProgram({ environment, program, options = [], prefix = [] }
       ...{ JWE_SHARED_KEY: KEY, LOG_LEVEL: 'silent', SERVER_REQUESTS_PER_SECOND_PER_ADDRESS: '1000000' },
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output ?? 'pipe', 'pipe'],
   })
   const lines: string[] = []
   let [rest, errors] = ['', '']
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     const parts = `${rest}${chunk}`.split('\n')
     rest = parts.pop() ?? ''
     lines.push(...parts)
   })
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     errors += chunk
   })
   const ended = once(child, 'close').then(([code]) => code as number | null)
   const listens = async () => {
+    if (output !== undefined) return await answering(Number(environment['PORT']))
     const port = () => /^port (\d+)$/.exec(lines.find((each) => each.startsWith('port ')) ?? '')?.[1]
     await until(() => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it has ended: ${errors}`)
@@ -89,6 +92,17 @@ export function startProgram({ environment, program, options = [], prefix = [] }
     },
     send: async (submissionId, more = {}) => await post(await listening, await jweOf(submissionId, more)),
   }
+}
+
+/** Waits until something answers on the port. */
+async function answering(port: number): Promise<number> {
+  await until(() =>
+    fetch(`http://127.0.0.1:${port}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  )
+  return port
 }
 
 const KEY = 'k7Wq2mZx9LtR4vBn'

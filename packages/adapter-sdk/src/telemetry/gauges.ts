@@ -1,5 +1,5 @@
 /** The metrics that show the present state: they are set at each scrape, from what the adapter reports then. */
-import { Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Counts } from '../store/entry.ts'
 import { closed, type LabelName, type LabelSets } from './metric-labels.ts'
 
@@ -11,6 +11,8 @@ export interface MetricSources {
   readonly waitingForCommit: () => number
   /** How many attempts are running in this process. */
   readonly attemptsRunning: () => number
+  /** How many lines of the log were dropped since the process started. */
+  readonly linesDropped: () => number
   /** The state of each port that the process listens on. */
   readonly listeners: () => ReadonlyMap<'web' | 'operator', ListenerState>
 }
@@ -35,6 +37,11 @@ export function gauges(registry: Registry, sets: LabelSets) {
   const oldest = gauge('oldest_waiting_seconds', 'Age of the oldest submission that is waiting or running')
   const commit = gauge('accept_waiting', 'Requests waiting to be stored')
   const attempts = gauge('attempts_running', 'Attempts running in this process')
+  const dropped = new Counter({
+    name: 'formbuilder_log_lines_dropped_total',
+    help: 'Lines of the log that were dropped, because its reader had stalled',
+    registers: [registry],
+  })
   const certificate = gauge('certificate_days_left', 'Whole days until the certificate expires', 'listener')
   const connections = gauge('connections', 'Open connections', 'listener')
   const requests = gauge('requests_unanswered', 'Requests that have started and are not yet answered', 'listener')
@@ -58,6 +65,8 @@ export function gauges(registry: Registry, sets: LabelSets) {
       }
       commit.set(sources.waitingForCommit())
       attempts.set(sources.attemptsRunning())
+      dropped.reset()
+      dropped.inc(sources.linesDropped())
       for (const [listener, state] of sources.listeners()) {
         if (state.certificateDaysLeft !== undefined) certificate.set({ listener }, state.certificateDaysLeft)
         connections.set({ listener }, state.connections)

@@ -3,6 +3,7 @@
 import type { ServerEvent } from '@formbuilder/secure-server'
 import pino, { type Logger, type LoggerOptions } from 'pino'
 import { type AdapterEvent, type Emit, errorName } from '../events.ts'
+import { standardOutput } from './standard-output.ts'
 
 /**
  * Creates a log that writes JSON lines to standard output, with `time` in ISO 8601. Handlers use it too, so it keeps only
@@ -25,8 +26,7 @@ export function createLog(level: string): Logger {
       streamWrite: (line) => line.replace(UNPRINTABLE, escaped),
     },
   }
-  // Synchronous, because a buffered line would be lost when the process exits, and with it the reason for the exit.
-  return pino(options, pino.destination({ dest: 1, sync: true }))
+  return pino(options, standardOutput())
 }
 
 // JSON.stringify does not escape these: a terminal takes the first for commands, a viewer the last two for line breaks.
@@ -99,6 +99,7 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'store.swept': 'info',
   'store.unchecked': 'warn',
   'operator.refused': 'warn',
+  'log.dropped': 'warn',
   'process.warned': 'warn',
   'internal.failed': 'error',
 }

@@ -196,6 +196,7 @@ const NOTHING = {
   }),
   waitingForCommit: () => 0,
   attemptsRunning: () => 0,
+  linesDropped: () => 0,
   listeners: () => new Map(),
 }
 

@@ -216,39 +216,4 @@ describe('PostgreSQL as the store', () => {
 
     expect(await server.query('SELECT version FROM formbuilder.version', url)).to.deep.equal([{ version: 1 }])
   })
-
-  it('lets one process take in and another hand over', async () => {
-    const DATABASE_URL = await (await sharedPostgres()).database()
-    const handledBy: string[] = []
-    const start = (role: string) =>
-      startTestAdapter(
-        createAdapter({
-          forms: {
-            complaint: {
-              path: '/v2/complaint',
-              async handle() {
-                handledBy.push(role)
-                return undefined
-              },
-            },
-          },
-        }),
-        { environment: { DATABASE_URL, ADAPTER_ROLE: role, JWE_SHARED_KEY: KEY } },
-      )
-    const web = await start('web')
-    const submissionId = crypto.randomUUID()
-
-    const accepted = await web.send('/v2/complaint', { submissionId })
-    const before = (await web.running.ledger.show(submissionId)).state
-    const worker = await start('worker')
-    const refused = await worker.send('/v2/complaint', { submissionId }).catch(() => undefined)
-    const record = await worker.ended(submissionId)
-    await Promise.all([web.stop(), worker.stop()])
-
-    expect([accepted.status, before, record.state]).to.deep.equal([201, 'waiting', 'delivered'])
-    expect(handledBy).to.deep.equal(['worker'])
-    expect(refused?.status ?? 404).to.equal(404)
-  })
 })
-
-const KEY = 'k7Wq2mZx9LtR4vBn'

@@ -41,7 +41,7 @@ export async function accept(lab: Lab): Promise<Measure[]> {
       [32, subjects],
       [64, adapters],
     ] as const) {
-      const order = { bodies: await lab.requests(`bodies-${connections}`, 7_000), connections, seconds: SECONDS }
+      const order = { bodies: await lab.requests(`bodies-${connections}`, 30_000), connections, seconds: SECONDS }
       for (const [name, subject] of Object.entries(each)) {
         const title = connections === 32 ? name : `${name}, ${connections} connections`
         reports.set(title, [...(reports.get(title) ?? []), await measured(lab, title, subject, order)])
@@ -70,7 +70,8 @@ export async function accept(lab: Lab): Promise<Measure[]> {
 
 /** Until the code that is run all the time has been compiled, in every subject: that takes some thousand requests. */
 export async function warmUp(lab: Lab, subjects: Readonly<Record<string, Subject>>): Promise<void> {
-  const bodies = await lab.requests('warm-up', 12_000)
+  // More than any machine sends in that time: a body that is sent twice is a duplicate.
+  const bodies = await lab.requests('warm-up', 60_000)
   for (const [name, subject] of Object.entries(subjects)) {
     await measured(lab, name, subject, { bodies, seconds: 5 })
   }

@@ -40,6 +40,13 @@ export const LIMITS = {
     max: 3600,
     meaning: 'Longest pause without a byte in either direction during a request',
   },
+  halfClosedSeconds: {
+    value: 10,
+    min: 0.1,
+    max: 3600,
+    meaning:
+      'Wait until a client that has closed its sending side is asked, by `102 Processing`, whether it still reads',
+  },
   connectionSeconds: {
     value: 900,
     min: 1,

@@ -62,6 +62,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     isProxy: (address) => proxies?.includes(address) ?? false,
     isStopping: () => stopped !== undefined,
     tls: material !== undefined,
+    halfClosedSeconds: limits.halfClosedSeconds,
     clients,
   })
   receiveRequests()

@@ -346,12 +346,12 @@ describe('limits', () => {
     ] as const)
       it(`answers 503 beyond the number of ${what}, and 200 again afterwards`, async () => {
         const held: Socket[] = []
-        let running = 0
+        const running: ServerResponse[] = []
         await using server = await TestServer.start({
           limits: { concurrentRequests: 2 },
           listener: (request, response) => {
             if (request.url === '/quick') response.end()
-            else running += 1
+            else running.push(response)
           },
         })
         for (const _ of [1, 2]) {
@@ -359,12 +359,14 @@ describe('limits', () => {
           socket.write(request)
           held.push(socket)
         }
-        await until(() => running === 2)
+        await until(() => running.length === 2)
 
         const { status, headers } = await server.send('/quick')
 
         expect([status, headers['retry-after']]).to.deep.equal([503, '1'])
+        // A client that has closed its sending side may still read, so its place is free when it is answered.
         for (const socket of held) socket.destroy()
+        for (const response of running) response.end()
         await until(async () => (await server.send('/quick')).status === 200)
       })
 

@@ -6,6 +6,7 @@ import { addressKey } from '../address.ts'
 import type { ClientAdmission } from './client-admission.ts'
 import { type Connection, peerOf } from './connection.ts'
 import type { Connections } from './connections.ts'
+import { probeHalfClosed } from './half-closed.ts'
 import { type NodeServer, takeOver } from './node-server.ts'
 
 /** What decides whether and how a connection is admitted. */
@@ -13,6 +14,7 @@ export interface AdmissionRules {
   readonly isProxy: (address: string | undefined) => boolean
   readonly isStopping: () => boolean
   readonly tls: boolean
+  readonly halfClosedSeconds: number
   /** Present when clients need a certificate. */
   readonly clients: ClientAdmission | undefined
 }
@@ -22,7 +24,7 @@ export function admitConnections(
   server: NodeServer,
   connections: Connections,
   byStream: WeakMap<Duplex, Connection>,
-  { isProxy, isStopping, tls, clients }: AdmissionRules,
+  { isProxy, isStopping, tls, halfClosedSeconds, clients }: AdmissionRules,
 ): void {
   const passOn = takeOver(server, 'connection')
   const byPeer = new Map<string, Connection>()
@@ -39,7 +41,10 @@ export function admitConnections(
       const peer = peerOf(socket)
       byPeer.set(peer, connection)
       socket.once('close', () => byPeer.delete(peer))
-    } else byStream.set(socket, connection)
+    } else {
+      byStream.set(socket, connection)
+      probeHalfClosed(connection, socket, halfClosedSeconds)
+    }
     passOn(socket)
   })
   if (!tls) return
@@ -50,6 +55,9 @@ export function admitConnections(
     const connection = byPeer.get(peerOf(stream))
     if (connection === undefined) return void stream.destroy()
     connection.secure(stream)
+    // From here on only: half a handshake is of no use to anybody.
+    stream.allowHalfOpen = true
+    probeHalfClosed(connection, stream, halfClosedSeconds)
     byStream.set(stream, connection)
     const serveStream = (): void => {
       connections.move(connection, 'waiting')

@@ -19,7 +19,8 @@ export class Connection {
   readonly openedAt = Date.now()
   stage: Stage
   #stream: Socket | TLSSocket | undefined
-  #unanswered = 0
+  /** In the order of their requests. */
+  readonly #unanswered = new Set<SecuredResponse>()
   #requests = 0
   #answer: SecuredResponse | undefined
   #isEnding = false
@@ -35,12 +36,17 @@ export class Connection {
 
   /** Requests started and not yet answered; more than one when the client pipelines. */
   get unanswered(): number {
-    return this.#unanswered
+    return this.#unanswered.size
   }
 
   /** Requests started, answered or not. */
   get requests(): number {
     return this.#requests
+  }
+
+  /** The answer that the client waits for first. */
+  get oldest(): SecuredResponse | undefined {
+    return this.#unanswered.values().next().value
   }
 
   /** The answer to the newest request, until it is sent. */
@@ -68,14 +74,14 @@ export class Connection {
   }
 
   startRequest(answer: SecuredResponse): void {
-    this.#unanswered += 1
+    this.#unanswered.add(answer)
     this.#requests += 1
     this.#answer = answer
     answer.endsConnection = () => this.endsWith(answer)
   }
 
   endRequest(answer: SecuredResponse): void {
-    this.#unanswered -= 1
+    this.#unanswered.delete(answer)
     if (this.#answer === answer) this.#answer = undefined
   }
 

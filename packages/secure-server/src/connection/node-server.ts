@@ -36,6 +36,8 @@ export function createNodeServer(
           handshakeTimeout: limits.handshakeSeconds * 1000,
           ALPNProtocols: ['http/1.1'],
         })
+  // A client that closes its sending side still waits for its answer. Node's types lack this property.
+  Object.assign(server, { httpAllowHalfOpen: true })
   // With a count set here Node would silently drop the rest; request/request-syntax.ts refuses the request instead.
   server.maxHeadersCount = 0
   server.timeout = limits.stallSeconds * 1000

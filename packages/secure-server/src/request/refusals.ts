@@ -96,7 +96,8 @@ const LINGER_MILLISECONDS = 2000
 /** Delays the close that follows an answer with `Connection: close` until the whole request has arrived. */
 function closeOnceComplete(request: CountedRequest): void {
   const { socket } = request
-  if (request.complete) return
+  // Of a client that has closed its sending side, nothing more arrives.
+  if (request.complete || socket.readableEnded) return
   let complete = false
   let close: (() => void) | undefined
   request.onComplete = () => {

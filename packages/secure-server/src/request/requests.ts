@@ -117,7 +117,12 @@ export class Requests {
       return
     }
     const { answer } = connection
-    if (answer !== undefined && (answer.req.complete || connection.unanswered > 1)) {
+    if (answer !== undefined && !answer.req.complete && connection.unanswered > 1) {
+      // Its turn comes after the answers to the requests before it.
+      this.refuse(connection, answer.req, answer, refusal)
+      return
+    }
+    if (answer?.req.complete) {
       // The client would take a refusal for the answer to the request before these bytes, so only that answer is sent.
       connection.stopReading()
       this.#note(refusal.status, refusal.reason)

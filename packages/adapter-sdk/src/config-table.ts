@@ -20,7 +20,7 @@ import {
 /** Every setting of an adapter. A test compares the table in README.md with this one. */
 export const SETTINGS = {
   PORT: integer('Port to listen on; 0 means any free port', { default: 3000, min: 0, max: 65_535 }),
-  LISTEN_HOST: address('Address to listen on', { default: '::' }),
+  LISTEN_HOST: address('Address to listen on; without it all of them, IPv6 included where the machine has it'),
   HOST: host('Public host name of this adapter: file links are `https://HOST/v1/attachments/<id>`', {
     default: 'localhost',
   }),
@@ -79,8 +79,9 @@ export const SETTINGS = {
     },
   ),
   KEEP_DAYS: integer('How long a delivered or discarded submission is remembered, so that a repeat is recognised', {
-    default: 28,
-    min: 1,
+    default: 35,
+    // The sender repeats for 28 days: a repeat after the adapter has forgotten would make a second case.
+    min: 29,
     max: 3650,
     unit: 'days',
   }),

@@ -56,7 +56,10 @@ export const ERRORS = {
   ERR_CONFIG_INVALID: { meaning: 'A setting is missing or wrong; the message names every one' },
   ERR_KEY_INVALID: { meaning: 'A shared key is not 16 or 32 ASCII characters' },
   ERR_FORM_INVALID: { meaning: 'A form has a wrong path, name, schema or handler' },
-  ERR_PORT_UNAVAILABLE: { meaning: 'The port cannot be used: another process has it, or this process may not use it' },
+  ERR_PORT_UNAVAILABLE: {
+    meaning:
+      'The port or the address cannot be used: another process has the port, this process may not use it, or the machine lacks the address',
+  },
 
   ERR_NOT_FOUND: { status: 404, meaning: 'No such path' },
   ERR_METHOD_NOT_ALLOWED: {

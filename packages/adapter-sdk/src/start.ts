@@ -153,13 +153,15 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
         }
       : undefined,
   )
-  const server = await listening('PORT', config.PORT, () => startServer(http.callback(), serverOptions(config, emit)))
+  const server = await listening({ port: 'PORT', host: 'LISTEN_HOST' }, config.PORT, () =>
+    startServer(http.callback(), serverOptions(config, emit)),
+  )
   listeners.set('web', server)
   opened.push(() => server.stop({ graceSeconds: 0 }))
   if (config.ADMIN_PORT !== undefined) {
     const { ADMIN_PORT: port } = config
     const { startOperatorPage } = await import('./operator/page/server.ts')
-    const page = await listening('ADMIN_PORT', port, () =>
+    const page = await listening({ port: 'ADMIN_PORT', host: 'ADMIN_HOST' }, port, () =>
       startOperatorPage({ config, port, forms, ledger, store, emit }),
     )
     listeners.set('operator', page)

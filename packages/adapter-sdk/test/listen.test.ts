@@ -6,17 +6,31 @@ import { expect } from 'chai'
 import { listening } from '../src/listen.ts'
 
 /** Runs an adapter in its own process, which must exit by itself, and returns what it printed. */
-function start(environment: { [name: string]: string }) {
+function start(environment: { [name: string]: string | undefined }, preload: readonly string[] = []) {
   const program = `import { createAdapter } from '${new URL('../src/index.ts', import.meta.url)}'
     import { TestClock, testStore } from '${new URL('../src/testing/clock.ts', import.meta.url)}'
     const { open: store } = testStore({}, new TestClock())
     await createAdapter({ forms: { complaint: { path: '/v2/complaint', async handle() {} } } }).start({ store })`
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--eval', program], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...preload, '--eval', program], {
     env: { PATH: process.env['PATH'], JWE_SHARED_KEY: 'Xk2fQ9wLs7TgBzR4', LISTEN_HOST: '127.0.0.1', ...environment },
     encoding: 'utf8',
     timeout: 50_000,
   })
   return { status, stdout, stderr }
+}
+
+const PAGE = { ADMIN_AUTH_USERNAME: 'operator', ADMIN_AUTH_PASSWORD: 'a long password' }
+
+/** Makes every bind to an IPv6 address fail, and, if told so, sends a signal once another one listens. */
+function withoutIpv6(errno: number, signal?: NodeJS.Signals): string[] {
+  const code = `const { TCP } = process.binding('tcp_wrap')
+    const { listen } = TCP.prototype
+    TCP.prototype.bind6 = () => ${errno}
+    TCP.prototype.listen = function (...rest) {
+      ${signal === undefined ? '' : `setTimeout(() => process.kill(process.pid, '${signal}'), 500)`}
+      return listen.apply(this, rest)
+    }`
+  return ['--no-deprecation', '--import', `data:text/javascript,${encodeURIComponent(code)}`]
 }
 
 describe('a port', () => {
@@ -59,10 +73,42 @@ describe('a port', () => {
     expect(status).to.equal(1)
   })
 
+  for (const [code, errno] of [
+    ['EAFNOSUPPORT', -97],
+    ['EADDRNOTAVAIL', -99],
+  ] as const) {
+    it(`is listened on without LISTEN_HOST where IPv6 fails with ${code}`, () => {
+      const { status, stdout, stderr } = start(
+        { TRUST_PROXY: '127.0.0.1', PORT: '0', LISTEN_HOST: undefined },
+        withoutIpv6(errno, 'SIGTERM'),
+      )
+
+      expect(stderr).to.equal('')
+      expect(stdout).to.include('"event":"adapter.started"')
+      expect(status).to.equal(0)
+    })
+
+    for (const [name, port] of [
+      ['LISTEN_HOST', {}],
+      ['ADMIN_HOST', { ...PAGE, ADMIN_PORT: '0', ADMIN_TRUSTED_PROXIES: '127.0.0.1' }],
+    ] as const)
+      it(`is refused, naming ${name}, where that is :: and IPv6 fails with ${code}`, () => {
+        const { status, stderr } = start(
+          { TRUST_PROXY: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', ...port, [name]: '::' },
+          withoutIpv6(errno),
+        )
+
+        expect(stderr).to.match(new RegExp(`^ERR_PORT_UNAVAILABLE: ${name} cannot be used: .* \\(${code}\\)\n$`))
+        expect(status).to.equal(1)
+      })
+  }
+
   it('leaves an error that is not about listening as it is', async () => {
     const foreign = Object.assign(new Error('read'), { syscall: 'read', code: 'EIO' })
 
-    const failed = await listening('PORT', 1, () => Promise.reject(foreign)).catch((error: unknown) => error)
+    const failed = await listening({ port: 'PORT', host: 'LISTEN_HOST' }, 1, () => Promise.reject(foreign)).catch(
+      (error: unknown) => error,
+    )
 
     expect(failed).to.equal(foreign)
   })

@@ -75,7 +75,8 @@ export function serverOptions(config: Config, emit: Emit): ServerOptions {
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TRUST_PROXY: proxies } = config
   return {
     port: config.PORT,
-    host: config.LISTEN_HOST ?? '::',
+    // Without an address Node listens on all of them, and on those of IPv4 only where there is no IPv6.
+    ...(config.LISTEN_HOST !== undefined && { host: config.LISTEN_HOST }),
     ...(certFile !== undefined && keyFile !== undefined
       ? { tls: { certFile, keyFile } }
       : // A worker has no ingress in front of it: it answers probes and refuses everything else.

@@ -29,10 +29,10 @@ export const LIMITS = {
     meaning: 'From the first byte of a request to the last byte of its body',
   },
   idleSeconds: {
-    value: 15,
+    value: 75,
     min: 0.1,
     max: 3600,
-    meaning: 'Longest wait of a kept-alive connection for its next request',
+    meaning: 'Longest wait of a kept-alive connection for its next request; a proxy in front must close first',
   },
   stallSeconds: {
     value: 120,

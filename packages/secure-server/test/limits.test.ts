@@ -76,6 +76,30 @@ describe('limits', () => {
       expect(server.of('connection.refused')).to.deep.equal([])
     })
 
+    it('keeps a connection idle for longer than a proxy does by default, which is 60 s, and says so', async () => {
+      await using server = await TestServer.start()
+
+      const socket = await server.connection()
+      socket.write(GET)
+
+      expect(parseAnswer(await firstBytes(socket)).headers['keep-alive']).to.equal('timeout=75')
+      socket.destroy()
+    })
+
+    it('serves a connection that is used again within the idle time, as often as it is', async () => {
+      await using server = await TestServer.start({ limits: { idleSeconds: 0.8 } })
+      const socket = await server.connection()
+
+      for (const _ of [1, 2, 3, 4]) {
+        socket.write(GET)
+        expect(parseAnswer(await firstBytes(socket)).status).to.equal(200)
+        await new Promise((resolve) => setTimeout(resolve, 400))
+      }
+
+      expect(server.running.load().connections).to.equal(1)
+      socket.destroy()
+    })
+
     it('closes a connection whose request is never answered', async () => {
       await using server = await TestServer.start({ limits: { stallSeconds: 1 }, listener: () => {} })
       const socket = await server.connection()

@@ -1,6 +1,7 @@
 /** Tests service roots of several releases in one process, and interactions of one's own. */
 import { expect } from 'chai'
 import type { Interaction, Release } from '../src/roots/interactions.ts'
+import { serviceRoots } from '../src/roots/service-root.ts'
 import type { Handler } from '../src/server/handlers.ts'
 import { Pki } from './pki.ts'
 import { ROOTS, startPractice } from './practice.ts'
@@ -40,6 +41,28 @@ describe('service roots', () => {
       expect(reply.status).to.equal(status)
     })
   }
+
+  it('are looked up in a path of 16 KB as rarely as there are roots', () => {
+    const paths = ['/A/STU3/1', '/B20000/STU3/1', '/A/STU3/1/deeper']
+    const { find } = serviceRoots(
+      Object.fromEntries(paths.map((path) => [path, { asid: '000000000001', preset: '1.2.8' }])),
+      'https://a.nhs.uk',
+      [],
+      {},
+    )
+
+    for (const text of ['/'.repeat(16_384), '/a'.repeat(8192), `/A/STU3/1${'/x'.repeat(8000)}`]) {
+      const path = new CountedPath(text)
+      const found = find(path as unknown as string)
+
+      expect(path.parts).to.be.at.most(paths.length + 1)
+      expect(found?.root.path).to.equal(text.startsWith('/A/') ? '/A/STU3/1' : undefined)
+    }
+    expect(find('/A/STU3/1/deeper/Patient/1')).to.deep.include({ relative: 'Patient/1' })
+    expect(find('/A/STU3/1/deep')).to.deep.include({ relative: 'deep' })
+    expect(find('/A/STU3/1/')).to.deep.include({ relative: '' })
+    expect(find('/A/STU3/12')).to.equal(undefined)
+  })
 
   it('serves several major versions and presets side by side', async () => {
     const releases = ['0.5', '0.7.3', '1.2', '1.5', '1.6.2', 'documents'] as const
@@ -118,3 +141,13 @@ describe('service roots', () => {
     }
   })
 })
+
+/** A path that counts how often a part of it is copied. */
+class CountedPath extends String {
+  parts = 0
+
+  override slice(start?: number, end?: number): string {
+    this.parts += 1
+    return super.slice(start, end)
+  }
+}

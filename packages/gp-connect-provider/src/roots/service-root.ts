@@ -80,13 +80,15 @@ export function serviceRoots(
   const roots = new Map(
     Object.entries(options).map(([path, root]) => [path, serviceRoot(path, root, origin, audiences, rules)]),
   )
+  // Only at these lengths can a path leave a root, so that a path of any number of segments is looked up a few times.
+  const lengths = [...new Set([...roots.keys()].map((path) => path.length))].sort((a, b) => b - a)
   return {
     all: [...roots.values()],
     find(path) {
       const itself = roots.get(path)
       if (itself !== undefined) return { root: itself, relative: '' }
-      for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
-        const root = roots.get(path.slice(0, end))
+      for (const end of lengths) {
+        const root = path[end] === '/' ? roots.get(path.slice(0, end)) : undefined
         if (root !== undefined) return { root, relative: path.slice(end + 1) }
       }
       return undefined

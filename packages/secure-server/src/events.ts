@@ -25,7 +25,7 @@ export type ServerEvent =
       readonly type: 'client.refused'
       readonly code: string
       readonly address: string
-      /** `remoteAddress|remotePort` of the socket. In `respond` mode the refused request arrives on the same socket. */
+      /** `peerOf` the socket. In `respond` mode the refused request arrives on the same socket. */
       readonly peer: string
       readonly certificate?: ClientCertificateSummary
     }

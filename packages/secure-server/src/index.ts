@@ -1,6 +1,7 @@
 /** The public names of the package. */
 export { createApp } from './app.ts'
 export { type Credentials, isAuthorised } from './basic-auth.ts'
+export { peerOf } from './connection/connection.ts'
 export { SECURITY_HEADERS } from './connection/messages.ts'
 export { ERRORS, type ErrorCode, SecureServerError } from './errors.ts'
 export {

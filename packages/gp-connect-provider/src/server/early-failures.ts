@@ -1,6 +1,6 @@
 /** Answers and audits what secure-server refuses before the guard runs. */
 import type { IncomingMessage } from 'node:http'
-import type { RefusalDescription, RenderedRefusal, ServerEvent } from '@formbuilder/secure-server'
+import { peerOf, type RefusalDescription, type RenderedRefusal, type ServerEvent } from '@formbuilder/secure-server'
 import { entryOfConnection, entryOfExchange } from '../audit/entry.ts'
 import type { AuditEntry } from '../audit/record.ts'
 import type { AuditTrail } from '../audit/trail.ts'
@@ -85,7 +85,7 @@ export class EarlyFailures {
 
   /** The code with which the certificate of this request's connection was refused. */
   #reasonOf({ socket }: IncomingMessage, code: FailureCode): string {
-    const peer = `${socket.remoteAddress}|${socket.remotePort}`
+    const peer = peerOf(socket)
     const refused = this.#connections.get(peer)
     this.#connections.delete(peer)
     if (refused === undefined) return code

@@ -24,9 +24,9 @@ describe('refusals', () => {
     const refuse = (peer: string, code: string): void =>
       earlyFailures.connectionRefused({ type: 'client.refused', code, address: '192.0.2.1', peer }, 'respond')
 
-    for (let port = 1; port <= 999; port++) refuse(`192.0.2.1|${port}`, 'CERT_HAS_EXPIRED')
-    refuse('192.0.2.1|1000', 'CERT_REVOKED')
-    refuse('192.0.2.1|1001', 'CERT_HAS_EXPIRED')
+    for (let port = 1; port <= 999; port++) refuse(peerName(port), 'CERT_HAS_EXPIRED')
+    refuse(peerName(1000), 'CERT_REVOKED')
+    refuse(peerName(1001), 'CERT_HAS_EXPIRED')
     earlyFailures.render({ status: 495, reason: 'certificate-refused', request: requestFrom('192.0.2.1', 1000) })
     earlyFailures.flush()
     await audit.close()
@@ -45,7 +45,16 @@ function requestFrom(remoteAddress: string, remotePort: number): IncomingMessage
 }
 
 function peer(remoteAddress: string, remotePort: number): PropertyDescriptorMap {
-  return { remoteAddress: { value: remoteAddress }, remotePort: { value: remotePort } }
+  return {
+    remoteAddress: { value: remoteAddress },
+    remotePort: { value: remotePort },
+    localAddress: { value: '198.51.100.1' },
+    localPort: { value: 443 },
+  }
+}
+
+function peerName(remotePort: number): string {
+  return `192.0.2.1|${remotePort}|198.51.100.1|443`
 }
 
 function outcomeOf({ errorCode, status }: AuditRecord): Pick<AuditRecord, 'errorCode' | 'status'> {

@@ -110,7 +110,10 @@ export class Connection {
   }
 }
 
-/** Identifies an open connection: no two of one server have the same peer at the same time. */
-export function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress}|${remotePort}`
+/**
+ * Identifies an open connection by its four addresses and ports: no two of one server are equal in all of them at the same
+ * time. A client may use one port of its own for two addresses of the server.
+ */
+export function peerOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress}|${remotePort}|${localAddress}|${localPort}`
 }

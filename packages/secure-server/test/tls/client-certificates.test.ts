@@ -201,6 +201,22 @@ describe('client certificates', () => {
         expect(server.of('client.refused').map(({ code }) => code)).to.deep.equal(['CERT_REVOKED'])
       })
 
+    it('closes every connection of a revoked certificate, also two from one port to two addresses of the server', async () => {
+      await using pki = await ClientPki.create()
+      await using server = await pki.start()
+      const revoked = await pki.sub.issue({ names: [FQDN] })
+      const first = await server.tls({ ...revoked, host: '127.0.0.1', localAddress: '127.0.0.1' } as never)
+      const same = { localAddress: '127.0.0.1', localPort: first.localPort }
+      const second = await server.tls({ ...revoked, host: '127.0.0.2', ...same } as never)
+      const closed = [received(first), received(second)]
+
+      await pki.revoke(revoked)
+
+      await Promise.all(closed)
+      await until(() => server.running.load().connections === 0)
+      expect(server.of('client.refused').map(({ code }) => code)).to.deep.equal(['CERT_REVOKED', 'CERT_REVOKED'])
+    })
+
     it('closes the connection of a revoked certificate during a request', async () => {
       await using pki = await ClientPki.create()
       let running = false

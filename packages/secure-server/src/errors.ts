@@ -3,7 +3,8 @@
 /** Every error code with its meaning. README.md has the same table. */
 export const ERRORS = {
   ERR_OPTIONS_INVALID: 'An option is missing, out of range or contradicts another; the message names each of them',
-  ERR_CERTIFICATE_INVALID: 'The certificate or key file cannot be read, does not parse, is expired or does not match',
+  ERR_CERTIFICATE_INVALID:
+    'The certificate or key file cannot be read, does not parse, does not match, or is not valid now',
   ERR_TRUST_INVALID: 'A CA or CRL file cannot be read, does not parse, or a CRL is not signed by the CA it names',
 } as const
 

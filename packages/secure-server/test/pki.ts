@@ -1,6 +1,6 @@
 /** A PKI for tests: authorities, certificates and CRLs, valid or invalid in every way. */
 import 'reflect-metadata'
-import { KeyObject, randomBytes, webcrypto } from 'node:crypto'
+import { createPrivateKey, createPublicKey, KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +78,19 @@ export class Authority {
   async issue(subject: Subject): Promise<Credentials> {
     const keys = await generate(ALGORITHMS[subject.key ?? 'ec'])
     return credentials(await this.#sign(keys, nameOf(subject), subject, endEntityExtensions(subject)), keys)
+  }
+
+  /** Another certificate for the key of one that was issued, as PEM. */
+  async renew({ key }: Credentials, subject: Subject): Promise<string> {
+    const pkcs8 = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' })
+    const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
+    const { subtle } = webcrypto
+    const [privateKey, publicKey] = [
+      await subtle.importKey('pkcs8', pkcs8, ALGORITHMS.ec, true, ['sign']),
+      await subtle.importKey('spki', spki, ALGORITHMS.ec, true, ['verify']),
+    ]
+    const keys = { privateKey, publicKey }
+    return (await this.#sign(keys, nameOf(subject), subject, endEntityExtensions(subject))).toString('pem')
   }
 
   /** A self-signed certificate. */

@@ -1,10 +1,10 @@
 /** The checks of `adapter check`: settings, keys, certificate, store and target, one after another. */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { request as plainRequest } from 'node:http'
 import { request } from 'node:https'
 import { dirname, resolve } from 'node:path'
+import { parseIdentity, SecureServerError } from '@formbuilder/secure-server'
 import { type Environment, formSuffix, loadConfig } from '../config.ts'
 import { SETTINGS } from '../config-table.ts'
 import { parseDatabaseUrl } from '../database-url.ts'
@@ -107,32 +107,13 @@ function keys(environment: Environment, forms: readonly string[]) {
   })
 }
 
-/** OpenSSL finds nothing in a line that begins with a byte order mark. The server reads its files so too. */
-function pem(file: string): string {
-  return readFileSync(file, 'utf8').replace(/^\ufeff/, '')
-}
-
-/** @throws {AdapterError} ERR_CONFIG_INVALID with this text, and with OpenSSL's code. */
-function parsed<T>(what: string, parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    throw new AdapterError('ERR_CONFIG_INVALID', `${what} (${errorName(error)})`, { cause: error })
-  }
-}
-
+/** Reads both files as the server does. */
 function certificate(certFile: string, keyFile: string, now: Date) {
-  const leaf = parsed('TLS_CERT_FILE has no certificate in PEM', () => new X509Certificate(pem(certFile)))
-  const key = parsed('TLS_KEY_FILE has no private key in PEM without a password', () => createPrivateKey(pem(keyFile)))
-  if (!leaf.checkPrivateKey(key)) {
-    return [problem('the key in TLS_KEY_FILE does not belong to the certificate in TLS_CERT_FILE')]
-  }
-  const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)]
-  const days = Math.floor((to.getTime() - now.getTime()) / DAY_MILLISECONDS)
-  const until = `until ${to.toISOString().slice(0, 10)}`
-  if (from > now) return [problem(`not valid before ${from.toISOString()}`)]
-  if (to < now) return [problem(`expired: it was valid ${until}`)]
-  const names = leaf.subjectAltName ?? 'no name'
+  const cert = { path: 'TLS_CERT_FILE', contents: readFileSync(certFile) }
+  const key = { path: 'TLS_KEY_FILE', contents: readFileSync(keyFile) }
+  const { notAfter, names = 'no name' } = parseIdentity(cert, key, {}, now)
+  const days = Math.floor((notAfter.getTime() - now.getTime()) / DAY_MILLISECONDS)
+  const until = `until ${notAfter.toISOString().slice(0, 10)}`
   return [days < FEW_DAYS ? warning(`valid ${until}, ${days} days from now`) : ok(`for ${names}, valid ${until}`)]
 }
 
@@ -226,7 +207,7 @@ async function reach(target: string) {
 }
 
 function described(error: unknown): string {
-  return error instanceof AdapterError ? error.message : errorName(error)
+  return error instanceof AdapterError || error instanceof SecureServerError ? error.message : errorName(error)
 }
 
 const DAY_MILLISECONDS = 86_400_000

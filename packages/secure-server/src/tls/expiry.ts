@@ -17,7 +17,7 @@ export class ExpiryWarnings {
   }
 
   /** Warns about the server certificate. */
-  certificate({ notAfter, fingerprint256 }: Identity, now: number): void {
+  certificate({ notAfter, fingerprint256 }: Pick<Identity, 'notAfter' | 'fingerprint256'>, now: number): void {
     const daysLeft = daysUntil(notAfter, now)
     if (daysLeft <= CERTIFICATE_WARNING_DAYS)
       this.#emit(`certificate ${fingerprint256}`, now, { type: 'certificate.expiring', notAfter, daysLeft })

@@ -12,7 +12,7 @@ import { WatchedFiles } from './watched-files.ts'
 
 /** Certificate, key, TLS policy and client certificates. All files are read again within 2 seconds of a change. */
 export interface TlsOptions extends TlsPolicy {
-  /** PEM, with its chain. */
+  /** PEM, with its chain in any order. */
   readonly certFile: string
   /** PEM, not encrypted. */
   readonly keyFile: string
@@ -137,6 +137,7 @@ export class TlsMaterial {
 }
 
 const CRL_WARNING_DAYS = 2
+const EMPTY = Buffer.alloc(0)
 
 /** Disables session resumption if clients need a certificate: a session ticket would outlive a revocation. */
 function policyOf(options: TlsOptions): SecureContextOptions {
@@ -144,13 +145,17 @@ function policyOf(options: TlsOptions): SecureContextOptions {
 }
 
 async function readIdentity(options: TlsOptions, files: WatchedFiles): Promise<Identity> {
-  const [cert, key] = await files.read('ERR_CERTIFICATE_INVALID')
-  return parseIdentity(cert ?? Buffer.alloc(0), key ?? Buffer.alloc(0), policyOf(options))
+  const [cert = EMPTY, key = EMPTY] = await files.read('ERR_CERTIFICATE_INVALID')
+  const [certFile, keyFile] = [
+    { path: options.certFile, contents: cert },
+    { path: options.keyFile, contents: key },
+  ]
+  return parseIdentity(certFile, keyFile, policyOf(options))
 }
 
 async function readTrust(options: TlsOptions, files: WatchedFiles): Promise<Trust> {
   const { caFiles = [], crlFiles } = options.clientCertificates ?? {}
   const contents = await files.read('ERR_TRUST_INVALID')
-  const named = files.paths.map((path, i) => ({ path, contents: contents[i] ?? Buffer.alloc(0) }))
+  const named = files.paths.map((path, i) => ({ path, contents: contents[i] ?? EMPTY }))
   return parseTrust(named.slice(0, caFiles.length), crlFiles && named.slice(caFiles.length), policyOf(options))
 }

@@ -4,12 +4,8 @@ import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { reasonOf, SecureServerError } from '../errors.ts'
 import type { Trust } from './certificate-path.ts'
 import { type Crl, parseCrls } from './crl.ts'
-
-/** A file's contents with its path, which errors name. */
-export interface NamedFile {
-  readonly path: string
-  readonly contents: Buffer
-}
+import type { NamedFile } from './identity.ts'
+import { pemBlocks, whyNotPem } from './pem.ts'
 
 /**
  * Parses authorities and CRLs, and checks that each CRL is signed by one of the authorities.
@@ -51,10 +47,17 @@ export function issuerOf(crl: Crl, authorities: readonly X509Certificate[]): X50
   return authorities.find((authority) => crl.isSignedBy(authority))
 }
 
+/** PEM with any number of certificates, or DER with one. */
 function parseCertificates(contents: Buffer): X509Certificate[] {
-  const blocks = contents.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
-  return (blocks ?? [contents]).map((certificate) => new X509Certificate(certificate))
+  if (contents[0] === DER_SEQUENCE) return [new X509Certificate(contents)]
+  const blocks = pemBlocks(contents)
+  const found = blocks.filter(({ label }) => label === 'CERTIFICATE')
+  if (found.length === 0)
+    throw new SecureServerError('ERR_TRUST_INVALID', `no certificate: it ${whyNotPem(contents, blocks)}`)
+  return found.map(({ pem }) => new X509Certificate(pem))
 }
+
+const DER_SEQUENCE = 0x30
 
 function parsed<T>({ path, contents }: NamedFile, parse: (contents: Buffer) => T): T {
   try {

@@ -1,6 +1,6 @@
 /** Rules for settings that go beyond one setting's own text: files, addresses, and settings that depend on each other. */
 import { accessSync, constants, statSync } from 'node:fs'
-import { isLoopback, networks } from '@formbuilder/secure-server'
+import { isLoopback, LIMITS, networks } from '@formbuilder/secure-server'
 import { type SETTINGS, serverSetting } from './config-table.ts'
 import { AdapterError } from './errors.ts'
 import { attachmentHosts } from './files/hosts.ts'
@@ -14,7 +14,14 @@ export function brokenRules(
   server: Readonly<Partial<Record<string, number>>>,
   forms: readonly string[],
 ): string[] {
-  return [...unusable(settings), ...inconsistent(settings), ...tooFewPlaces(settings, forms), ...serverTimes(server)]
+  return [
+    ...unusable(settings),
+    ...inconsistent(settings),
+    ...tooFewPlaces(settings, forms),
+    ...serverTimes(server),
+    ...serverSizes(settings, server),
+    ...hops(settings, server),
+  ]
 }
 
 /** Finds at once what would otherwise fail later, one start after another: files, URLs and hosts that cannot be used. */
@@ -109,5 +116,25 @@ function serverTimes(settings: Readonly<Partial<Record<string, number>>>): strin
   const [headers, request] = [serverSetting('headersSeconds'), serverSetting('requestSeconds')]
   return (settings[headers] ?? 0) > (settings[request] ?? Number.POSITIVE_INFINITY)
     ? [`${headers} must not be more than ${request}`]
+    : []
+}
+
+/** By default the server makes room for the largest body. */
+function serverSizes({ BODY_LIMIT_BYTES = 0 }: Settings, server: Readonly<Partial<Record<string, number>>>): string[] {
+  const held = serverSetting('heldBodyBytes')
+  const { [held]: most = BODY_LIMIT_BYTES } = server
+  return most !== LIMITS.heldBodyBytes.value && BODY_LIMIT_BYTES > most
+    ? [`BODY_LIMIT_BYTES must not be more than ${held}`]
+    : []
+}
+
+/** While files are fetched, nothing is sent to the sender: a connection that counts as stalled would be cut. */
+function hops(
+  { ATTACHMENT_TIMEOUT_SECONDS = 0 }: Settings,
+  server: Readonly<Partial<Record<string, number>>>,
+): string[] {
+  const stall = serverSetting('stallSeconds')
+  return ATTACHMENT_TIMEOUT_SECONDS >= (server[stall] ?? Number.POSITIVE_INFINITY)
+    ? [`ATTACHMENT_TIMEOUT_SECONDS must be less than ${stall}`]
     : []
 }

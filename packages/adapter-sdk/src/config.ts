@@ -49,7 +49,8 @@ export function loadConfig(
   }
   const limits = Object.keys(LIMITS).flatMap((name) => {
     const value = server.values[serverSetting(name)]
-    return value === undefined ? [] : [[name, value]]
+    // What is not set is left to the server: some of its defaults depend on other limits.
+    return value === undefined || !environment[serverSetting(name)] ? [] : [[name, value]]
   })
   return { ...values, keyrings, serverLimits: Object.fromEntries(limits) }
 }

@@ -44,6 +44,22 @@ describe("a newcomer's mistakes", () => {
     expect(status).to.equal(1)
   })
 
+  it('settings that contradict each other: the message names both, once', () => {
+    const { stderr } = run(START, {
+      JWE_SHARED_KEY: 'k7Wq2mZx9LtR4vBn',
+      TRUST_PROXY: '10.0.0.0/8',
+      ATTACHMENT_TIMEOUT_SECONDS: '120',
+      BODY_LIMIT_BYTES: '4000000',
+      SERVER_HELD_BODY_BYTES: '3000000',
+    })
+
+    expect(stderr).to.equal(
+      'ERR_CONFIG_INVALID: 2 settings to put right:\n' +
+        '- BODY_LIMIT_BYTES must not be more than SERVER_HELD_BODY_BYTES\n' +
+        '- ATTACHMENT_TIMEOUT_SECONDS must be less than SERVER_STALL_SECONDS\n',
+    )
+  })
+
   it('an invalid path: the message names the form and what to change', () => {
     const { status, stdout, stderr } = run(`createAdapter({ forms: { complaint: { path: 'v2/complaint/', handle } } })`)
 

@@ -95,6 +95,11 @@ export const REFUSAL_REASONS = {
   'certificate-refused': { status: 495, meaning: 'The client certificate is refused (`respond` only)' },
   'certificate-missing': { status: 496, meaning: 'There is no client certificate (`respond` only)' },
   'listener-failed': { status: 500, meaning: 'The listener threw or rejected' },
+  bodies: {
+    status: 503,
+    meaning:
+      '`heldBodyBytes` is reached, and the address of this unfinished body holds most of them; see `Retry-After`',
+  },
   busy: { status: 503, meaning: '`concurrentRequests` or `pipelinedRequests` is reached; see `Retry-After`' },
 } as const
 

@@ -2,7 +2,7 @@
 export { createApp } from './app.ts'
 export { type Credentials, isAuthorised } from './basic-auth.ts'
 export { peerOf } from './connection/connection.ts'
-export { SECURITY_HEADERS } from './connection/messages.ts'
+export { holdBytes, SECURITY_HEADERS } from './connection/messages.ts'
 export { ERRORS, type ErrorCode, SecureServerError } from './errors.ts'
 export {
   type ClientCertificateSummary,

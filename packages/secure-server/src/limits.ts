@@ -62,6 +62,12 @@ export const LIMITS = {
   headerBytes: { value: 16_384, min: 1024, max: 1_048_576, meaning: 'Size of the request line and headers together' },
   headerCount: { value: 100, min: 8, max: 2000, meaning: 'Number of header lines of a request' },
   bodyBytes: { value: 1_048_576, min: 0, max: 2 ** 40, meaning: 'Size of a request body as sent, chunked or not' },
+  heldBodyBytes: {
+    value: 25_165_824,
+    min: 1024,
+    max: 2 ** 40,
+    meaning: 'Bytes of all bodies that have arrived and are not answered yet; if not set, at least `bodyBytes`',
+  },
   connections: { value: 2000, min: 1, max: 1_000_000, meaning: 'Open connections in total' },
   connectionsPerAddress: { value: 256, min: 1, max: 1_000_000, meaning: 'Open connections of one address' },
   requestsPerConnection: { value: 10_000, min: 1, max: 2 ** 31, meaning: 'Requests on one connection' },
@@ -94,6 +100,9 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
   }
   // The loop has set every name of LIMITS.
   const resolved = limits as unknown as Limits
+  if (given.heldBodyBytes === undefined) limits['heldBodyBytes'] = Math.max(resolved.heldBodyBytes, resolved.bodyBytes)
+  else if (resolved.bodyBytes > resolved.heldBodyBytes)
+    problems.push('limits.bodyBytes is more than limits.heldBodyBytes')
   if (resolved.headersSeconds > resolved.requestSeconds)
     problems.push('limits.headersSeconds is more than limits.requestSeconds')
   if (problems.length > 0) throw new SecureServerError('ERR_OPTIONS_INVALID', problems.join('; '))

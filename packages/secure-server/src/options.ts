@@ -38,8 +38,8 @@ export interface RunningServer {
   reload(): Promise<void>
   /** The server certificate in use, or undefined on plain HTTP. */
   certificate(): { readonly notAfter: Date; readonly daysLeft: number } | undefined
-  /** The current load, for a metric: open connections, and requests not answered yet. */
-  load(): { readonly connections: number; readonly requests: number }
+  /** The current load, for a metric: open connections, requests not answered yet, and the bytes of their bodies. */
+  load(): { readonly connections: number; readonly requests: number; readonly bodyBytes: number }
   /**
    * Stops accepting, lets running requests finish for up to `graceSeconds` (default 10), then closes the connections that are
    * still open. A second call returns the promise of the first.

@@ -79,7 +79,11 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     port,
     reload: () => refresh(true),
     certificate: () => material?.certificate(),
-    load: () => ({ connections: connections.size, requests: requests.unanswered }),
+    load: () => ({
+      connections: connections.size,
+      requests: requests.unanswered,
+      bodyBytes: requests.heldBodyBytes,
+    }),
     stop,
     [Symbol.asyncDispose]: () => stop(),
   }

@@ -305,6 +305,101 @@ describe('limits', () => {
     })
   })
 
+  describe('of the bytes of all bodies', () => {
+    const PATIENT = { headersSeconds: 100, requestSeconds: 100 }
+    const LIMIT = { ...PATIENT, bodyBytes: 10_000, heldBodyBytes: 100_000 }
+    const NO_END = `${POST}Content-Length: 10000\r\n\r\n${'x'.repeat(9999)}`
+
+    it('refuses the oldest of many bodies whose end is withheld, and serves others as before', async () => {
+      await using server = await TestServer.start({ limits: LIMIT, listener: counting })
+      const honest = await server.tls({ host: '127.0.0.1', localAddress: '127.0.0.1' } as never)
+      honest.write(`${POST}Content-Length: 10000\r\n\r\n${'x'.repeat(5000)}`)
+      await until(() => server.running.load().bodyBytes === 5000)
+      const withheld: Promise<string>[] = []
+      for (let i = 0; i < 30; i++) {
+        const socket = await server.tls({ host: '127.0.0.1', localAddress: '127.0.0.2' } as never)
+        socket.write(NO_END)
+        withheld.push(received(socket))
+        await until(() => server.running.load().bodyBytes === 5000 + 9999 * Math.min(i + 1, 9))
+      }
+      await until(() => server.of('request.refused').length === 21)
+
+      honest.end('x'.repeat(5000))
+
+      expect(await received(honest)).to.match(/^HTTP\/1\.1 200 (.|\r\n)*10000$/)
+      const refused = (await Promise.all(withheld.slice(0, 21))).map(parseAnswer)
+      for (const { status, headers } of refused) expect([status, headers['retry-after']]).to.deep.equal([503, '1'])
+      expect(new Set(server.of('request.refused').map(({ reason }) => reason))).to.deep.equal(new Set(['bodies']))
+      expect((await server.send('/', { method: 'POST', body: Buffer.alloc(10_000) })).status).to.equal(200)
+    })
+
+    it('counts the clients that the proxy names, of which the one with most bytes gives way', async () => {
+      await using server = await TestServer.start({ limits: LIMIT, trustProxy: ['127.0.0.1'], listener: counting })
+      const from = (client: string, text: string) =>
+        text.replace('Host: a\r\n', `Host: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: ${client}\r\n`)
+      const honest = await server.connection()
+      honest.write(from('192.0.2.1', NO_END))
+      await until(() => server.running.load().bodyBytes === 9999)
+      for (let i = 0; i < 20; i++) (await connectAndSend(server, from('192.0.2.2', NO_END))).resume()
+      await until(() => server.of('request.refused').length === 11)
+
+      honest.end('x')
+
+      expect(await received(honest)).to.match(/^HTTP\/1\.1 200 /)
+    })
+
+    it('drops no whole body, refuses what does not fit beside them, and serves again once they are answered', async () => {
+      const responses: ServerResponse[] = []
+      await using server = await TestServer.start({
+        limits: LIMIT,
+        listener: (request, response) => void request.resume().once('end', () => responses.push(response)),
+      })
+      const whole = Array.from({ length: 10 }, () => server.exchange(`${NO_END}x`))
+      await until(() => responses.length === 10)
+
+      const eleventh = parseAnswer(await server.exchange(`${NO_END}x`))
+
+      expect([eleventh.status, eleventh.headers['retry-after']]).to.deep.equal([503, '1'])
+      expect(server.running.load().bodyBytes).to.equal(100_000)
+      for (const response of responses) response.setHeader('Connection', 'close').end('kept')
+      for (const answer of await Promise.all(whole)) expect(answer).to.match(/^HTTP\/1\.1 200 (.|\r\n)*kept$/)
+      expect(server.running.load().bodyBytes).to.equal(0)
+      const again = server.send('/', { method: 'POST', body: Buffer.alloc(10_000) })
+      await until(() => responses.length === 11)
+      responses[10]?.end()
+      expect((await again).status).to.equal(200)
+    })
+
+    it('counts no byte of a request that is answered, reset or refused', async () => {
+      await using server = await TestServer.start({
+        limits: LIMIT,
+        listener: (request, response) => (request.url === '/early' ? void response.end('early') : undefined),
+      })
+      const early = await connectAndSend(server, NO_END.replace('POST /', 'POST /early'))
+      await firstBytes(early)
+      early.write('x')
+      const reset = await connectAndSend(server, NO_END)
+      await until(() => server.running.load().bodyBytes === 9999)
+      reset.destroy()
+
+      await until(() => server.running.load().bodyBytes === 0)
+
+      const tooLong = await server.exchange(`${POST}Transfer-Encoding: chunked\r\n\r\n2af8\r\n${'x'.repeat(11_000)}`)
+      expect(parseAnswer(tooLong).status).to.equal(413)
+      await until(() => server.running.load().bodyBytes === 0)
+      early.destroy()
+    })
+
+    it('has room for the largest body, unless it is set to less, which is refused', async () => {
+      expect(resolveLimits({ bodyBytes: 2 ** 30 }).heldBodyBytes).to.equal(2 ** 30)
+      expect(resolveLimits().heldBodyBytes).to.equal(25_165_824)
+      await expectRejection(
+        TestServer.start({ limits: { bodyBytes: 5000, heldBodyBytes: 4000 } }),
+        'ERR_OPTIONS_INVALID',
+      )
+    })
+  })
+
   describe('of rate', () => {
     it('answers 429 to an address over its limit in a second, but not to other addresses', async () => {
       await using server = await TestServer.start({ limits: { requestsPerSecondPerAddress: 3 } })
@@ -518,7 +613,7 @@ describe('limits', () => {
 
       expect((await server.send('/')).status).to.equal(200)
       await until(() => server.running.load().connections === 0)
-      expect(server.running.load()).to.deep.equal({ connections: 0, requests: 0 })
+      expect(server.running.load()).to.deep.equal({ connections: 0, requests: 0, bodyBytes: 0 })
     })
   })
 

@@ -1,6 +1,7 @@
 /** Reads the bytes of a request's body, with a limit on their number, also when decompressed. */
 import type { IncomingMessage } from 'node:http'
 import { createGunzip } from 'node:zlib'
+import { holdBytes } from '@formbuilder/secure-server'
 import { ProviderError } from '../failures.ts'
 
 /** Whether the headers of a request announce a body. */
@@ -39,6 +40,8 @@ export function readBody(request: IncomingMessage, encoding: 'identity' | 'gzip'
     const take = (chunk: Buffer): void => {
       size += chunk.byteLength
       if (size > limitBytes) settle(new ProviderError('BODY_TOO_LARGE'))
+      // What arrived is counted by the server; what becomes of it by decompressing is not.
+      else if (source !== request && !holdBytes(request, chunk.byteLength)) settle(new ProviderError('OVERLOADED'))
       else chunks.push(chunk)
     }
     const end = (): void => settle(undefined)

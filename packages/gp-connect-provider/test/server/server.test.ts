@@ -100,6 +100,21 @@ describe('TLS', () => {
     expect(practice.records()).to.have.length(1)
   })
 
+  it('answers a client that closes its sending side, and keeps others for longer than a proxy in front does', async () => {
+    await using practice = await startPractice(pki)
+    const target = targetOf(practice.port, pki, 'ssp-valid')
+    let bytes = ''
+    const socket = open(target, () => socket.end(goodRequest({ connection: 'keep-alive' })))
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.toString('latin1')
+    })
+    await until(() => socket.destroyed)
+
+    expect(bytes).to.match(/^HTTP\/1\.1 200 /)
+    using kept = new KeptConnection(target)
+    expect((await kept.send(goodRequest({ connection: 'keep-alive' }))).headers['keep-alive']).to.equal('timeout=75')
+  })
+
   it('refuses a certificate on a resumed session too', async () => {
     await using practice = await startPractice(pki, { mode: 'respond' })
     const target = targetOf(practice.port, pki, 'ssp-revoked')

@@ -22,6 +22,8 @@ export class CountedRequest extends IncomingMessage {
   onExcess: (() => void) | undefined = undefined
   /** Called once, when the last byte of the request has arrived. */
   onComplete: (() => void) | undefined = undefined
+  /** Called with each number of bytes that are kept for this request. False: the request has been refused. */
+  onBytes: ((bytes: number) => boolean) | undefined = undefined
   #dropped = false
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
@@ -35,7 +37,7 @@ export class CountedRequest extends IncomingMessage {
         const { onExcess } = this
         this.onExcess = undefined
         onExcess?.()
-      }
+      } else if (!this.#dropped) this.onBytes?.(chunk.byteLength)
     }
     // A reader must not mistake a part for the whole body: after `abandon` it gets no data and no end.
     return this.#dropped || super.push(chunk, encoding)
@@ -44,6 +46,7 @@ export class CountedRequest extends IncomingMessage {
   /** Fails every reader of the body, but keeps the connection open so that an answer can be sent. */
   abandon(): void {
     this.#dropped = true
+    this.onBytes = undefined
     this.destroy(new Error('the request was refused'))
   }
 
@@ -54,6 +57,14 @@ export class CountedRequest extends IncomingMessage {
     this.emit('aborted')
     process.nextTick(callback, this.listenerCount('error') > 0 ? error : null)
   }
+}
+
+/**
+ * Counts bytes that a listener makes of a body beside those that arrived, such as by decompressing it, towards `heldBodyBytes`.
+ * False: there is no room for them, and the request has been refused with 503.
+ */
+export function holdBytes(request: IncomingMessage, bytes: number): boolean {
+  return !(request instanceof CountedRequest) || request.onBytes === undefined || request.onBytes(bytes)
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Connections } from '../connection/connections.ts'
 import type { CountedRequest, SecuredResponse } from '../connection/messages.ts'
 import type { RefusalReason, ServerEvent } from '../events.ts'
 import type { Limits } from '../limits.ts'
+import { BodyBudget } from './body-budget.ts'
 import { answerRefusal, type RenderRefusal, rendered, writeRefusal } from './refusals.ts'
 import { type Refusal, toOriginForm } from './request-syntax.ts'
 import { certificateRefusal, type RequestRules } from './rules.ts'
@@ -27,6 +28,7 @@ export class Requests {
   readonly #rules: AnswerRules
   readonly #connections: Connections
   readonly #connectionOf: (stream: Duplex) => Connection | undefined
+  readonly #bodies: BodyBudget
   #unanswered = 0
 
   constructor(
@@ -39,6 +41,7 @@ export class Requests {
     this.#listener = listener
     this.#requestRules = requestRules
     this.#rules = rules
+    this.#bodies = new BodyBudget(rules.limits.heldBodyBytes)
     this.#connections = connections
     this.#connectionOf = connectionOf
   }
@@ -46,6 +49,11 @@ export class Requests {
   /** Requests of all connections that are not answered yet. */
   get unanswered(): number {
     return this.#unanswered
+  }
+
+  /** Bytes of bodies that have arrived and are not answered yet. */
+  get heldBodyBytes(): number {
+    return this.#bodies.bytes
   }
 
   /** Serves or refuses one request whose headers have arrived. */
@@ -152,8 +160,19 @@ export class Requests {
     if (connection.unanswered === 1) this.#connections.move(connection, 'receiving')
     request.bodyBytesLeft = limits.bodyBytes
     request.onExcess = () => this.refuse(connection, request, response, { status: 413, reason: 'body-too-large' })
-    request.onComplete = () => this.#connections.move(connection, 'working')
+    const body = {
+      address: this.#requestRules.clientOf(connection, request),
+      bytes: 0,
+      refuse: () => this.refuse(connection, request, response, NO_ROOM),
+    }
+    request.onBytes = (bytes) => this.#bodies.take(body, bytes)
+    request.onComplete = () => {
+      this.#bodies.complete(body)
+      this.#connections.move(connection, 'working')
+    }
     response.once('close', () => {
+      request.onBytes = undefined
+      this.#bodies.release(body)
       this.#unanswered -= 1
       connection.endRequest(response)
       if (connection.unanswered > 0) return
@@ -174,6 +193,8 @@ export class Requests {
     this.#rules.onEvent({ type: 'request.refused', status, reason })
   }
 }
+
+const NO_ROOM: Refusal = { status: 503, reason: 'bodies', headers: { 'Retry-After': '1' } }
 
 /** Refusals that keep the connection open for an honest client, provided that no part of the request is left to read. */
 const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy', 'listener-failed'])

@@ -35,7 +35,7 @@ export class RequestRules {
     const { limits, rate } = this.#rules
     const certificate = certificateRefusal(connection)
     if (certificate !== undefined) return certificate
-    const wait = rate.secondsToWait(this.#client(connection, request), now)
+    const wait = rate.secondsToWait(this.clientOf(connection, request), now)
     if (wait > 0) return { status: 429, reason: 'rate', headers: { 'Retry-After': String(wait) } }
     const unclean = refusalOf(request, this.#rules) ?? this.#proxyRefusal(connection, request)
     if (unclean !== undefined) return unclean
@@ -47,7 +47,7 @@ export class RequestRules {
   }
 
   /** The address that the limits count. Only a trusted proxy may name one other than its own. */
-  #client(connection: Connection, request: IncomingMessage): string {
+  clientOf(connection: Connection, request: IncomingMessage): string {
     if (!connection.isProxy) return connection.address
     const forwarded = request.headers['x-forwarded-for']
     const client = this.#rules.proxies?.clientOf(typeof forwarded === 'string' ? forwarded : undefined)

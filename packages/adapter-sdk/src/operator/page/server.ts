@@ -73,7 +73,7 @@ function serverOptions(config: Config, port: number, emit: Emit): ServerOptions 
     host,
     ...protection,
     methods: ['GET', 'HEAD', 'POST'],
-    limits: { bodyBytes: 262_144, requestsPerSecondPerAddress: 100 },
+    limits: { bodyBytes: 262_144, heldBodyBytes: 4_194_304, requestsPerSecondPerAddress: 100 },
     onEvent: (server) => emit({ event: 'server', server }),
   }
 }

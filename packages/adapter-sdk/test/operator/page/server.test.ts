@@ -1,4 +1,6 @@
 import { request } from 'node:https'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
 import { loadConfig } from '../../../src/config.ts'
 import { AdapterError } from '../../../src/errors.ts'
@@ -391,6 +393,29 @@ describe("the operator's page on the loopback address", () => {
     const stranger = await fetch(base)
 
     expect([page.status, style.status, stranger.status]).to.deep.equal([200, 200, 401])
+    expect(page.headers.get('keep-alive')).to.equal('timeout=75')
+  })
+
+  it('answers a client that closes its sending side, on both ports', async () => {
+    await using adapter = await startOperatedAdapter({
+      TLS_CERT_FILE: '',
+      TLS_KEY_FILE: '',
+      TRUST_PROXY: '127.0.0.1',
+      DRAIN_SECONDS: '0',
+    })
+
+    const statuses = await Promise.all(
+      [
+        [adapter.running.adminPort, '/'],
+        [adapter.running.port, '/health'],
+      ].map(async ([port, path]) => {
+        const socket = connect(Number(port), '127.0.0.1')
+        socket.end(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+        return (await text(socket)).slice(0, 12)
+      }),
+    )
+
+    expect(statuses).to.deep.equal(['HTTP/1.1 401', 'HTTP/1.1 200'])
   })
 })
 

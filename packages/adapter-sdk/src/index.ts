@@ -14,6 +14,7 @@ export type { CapturedFile, MissingFile, StoredFile } from './files/capture.ts'
 export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } from './form.ts'
 export { type OpenApiDocument, openapi } from './openapi.ts'
 export type { Ledger } from './operator/ledger.ts'
+export { retryAfterSeconds } from './protocol/retry-after.ts'
 export {
   choice,
   flag,

@@ -1,6 +1,12 @@
 /** Sends one submission as Form Builder does, with retries on request. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { AdapterError, encryptCompact, type Key, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
+import {
+  AdapterError,
+  encryptCompact,
+  type Key,
+  parseKeyring,
+  retryAfterSeconds,
+} from '@formbuilder/adapter-sdk/protocol'
 import { assertEndpoint, type EndpointRules } from './endpoint.ts'
 import { type SubmissionInput, writeSubmission } from './plaintext.ts'
 import { type Answer, post } from './post.ts'
@@ -106,16 +112,6 @@ function secondsToWait(error: AdapterError, attempts: number): number {
   if (retryAfter !== undefined) return Math.min(retryAfter, RETRY_AFTER_LIMIT_SECONDS)
   // A random wait from half the time to all of it, so that senders refused at the same moment do not all return at once.
   return Math.min(2 ** (attempts - 1), BACKOFF_LIMIT_SECONDS) * (0.5 + Math.random() / 2)
-}
-
-/** `Retry-After` is a number of seconds or a date (RFC 9110 section 10.2.3). */
-function retryAfterSeconds(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined
-  const value = header.trim()
-  if (/^\d{1,9}$/.test(value)) return Number(value)
-  // Every form of an HTTP date begins with the day of the week. `Date.parse` would take -5 or 1.5 for a day of 2001.
-  const date = /^(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? /i.test(value) ? Date.parse(value) : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000))
 }
 
 function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<unknown> {

@@ -1,12 +1,12 @@
 /** The client of Optics that the forms use: creates a case once, and finds out whether a case exists. */
-import type { Outcome } from '@formbuilder/adapter-sdk'
+import { type Outcome, retryAfterSeconds } from '@formbuilder/adapter-sdk'
 import axios, { type AxiosInstance } from 'axios'
 import type { OpticsConfig } from '../config.ts'
 import { OpticsError, uncertain } from '../errors.ts'
 import { readAnswer } from './case-id.ts'
 import { DATABASE } from './createcase.ts'
 import { ExchangeFailed, exchange, type OpticsAnswer, type OpticsRequest } from './exchange.ts'
-import { applicationError, retryAfterSeconds } from './refusal.ts'
+import { applicationError } from './refusal.ts'
 import { Tokens } from './token.ts'
 
 /** What a form needs from Optics. */
@@ -150,7 +150,9 @@ function createcaseRefused(answer: OpticsAnswer): Error {
   const message = `Optics answered createcase with ${answer.status}${applicationError(answer)}`
   if (isUnauthorised(answer)) return new OpticsError('ERR_OPTICS_UNAUTHORISED', message)
   if (answer.status === 429)
-    return new OpticsError('ERR_OPTICS_BUSY', message, { retryAfterSeconds: retryAfterSeconds(answer) })
+    return new OpticsError('ERR_OPTICS_BUSY', message, {
+      retryAfterSeconds: retryAfterSeconds(answer.header('retry-after')),
+    })
   if (answer.status >= 500) return uncertain('ERR_OPTICS_FAILED', message)
   if (answer.status >= 400) return uncertain('ERR_OPTICS_REJECTED', message)
   return uncertain('ERR_OPTICS_ANSWER_UNKNOWN', message)

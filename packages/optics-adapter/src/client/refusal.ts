@@ -10,13 +10,6 @@ export function applicationError({ header }: Pick<OpticsAnswer, 'header'>): stri
   return named.length === 0 ? '' : ` (${named.join(', ')})`
 }
 
-/** Seconds to wait according to `Retry-After`, which is a number of seconds or a date. */
-export function retryAfterSeconds({ header }: Pick<OpticsAnswer, 'header'>): number | undefined {
-  const value = header('retry-after').trim()
-  const seconds = /^\d{1,9}$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
-  return seconds > 0 ? Math.ceil(seconds) : undefined
-}
-
 const LOGGED_CHARACTERS = 80
 
 function safeToLog(value: string): string {

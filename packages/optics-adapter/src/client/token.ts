@@ -1,10 +1,11 @@
 /** Fetches the access token for Optics and keeps it until shortly before it expires. */
+import { retryAfterSeconds } from '@formbuilder/adapter-sdk'
 import type { AxiosInstance } from 'axios'
 import { SignJWT } from 'jose'
 import { OpticsError } from '../errors.ts'
 import { DATABASE } from './createcase.ts'
 import { ExchangeFailed, exchange, type OpticsAnswer } from './exchange.ts'
-import { applicationError, retryAfterSeconds } from './refusal.ts'
+import { applicationError } from './refusal.ts'
 
 /** Which Optics to ask for tokens, and with which keys. */
 export interface TokenOptions {
@@ -107,7 +108,9 @@ function refused(answer: OpticsAnswer): OpticsError {
   answer.discard()
   const message = `Optics answered the token request with ${answer.status}${applicationError(answer)}`
   if (answer.status !== 429) return new OpticsError('ERR_OPTICS_TOKEN_REFUSED', message)
-  return new OpticsError('ERR_OPTICS_BUSY', message, { retryAfterSeconds: retryAfterSeconds(answer) })
+  return new OpticsError('ERR_OPTICS_BUSY', message, {
+    retryAfterSeconds: retryAfterSeconds(answer.header('retry-after')),
+  })
 }
 
 /**

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,7 +58,40 @@ describe('a reader of the log that stalls', () => {
     pipe.close()
   })
 
-  it('of a pipe does not keep SIGTERM from ending the process, and last words are tried for 200 ms', async () => {
+  it('of a pipe has last words written for it if it reads again within 200 ms of the exit', async () => {
+    const pipe = new Fifo(join(folder, 'log'))
+    const options = exitClock(join(folder, 'exit'), 0)
+    const { program, port } = await start({ output: pipe.writer, options })
+    // More than the pipe holds, and less than is kept beside it.
+    await sendAll(program, 140)
+    await delivered(port, 140)
+    expect(await metric(port, 'formbuilder_log_lines_dropped_total')).to.equal(0)
+    const ended = program.kill('SIGTERM')
+    const tries = () => readFileSync(join(folder, 'exit'), 'utf8').split(' ').length
+    await until(() => existsSync(join(folder, 'exit')) && tries() > 3)
+
+    const lines = await pipe.readUntil((line) => line.event === 'adapter.stopped')
+
+    expect(lines.at(-1)?.event).to.equal('adapter.stopped')
+    expect(await ended).to.equal(0)
+    pipe.close()
+  })
+
+  it('of a pipe has last words tried for 200 ms by the clock of the process, and no longer', async () => {
+    const pipe = new Fifo(join(folder, 'log'))
+    const options = exitClock(join(folder, 'exit'), 50)
+    const { program, port } = await start({ output: pipe.writer, options })
+    await sendAll(program)
+    await delivered(port)
+
+    expect(await program.kill('SIGTERM')).to.equal(0)
+
+    // The end is set at 0; then the clock is asked at 50, 100 and 150, when it is tried again, and at 200.
+    expect(readFileSync(join(folder, 'exit'), 'utf8')).to.equal('0 50 100 150 200 ')
+    pipe.close()
+  })
+
+  it('of a pipe does not keep SIGTERM from ending the process', async () => {
     const pipe = new Fifo(join(folder, 'log'))
     const { program, port } = await start({ output: pipe.writer })
     await sendAll(program)
@@ -106,6 +139,21 @@ describe('a reader of the log that stalls', () => {
     expect(events.at(-1)).to.equal('adapter.stopped')
   })
 })
+
+/** From the exit on, the clock goes on by this many milliseconds each time it is asked, and the file has what it said. */
+function exitClock(file: string, stepMilliseconds: number): string[] {
+  const code = `import { appendFileSync } from 'node:fs'
+    process.on('exit', () => {
+      let time = 0
+      performance.now = () => {
+        const said = time
+        time += ${stepMilliseconds}
+        appendFileSync(${JSON.stringify(file)}, said + ' ')
+        return said
+      }
+    })`
+  return ['--import', `data:text/javascript,${encodeURIComponent(code)}`]
+}
 
 interface Line {
   readonly event?: string

@@ -1,3 +1,5 @@
+import { loadConfig } from '@formbuilder/adapter-sdk'
+import { LIMITS } from '@formbuilder/secure-server'
 import { expect } from 'chai'
 import { find, type Manifest, podOf, renderChart } from './chart.ts'
 import { problemsOf } from './kubernetes-schema.ts'
@@ -100,9 +102,42 @@ describe('the chart', () => {
       const seconds = (name: string) => Number(container.env.find((each) => each.name === name)?.value)
 
       const needed = seconds('DRAIN_SECONDS') + seconds('STOP_GRACE_SECONDS')
-      expect(Number(pod['terminationGracePeriodSeconds'])).to.be.greaterThan(needed + 6)
+      // The process itself gives up 15 s after that.
+      expect(pod['terminationGracePeriodSeconds']).to.equal(needed + 15)
     })
   }
+
+  it('has the time-outs of each hop in order: what waits for an answer waits longer, what may send ends first', () => {
+    const { metadata } = find(production, 'Ingress', `${NAME}-api`) as never as {
+      metadata: { annotations: Record<string, string> }
+    }
+    const { container } = podOf(find(production, 'Deployment', `${NAME}-api`))
+    const probe = (container as never as { readinessProbe: Record<string, number> }).readinessProbe
+    const { periodSeconds = 0, failureThreshold = 0, timeoutSeconds = 0 } = probe
+    const settings = loadConfig({ JWE_SHARED_KEY: 'k7Wq2mZx9LtR4vBn', TRUST_PROXY: '10.0.0.0/8' }, ['complaint'])
+    const drain = Number(container.env.find(({ name }) => name === 'DRAIN_SECONDS')?.value)
+
+    const read = Number(metadata.annotations['nginx.ingress.kubernetes.io/proxy-read-timeout'])
+    expect(read).to.be.greaterThan(settings.ATTACHMENT_TIMEOUT_SECONDS)
+    expect(LIMITS.stallSeconds.value).to.be.greaterThan(read)
+    expect(LIMITS.idleSeconds.value).to.be.greaterThan(60)
+    expect(LIMITS.requestsPerConnection.value).to.equal(10_000)
+    expect(drain).to.be.at.least(periodSeconds * failureThreshold + timeoutSeconds)
+  })
+
+  for (const [setting, message] of [
+    ['readTimeoutSeconds=45', 'readTimeoutSeconds (45) must be more than ATTACHMENT_TIMEOUT_SECONDS (45)'],
+    ['readTimeoutSeconds=120', 'and less than SERVER_STALL_SECONDS (120)'],
+    ['settings.ATTACHMENT_TIMEOUT_SECONDS=100', 'must be more than ATTACHMENT_TIMEOUT_SECONDS (100)'],
+    ['settings.SERVER_STALL_SECONDS=80', 'less than SERVER_STALL_SECONDS (80)'],
+    ['settings.SERVER_IDLE_SECONDS=60', 'SERVER_IDLE_SECONDS must be more than ingressIdleSeconds (60)'],
+    ['ingressIdleSeconds=75', 'SERVER_IDLE_SECONDS must be more than ingressIdleSeconds (75)'],
+  ] as const)
+    it(`is not rendered with ${setting}, which puts two hops in the wrong order`, async () => {
+      const error = await renderChart('production', [setting]).catch((thrown: Error) => thrown)
+
+      expect(String(error)).to.contain(message)
+    })
 
   it('is not rendered without an image tag', async () => {
     const error = await renderChart('production', ['image.tag=']).catch((thrown: Error) => thrown)

@@ -117,3 +117,17 @@ volumeMounts:
     readOnly: true
   {{- end }}
 {{- end -}}
+
+{{/* How long the ingress waits for an answer: longer than files are fetched, and less than the adapter lets a connection stall. */}}
+{{- define "adapter.readTimeoutSeconds" -}}
+{{- $files := default 45 .Values.settings.ATTACHMENT_TIMEOUT_SECONDS | int -}}
+{{- $stall := default 120 .Values.settings.SERVER_STALL_SECONDS | int -}}
+{{- $read := int .Values.readTimeoutSeconds -}}
+{{- if or (le $read $files) (ge $read $stall) -}}
+{{- fail (printf "readTimeoutSeconds (%d) must be more than ATTACHMENT_TIMEOUT_SECONDS (%d) and less than SERVER_STALL_SECONDS (%d)" $read $files $stall) -}}
+{{- end -}}
+{{- if le (default 75 .Values.settings.SERVER_IDLE_SECONDS | int) (int .Values.ingressIdleSeconds) -}}
+{{- fail (printf "SERVER_IDLE_SECONDS must be more than ingressIdleSeconds (%d)" (int .Values.ingressIdleSeconds)) -}}
+{{- end -}}
+{{- $read -}}
+{{- end -}}

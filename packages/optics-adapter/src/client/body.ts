@@ -68,13 +68,15 @@ function parseJson(body: string): Body {
   return { what: 'JSON', values }
 }
 
-const STRING = /"(?:[^"\\]|\\.)*"/g
+// A string may lack its end, so that a text of many quotes is read once and not once from each of them.
+const STRING = /"(?:[^"\\]|\\[\s\S])*"?/g
+const TOKEN = new RegExp(`${STRING.source}|[[\\]{}]`, 'g')
 
 /** The texts of JSON objects and lists that follow one another; any other text as it is. */
 function splitJson(body: string): string[] {
   const ends: number[] = []
   let depth = 0
-  for (const { 0: token, index } of body.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
+  for (const { 0: token, index } of body.matchAll(TOKEN)) {
     if (token.startsWith('"')) continue
     depth += token === '{' || token === '[' ? 1 : -1
     if (depth > MOST_NESTED) throw new Error('nested too deep')

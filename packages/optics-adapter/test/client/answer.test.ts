@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { parseBody } from '../../src/client/body.ts'
 import { readAnswer } from '../../src/client/case-id.ts'
 import { client, complaintBody, messageOf, notAborted, outcomeOf, SUBMISSION_ID } from '../optics-client.ts'
 import { answering } from './answering.ts'
@@ -330,3 +331,12 @@ function typed(type: string): { headers?: Record<string, string> } {
 function find(optics: ReturnType<typeof client>) {
   return optics.findCase?.(SUBMISSION_ID, notAborted) ?? Promise.resolve('no lookup')
 }
+
+describe('the body of an answer', () => {
+  // Once from each quote to the end of the text would be 125 thousand million steps.
+  it('of quotes that never end is read once, which does not hold up the process', () => {
+    expect(parseBody('application/json', `{${'"\\'.repeat(500_000)}`)).to.deep.equal({
+      what: 'JSON that is incomplete or invalid',
+    })
+  })
+})

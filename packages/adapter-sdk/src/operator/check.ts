@@ -111,7 +111,7 @@ function keys(environment: Environment, forms: readonly string[]) {
 function certificate(certFile: string, keyFile: string, now: Date) {
   const cert = { path: 'TLS_CERT_FILE', contents: readFileSync(certFile) }
   const key = { path: 'TLS_KEY_FILE', contents: readFileSync(keyFile) }
-  const { notAfter, names = 'no name' } = parseIdentity(cert, key, {}, now)
+  const { notAfter, names = 'no name' } = parseIdentity(cert, key, undefined, now)
   const days = Math.floor((notAfter.getTime() - now.getTime()) / DAY_MILLISECONDS)
   const until = `until ${notAfter.toISOString().slice(0, 10)}`
   return [days < FEW_DAYS ? warning(`valid ${until}, ${days} days from now`) : ok(`for ${names}, valid ${until}`)]

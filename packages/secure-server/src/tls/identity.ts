@@ -3,6 +3,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { reasonOf, SecureServerError } from '../errors.ts'
 import { type PemBlock, pemBlocks, whyNotPem } from './pem.ts'
+import { secureContextOptions } from './policy.ts'
 
 /** A file's contents with its path or its setting, which errors name. */
 export interface NamedFile {
@@ -22,14 +23,15 @@ export interface Identity {
 }
 
 /**
- * Parses a certificate with its chain, and its key, and checks that a server with this TLS policy can use them now. The server's
+ * Parses a certificate with its chain, and its key, and checks that a server with this TLS policy (default: that of
+ * `startServer`) can use them now. The server's
  * own certificate is the one that the key belongs to: the order of the certificates does not count, and neither do other blocks.
  * @throws {SecureServerError} ERR_CERTIFICATE_INVALID: the message names the file, and what is wrong with it.
  */
 export function parseIdentity(
   certFile: NamedFile,
   keyFile: NamedFile,
-  policy: SecureContextOptions = {},
+  policy: SecureContextOptions = secureContextOptions({}, true),
   now = new Date(),
 ): Identity {
   const certificates = parseCertificates(certFile)

@@ -164,6 +164,14 @@ describe('a certificate and its key', () => {
     expect(() => identity(own.cert + broken)).to.throw(/^cert\.pem: certificate 2 of 2 does not parse \(ERR_/)
   })
 
+  it('are refused with a key that is too weak for the server, also where no server starts', async () => {
+    const weak = await sub.issue({ names: ['localhost'], key: 'weak' })
+
+    expect(() => identity(weak.cert, weak.key)).to.throw(
+      'cert.pem: the certificate cannot be used (ERR_SSL_EE_KEY_TOO_SMALL)',
+    )
+  })
+
   it('are refused before and after the time for which they are valid, and the message has the date', async () => {
     const early = await sub.issue({ names: ['localhost'], notBefore: hours(2) })
     const late = await sub.issue({ names: ['localhost'], notAfter: hours(-0.5) })

@@ -102,6 +102,7 @@ describe('the dashboard and the alerts', () => {
       'AdapterOldestWaiting',
       'AdapterCertificateEnding',
       'AdapterRefusals',
+      'AdapterUnmatched',
       'AdapterSubmissionsFailed',
     ])
   })

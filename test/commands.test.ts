@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
+import { COMMANDS as EXITS } from '../docs/reference/tables.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const WORKSPACES = ['packages', 'examples'].flatMap((folder) =>
@@ -23,6 +24,10 @@ describe('the commands', () => {
     chmodSync(join(folder, 'node'), 0o755)
   })
   after(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('all have their exit codes in the one table', () => {
+    expect(Object.keys(EXITS).toSorted()).to.deep.equal(COMMANDS.toSorted())
+  })
 
   for (const command of COMMANDS) {
     it(`${command} runs on the Node that the project brings, whatever the machine has`, () => {

@@ -4,7 +4,11 @@ import { join, resolve } from 'node:path'
 import { ERRORS, SETTINGS, type Settings } from '@formbuilder/adapter-sdk'
 import { OPTICS_ERRORS, OPTICS_SETTINGS } from '@formbuilder/optics-adapter'
 import { ERRORS as SERVER_ERRORS } from '@formbuilder/secure-server'
+import { EXIT_CODES as ADAPTER_EXITS } from '../../packages/adapter-sdk/src/cli.ts'
 import { SERVER_SETTINGS } from '../../packages/adapter-sdk/src/config-table.ts'
+import { EXIT_CODES as CREATE_EXITS } from '../../packages/create-adapter/src/exit-codes.ts'
+import { EXIT_CODES as AUDIT_EXITS } from '../../packages/gp-connect-provider/src/audit-command.ts'
+import { EXIT_MEANINGS as SUBMITTER_EXITS } from '../../packages/submitter/src/exit-code.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -13,6 +17,7 @@ export function pages(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/reference/configuration.md', configuration()],
     ['docs/reference/errors.md', errors()],
+    ['docs/reference/exit-codes.md', exitCodes()],
     ['docs/architecture.md', architecture()],
   ])
 }
@@ -75,6 +80,29 @@ ${table(['code', 'meaning', 'then'], optics)}
 Thrown at the start, or by \`reload\`, by [secure-server](../../packages/secure-server/README.md).
 
 ${table(['code', 'meaning'], server)}
+`
+}
+
+/** The exit codes of every command, by the name of the command. */
+export const COMMANDS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  adapter: ADAPTER_EXITS,
+  'optics-adapter': ADAPTER_EXITS,
+  submitter: SUBMITTER_EXITS,
+  'create-adapter': CREATE_EXITS,
+  'gp-connect-audit': AUDIT_EXITS,
+  'gp-connect-verify-audit': AUDIT_EXITS,
+  'optics-stand-in': { 0: 'stopped', 1: 'it cannot start' },
+}
+
+function exitCodes(): string {
+  const rows = Object.entries(COMMANDS).flatMap(([command, codes]) =>
+    Object.entries(codes).map(([code, meaning]) => [`\`${command}\``, code, meaning]),
+  )
+  return `# Exit codes
+
+Every command of every package, with what each exit code means. \`npm run docs:tables\` writes this page from the code.
+
+${table(['command', 'code', 'meaning'], rows)}
 `
 }
 

@@ -1,10 +1,12 @@
 /** The command line of operators. Subpath ./cli, for programs that offer the same commands under their own name. */
+import { createInterface } from 'node:readline'
 import { Command, CommanderError } from 'commander'
 import { adapterOf } from './adapter-file.ts'
 import type { Environment } from './config.ts'
 import { AdapterError, type ErrorCode } from './errors.ts'
 import { errorName } from './events.ts'
 import { openapi } from './openapi.ts'
+import { addActionCommands } from './operator/action-commands.ts'
 import { addBackupCommands } from './operator/backup-commands.ts'
 import type { Check } from './operator/check.ts'
 import { addLedgerCommands, addSetupCommands, type Output } from './operator/commands.ts'
@@ -22,6 +24,8 @@ export interface CommandOptions {
   readonly start?: () => Promise<void>
   /** Forms whose keys `check` examines. Default: those that have their own key. */
   readonly forms?: readonly string[]
+  /** Whether a form asks the case system about an uncertain submission before it handles it again. Default: none does. */
+  readonly asksFirst?: (form: string) => boolean
   /** Checks that `check` runs after those of settings, keys, certificate and store. */
   readonly checks?: readonly Check[]
   /** Where output goes. Default: the process's streams. */
@@ -34,9 +38,12 @@ export const EXIT_CODES = {
   1: 'An unexpected failure',
   2: 'The command was not understood',
   3: 'No submission has this id',
-  4: 'The submission is not a dead letter',
+  4: 'The submission is in another state: not a dead letter, or not waiting',
   5: 'The store cannot be reached or used',
   6: '`check` found a problem',
+  7: 'Done, and some were left out: the message says how many, and why',
+  8: 'Nothing was done: the answer was no, or the count is not the one of `--expect`',
+  130: 'Interrupted: the message says what is left to do',
 } as const
 
 /** One of the exit codes. */
@@ -62,6 +69,7 @@ const EXITS: Partial<Record<ErrorCode, ExitCode>> = {
   ERR_SUBMISSION_NOT_FOUND: 3,
   ERR_STATE_CONFLICT: 4,
   ERR_STORE_UNAVAILABLE: 5,
+  ERR_REASON_INVALID: 2,
 }
 
 interface Result {
@@ -92,6 +100,13 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
   })
 
   addLedgerCommands(root, context)
+  addActionCommands(root, {
+    ...context,
+    asksFirst: options.asksFirst ?? (() => false),
+    onExit: (code) => {
+      result.code = code
+    },
+  })
   addBackupCommands(root, context)
   addSetupCommands(root, {
     ...context,
@@ -112,7 +127,9 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
 }
 
 function epilogue(name: string): string {
-  const exits = Object.entries(EXIT_CODES).map(([code, meaning]) => `  ${code}  ${meaning.replaceAll('`', '')}`)
+  const exits = Object.entries(EXIT_CODES).map(
+    ([code, meaning]) => `  ${code.padEnd(3)}  ${meaning.replaceAll('`', '')}`,
+  )
   return `
 The store is found by the adapter's own settings: DATABASE_URL or DATA_DIR.
 The adapter may run all the time, except for restored. No answer, name or file of a citizen is shown.
@@ -131,9 +148,28 @@ ${exits.join('\n')}`
 }
 
 function processOutput(): Output {
+  // A reader such as `head` may leave early. What a command does it does to its end.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   return {
     out: (text) => process.stdout.write(`${text}\n`),
     error: (text) => process.stderr.write(`${text}\n`),
     width: process.stdout.isTTY ? process.stdout.columns : undefined,
+    ask: process.stdin.isTTY && process.stderr.isTTY ? askTerminal : undefined,
   }
+}
+
+/** The end of the input is an empty answer. Ctrl-C ends the process, as nothing has been done. */
+function askTerminal(question: string): Promise<string> {
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: process.stdin, terminal: false })
+    process.stderr.write(question)
+    lines.once('line', (line) => {
+      resolve(line)
+      lines.close()
+    })
+    lines.once('close', () => {
+      process.stdin.unref()
+      resolve('')
+    })
+  })
 }

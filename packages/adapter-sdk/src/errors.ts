@@ -115,6 +115,8 @@ export const ERRORS = {
   ERR_SUBMISSION_NOT_FOUND: { status: 404, meaning: 'No submission has this id' },
   ERR_STATE_CONFLICT: { status: 409, meaning: 'The submission is not in a state that allows this' },
 
+  ERR_REASON_INVALID: { status: 422, meaning: 'An action needs a reason, of at most 500 characters' },
+
   ERR_ENDPOINT_REFUSED: { meaning: 'Submitter: a submission may not be sent to this endpoint' },
   ERR_ENDPOINT_UNPROVEN: { meaning: 'Submitter: the endpoint did not prove that it holds the key' },
   ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, but not that it has the submission' },

@@ -80,6 +80,8 @@ export type AdapterEvent =
     })
   | (About & { readonly event: 'submission.redriven'; readonly by: string })
   | (About & { readonly event: 'submission.discarded'; readonly by: string })
+  /** A person made a waiting submission due. */
+  | (About & { readonly event: 'submission.retry-now'; readonly by: string })
   | { readonly event: 'store.committed'; readonly submissions: number; readonly milliseconds: number }
   /** At each start: the connection to the database does not check who the server is. */
   | { readonly event: 'store.unchecked'; readonly detail: string }

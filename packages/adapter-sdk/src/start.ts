@@ -118,7 +118,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   if (warning !== undefined) emit({ event: 'store.unchecked', detail: `DATABASE_URL: ${warning}` })
   const { files } = store
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
-  const ledger = new Ledger(store, emit)
+  const ledger = new Ledger(store, emit, (form) => forms.get(form)?.confirm !== undefined)
   const capture = createCapture({
     store: files,
     hosts: attachmentHosts(config.ATTACHMENT_HOSTS),

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
+import { hostname, tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
 import { createAdapter } from '../src/adapter.ts'
@@ -35,10 +35,10 @@ interface Result {
 async function run(
   argv: readonly string[],
   environment: { [name: string]: string } = {},
-  width?: number,
+  ask?: (question: string) => Promise<string>,
 ): Promise<Result> {
   const [out, error]: [string[], string[]] = [[], []]
-  const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text), width }
+  const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text), ask }
   const code = await runCommand(argv, { environment, output })
   return { code, out: out.join('\n'), error: error.join('\n') }
 }
@@ -149,23 +149,87 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 
       expect([code, out]).to.deep.equal([0, '1 submission redriven'])
       expect(entry).to.include({ state: 'delivered', attempts: 2 })
-      expect(entry.timeline.find(({ what }) => what === 'redriven')).to.include({ by: userInfo().username })
+      expect(entry.timeline.find(({ what }) => what === 'redriven')).to.include({
+        by: `${userInfo().username}@${hostname()}`,
+      })
     })
 
-    it('redrives or discards all dead letters with one code', async () => {
+    /** Ends every dead letter, so that a bulk action meets only those of its test. */
+    const clear = async () => {
+      const dead = await running.ledger.list({ state: 'dead', limit: 1000 })
+      for (const { id } of dead) await running.ledger.discard({ id }, 'a test', 'cleared')
+    }
+    const counted = async () => {
+      const [dead, all] = [await running.store.count({ state: 'dead' }), await running.store.count({})]
+      return { dead, others: all - dead }
+    }
+
+    for (const choice of [['--all'], ['--code', 'ERR_OUTCOME_UNCERTAIN']])
+      it(`leaves uncertain ones out of redrive ${choice[0]}, says how many, and exits with 7`, async () => {
+        await clear()
+        for (let i = 0; i < 4; i++) await sendAs(uncertain)
+        outcome = works
+        const before = await counted()
+
+        const text = await run(['redrive', ...choice], place)
+        const json = await run(['redrive', ...choice, '--json'], place)
+
+        expect([text.code, json.code]).to.deep.equal([7, 7])
+        expect(text.out).to.match(/^0 submissions redriven\n4 left out: uncertain/)
+        expect(JSON.parse(json.out)).to.deep.include({ redriven: 0, leftOut: { uncertain: 4, changed: 0 } })
+        expect(await counted()).to.deep.equal(before)
+      })
+
+    it('redrives uncertain ones that are asked for by name, on record with reason and person', async () => {
+      await clear()
       const ids = [await sendAs(uncertain), await sendAs(uncertain)]
-      outcome = uncertain
+      outcome = works
+      const asked = ['redrive', '--all', '--include-uncertain']
+      const refused = [
+        await run(asked, place),
+        await run([...asked, '--reason', 'x'], place),
+        await run([...asked, '--reason', 'x', '--yes'], place),
+        await run([...asked, '--reason', 'x', '--yes', '--expect', '3'], place),
+        await run(['redrive', ids[0] as string], place),
+      ]
+      const still = await counted()
 
-      const redriven = await run(['redrive', '--code', 'ERR_OUTCOME_UNCERTAIN', '--json'], place)
+      const done = await run([...asked, '--reason', 'not\u0007 there', '--yes', '--expect', '2', '--by', 'ada'], place)
       await Promise.all(ids.map(ended))
-      const discarded = await run(['discard', '--code', 'ERR_OUTCOME_UNCERTAIN', '--reason', 'all seen to'], place)
+      const { timeline } = await running.ledger.show(ids[0] as string)
 
-      expect(JSON.parse(redriven.out).redriven).to.be.greaterThan(1)
-      expect(discarded.out).to.match(/^\d+ submissions discarded$/)
-      expect((await run(['submissions', '--code', 'ERR_OUTCOME_UNCERTAIN', '--state', 'dead'], place)).out).to.equal(
-        'no submissions',
-      )
-      expect((await run(['show', ids[0] as string], place)).out).to.match(/discarded +\S+ +all seen to/)
+      expect(refused.map(({ code }) => code)).to.deep.equal([2, 2, 2, 8, 2])
+      expect(still.dead).to.equal(2)
+      expect(done.code).to.equal(0)
+      expect(done.out).to.match(/^2 submissions redriven\n2 uncertain: the case system is not asked before 20/)
+      expect(timeline.find(({ what }) => what === 'redriven')).to.include({ by: 'ada', reason: 'not  there' })
+    })
+
+    it('discards a group only with its count where nobody can be asked, and asks at a terminal', async () => {
+      await clear()
+      for (let i = 0; i < 3; i++) await sendAs(permanent)
+      const discard = ['discard', '--code', 'ERR_HANDLER_PERMANENT', '--reason', 'by hand']
+      const questions: string[] = []
+      const answer = (text: string) => async (question: string) => {
+        questions.push(question)
+        return text
+      }
+
+      const alone = await run(discard, place)
+      const other = await run([...discard, '--yes', '--expect', '1219'], place)
+      const listed = await run([...discard, '--dry-run'], place)
+      const no = await run(discard, place, answer(''))
+      const still = await counted()
+      const yes = await run(discard, place, answer('y'))
+      const none = await run([...discard, '--yes', '--expect', '0'], place)
+
+      expect([alone.code, other.code, listed.code, no.code, yes.code, none.code]).to.deep.equal([2, 8, 0, 8, 0, 0])
+      expect(still.dead).to.equal(3)
+      expect(listed.out).to.match(/3 submissions would be discarded \(--expect 3\)/)
+      expect(questions).to.deep.equal(['Discard 3 submissions? [y/N] ', 'Discard 3 submissions? [y/N] '])
+      expect(no.error).to.match(/Answers and files are erased 7 days after the discard.*The record .* 28 days after/)
+      expect(yes.out).to.equal('3 submissions discarded')
+      expect(none.out).to.equal('no submissions match')
     })
 
     it('has a different exit code for each kind of failure', async () => {
@@ -262,7 +326,7 @@ describe('the command line', () => {
     const { code, out } = await run(['--help'])
 
     expect(code).to.equal(0)
-    for (const each of [0, 1, 2, 3, 4, 5, 6]) expect(out).to.match(new RegExp(`^  ${each}  \\S`, 'm'))
+    for (const each of [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]) expect(out).to.match(new RegExp(`^  ${each} +\\S`, 'm'))
   })
 
   it('reports an unknown command, not too many arguments', async () => {
@@ -276,6 +340,11 @@ describe('the command line', () => {
     [['resubmit'], 'no such command'],
     [['redrive'], 'nothing chosen'],
     [['redrive', 'x', '--all'], 'chosen twice'],
+    [['retry-now'], 'nothing chosen'],
+    [['discard', 'x', '--reason', ' '], 'an empty reason'],
+    [['discard', 'x', '--reason', 'x'.repeat(501)], 'a reason that is too long'],
+    [['redrive', '--all', '--expect', 'x'], 'no count'],
+    [['redrive', '--all', '--by', ''], 'nobody'],
     [['redrive', '--all', '--code', 'X'], 'chosen twice'],
     [['discard', 'x'], 'no reason'],
     [['discard', '--reason', 'x'], 'nothing chosen'],

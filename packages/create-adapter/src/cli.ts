@@ -1,6 +1,7 @@
 /** The command behind `npm create @formbuilder/adapter my-adapter`: writes a project and installs its packages. */
 import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { EXIT_CODES } from './exit-codes.ts'
 import { install } from './install.ts'
 import { createProject } from './project.ts'
 
@@ -18,7 +19,7 @@ Example: npm create @formbuilder/adapter complaints
 process.exitCode = main(process.argv.slice(2))
 
 /** Returns the exit code: 0 success, 1 failure, 2 wrong arguments. */
-function main(args: readonly string[]): number {
+function main(args: readonly string[]): keyof typeof EXIT_CODES {
   const options = parseOptions(args)
   if (typeof options === 'string') {
     process.stderr.write(`${options}\n\n${HELP}`)

@@ -23,6 +23,13 @@ SELECTION:
   --until TIME      before this time
   --code CODE       an error code, an outcome or a status, such as NO_PATIENT_CONSENT, refused or 403`
 
+/** What the exit codes of the command mean. */
+export const EXIT_CODES = {
+  0: 'done',
+  1: 'the trail is broken, or has a line that was changed',
+  2: 'a mistake in the command, or a file that cannot be read',
+} as const
+
 const OPTIONS = {
   practice: { type: 'string' },
   patient: { type: 'string' },
@@ -42,7 +49,7 @@ export interface Output {
 }
 
 /** Runs the command with its arguments. Resolves to the exit code. */
-export async function runAuditCommand(args: readonly string[], output: Output): Promise<number> {
+export async function runAuditCommand(args: readonly string[], output: Output): Promise<keyof typeof EXIT_CODES> {
   try {
     const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS })
     const [command = '', ...files] = positionals
@@ -69,7 +76,7 @@ const ALLOWED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['verify', new Set(['checkpoint'])],
 ])
 
-async function verify(files: readonly string[], checkpoint: ChainEnd | undefined, output: Output): Promise<number> {
+async function verify(files: readonly string[], checkpoint: ChainEnd | undefined, output: Output): Promise<0 | 1> {
   const verdict = await verifyAuditTrail(contents(files), checkpoint)
   output.write(
     verdict.intact
@@ -97,7 +104,7 @@ async function print(
   files: readonly string[],
   selection: Selection,
   output: Output,
-): Promise<number> {
+): Promise<0 | 1> {
   let count = 0
   let wrong = 0
   output.write(head)

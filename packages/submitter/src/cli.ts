@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type KeygenOptions, keycheck, keygen, send, type TargetOptions, verify } from './commands.ts'
-import { exitCode } from './exit-code.ts'
+import { EXIT_MEANINGS, exitCode } from './exit-code.ts'
 import { printError, type Streams } from './streams.ts'
 
 /** Runs the command and returns its exit code. Never throws. */
@@ -81,15 +81,9 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 
 const EXIT_HELP = `
 Exit codes:
-  0  done
-  1  unexpected error in the submitter
-  2  wrong command line, or a file that cannot be read or written
-  3  the endpoint is not allowed; nothing was sent
-  4  the key is not valid; nothing was sent
-  5  the submission is not valid; nothing was sent
-  6  the receiver did not accept the submission
-  7  the receiver did not answer
-  8  the endpoint did not prove that it has the key`
+${Object.entries(EXIT_MEANINGS)
+  .map(([code, meaning]) => `  ${code}  ${meaning}`)
+  .join('\n')}`
 const SEND_HELP = `
 Examples:
   submitter send --endpoint https://adapter.service.gov.uk/v2/complaint --key-file key.txt submission.json

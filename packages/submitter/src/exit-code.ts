@@ -11,6 +11,19 @@ export const EXIT_CODES = {
   ERR_ENDPOINT_UNPROVEN: 8,
 } as const satisfies Partial<Record<ErrorCode, number>>
 
+/** What each exit code means. */
+export const EXIT_MEANINGS = {
+  0: 'done',
+  1: 'unexpected error in the submitter',
+  2: 'wrong command line, or a file that cannot be read or written',
+  3: 'the endpoint is not allowed; nothing was sent',
+  4: 'the key is not valid; nothing was sent',
+  5: 'the submission is not valid; nothing was sent',
+  6: 'the receiver did not accept the submission',
+  7: 'the receiver did not answer',
+  8: 'the endpoint did not prove that it has the key',
+} as const
+
 /** The command line is wrong, or a file that it names cannot be used. The message says what is wrong. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'

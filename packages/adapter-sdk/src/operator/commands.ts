@@ -1,5 +1,5 @@
-/** Defines the commands that show submissions, decide about dead letters, make a key and check an installation. */
-import { userInfo } from 'node:os'
+/** Defines the commands that show submissions, make a key and check an installation. */
+import { hostname, userInfo } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '../config.ts'
 import { SETTINGS } from '../config-table.ts'
@@ -10,7 +10,7 @@ import type { Filter, State } from '../store/entry.ts'
 import { HORIZON_SECONDS, openStore, refusedAsRestored } from '../store/open.ts'
 import { adapterChecks, type Check, diagnose } from './check.ts'
 import { Ledger } from './ledger.ts'
-import { countText, entryText, findingsText, listText } from './text.ts'
+import { entryText, findingsText, listText } from './text.ts'
 
 /** Where a command writes, a line at a time. */
 export interface Output {
@@ -20,6 +20,8 @@ export interface Output {
   error(text: string): void
   /** Columns of the terminal; absent: output goes to a program or a file. */
   readonly width?: number | undefined
+  /** Asks the person at the terminal, and resolves with the answer; absent: there is none. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined
 }
 
 /** What every command needs. */
@@ -30,26 +32,33 @@ export interface CommandContext {
   readonly output: Output
 }
 
-/** Adds the commands that show submissions, and redrive or discard dead letters. */
-export function addLedgerCommands(root: Command, { name, environment, output }: CommandContext): void {
-  const print = printer(output)
-  const withLedger = async <T>(decides: boolean, work: (ledger: Ledger) => Promise<T>): Promise<T> => {
-    const place = { ...placeOf(environment), DATABASE_CONNECTIONS: 2 }
-    const refusal = await refusedAsRestored(place)
-    // It can be looked at. A decision is made when it is known what may have been delivered since the backup.
-    if (refusal !== undefined && decides) throw refusal
-    if (refusal !== undefined) output.error(`warning: ${refusal.message}`)
-    const store = await openStore(place, {
-      migrate: false,
-      horizonSeconds: HORIZON_SECONDS,
-      busySeconds: BUSY_SECONDS,
-    })
-    try {
-      return await work(new Ledger(store, () => undefined))
-    } finally {
-      await store.close()
-    }
+/** Opens the store for one command. `decides`: whether it changes what happens to submissions. */
+export async function withLedger<T>(
+  { environment, output, asksFirst }: CommandContext & { readonly asksFirst?: (form: string) => boolean },
+  decides: boolean,
+  work: (ledger: Ledger) => Promise<T>,
+): Promise<T> {
+  const place = { ...placeOf(environment), DATABASE_CONNECTIONS: 2 }
+  const refusal = await refusedAsRestored(place)
+  // It can be looked at. A decision is made when it is known what may have been delivered since the backup.
+  if (refusal !== undefined && decides) throw refusal
+  if (refusal !== undefined) output.error(`warning: ${refusal.message}`)
+  const store = await openStore(place, {
+    migrate: false,
+    horizonSeconds: HORIZON_SECONDS,
+    busySeconds: BUSY_SECONDS,
+  })
+  try {
+    return await work(new Ledger(store, () => undefined, asksFirst))
+  } finally {
+    await store.close()
   }
+}
+
+/** Adds the commands that show submissions. */
+export function addLedgerCommands(root: Command, context: CommandContext): void {
+  const { name, output } = context
+  const print = printer(output)
 
   root
     .command('submissions')
@@ -60,7 +69,7 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
     .option('--limit <count>', 'how many at most', count, 50)
     .option('--json', 'as JSON, with every field')
     .action(async ({ json, ...filter }: Filter & { json?: boolean }) => {
-      const entries = await withLedger(false, (ledger) => ledger.list(filter))
+      const entries = await withLedger(context, false, (ledger) => ledger.list(filter))
       print(json, entries, () => listText(entries, output.width))
     })
 
@@ -70,37 +79,8 @@ export function addLedgerCommands(root: Command, { name, environment, output }: 
     .argument('<id>', 'submissionId')
     .option('--json', 'as JSON')
     .action(async (id: string, { json }: { json?: boolean }) => {
-      const entry = await withLedger(false, (ledger) => ledger.show(id))
+      const entry = await withLedger(context, false, (ledger) => ledger.show(id))
       print(json, entry, () => entryText(entry, name, output.width))
-    })
-
-  root
-    .command('redrive')
-    .description('put dead letters back into the queue with all their retries')
-    .argument('[id]', 'submissionId')
-    .option('--all', 'all dead letters')
-    .option('--code <code>', 'those with this error code')
-    .option('--form <form>', 'only those of this form, with --all or --code')
-    .option('--json', 'as JSON')
-    .action(async (id: string | undefined, { json, ...chosen }: Selection & { all?: boolean; json?: boolean }) => {
-      const filter = selection(root, id, chosen, 'an id, --code or --all')
-      const redriven = await withLedger(true, (ledger) => ledger.redrive(filter, operator()))
-      print(json, { redriven }, () => countText(redriven, 'redriven'))
-    })
-
-  root
-    .command('discard')
-    .description('end dead letters without making a case, with a reason on record')
-    .argument('[id]', 'submissionId')
-    .requiredOption('--reason <text>', 'why, for the record, without personal data')
-    .option('--code <code>', 'those with this error code')
-    .option('--form <form>', 'only those of this form, with --code')
-    .option('--json', 'as JSON')
-    .action(async (id: string | undefined, given: Selection & { reason: string; json?: boolean }) => {
-      const { json, reason, ...chosen } = given
-      const filter = selection(root, id, chosen, 'an id or --code')
-      const discarded = await withLedger(true, (ledger) => ledger.discard(filter, operator(), reason))
-      print(json, { discarded }, () => countText(discarded, 'discarded'))
     })
 }
 
@@ -151,29 +131,7 @@ export function printer(output: Output) {
     output.out(json ? JSON.stringify(value, null, 2) : text())
 }
 
-interface Selection {
-  readonly form?: string
-  readonly code?: string
-}
-
 const STATES = ['waiting', 'running', 'delivered', 'dead', 'discarded'] as const satisfies readonly State[]
-
-/** The chosen dead letters. Exactly one way of choosing is allowed, so that a typing error cannot choose others. */
-function selection(
-  root: Command,
-  id: string | undefined,
-  chosen: Selection & { all?: boolean },
-  expected: string,
-): Filter {
-  const { all, code, form } = chosen
-  const ways = [id !== undefined, all === true, code !== undefined].filter(Boolean).length
-  if (ways !== 1 || (id !== undefined && form !== undefined)) root.error(`error: choose by ${expected}`)
-  return {
-    ...(id === undefined ? {} : { id }),
-    ...(code === undefined ? {} : { code }),
-    ...(form === undefined ? {} : { form }),
-  }
-}
 
 /**
  * Where the store is, and every other setting.
@@ -196,8 +154,12 @@ function count(text: string): number {
 /** How long a command waits for its turn to write. */
 const BUSY_SECONDS = 30
 
-/** Name of the person, for the record. */
+/** User and host, for the record. */
 export function operator(): string {
+  return `${userName()}@${hostname()}`
+}
+
+function userName(): string {
   try {
     return userInfo().username
   } catch {

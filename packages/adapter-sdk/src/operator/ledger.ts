@@ -1,17 +1,31 @@
-/** Shows submissions to operators, without answers, names or files, and redrives or discards them. */
+/** Shows submissions to operators, without answers, names or files, and does what they decide. */
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Counts, DetailedEntry, Entry, Filter } from '../store/entry.ts'
-import type { Chosen, Moved, Operating } from '../store/store.ts'
+import type { Operating } from '../store/store.ts'
+import {
+  type ActionName,
+  type ActionRequest,
+  carriedOut,
+  type Done,
+  type OnRecord,
+  type Plan,
+  planned,
+  STATE_OF,
+} from './actions.ts'
 
 /** What operators see of the store, and do with it. */
 export class Ledger {
   readonly #store: Operating
   readonly #emit: Emit
 
-  constructor(store: Operating, emit: Emit) {
+  readonly #asksFirst: (form: string) => boolean
+
+  /** `asksFirst`: whether a form asks the case system about an uncertain submission before it handles it again. */
+  constructor(store: Operating, emit: Emit, asksFirst: (form: string) => boolean = () => false) {
     this.#store = store
     this.#emit = emit
+    this.#asksFirst = asksFirst
   }
 
   /** Newest first. */
@@ -33,51 +47,61 @@ export class Ledger {
   }
 
   /**
-   * Puts dead letters back into the queue with all their retries, and returns how many. An uncertain one is confirmed
-   * first; if the form cannot confirm, redriving is the person's decision to handle it again.
+   * What an action would do. Changes nothing.
+   * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: the id given is in no state that allows it.
+   */
+  async plan(request: ActionRequest): Promise<Plan> {
+    if (request.filter.id !== undefined) await this.#assertAllowed(request.action, request.filter)
+    return await planned(this.#store, this.#asksFirst, request)
+  }
+
+  /**
+   * Does what was planned, of what has not changed since. `signal` stops it between two batches.
+   * @throws {AdapterError} ERR_REASON_INVALID: a reason is needed, or is too long.
+   */
+  async carryOut(plan: Plan, record: OnRecord, signal?: AbortSignal): Promise<Done> {
+    return await carriedOut(this.#store, this.#emit, plan, record, signal)
+  }
+
+  /**
+   * Puts dead letters back into the queue with all their retries, and returns how many. Uncertain ones are left out, unless
+   * one is named by its id, or its form asks the case system first.
    * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: the id given is not a dead letter.
+   * ERR_REASON_INVALID: an uncertain one needs a reason.
    */
   async redrive(filter: Filter, by: string, reason?: string): Promise<number> {
-    return await this.#act(filter, 'redriven', by, (chosen) => this.#store.redrive(chosen, by, reason ?? null))
+    return await this.#act('redrive', filter, by, reason)
   }
 
   /**
    * Ends dead letters, with a reason on record. They are never handled again; a repeat by the sender is a duplicate.
+   * Uncertain ones are left out, unless one is named by its id.
    * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: the id given is not a dead letter.
+   * ERR_REASON_INVALID: there is no reason.
    */
   async discard(filter: Filter, by: string, reason: string): Promise<number> {
-    return await this.#act(filter, 'discarded', by, (chosen) => this.#store.discard(chosen, by, reason))
+    return await this.#act('discard', filter, by, reason)
   }
 
-  async #act(
-    filter: Filter,
-    action: 'redriven' | 'discarded',
-    by: string,
-    move: (chosen: Chosen) => Promise<Moved[]>,
-  ): Promise<number> {
-    if (filter.id !== undefined) await this.#assertDead(filter)
-    const seen = new Set<string>()
-    let count = 0
-    // In batches, so that nothing waits long for a person. What was moved is no longer in the list; what could not be, is.
-    for (let offset = 0; ; ) {
-      const found = await this.#store.list({ ...filter, state: 'dead' }, { limit: BATCH, offset })
-      // A dead letter that fails again while the others are moved is not moved twice.
-      const chosen = found.filter(({ id }) => !seen.has(id))
-      for (const { id } of chosen) seen.add(id)
-      const moved = chosen.length === 0 ? [] : await move(chosen.map(({ id, revision }) => ({ id, revision })))
-      for (const { form, submissionId } of moved) this.#emit({ event: `submission.${action}`, form, submissionId, by })
-      count += moved.length
-      offset += found.length - moved.length
-      if (found.length < BATCH) return count
-    }
+  /**
+   * Makes what waits for a retry due now, an uncertain one no earlier than its outcome may be asked for.
+   * @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND, ERR_STATE_CONFLICT: the id given does not wait.
+   * ERR_REASON_INVALID: an uncertain one needs a reason.
+   */
+  async retryNow(filter: Filter, by: string, reason?: string): Promise<number> {
+    return await this.#act('retry-now', filter, by, reason)
   }
 
-  async #assertDead({ id, form }: Filter): Promise<void> {
+  async #act(action: ActionName, filter: Filter, by: string, reason: string | undefined): Promise<number> {
+    const plan = await this.plan({ action, filter, isNamed: filter.id !== undefined })
+    return (await this.carryOut(plan, { by, reason: reason ?? null })).count
+  }
+
+  async #assertAllowed(action: ActionName, { id, form }: Filter): Promise<void> {
     const found = await this.list({ id, form })
     if (found.length === 0) throw new AdapterError('ERR_SUBMISSION_NOT_FOUND', 'no submission has this id')
-    if (found.some(({ state }) => state === 'dead')) return
-    throw new AdapterError('ERR_STATE_CONFLICT', `the submission is ${found[0]?.state}, not a dead letter`)
+    if (found.some(({ state }) => state === STATE_OF[action])) return
+    const wanted = action === 'retry-now' ? 'waiting' : 'a dead letter'
+    throw new AdapterError('ERR_STATE_CONFLICT', `the submission is ${found[0]?.state}, not ${wanted}`)
   }
 }
-
-const BATCH = 500

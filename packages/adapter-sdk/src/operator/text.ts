@@ -105,7 +105,7 @@ function adviceText(entry: DetailedEntry, program: string): string[] {
       [
         'The case system may already have made this case. Search for it there first.',
         `  if it is there:      ${discard}`,
-        `  if it is not there:  ${redrive}`,
+        `  if it is not there:  ${redrive} --reason "..."`,
       ].join('\n'),
     ]
   }

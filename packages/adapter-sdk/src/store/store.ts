@@ -146,10 +146,11 @@ export interface Operating {
   /** What people did, newest first. */
   actions(page: Page): Promise<Action[]>
   /**
-   * Puts dead letters back into the queue, approved. An uncertain one is not due before its outcome may be asked for.
-   * What has changed since it was shown, and what is no dead letter, is left out.
+   * Puts dead letters back into the queue. An uncertain one is not due before its outcome may be asked for. What has changed
+   * since it was shown, and what is no dead letter, is left out. `approved` (default true): a person decided that uncertain
+   * ones are handled even if their form cannot ask the case system; without it such a form makes dead letters of them again.
    */
-  redrive(chosen: Chosen, by: string, reason: string | null): Promise<Moved[]>
+  redrive(chosen: Chosen, by: string, reason: string | null, approved?: boolean): Promise<Moved[]>
   /** Ends dead letters. */
   discard(chosen: Chosen, by: string, reason: string): Promise<Moved[]>
   /** Makes what waits for a retry due now; an uncertain one not before its outcome may be asked for. */

@@ -94,6 +94,7 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'submission.dead': 'error',
   'submission.redriven': 'info',
   'submission.discarded': 'info',
+  'submission.retry-now': 'info',
   'store.committed': 'debug',
   'store.failed': 'error',
   'store.swept': 'info',

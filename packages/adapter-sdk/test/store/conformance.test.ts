@@ -769,6 +769,13 @@ onEachEngine('a store', (engine) => {
       expect(moved).to.include({ uncertain: true, dueAt: new Date(clock.time + 300_000).toISOString() })
     })
 
+    it('redrive without approval, which a handler of an uncertain one is told', async () => {
+      const letter = await deadLetter({ uncertain: true, settleSeconds: 0 })
+      await store.redrive([letter], 'ada', null, false)
+
+      expect((await claim())[0]).to.include({ id: letter.id, uncertain: true, approved: false })
+    })
+
     it('discard a dead letter', async () => {
       const letter = await deadLetter()
       const moved = await store.discard([letter], 'ada', 'made by hand')

@@ -1,28 +1,30 @@
-/** Redrives or discards exactly the dead letters that were shown, after asking for a reason. */
+/** Redrives, discards or retries now exactly the submissions that were shown, after asking for a reason. */
 import { contentCodings } from '@formbuilder/secure-server'
 import type { Context, Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
-import type { Entry, Filter } from '../../store/entry.ts'
+import { type ActionName, type ActionRequest, type Plan, REASON_LENGTH, reasonProblem } from '../actions.ts'
+import { erasureText } from '../erasure.ts'
 import { userOf } from './identity.ts'
 import { field, type OperatorParts, type Show, showProblem } from './parts.ts'
 
-/** Shows the chosen dead letters and asks for the reason. */
-export function askDecision({ ledger, csrf }: OperatorParts, show: Show): Middleware {
+/** Shows the chosen submissions and asks for the reason. */
+export function askDecision(parts: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
     const { searchParams } = ctx.URL
-    const action = actionOf(searchParams)
-    const entries =
-      action === undefined ? [] : await ledger.list({ ...filterOf(searchParams), state: 'dead', limit: MOST })
-    if (action === undefined || entries.length === 0) {
-      showProblem(ctx, show, 404, 'nothing was chosen, or the submissions you chose are no longer dead letters')
+    const request = requestOf(searchParams)
+    const plan = request && (await parts.ledger.plan(request))
+    if (request === undefined || plan === undefined || plan.entries.length + plan.leftOut.uncertain === 0) {
+      const detail = plan?.leftOut.changed ? CHANGED : NOTHING
+      showProblem(ctx, show, 404, detail)
       return
     }
-    showForm(ctx, show, { action, entries, token: csrf.token(ctx) })
+    await showForm(ctx, show, parts, { plan, request })
   }
 }
 
-/** Redrives or discards, then redirects to the list of dead letters. */
-export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show): Middleware {
+/** Does what was decided, then redirects to a list. */
+export function takeDecision(parts: OperatorParts, show: Show): Middleware {
+  const { ledger, csrf, emit } = parts
   const read = bodyParser({
     enableTypes: ['text'],
     extendTypes: { text: ['application/x-www-form-urlencoded'] },
@@ -43,54 +45,116 @@ export function takeDecision({ ledger, csrf, emit }: OperatorParts, show: Show):
       )
       return
     }
-    const action = actionOf(body)
-    const filter = { ids: body.getAll('id').slice(0, MOST), state: 'dead' } as const
+    const request = requestOf(body, true)
+    if (request === undefined) {
+      showProblem(ctx, show, 422, 'the action must be redrive, discard or retry-now')
+      return
+    }
+    const includeUncertain = field(body, 'include') === 'uncertain'
+    const plan = await ledger.plan({ ...request, includeUncertain })
     const reason = field(body, 'reason')
-    const problem = problemOf(reason)
-    if (action === undefined) {
-      showProblem(ctx, show, 422, 'the action must be redrive or discard')
-    } else if (problem !== undefined) {
+    const problem = reasonProblem(reason, plan.needsReason)
+    const form = { plan, request, reason, includeUncertain }
+    if (problem !== undefined) {
       ctx.status = 422
-      const entries = await ledger.list({ ...filter, limit: MOST })
-      showForm(ctx, show, { action, entries, token: csrf.token(ctx), reason, problem })
+      await showForm(ctx, show, parts, { ...form, problem })
+    } else if (includeUncertain && plan.doubtful > 0 && field(body, 'doubtful') !== String(plan.doubtful)) {
+      await showForm(ctx, show, parts, { ...form, isSecond: true })
     } else {
-      const count = await ledger[action](filter, userOf(ctx), reason)
+      const done = await ledger.carryOut(plan, { by: userOf(ctx), reason: reason === '' ? null : reason })
+      const { uncertain, changed } = done.leftOut
+      const result = new URLSearchParams({
+        done: WORDS[plan.action],
+        count: String(done.count),
+        ...(uncertain > 0 && { uncertain: String(uncertain) }),
+        ...(changed > 0 && { changed: String(changed) }),
+        ...(done.settling !== null && { until: done.settling.until }),
+      })
       ctx.status = 303
-      ctx.redirect(`/dead-letters?done=${action === 'redrive' ? 'redriven' : 'discarded'}&count=${count}`)
+      ctx.redirect(`${plan.action === 'retry-now' ? '/submissions?state=waiting&' : '/dead-letters?'}${result}`)
     }
   }
 }
 
+/** What an action has done, for the banner of the next page: counts and a time only. */
+export function doneOf(fields: URLSearchParams) {
+  const word = field(fields, 'done')
+  const number = (name: string) => (/^\d{1,6}$/.test(field(fields, name)) ? Number(field(fields, name)) : 0)
+  if (!Object.values(WORDS).includes(word) || !/^\d{1,6}$/.test(field(fields, 'count'))) return undefined
+  const until = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(field(fields, 'until')) ? field(fields, 'until') : undefined
+  return { done: word, count: number('count'), uncertain: number('uncertain'), changed: number('changed'), until }
+}
+
+const WORDS: Readonly<Record<ActionName, string>> = {
+  redrive: 'redriven',
+  discard: 'discarded',
+  'retry-now': 'made due now',
+}
+
 /** Largest number of submissions in one decision. */
 const MOST = 1000
-const REASON_LENGTH = 500
+const CHANGED = 'the submissions you chose have changed since they were shown: go back and reload the page'
+const NOTHING = 'nothing was chosen, or the submissions you chose are no longer dead letters'
 
 interface Decision {
-  readonly action: 'redrive' | 'discard'
-  readonly entries: readonly Entry[]
-  readonly token: string
+  readonly plan: Plan
+  readonly request: ActionRequest
   readonly reason?: string
   readonly problem?: string
+  readonly includeUncertain?: boolean
+  /** The second question, before uncertain ones are included. */
+  readonly isSecond?: boolean
 }
 
-function showForm(ctx: Context, show: Show, decision: Decision): void {
-  const uncertain = decision.entries.filter((entry) => entry.uncertain).length
-  const missing = decision.entries.filter((entry) => entry.missingFiles > 0).length
-  show(ctx, 'decide', { ...decision, uncertain, missing, most: MOST, reasonLength: REASON_LENGTH })
+async function showForm(ctx: Context, show: Show, { ledger, csrf, keep }: OperatorParts, decision: Decision) {
+  const { plan, request } = decision
+  const { action } = plan
+  const shown = plan.entries.slice(0, MOST)
+  // They are posted with the others: only then it is decided whether they are included.
+  const posted =
+    decision.includeUncertain || plan.leftOut.uncertain === 0
+      ? shown
+      : (await ledger.plan({ ...request, includeUncertain: true })).entries.slice(0, MOST)
+  show(ctx, 'decide', {
+    ...decision,
+    action,
+    isNamed: request.isNamed,
+    entries: shown,
+    posted,
+    token: csrf.token(ctx),
+    uncertain: plan.doubtful,
+    askedFirst: plan.askedFirst,
+    leftOut: plan.leftOut,
+    needsReason: plan.needsReason || plan.leftOut.uncertain > 0,
+    missing: shown.filter((entry) => entry.missingFiles > 0).length,
+    most: MOST,
+    reasonLength: REASON_LENGTH,
+    erasure: action === 'discard' ? erasureText(keep) : undefined,
+  })
 }
 
-function actionOf(fields: URLSearchParams): 'redrive' | 'discard' | undefined {
-  const action = fields.get('action')
-  return action === 'redrive' || action === 'discard' ? action : undefined
-}
-
-/** Chosen submissions, or a group by form and code. Selects nothing if neither is given. */
-function filterOf(fields: URLSearchParams): Filter {
-  const isGroup = fields.has('form') && fields.has('code')
-  return isGroup ? { form: field(fields, 'form'), code: field(fields, 'code') } : { ids: fields.getAll('id') }
-}
-
-function problemOf(reason: string): string | undefined {
-  if (reason === '') return 'Enter a reason'
-  return reason.length > REASON_LENGTH ? `Reason must be ${REASON_LENGTH} characters or less` : undefined
+/**
+ * Chosen submissions, as `id` or `id.revision`, or a group by form and code. What was posted names the revision that was
+ * shown; without one it counts as changed. Nothing is selected if neither is given.
+ */
+function requestOf(fields: URLSearchParams, isPosted = false): ActionRequest | undefined {
+  const action = (['redrive', 'discard', 'retry-now'] as const).find((each) => each === fields.get('action'))
+  if (action === undefined) return undefined
+  if (!isPosted && fields.has('form') && fields.has('code')) {
+    return { action, filter: { form: field(fields, 'form'), code: field(fields, 'code') } }
+  }
+  const rows = fields
+    .getAll('id')
+    .slice(0, MOST)
+    .map((each) => each.split('.'))
+  const ids = rows.map(([id = '']) => id)
+  const seen = new Map(
+    rows.flatMap(([id = '', revision]) => (revision === undefined && !isPosted ? [] : [[id, Number(revision ?? -1)]])),
+  ) as ReadonlyMap<string, number>
+  return {
+    action,
+    filter: { ids },
+    isNamed: ids.length === 1 && (!isPosted || field(fields, 'named') === '1'),
+    ...(seen.size > 0 && { seen }),
+  }
 }

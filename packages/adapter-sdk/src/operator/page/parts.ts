@@ -2,6 +2,7 @@
 import type { Context } from 'koa'
 import type { Emit } from '../../events.ts'
 import type { Operating } from '../../store/store.ts'
+import type { KeepDays } from '../erasure.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Advise } from './advice.ts'
 import type { Csrf } from './csrf.ts'
@@ -17,6 +18,8 @@ export interface OperatorParts {
   readonly advise: Advise
   readonly csrf: Csrf
   readonly identity: IdentityOptions
+  /** How long things are kept after a discard. */
+  readonly keep: KeepDays
   readonly emit: Emit
 }
 

@@ -52,6 +52,7 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
       ...(header !== undefined && { forwarded: { header, isTrusted } }),
       emit,
     },
+    keep: { attachmentKeepDays: config.ATTACHMENT_KEEP_DAYS, keepDays: config.KEEP_DAYS },
     emit,
   })
   return await startServer(app.callback(), serverOptions(config, options.port, emit))

@@ -1,6 +1,8 @@
 /** Shows submissions by state and id, and one submission with its history. */
 import type { Context, Middleware } from 'koa'
 import type { Filter, Moment, State } from '../../store/entry.ts'
+import { erasureText } from '../erasure.ts'
+import { doneOf } from './decisions.ts'
 import { field, MOST_PAGES, type OperatorParts, pageNumber, type Show } from './parts.ts'
 
 export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): Middleware {
@@ -15,6 +17,8 @@ export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): M
       states: STATES,
       entries: found.slice(0, PAGE_SIZE),
       hasDead: found.some(({ state }) => state === 'dead'),
+      hasWaiting: found.some(({ state }) => state === 'waiting'),
+      done: doneOf(ctx.URL.searchParams),
       page,
       previous: page > 1 ? link(page - 1) : undefined,
       next: found.length > PAGE_SIZE && page < MOST_PAGES ? link(page + 1) : undefined,
@@ -22,12 +26,13 @@ export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): M
   }
 }
 
-export function showSubmission({ ledger, advise }: OperatorParts, show: Show): Middleware {
+export function showSubmission({ ledger, advise, keep }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
     const entry = await ledger.show(query(ctx, 'id'))
     const timeline = entry.timeline.map((moment) => ({ ...moment, words: wordsOf(moment) }))
     show(ctx, 'submission', {
       entry,
+      erasure: entry.state === 'discarded' ? erasureText(keep) : undefined,
       timeline,
       advice: entry.code === null ? undefined : advise(entry),
     })
@@ -81,4 +86,5 @@ const WORDS: Readonly<Record<string, string>> = {
   'attempt lost': 'Attempt lost because its process ended',
   redriven: 'Redriven',
   discarded: 'Discarded',
+  'retry now': 'Made due now',
 }

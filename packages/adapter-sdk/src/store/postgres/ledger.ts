@@ -132,12 +132,14 @@ function action(name: string, what: string, to: string): Statement {
 
 const DUE_NOW = 'due_at = CASE WHEN s.uncertain THEN GREATEST(now, s.settles_at) ELSE now END'
 
+const redriven = (approved: boolean) =>
+  `state = 'waiting', approved = ${approved}, attempts_since_redrive = 0, losses = 0, changed_at = now, ${DUE_NOW}`
+
 /** Dead letters are put back, approved, with all their retries. */
-export const REDRIVE = action(
-  'redrive',
-  'redriven',
-  `state = 'waiting', approved = true, attempts_since_redrive = 0, losses = 0, changed_at = now, ${DUE_NOW}`,
-)
+export const REDRIVE = action('redrive', 'redriven', redriven(true))
+
+/** The same, without a person's approval: an uncertain one is handled only if its form asks the case system first. */
+export const REDRIVE_UNAPPROVED = action('redrive-unapproved', 'redriven', redriven(false))
 
 /** Dead letters are ended. */
 export const DISCARD = action('discard', 'discarded', `state = 'discarded', due_at = NULL, changed_at = now`)

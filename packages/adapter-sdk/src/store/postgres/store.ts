@@ -181,8 +181,9 @@ class PostgresStore implements Store {
     return await this.#pool.query<Action>(ledger.ACTIONS, [limit, offset])
   }
 
-  async redrive(...[chosen, by, reason]: Parameters<Store['redrive']>): Promise<Moved[]> {
-    return await this.#pool.query<Moved>(ledger.REDRIVE, ledger.actionValues('dead', chosen, by, reason, this.#now()))
+  async redrive(...[chosen, by, reason, approved = true]: Parameters<Store['redrive']>): Promise<Moved[]> {
+    const values = ledger.actionValues('dead', chosen, by, reason, this.#now())
+    return await this.#pool.query<Moved>(approved ? ledger.REDRIVE : ledger.REDRIVE_UNAPPROVED, values)
   }
 
   async discard(...[chosen, by, reason]: Parameters<Store['discard']>): Promise<Moved[]> {

@@ -133,12 +133,12 @@ interface Kind {
 
 const DUE_NOW = 'due_at = CASE WHEN uncertain THEN max(:now, COALESCE(settles_at, 0)) ELSE :now END'
 
+const redriven = (approved: 0 | 1) =>
+  `state = 'waiting', approved = ${approved}, attempts_since_redrive = 0, losses = 0, changed_at = :now, ${DUE_NOW}`
+
 const KINDS = {
-  redrive: {
-    what: 'redriven',
-    from: 'dead',
-    to: `state = 'waiting', approved = 1, attempts_since_redrive = 0, losses = 0, changed_at = :now, ${DUE_NOW}`,
-  },
+  redrive: { what: 'redriven', from: 'dead', to: redriven(1) },
+  redriveUnapproved: { what: 'redriven', from: 'dead', to: redriven(0) },
   discard: { what: 'discarded', from: 'dead', to: "state = 'discarded', due_at = NULL, changed_at = :now" },
   retryNow: { what: 'retry now', from: 'waiting', to: DUE_NOW },
 } as const satisfies Record<string, Kind>

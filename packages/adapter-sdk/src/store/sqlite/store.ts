@@ -137,8 +137,8 @@ class SqliteStore implements Store {
     return this.#reader.ask('actions', this.#now(), page)
   }
 
-  redrive(...[chosen, by, reason]: Parameters<Store['redrive']>) {
-    return this.#act('redrive', chosen, by, reason)
+  redrive(...[chosen, by, reason, approved = true]: Parameters<Store['redrive']>) {
+    return this.#act(approved ? 'redrive' : 'redriveUnapproved', chosen, by, reason)
   }
 
   discard(...[chosen, by, reason]: Parameters<Store['discard']>) {
@@ -208,7 +208,7 @@ class SqliteStore implements Store {
   }
 }
 
-type Action = 'redrive' | 'discard' | 'retryNow'
+type Action = 'redrive' | 'redriveUnapproved' | 'discard' | 'retryNow'
 
 const MOST_PAUSE_MILLISECONDS = 200
 

@@ -12,6 +12,7 @@ const THROWN: Readonly<Record<string, () => Error>> = {
   unknown: () => new PermanentError('refused', { code: 'ERR_NOBODY_DESCRIBED' }),
   uncertain: () => new UncertainError('no answer in time', { code: 'ERR_CASEWORK_TIMEOUT' }),
   later: () => new Error('down'),
+  doubt: () => new UncertainError('no answer in time', { code: 'ERR_CASEWORK_TIMEOUT' }),
 }
 
 /** Starts the adapter. `environment` overrides its settings. */
@@ -26,7 +27,7 @@ export async function startOperatedAdapter(environment: Record<string, string> =
           advice: { ERR_CASEWORK_TEAM: 'Add the team to the case system, then redrive.' },
           async handle({ submissionId, submissionAnswers }) {
             const { fails } = submissionAnswers as { fails?: string }
-            if (fails !== undefined && !repaired.has(submissionId)) {
+            if (fails !== undefined && (fails === 'doubt' || !repaired.has(submissionId))) {
               if (fails !== 'later') repaired.add(submissionId)
               throw (THROWN[fails] as () => Error)()
             }

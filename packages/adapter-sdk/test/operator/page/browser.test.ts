@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { expect } from 'chai'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import type { TestAdapter } from '../../../src/testing/index.ts'
+import { until } from '../../until.ts'
 import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
 import { keepPicture, startBrowser } from './browser.ts'
 
@@ -29,8 +30,8 @@ describe("the operator's page in a browser", () => {
     const context = await browser.newContext({ httpCredentials: OPERATOR, ignoreHTTPSErrors: true, ...options })
     const page = await context.newPage()
     page.on('console', (message) => {
-      // One test sends a form without a reason, and gets 422.
-      if (!message.text().includes('status of 422')) problems.push(`${path}: ${message.text()}`)
+      // Tests send a form without a reason, or an old one.
+      if (!/status of (422|404)/.test(message.text())) problems.push(`${path}: ${message.text()}`)
     })
     await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
     return page
@@ -111,6 +112,56 @@ describe("the operator's page in a browser", () => {
       expect(entry.state).to.equal('delivered')
     })
   }
+
+  it('asks a second time before uncertain ones of a group are included, and names how many', async () => {
+    const chosen = [await submit(adapter, 'uncertain'), await submit(adapter, 'uncertain')]
+    const page = await open('/dead-letters')
+
+    await page.getByRole('button', { name: 'Redrive all with ERR_CASEWORK_TIMEOUT in complaint' }).click()
+    const leftOut = await page.getByText(/are left out: uncertain, a case may exist/).count()
+    await page.getByLabel('Include the uncertain ones').check()
+    await page.getByLabel('Reason').fill('searched, and not there')
+    await page.getByRole('button', { name: 'Continue' }).click()
+    const warning = await page.getByText(/\d cases may be doubled/).textContent()
+    const before = await adapter.running.ledger.show(chosen[0] as string)
+    await keepPicture(page, 'operator-decide-second')
+    await page.getByRole('button', { name: /^Redrive \d submissions$/ }).click()
+    await page.waitForURL(/\/dead-letters/)
+    const banner = await page.getByRole('alert').textContent()
+    await page.context().close()
+
+    expect([leftOut, before.state]).to.deep.equal([1, 'dead'])
+    expect(warning).to.match(/[23] cases may be doubled/)
+    expect(banner).to.match(/[23] submissions were redriven\. .*not asked about uncertain ones before/)
+  })
+
+  it('touches nothing that has changed since an old page was loaded', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const page = await open(`/submissions?id=${submissionId}`)
+    await page.getByLabel(`Choose ${submissionId}`).check()
+    await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { fails: 'doubt' } })
+    await until(async () => (await adapter.running.ledger.show(submissionId)).uncertain)
+
+    await page.getByRole('button', { name: 'Redrive chosen' }).click()
+    const text = await page.getByText('have changed since they were shown').count()
+    await page.context().close()
+
+    expect(text).to.equal(1)
+    expect(await adapter.running.ledger.show(submissionId)).to.include({ state: 'dead', attempts: 2 })
+  })
+
+  it('retries now what waits', async () => {
+    const submissionId = await submit(adapter, 'later')
+    const page = await open(`/submissions?id=${submissionId}`)
+
+    await page.getByRole('link', { name: submissionId }).click()
+    await page.getByRole('button', { name: 'Retry now' }).click()
+    await page.getByRole('button', { name: 'Retry 1 submission now' }).click()
+    const banner = await page.getByRole('alert').textContent()
+    await page.context().close()
+
+    expect(banner).to.contain('1 submission was made due now')
+  })
 
   it('reports a missing reason in the summary and beside its field', async () => {
     const page = await open('/dead-letters', { javaScriptEnabled: false })

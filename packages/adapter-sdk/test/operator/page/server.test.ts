@@ -5,6 +5,7 @@ import { expect } from 'chai'
 import { loadConfig } from '../../../src/config.ts'
 import { AdapterError } from '../../../src/errors.ts'
 import type { TestAdapter } from '../../../src/testing/index.ts'
+import { until } from '../../until.ts'
 import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
 
 interface Answer {
@@ -49,8 +50,8 @@ async function ask(
 }
 
 /** The form of a decision in a browser: its hidden fields and its cookie. */
-async function formOf(adapter: TestAdapter, id: string, headers = SIGNED_IN) {
-  const { text, headers: given } = await ask(adapter, `/decide?action=discard&id=${id}`, headers)
+async function formOf(adapter: TestAdapter, id: string, headers = SIGNED_IN, action = 'discard') {
+  const { text, headers: given } = await ask(adapter, `/decide?action=${action}&id=${id}`, headers)
   const fields = [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)]
   const cookie = String(given['set-cookie']).split(';')[0] ?? ''
   return {
@@ -231,6 +232,64 @@ describe("the operator's page", () => {
     expect(answer.headers['location']).to.equal('/dead-letters?done=redriven&count=2')
     expect(entries.map(({ state }) => state)).to.deep.equal(['delivered', 'delivered'])
     expect((await adapter.running.ledger.show(later)).state).to.equal('dead')
+  })
+
+  it('leaves out what has changed since it was shown: a dead letter that has become uncertain', async () => {
+    const submissionId = await submit(adapter, 'reject')
+    const { body, cookie } = await formOf(adapter, await idOf(submissionId))
+    body.set('action', 'redrive')
+    body.set('reason', 'the cause is gone')
+    // The sender repeats it, and its second attempt ends with an unknown outcome.
+    const answer = await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { fails: 'doubt' } })
+    await until(async () => (await adapter.running.ledger.show(submissionId)).uncertain)
+
+    const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const { text } = await ask(adapter, String(headers['location']))
+
+    expect(answer.status).to.equal(201)
+    expect(text).to.contain('have changed since they were shown')
+    expect(await adapter.running.ledger.show(submissionId)).to.include({ state: 'dead', uncertain: true })
+  })
+
+  it('leaves uncertain ones out of several, until a second confirmation that names how many', async () => {
+    const [certain, doubtful] = [await submit(adapter, 'unknown'), await submit(adapter, 'uncertain')]
+    const ids = [await idOf(certain), await idOf(doubtful)]
+    const { body, cookie } = await formOf(adapter, ids.join('&id='))
+    const post = async () => await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    body.set('action', 'redrive')
+    body.set('reason', 'looked, and not there')
+    body.set('include', 'uncertain')
+
+    const second = await post()
+    const still = await adapter.running.ledger.show(certain)
+    body.set('doubtful', '1')
+    const done = await post()
+
+    expect([second.status, done.status, still.state]).to.deep.equal([200, 303, 'dead'])
+    expect(second.text).to.contain('1 case may be doubled')
+    expect(done.headers['location']).to.contain('done=redriven&count=2&until=20')
+  })
+
+  it('says at a discard what is erased and when', async () => {
+    const id = await idOf(await submit(adapter, 'reject'))
+
+    const { text } = await ask(adapter, `/decide?action=discard&id=${id}`)
+
+    expect(text).to.contain('Answers and files are erased 7 days after the discard')
+  })
+
+  it('retries now what waits, on record', async () => {
+    const submissionId = await submit(adapter, 'later')
+    const id = await idOf(submissionId)
+    const shown = await ask(adapter, `/submission?id=${id}`)
+    const { body, cookie } = await formOf(adapter, id, SIGNED_IN, 'retry-now')
+
+    const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const { timeline } = await adapter.running.ledger.show(submissionId)
+
+    expect(shown.text).to.contain('Retry now')
+    expect(headers['location']).to.equal('/submissions?state=waiting&done=made+due+now&count=1')
+    expect(timeline.map(({ what }) => what)).to.include('retry now')
   })
 
   it('asks again and changes nothing if there is no reason', async () => {

@@ -1,0 +1,224 @@
+/** Defines the commands of people's decisions: redrive, discard and retry-now. */
+import { type Command, InvalidArgumentError } from 'commander'
+import type { Filter } from '../store/entry.ts'
+import { type ActionName, cleaned, type Done, type Plan, REASON_LENGTH, reasonProblem } from './actions.ts'
+import { type CommandContext, operator, placeOf, printer, withLedger } from './commands.ts'
+import { erasureText, type KeepDays } from './erasure.ts'
+import { countText, listText } from './text.ts'
+
+/** What the commands of decisions need. */
+export interface ActionContext extends CommandContext {
+  /** Whether a form asks the case system about an uncertain submission before it handles it again. */
+  readonly asksFirst: (form: string) => boolean
+  /** Called when some were left out (7), nothing was done on purpose (8), or the action was interrupted (130). */
+  readonly onExit: (code: 7 | 8 | 130) => void
+}
+
+/** Adds redrive, discard and retry-now. */
+export function addActionCommands(root: Command, context: ActionContext): void {
+  for (const [name, { description, reason }] of Object.entries(COMMANDS) as [
+    ActionName,
+    (typeof COMMANDS)[ActionName],
+  ][]) {
+    const command = root
+      .command(name)
+      .description(description)
+      .argument('[id]', 'submissionId')
+      .option('--code <code>', 'those with this error code')
+      .option('--form <form>', 'only those of this form, with --all or --code')
+      .option('--include-uncertain', 'also those of which a case may exist already; needs --reason')
+      .option('--dry-run', 'list what would be done, and do nothing')
+      .option('--yes', 'do not ask')
+      .option('--expect <count>', 'only if it is so many; with --yes where nobody can be asked', count)
+      .option('--by <name>', 'who decides, recorded as claimed; default: user and host', person)
+      .option('--json', 'as JSON')
+    if (name !== 'discard') command.option('--all', `all ${name === 'redrive' ? 'dead letters' : 'that wait'}`)
+    if (reason) command.requiredOption('--reason <text>', REASON, reasonText)
+    else command.option('--reason <text>', `${REASON}; required for uncertain ones`, reasonText)
+    command.action((id: string | undefined, options: Options) => act(root, context, name, id, options))
+  }
+}
+
+const REASON = 'why, for the record, without personal data'
+const COMMANDS = {
+  redrive: {
+    description: 'put dead letters back into the queue with all their retries',
+    reason: false,
+    done: 'redriven',
+  },
+  discard: {
+    description: 'end dead letters without making a case, with a reason on record',
+    reason: true,
+    done: 'discarded',
+  },
+  'retry-now': { description: 'make what waits for a retry due now', reason: false, done: 'retried' },
+} as const
+
+interface Options {
+  readonly all?: boolean
+  readonly code?: string
+  readonly form?: string
+  readonly includeUncertain?: boolean
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+  readonly expect?: number
+  readonly by?: string
+  readonly reason?: string
+  readonly json?: boolean
+}
+
+async function act(
+  root: Command,
+  context: ActionContext,
+  action: ActionName,
+  id: string | undefined,
+  options: Options,
+): Promise<void> {
+  const { output, environment } = context
+  const filter = selection(root, action, id, options)
+  const isBulk = id === undefined
+  if (options.includeUncertain && options.reason === undefined) root.error('error: --include-uncertain needs --reason')
+  const isRisky = isBulk && (action === 'discard' || options.includeUncertain === true)
+  const isUnseen = isRisky && output.ask === undefined && options.dryRun !== true
+  if (isUnseen && !(options.yes === true && options.expect !== undefined)) {
+    root.error('error: without a terminal this needs --yes and --expect COUNT; --dry-run shows the count')
+  }
+  const keep = keepDays(environment)
+  await withLedger(context, options.dryRun !== true, async (ledger) => {
+    const { includeUncertain = false } = options
+    const plan = await ledger.plan({ action, filter, isNamed: !isBulk, includeUncertain })
+    if (options.dryRun) return showPlan(context, plan, options)
+    const problem = reasonProblem(options.reason ?? '', plan.needsReason)
+    if (problem !== undefined) root.error('error: the outcome is uncertain: --reason is required')
+    const total = plan.entries.length
+    const question = `${COMMANDS[action].done === 'retried' ? 'Retry' : action === 'redrive' ? 'Redrive' : 'Discard'} ${countText(total, '').trim()}${doubtText(plan)}?`
+    const isRefused =
+      (options.expect !== undefined &&
+        options.expect !== total &&
+        `it is ${total}, and --expect says ${options.expect}`) ||
+      (total > 0 &&
+        isBulk &&
+        output.ask !== undefined &&
+        options.yes !== true &&
+        !(await asked(context, plan, question, keep)) &&
+        'the answer was no')
+    if (isRefused) {
+      output.error(`nothing was done: ${isRefused}`)
+      return context.onExit(8)
+    }
+    const done = await interruptible((signal) =>
+      ledger.carryOut(plan, { by: options.by ?? operator(), reason: options.reason ?? null }, signal),
+    )
+    show(context, plan, done, options, keep)
+    if (done.remaining > 0) context.onExit(130)
+    else if (done.leftOut.uncertain + done.leftOut.changed > 0) context.onExit(7)
+  })
+}
+
+async function asked({ output }: ActionContext, plan: Plan, question: string, keep: KeepDays): Promise<boolean> {
+  if (plan.leftOut.uncertain > 0) output.error(leftOutText(plan.leftOut))
+  if (plan.action === 'discard') output.error(erasureText(keep))
+  const answer = (await output.ask?.(`${question} [y/N] `)) ?? ''
+  return /^y(es)?$/i.test(answer.trim())
+}
+
+function doubtText({ action, doubtful }: Plan): string {
+  if (doubtful === 0) return ''
+  return action === 'discard'
+    ? `, of which ${doubtful} may have a case or none`
+    : `, which may double ${doubtful} ${doubtful === 1 ? 'case' : 'cases'}`
+}
+
+function show(context: ActionContext, plan: Plan, done: Done, options: Options, keep: KeepDays): void {
+  const { output } = context
+  const { done: word } = COMMANDS[plan.action]
+  const { count, leftOut, settling, remaining } = done
+  const erasure = plan.action === 'discard' ? { erasure: keep } : {}
+  printer(output)(options.json, { [word]: count, leftOut, settling, remaining, ...erasure }, () =>
+    [
+      plan.entries.length + leftOut.uncertain + leftOut.changed === 0 ? 'no submissions match' : countText(count, word),
+      ...(leftOut.uncertain + leftOut.changed > 0 ? [leftOutText(leftOut)] : []),
+      ...(settling === null
+        ? []
+        : [`${settling.count} uncertain: the case system is not asked before ${settling.until} (the settle time)`]),
+      ...(remaining > 0 ? [`interrupted: ${remaining} not done; run the command again for the rest`] : []),
+    ].join('\n'),
+  )
+  if (plan.action === 'discard' && count > 0 && !options.json) output.error(erasureText(keep))
+}
+
+function leftOutText({ uncertain, changed }: Done['leftOut']): string {
+  return [
+    ...(uncertain > 0 ? [`${uncertain} left out: uncertain, a case may exist (--include-uncertain)`] : []),
+    ...(changed > 0 ? [`${changed} left out: changed since shown`] : []),
+  ].join('\n')
+}
+
+function showPlan({ output, environment, onExit }: ActionContext, plan: Plan, { json }: Options): void {
+  const { entries, leftOut, doubtful, askedFirst, action } = plan
+  const submissions = entries.map(({ id, submissionId, form, state, code, uncertain, revision }) => {
+    return { id, submissionId, form, state, code, uncertain, revision }
+  })
+  const value = { dryRun: true, action, count: entries.length, leftOut, doubtful, askedFirst, submissions }
+  printer(output)(json, value, () =>
+    [
+      ...(entries.length === 0 ? [] : [listText(entries, output.width)]),
+      entries.length === 0
+        ? 'nothing would be done'
+        : `${countText(entries.length, `would be ${COMMANDS[action].done}`)}${doubtText(plan)} (--expect ${entries.length})`,
+      ...(leftOut.uncertain > 0 ? [leftOutText(leftOut)] : []),
+      ...(action === 'discard' ? [erasureText(keepDays(environment))] : []),
+    ].join('\n'),
+  )
+  if (leftOut.uncertain > 0) onExit(7)
+}
+
+/** SIGINT and SIGTERM end the action after the batch that runs, so that the command can say what is done. */
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const interrupt = () => stop.abort()
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  try {
+    return await work(stop.signal)
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+/** The chosen submissions. Exactly one way of choosing is allowed, so that a typing error cannot choose others. */
+function selection(root: Command, action: ActionName, id: string | undefined, chosen: Options): Filter {
+  const { all, code, form } = chosen
+  const ways = [id !== undefined, all === true, code !== undefined].filter(Boolean).length
+  if (ways !== 1 || (id !== undefined && form !== undefined)) {
+    root.error(`error: choose by ${action === 'discard' ? 'an id or --code' : 'an id, --code or --all'}`)
+  }
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(code === undefined ? {} : { code }),
+    ...(form === undefined ? {} : { form }),
+  }
+}
+
+function keepDays(environment: CommandContext['environment']): KeepDays {
+  const { ATTACHMENT_KEEP_DAYS = 7, KEEP_DAYS = 28 } = placeOf(environment)
+  return { attachmentKeepDays: ATTACHMENT_KEEP_DAYS, keepDays: KEEP_DAYS }
+}
+
+function count(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
+}
+
+function person(text: string): string {
+  const name = cleaned(text)
+  if (name === '' || name.length > 200) throw new InvalidArgumentError('It must have 1 to 200 characters.')
+  return name
+}
+
+function reasonText(text: string): string {
+  const reason = cleaned(text)
+  if (reason === '' || reason.length > REASON_LENGTH) {
+    throw new InvalidArgumentError(`It must have 1 to ${REASON_LENGTH} characters.`)
+  }
+  return reason
+}

@@ -26,7 +26,9 @@ describe('the commands', () => {
   after(() => rmSync(folder, { recursive: true, force: true }))
 
   it('all have their exit codes in the one table', () => {
-    expect(Object.keys(EXITS).toSorted()).to.deep.equal(COMMANDS.toSorted())
+    expect(Object.keys(EXITS).toSorted()).to.deep.equal(
+      COMMANDS.filter((command) => !command.startsWith('example-')).toSorted(),
+    )
   })
 
   for (const command of COMMANDS) {

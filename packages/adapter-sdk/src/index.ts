@@ -13,6 +13,7 @@ export type { About, AdapterEvent, Emit } from './events.ts'
 export type { CapturedFile, MissingFile, StoredFile } from './files/capture.ts'
 export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } from './form.ts'
 export { type OpenApiDocument, openapi } from './openapi.ts'
+export type { ActionName, ActionRequest, Done, LeftOut, OnRecord, Plan } from './operator/actions.ts'
 export type { Ledger } from './operator/ledger.ts'
 export { retryAfterSeconds } from './protocol/retry-after.ts'
 export {

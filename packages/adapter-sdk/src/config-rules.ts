@@ -60,6 +60,8 @@ function inconsistent(settings: Settings): string[] {
   if ((settings.METRICS_AUTH_USERNAME === undefined) !== (settings.METRICS_AUTH_PASSWORD === undefined)) {
     problems.push('METRICS_AUTH_USERNAME and METRICS_AUTH_PASSWORD must be set together')
   }
+  if (settings.SHOW_ERRORS && !isLoopback(settings.LISTEN_HOST ?? ''))
+    problems.push('SHOW_ERRORS is for development: it needs a loopback address as LISTEN_HOST')
   problems.push(...operatorPage(settings))
   if ((settings.RETRY_DELAY_MAX_SECONDS ?? 0) < (settings.RETRY_DELAY_SECONDS ?? 0)) {
     problems.push('RETRY_DELAY_MAX_SECONDS must not be less than RETRY_DELAY_SECONDS')

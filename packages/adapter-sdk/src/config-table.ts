@@ -4,6 +4,7 @@ import { parseDatabaseUrl } from './database-url.ts'
 import {
   address,
   choice,
+  flag,
   formed,
   headerName,
   host,
@@ -137,6 +138,10 @@ export const SETTINGS = {
   LOG_LEVEL: choice('Lowest level of log line that is written', ['debug', 'info', 'warn', 'error', 'silent'], {
     default: 'info',
   }),
+  SHOW_ERRORS: flag(
+    'Whether the whole errors of handlers are printed on standard error, with messages, stacks and causes. For development: needs a loopback address as `LISTEN_HOST`',
+    { default: false },
+  ),
   METRICS_AUTH_USERNAME: userName('User name for `/metrics`; without user name and password, `/metrics` answers 404'),
   METRICS_AUTH_PASSWORD: text('Password for `/metrics`', { secret: true }),
   SENTRY_DSN: formed<string>(

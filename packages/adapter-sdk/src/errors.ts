@@ -51,6 +51,41 @@ export class UncertainError extends Error {
   }
 }
 
+/**
+ * Thrown by a handler: nothing was made, and the same may succeed later, no sooner than the target asks.
+ * The message is stored and shown to operators: name fields, never what a citizen wrote.
+ */
+export class RetryError extends Error {
+  override readonly name = 'RetryError'
+  /** Groups failures: upper case letters, digits and underscores. Default `ERR_HANDLER_RETRY`. */
+  readonly code: string
+  /**
+   * The next attempt comes no sooner than this, nor than the ordinary delay, in seconds: more than 0, at most 31536000 (a longer
+   * time counts as that). Absent, not a number, 0 or less: the ordinary delay. The longest wait is `RETRY_DELAY_MAX_SECONDS`.
+   */
+  readonly retryAfterSeconds: number | undefined
+  /** HTTP status that the target answered, 100 to 599. Anything else is left out. */
+  readonly status: number | undefined
+
+  constructor(
+    message: string,
+    options: {
+      cause?: unknown
+      code?: string
+      retryAfterSeconds?: number | undefined
+      status?: number | undefined
+    } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    const { code, retryAfterSeconds: seconds, status } = options
+    this.code = stableCode(code, 'ERR_HANDLER_RETRY')
+    this.retryAfterSeconds = typeof seconds === 'number' && seconds > 0 ? Math.min(seconds, YEAR_SECONDS) : undefined
+    this.status = Number.isInteger(status) && Number(status) >= 100 && Number(status) <= 599 ? status : undefined
+  }
+}
+
+const YEAR_SECONDS = 31_536_000
+
 /** The closed list of codes. `status` is the HTTP status of an answer that carries it; the others never reach HTTP. */
 export const ERRORS = {
   ERR_CONFIG_INVALID: { meaning: 'A setting is missing or wrong; the message names every one' },
@@ -105,6 +140,7 @@ export const ERRORS = {
   ERR_ANSWERS_INVALID: { meaning: 'The answers do not fit the schema of the form; the message names the fields' },
   ERR_HANDLER_FAILED: { meaning: 'The handler threw; retried' },
   ERR_HANDLER_PERMANENT: { meaning: 'The handler threw `PermanentError`' },
+  ERR_HANDLER_RETRY: { meaning: 'The handler threw `RetryError`; retried, no sooner than it asks' },
   ERR_ATTEMPT_TIMEOUT: { meaning: 'The handler did not finish in the time allowed' },
   ERR_ATTEMPT_LOST: {
     meaning: 'The process was lost during the attempt, or stopped before it started; after five losses a dead letter',

@@ -1,6 +1,7 @@
 /** What happens in an adapter, as typed records: the one source of logs, metrics and traces. None can carry an answer. */
 import type { ServerEvent } from '@formbuilder/secure-server'
 import type { ErrorCode } from './errors.ts'
+import { type Failure, failureOf, namesText } from './failure.ts'
 
 /** Which submission an event is about. Ids and names of forms only. */
 export interface About {
@@ -71,12 +72,15 @@ export type AdapterEvent =
       readonly retryInSeconds: number
       /** Text of this package. Absent where the handler's own error could quote an answer. */
       readonly detail?: string
+      /** What is known of the error, where one was thrown. */
+      readonly failure?: Failure
     })
   | (About & {
       readonly event: 'submission.dead'
       readonly attempt: number
       readonly code: string
       readonly uncertain: boolean
+      readonly failure?: Failure
     })
   | (About & { readonly event: 'submission.redriven'; readonly by: string })
   | (About & { readonly event: 'submission.discarded'; readonly by: string })
@@ -100,19 +104,12 @@ export type AdapterEvent =
   | { readonly event: 'log.dropped'; readonly lines: number }
   /** Node or a library warned of something. */
   | { readonly event: 'process.warned'; readonly code: string }
-  | { readonly event: 'internal.failed'; readonly during: string; readonly code: string }
+  | { readonly event: 'internal.failed'; readonly during: string; readonly code: string; readonly failure?: Failure }
 
 /** Receives one event. Must not throw. */
 export type Emit = (event: AdapterEvent) => void
 
 /** A foreign error as it may be logged or stored: its name and codes only, because its message may quote a citizen. */
 export function errorName(error: unknown): string {
-  if (!(error instanceof Error)) return 'non-error'
-  // Every error of SQLite has the same code: its number says what happened.
-  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
-  return (
-    [error.name, code, typeof errcode === 'number' ? String(errcode) : undefined]
-      .filter((part) => typeof part === 'string' && /^[\w.-]{1,64}$/.test(part))
-      .join(' ') || 'Error'
-  )
+  return namesText(failureOf(error))
 }

@@ -25,6 +25,7 @@ import { reportErrors } from './telemetry/sentry.ts'
 import { standardOutput } from './telemetry/standard-output.ts'
 import { TargetCalls } from './telemetry/target-calls.ts'
 import { traceEvents } from './telemetry/tracing.ts'
+import { printWholeError } from './telemetry/whole-error.ts'
 import { createWorker } from './worker/start.ts'
 
 /** Options of a start. */
@@ -200,7 +201,13 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     [Symbol.asyncDispose]: () => running.stop(),
   }
   const stopSeconds = config.DRAIN_SECONDS + config.STOP_GRACE_SECONDS + STOP_MARGIN_SECONDS
-  if (options.ownsProcess ?? true) ownProcess(running, { emit, stopSeconds, lost: store.lost })
+  if (options.ownsProcess ?? true)
+    ownProcess(running, {
+      emit,
+      stopSeconds,
+      lost: store.lost,
+      show: config.SHOW_ERRORS ? printWholeError : undefined,
+    })
   return running
 
   async function stop(): Promise<void> {

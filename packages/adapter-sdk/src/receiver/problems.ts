@@ -2,6 +2,7 @@
 import type { Context, Middleware, Next } from 'koa'
 import { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
+import { failureOf } from '../failure.ts'
 
 /** Koa middleware that turns every error into a problem. The reason for a 401 or a 500 is in the event only. */
 export function problems(emit: Emit): Middleware {
@@ -15,7 +16,7 @@ export function problems(emit: Emit): Middleware {
       if (ctx.req.aborted) return
       const known = asAdapterError(error)
       if (known.code === 'ERR_INTERNAL') {
-        emit({ event: 'internal.failed', during: 'request', code: errorName(error) })
+        emit({ event: 'internal.failed', during: 'request', code: errorName(error), failure: failureOf(error) })
       }
       const status = statusOf(known.code)
       const form: unknown = ctx.state['form']

@@ -1,4 +1,5 @@
 /** What the store hands out for one attempt, and how that attempt ended. */
+import type { Failure } from '../failure.ts'
 import type { StoredFile } from '../files/capture.ts'
 
 /** A submission handed out for one attempt. */
@@ -40,6 +41,8 @@ export type Ending =
       /** This attempt left its outcome unknown: seconds from now before the case system may be asked about it. */
       readonly settleSeconds?: number | undefined
       readonly reference?: string | undefined
+      /** What is known of the error that the handler threw. Not stored: `reason` says it in words. */
+      readonly failure?: Failure | undefined
     }
   | {
       readonly outcome: 'dead'
@@ -51,6 +54,8 @@ export type Ending =
       /** As for a retry. */
       readonly settleSeconds?: number | undefined
       readonly reference?: string | undefined
+      /** What is known of the error that the handler threw. Not stored: `reason` says it in words. */
+      readonly failure?: Failure | undefined
     }
 
 /** When a process that dies leaves the outcome unknown: never, from `context.acting()` on, or as soon as the attempt began. */

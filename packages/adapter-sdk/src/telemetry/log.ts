@@ -3,11 +3,12 @@
 import type { ServerEvent } from '@formbuilder/secure-server'
 import pino, { type Logger, type LoggerOptions } from 'pino'
 import { type AdapterEvent, type Emit, errorName } from '../events.ts'
+import { failureOf, failureText, isError } from '../failure.ts'
 import { standardOutput } from './standard-output.ts'
 
 /**
  * Creates a log that writes JSON lines to standard output, with `time` in ISO 8601. Handlers use it too, so it keeps only
- * the name and code of an error, and escapes what a terminal or a viewer would interpret.
+ * the name, codes, status and places in files of an error, and escapes what a terminal or a viewer would interpret.
  */
 export function createLog(level: string): Logger {
   const options: LoggerOptions = {
@@ -20,7 +21,7 @@ export function createLog(level: string): Logger {
       // Without a message of ours pino would log the error's message, which may quote the citizen.
       logMethod(args, method) {
         const [error, message = errorName(error)] = args as unknown as [unknown, string | undefined]
-        if (error instanceof Error) method.call(this, error, message)
+        if (isError(error)) method.call(this, error, message)
         else method.apply(this, args)
       },
       streamWrite: (line) => line.replace(UNPRINTABLE, escaped),
@@ -33,7 +34,7 @@ export function createLog(level: string): Logger {
 const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029]/g
 
 function named(value: unknown): unknown {
-  return value instanceof Error ? errorName(value) : value
+  return isError(value) ? failureText(failureOf(value)) : value
 }
 
 function escaped(character: string): string {

@@ -2,6 +2,7 @@
 import type { ErrorEvent, NodeClient } from '@sentry/node'
 import { AdapterError } from '../errors.ts'
 import type { AdapterEvent, Emit } from '../events.ts'
+import { type Failure, namesText } from '../failure.ts'
 
 /** A sink that reports errors. */
 export interface ErrorReports {
@@ -61,18 +62,27 @@ interface Report {
   readonly tags: Record<string, string>
   readonly extra: Record<string, string | number>
   readonly fingerprint: string[]
+  readonly exception?: { readonly values: Exception[] }
+}
+
+/** An error as Sentry shows it. `value` is not its message, which may quote the citizen. */
+interface Exception {
+  readonly type: string
+  readonly value: string
+  readonly stacktrace: { readonly frames: { filename: string; lineno: number; in_app: boolean }[] }
 }
 
 /** The report for an event that somebody has to look at. */
 function reportOf(event: AdapterEvent): Report | undefined {
   switch (event.event) {
     case 'submission.dead': {
-      const { form, code, submissionId, attempt } = event
-      return report(event.event, code, { form }, { submissionId, attempt })
+      const { form, code, submissionId, attempt, failure } = event
+      return { ...report(event.event, code, { form }, { submissionId, attempt }), ...exceptions(failure) }
     }
     case 'store.failed':
-    case 'internal.failed':
       return report(event.event, event.code, { during: event.during })
+    case 'internal.failed':
+      return { ...report(event.event, event.code, { during: event.during }), ...exceptions(event.failure) }
     case 'server': {
       const { type } = event.server
       const isBroken = type === 'certificate.refused' || type === 'trust.refused' || type === 'listener.failed'
@@ -88,9 +98,31 @@ function report(event: string, code: string, tags: Record<string, string> = {}, 
   return { message: `${event} ${code}`, tags: { ...tags, event, code }, extra, fingerprint }
 }
 
+/** The error and its causes. Sentry wants the cause first, and the outermost frame first. */
+function exceptions(failure: Failure | undefined): { exception?: { values: Exception[] } } {
+  if (failure === undefined) return {}
+  const { causes = [], ...error } = failure
+  const values = [error, ...causes].map((each): Exception => {
+    const status = each.status === undefined ? '' : ` HTTP ${each.status}`
+    return {
+      type: each.name,
+      value: `${namesText(each)}${status}`,
+      stacktrace: { frames: each.frames.map(frame).reverse() },
+    }
+  })
+  return { exception: { values: values.reverse() } }
+}
+
+function frame(place: string): Exception['stacktrace']['frames'][number] {
+  const end = place.lastIndexOf(':')
+  const filename = place.slice(0, end)
+  return { filename, lineno: Number(place.slice(end + 1)), in_app: !filename.startsWith('node_modules/') }
+}
+
 /** Keeps only our own fields, whatever the library has added to the event. */
 function onlyOurs(event: ErrorEvent): ErrorEvent {
-  const { event_id, timestamp, level, platform, message, tags, extra, fingerprint, environment, type } = event
-  const ours = { event_id, timestamp, level, platform, message, tags, extra, fingerprint, environment, type }
+  const { event_id, timestamp, level, platform, message, tags, extra, fingerprint, environment, type, exception } =
+    event
+  const ours = { event_id, timestamp, level, platform, message, tags, extra, fingerprint, environment, type, exception }
   return Object.fromEntries(Object.entries(ours).filter(([, value]) => value !== undefined)) as unknown as ErrorEvent
 }

@@ -126,6 +126,6 @@ const SET: TextMapSetter<Record<string, string>> = {
 
 /** The fields of an event: codes, counts and ids only. */
 function attributesOf(event: Exclude<AdapterEvent, { event: 'server' }>): Attributes {
-  const entries = Object.entries(event).filter(([name]) => name !== 'event')
+  const entries = Object.entries(event).filter(([name]) => name !== 'event' && name !== 'failure')
   return Object.fromEntries(entries.map(([name, value]) => [`formbuilder.${name}`, value]))
 }

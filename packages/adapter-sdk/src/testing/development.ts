@@ -2,13 +2,14 @@
 import { X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { isLoopback } from '@formbuilder/secure-server'
 import type { Environment } from '../config.ts'
 import { generateKey } from '../protocol/keyring.ts'
 import { makeDevelopmentCertificate } from './certificate.ts'
 
 /**
  * Settings for https://localhost:3000 with a certificate, a shared key and a store in `folder`, which is created if it is
- * missing: `certificate.pem` (the sender must trust it), `shared-key`, `data`. `given` overrides these settings.
+ * missing: `certificate.pem` (the sender must trust it), `shared-key`, `data`. Whole errors are printed. `given` overrides these settings.
  */
 export async function developmentEnvironment(folder: string, given: Environment = {}): Promise<Environment> {
   const at = (name: string) => join(resolve(folder), name)
@@ -28,6 +29,8 @@ export async function developmentEnvironment(folder: string, given: Environment 
     TLS_KEY_FILE: at('certificate-key.pem'),
     JWE_SHARED_KEY: readFileSync(at('shared-key'), 'utf8'),
     DATA_DIR: at('data'),
+    // Whoever listens to others may have their submissions.
+    ...(isLoopback(given['LISTEN_HOST'] ?? '127.0.0.1') && { SHOW_ERRORS: 'true' }),
     ...given,
   }
 }

@@ -31,7 +31,7 @@ export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './sen
 
 /** Options of an adapter under test. */
 export interface TestAdapterOptions {
-  /** Settings that override those of the kit. With `DATABASE_URL` the store is PostgreSQL. */
+  /** Settings that override those of the kit. With `DATABASE_URL` the store is PostgreSQL; `SHOW_ERRORS: 'false'` keeps handlers' errors off standard error. */
   readonly environment?: Readonly<{ [name: string]: string | undefined }>
 }
 
@@ -100,6 +100,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       DATA_DIR: folder,
       ATTACHMENT_HOSTS: fileStore.origin,
       LOG_LEVEL: 'silent',
+      SHOW_ERRORS: process.env['SHOW_ERRORS'] ?? 'true',
       RETRY_DELAY_SECONDS: '1',
       RETRY_DELAY_MAX_SECONDS: '1',
       STOP_GRACE_SECONDS: '2',

@@ -1,19 +1,21 @@
 /** One attempt: decrypt, check the answers, call the form's handler, and decide what its end means. */
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
+import { failureOf } from '../failure.ts'
 import { deadline, within } from '../files/deadline.ts'
 import type { Context, Form, Submission } from '../form.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import type { Keyring } from '../protocol/keyring.ts'
 import { parseSubmission, type SubmissionEnvelope } from '../protocol/submission.ts'
+import { quotedIn } from '../quoted.ts'
 import type { Claim, Ending } from '../store/claim.ts'
 import type { TargetCalls } from '../telemetry/target-calls.ts'
 import { traceAttempt } from '../telemetry/tracing.ts'
 import { checkAnswers } from './answers-check.ts'
 import {
+  codeIn,
   described,
   ended,
-  errorCode,
   failed,
   mayHaveActed,
   needsNoPerson,
@@ -33,6 +35,8 @@ export interface AttemptOptions {
   /** Opens the spans of `handle` and `confirm`, and watches their calls to other servers. */
   readonly calls: Pick<TargetCalls, 'observe'>
   readonly emit: Emit
+  /** In development: shows a whole error. */
+  readonly show?: ((what: string, error: unknown) => void) | undefined
 }
 
 /** Runs one attempt. Never throws. `signal` aborts when the attempt has to end. */
@@ -109,8 +113,12 @@ async function open(claim: Claim, options: AttemptOptions): Promise<Opened | End
   try {
     checked = await checkAnswers(form.answers, envelope)
   } catch (error) {
-    const reason = described(error, 'the schema')
-    return retry(claim, options.retry, { code: errorCode(error), reason, uncertain })
+    options.show?.(`the schema of ${claim.form} failed on ${claim.submissionId}:`, error)
+    const isQuoted = quotedIn(envelope.submissionAnswers, envelope.attachments)
+    const failure = failureOf(error, isQuoted)
+    const reason = described(error, failure, 'the schema')
+    const retried = retry(claim, options.retry, { code: codeIn(error, form, isQuoted), reason, uncertain })
+    return { ...retried, ours: true, failure }
   }
   if ('problem' in checked) return dead('ERR_ANSWERS_INVALID', checked.problem)
 
@@ -123,8 +131,8 @@ async function open(claim: Claim, options: AttemptOptions): Promise<Opened | End
 /** Confirms if an earlier outcome is unknown, then calls the handler if nothing was found. */
 async function callForm(
   claim: Claim,
-  { form, submission }: Opened,
-  { calls, retry: policy }: AttemptOptions,
+  { form, envelope, submission }: Opened,
+  { calls, retry: policy, show }: AttemptOptions,
   { context, progress }: Tracked,
 ): Promise<Ending> {
   const about = { form: claim.form, submissionId: claim.submissionId }
@@ -145,7 +153,9 @@ async function callForm(
     )
     return { outcome: 'delivered', reference: outcome?.reference ?? null, confirmed: false }
   } catch (error) {
-    return failed(claim, form, policy, { ...progress, isAborted: context.signal.aborted }, error)
+    show?.(`attempt ${claim.attempt} of ${claim.form} ${claim.submissionId} failed:`, error)
+    const isQuoted = quotedIn(envelope.submissionAnswers, envelope.attachments)
+    return failed(claim, form, policy, { ...progress, isAborted: context.signal.aborted }, error, isQuoted)
   }
 }
 

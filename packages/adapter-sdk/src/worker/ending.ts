@@ -1,8 +1,9 @@
 /** Decides what the end of an attempt means: delivered, repeated after a delay, or a dead letter. */
-import { AdapterError, PermanentError, UncertainError } from '../errors.ts'
-import { errorName } from '../events.ts'
+import { AdapterError, PermanentError, RetryError, UncertainError } from '../errors.ts'
+import { codeOf, type Failure, failureOf, failureText, type IsQuoted, isA, isError } from '../failure.ts'
 import type { Form } from '../form.ts'
 import type { Claim, Ending, Loss } from '../store/claim.ts'
+import { retryAfterSeconds } from './retry-after.ts'
 
 /** When and how often a failed attempt is repeated. */
 export interface RetryPolicy {
@@ -47,24 +48,67 @@ export function needsNoPerson({ confirm, repeatable }: Form): boolean {
   return confirm !== undefined || repeatable === true
 }
 
-/** What an error of `handle` or `confirm` means. */
-export function failed(claim: Claim, form: Form, policy: RetryPolicy, progress: Progress, error: unknown): Ending {
-  if (error instanceof PermanentError) {
-    const uncertain = progress.phase !== 'handling' && claim.uncertain
-    return { outcome: 'dead', code: error.code, reason: error.message, uncertain, reference: error.reference }
+/** What an error of `handle` or `confirm` means. `isQuoted`: whether a citizen wrote this text. */
+export function failed(
+  claim: Claim,
+  form: Form,
+  policy: RetryPolicy,
+  progress: Progress,
+  error: unknown,
+  isQuoted: IsQuoted = () => false,
+): Ending {
+  const failure = failureOf(error, isCited(form, isQuoted))
+  if (isA(error, PermanentError)) {
+    const uncertain = isStillUncertain(claim, form, progress)
+    const code = isQuoted(error.code) ? 'ERR_HANDLER_PERMANENT' : error.code
+    return { outcome: 'dead', code, reason: worded(error, failure), uncertain, reference: error.reference, failure }
   }
-  if (error instanceof UncertainError) {
-    const { code, message: reason, reference } = error
-    return ended(claim, form, policy, progress, { code, reason, reference, unknown: form.repeatable !== true })
+  if (isA(error, UncertainError)) {
+    const code = isQuoted(error.code) ? 'ERR_OUTCOME_UNCERTAIN' : error.code
+    const { reference } = error
+    return ended(claim, form, policy, progress, {
+      code,
+      reason: worded(error, failure),
+      reference,
+      unknown: true,
+      failure,
+    })
   }
+  const isOurs = isA(error, AdapterError) || isA(error, RetryError)
   return ended(claim, form, policy, progress, {
-    code: errorCode(error),
-    reason: error instanceof AdapterError ? error.message : described(error),
-    ours: !(error instanceof AdapterError),
+    code: codeIn(error, form, isQuoted),
+    reason: isOurs ? worded(error, failure) : described(error, failure),
+    ours: !isOurs,
     // The error of an aborted request does not say whether the request arrived, unless it says that retrying helps.
     unknown: progress.isAborted && !isRetryable(error) && mayHaveActed(form, progress),
     delaySeconds: retryAfterSeconds(error),
+    failure,
   })
+}
+
+/** The code of an error of a handler or a schema. */
+export function codeIn(error: unknown, form: Form, isQuoted: IsQuoted): string {
+  if (isA(error, RetryError)) return isQuoted(error.code) ? 'ERR_HANDLER_RETRY' : error.code
+  return (isError(error) ? codeOf(error, isCited(form, isQuoted)) : undefined) ?? 'ERR_HANDLER_FAILED'
+}
+
+/** What a form gives advice on is a code, also where somebody wrote that word. */
+function isCited({ advice }: Form, isQuoted: IsQuoted): IsQuoted {
+  return (text) => !Object.hasOwn(advice ?? {}, text) && isQuoted(text)
+}
+
+/** The words of an error of ours, and what caused it. */
+function worded({ message }: Error, { causes: [cause, ...others] = [] }: Failure): string {
+  return cause === undefined ? message : `${message} (caused by ${failureText({ ...cause, causes: others })})`
+}
+
+/**
+ * Whether an earlier outcome is unknown after this attempt as well. It is known from the moment when the handler is called
+ * after `confirm` has found nothing, or after a person has looked; where it is only repeated, nobody has looked.
+ */
+function isStillUncertain(claim: Claim, form: Form, { phase }: Pick<Progress, 'phase'>): boolean {
+  const isLookedFor = phase === 'handling' && (form.confirm !== undefined || claim.approved)
+  return claim.uncertain && !isLookedFor
 }
 
 /** How an attempt ended, before it is decided what that means. */
@@ -76,6 +120,7 @@ export interface End {
   readonly unknown: boolean
   readonly reference?: string | undefined
   readonly delaySeconds?: number | undefined
+  readonly failure?: Failure | undefined
 }
 
 /** Repeated, confirmed by the next attempt, or an uncertain dead letter where a person has to look. */
@@ -83,18 +128,19 @@ export function ended(
   claim: Claim,
   form: Form,
   policy: RetryPolicy,
-  { phase }: Pick<Progress, 'phase'>,
+  progress: Pick<Progress, 'phase'>,
   end: End,
 ): Ending {
-  const { code, reason, ours = false, reference } = end
-  // An earlier uncertain outcome stays uncertain until the handler is called again.
-  const uncertain = end.unknown || (phase !== 'handling' && claim.uncertain)
-  const settleSeconds = end.unknown ? settleSecondsOf(form) : undefined
+  const { code, reason, ours = false, reference, failure } = end
+  const uncertain = end.unknown || isStillUncertain(claim, form, progress)
+  // A repeat that does no harm waits for nothing.
+  const isAsked = form.confirm !== undefined || form.repeatable !== true
+  const settleSeconds = end.unknown && isAsked ? settleSecondsOf(form) : undefined
   if (uncertain && !needsNoPerson(form)) {
-    return { outcome: 'dead', code, reason, ours, uncertain, settleSeconds, reference }
+    return { outcome: 'dead', code, reason, ours, uncertain, settleSeconds, reference, failure }
   }
   const retried = retry(claim, policy, { code, reason, uncertain, delaySeconds: end.delaySeconds })
-  return { ...retried, ours, settleSeconds, reference }
+  return { ...retried, ours, settleSeconds, reference, failure }
 }
 
 /** A retry with exponential backoff. */
@@ -137,6 +183,7 @@ export function withinLimit(claim: Claim, ending: Ending, { limit }: RetryPolicy
     uncertain: ending.uncertain,
     settleSeconds: ending.settleSeconds,
     reference: ending.reference,
+    failure: ending.failure,
   }
 }
 
@@ -144,25 +191,13 @@ function failures({ attemptsSinceRedrive, losses }: Claim): number {
   return attemptsSinceRedrive - losses
 }
 
-/** An error's own code, where it has one that cannot hold what a citizen wrote. */
-export function errorCode(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : 'ERR_HANDLER_FAILED'
-}
-
-/** A foreign error by name and code only: its message may quote the citizen. */
-export function described(error: unknown, thrower = 'the handler'): string {
-  if (error instanceof Error) return `${thrower} threw ${errorName(error)}`
-  return `${thrower} threw a ${typeof error}, not an Error: throw an Error to have it retried, or a PermanentError or UncertainError`
+/** A foreign error by name, codes, status and places in files: its message may quote the citizen. */
+export function described(error: unknown, failure: Failure, thrower = 'the handler'): string {
+  if (isError(error)) return `${thrower} threw ${failureText(failure)}`
+  const status = failure.status === undefined ? '' : ` with HTTP ${failure.status}`
+  return `${thrower} threw a ${typeof error}${status}, not an Error: throw an Error to have it retried, or a PermanentError or UncertainError`
 }
 
 function isRetryable(error: unknown): boolean {
-  return error instanceof AdapterError && error.retryable
-}
-
-/** How long the target asks to be left alone, where the error carries it. */
-function retryAfterSeconds(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('retryAfterSeconds' in error)) return undefined
-  const seconds = error.retryAfterSeconds
-  return typeof seconds === 'number' && seconds > 0 ? seconds : undefined
+  return isA(error, RetryError) || (isA(error, AdapterError) && error.retryable)
 }

@@ -5,6 +5,7 @@ import type { Emit } from '../events.ts'
 import type { Form } from '../form.ts'
 import type { Store } from '../store/store.ts'
 import type { TargetCalls } from '../telemetry/target-calls.ts'
+import { printWholeError } from '../telemetry/whole-error.ts'
 import { attemptRunner } from './attempt.ts'
 import { Attempts } from './attempts.ts'
 import { contextMaker } from './context.ts'
@@ -31,6 +32,7 @@ export function createWorker({ config, forms, store, log, calls, emit, leaseSeco
     limit: config.RETRY_LIMIT,
   }
   const context = contextMaker({ host: config.HOST, attempts, files: store.files, log })
-  const runAttempt = attemptRunner({ forms, keyrings: config.keyrings, retry, context, calls, emit })
+  const show = config.SHOW_ERRORS ? printWholeError : undefined
+  const runAttempt = attemptRunner({ forms, keyrings: config.keyrings, retry, context, calls, emit, show })
   return new Worker({ store, attempts, forms, concurrency: config.CONCURRENCY, retry, emit, runAttempt })
 }

@@ -208,10 +208,11 @@ export class Worker {
       return
     }
     const retryInSeconds = ending.outcome === 'retry' ? Math.round(ending.delaySeconds) : 0
-    const detail = ending.ours ? { detail: ending.reason } : {}
+    const failure = ending.failure === undefined ? {} : { failure: ending.failure }
+    const detail = { ...(ending.ours ? { detail: ending.reason } : {}), ...failure }
     emit({ event: 'attempt.failed', ...about, milliseconds, code: ending.code, retryInSeconds, ...detail })
     if (ending.outcome === 'dead') {
-      emit({ event: 'submission.dead', ...about, code: ending.code, uncertain: ending.uncertain })
+      emit({ event: 'submission.dead', ...about, code: ending.code, uncertain: ending.uncertain, ...failure })
     }
   }
 

@@ -19,7 +19,7 @@ describe('the log', () => {
     'log.error(error, "failed")',
     'log.error(error, "failed after %d", 3)',
   ]) {
-    it(`writes only the name and code of an error: ${call}`, () => {
+    it(`writes the name and code of an error, and none of its words: ${call}`, () => {
       const line = written(`${ERROR}\n${call}`)
 
       expect(line).to.match(/^\{.*TypeError E_NO.*\}\n$/)

@@ -65,6 +65,32 @@ describe('errors reported to Sentry', () => {
     })
   })
 
+  it('have the frames of the error and its causes, without a message', async () => {
+    reports.record({
+      event: 'submission.dead',
+      form: 'complaint',
+      submissionId: 'b1',
+      attempt: 2,
+      code: 'ERR_X',
+      uncertain: true,
+      failure: {
+        name: 'TypeError',
+        frames: ['src/complaint.ts:12', 'node_modules/axios/lib/core/settle.js:19'],
+        causes: [{ name: 'AxiosError', code: 'ERR_BAD_RESPONSE', status: 503, frames: [] }],
+      },
+    })
+    await until(() => bodies.length === 1)
+
+    const { values } = events()[0]?.['exception'] as { values: { type: string; value: string; stacktrace: object }[] }
+    expect(values.map(({ type, value }) => [type, value])).to.deep.equal([
+      ['AxiosError', 'AxiosError ERR_BAD_RESPONSE HTTP 503'],
+      ['TypeError', 'TypeError'],
+    ])
+    expect(JSON.stringify(values[1]?.stacktrace)).to.match(
+      /settle\.js","lineno":19,.*complaint\.ts","lineno":12,"in_app":true/,
+    )
+  })
+
   it('are reported once a minute, however often the same error happens', async () => {
     const unavailable = { event: 'store.failed', during: 'claim', code: 'Error ECONNREFUSED' } as const
 

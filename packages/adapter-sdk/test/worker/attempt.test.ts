@@ -85,7 +85,40 @@ describe('an attempt', () => {
         'throws UncertainError, repeatable',
         { ...throws(new UncertainError('no answer')), repeatable: true },
         {},
-        { outcome: 'retry', uncertain: false },
+        { outcome: 'retry', uncertain: true, settleSeconds: undefined },
+      ],
+      [
+        'throws UncertainError for the last time, repeatable',
+        { ...throws(new UncertainError('no id')), repeatable: true },
+        { attemptsSinceRedrive: 26 },
+        { outcome: 'dead', code: 'ERR_OUTCOME_UNCERTAIN', uncertain: true },
+      ],
+      [
+        'throws anything after an uncertain attempt that nobody looked for',
+        { ...throws(new Error('x')), repeatable: true },
+        { attemptsSinceRedrive: 26, uncertain: true },
+        { outcome: 'dead', code: 'ERR_OUTCOME_UNCERTAIN', uncertain: true },
+      ],
+      [
+        'throws anything after confirm has found nothing',
+        { ...throws(new Error('x')), repeatable: true, confirm: async () => undefined },
+        { attemptsSinceRedrive: 26, uncertain: true },
+        { outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', uncertain: false },
+      ],
+      [
+        'throws a Proxy that throws, when it may have acted',
+        {
+          repeatable: false,
+          ...throws(new Proxy(new Error('x'), { getPrototypeOf: () => Reflect.ownKeys(1 as never) as never })),
+        },
+        {},
+        { outcome: 'retry', code: 'ERR_HANDLER_FAILED', uncertain: false },
+      ],
+      [
+        'throws PermanentError with a cause',
+        throws(new PermanentError('no team', { cause: Object.assign(new Error('Jarndyce'), { code: 'ECONNRESET' }) })),
+        {},
+        { outcome: 'dead', code: 'ERR_HANDLER_PERMANENT', uncertain: false },
       ],
       [
         'throws UncertainError, can confirm',
@@ -294,6 +327,9 @@ describe('an attempt', () => {
 
     const ending = await attempt({ answers: schema })
 
-    expect(ending).to.include({ outcome: 'retry', code: 'ERR_HANDLER_FAILED', reason: 'the schema threw TypeError' })
+    expect(ending).to.include({ outcome: 'retry', code: 'ERR_HANDLER_FAILED' })
+    expect(ending)
+      .to.have.property('reason')
+      .that.matches(/^the schema threw TypeError, at [^ ]*attempt\.test\.ts:\d+/)
   })
 })

@@ -48,7 +48,9 @@ const NEXT_STEPS: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_ATTACHMENT_NOT_FOUND:
     'The stored file is gone. Restore it from a backup, or ask the sender to deliver the submission again, then redrive.',
   ERR_HANDLER_FAILED:
-    'The handler failed with an error that has no code. The log has the name of the error and the submission ID. Fix the cause, then redrive.',
+    'The handler failed with an error that has no code. The reason has its name and the lines of code that it came from. Fix the cause, then redrive.',
+  ERR_HANDLER_RETRY:
+    'The case system asked to be left alone for longer than all retries last. Check that it is available, then redrive.',
   ERR_HANDLER_PERMANENT:
     'The case system refused it, and retrying cannot help. Fix what the reason names, then redrive.',
   ERR_ATTEMPT_TIMEOUT: UNCERTAIN,

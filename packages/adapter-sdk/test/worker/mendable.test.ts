@@ -1,0 +1,110 @@
+/** Errors that can be mended: what operators see of a failed attempt, and what developers see. */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import axios from 'axios'
+import { expect } from 'chai'
+import { createAdapter } from '../../src/adapter.ts'
+import { UncertainError } from '../../src/errors.ts'
+import type { Form } from '../../src/form.ts'
+import { entryText } from '../../src/operator/text.ts'
+import { wholeError } from '../../src/telemetry/whole-error.ts'
+import { startTestAdapter } from '../../src/testing/index.ts'
+
+const SAID = 'Ada Lovelace'
+const HERE = /test\/worker\/mendable\.test\.ts:\d+/
+
+describe('an error that can be mended', () => {
+  let target: Server
+  let url: string
+  before(async () => {
+    target = createServer((request, response) => {
+      const status = request.url === '/made' ? 200 : 503
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ said: SAID }))
+    })
+    await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(target.address() as AddressInfo).port}`
+  })
+  after(() => target.close())
+
+  /** The dead letter that the handler leaves, as the ledger and the commands show it, and the events. */
+  async function dead(form: Omit<Form, 'path'>, environment: Record<string, string> = {}) {
+    const forms = { complaint: { path: '/v2/complaint', ...form } as Form }
+    await using adapter = await startTestAdapter(createAdapter({ forms }), {
+      environment: { RETRY_LIMIT: '0', ...environment },
+    })
+    const { submissionId } = await adapter.send('/v2/complaint', { submissionAnswers: { name: SAID } })
+    const entry = await adapter.ended(submissionId)
+    const events = JSON.stringify(adapter.events)
+    return { entry, events, text: entryText(entry, 'adapter') }
+  }
+
+  for (const [what, handle, shown] of [
+    [
+      'a bug',
+      async ({ submissionAnswers }: { submissionAnswers: unknown }) =>
+        void (submissionAnswers as { no: { such: string } }).no.such,
+      /threw TypeError, at /,
+    ],
+    [
+      'a refused connection',
+      async () => void (await axios.post('http://127.0.0.1:1/', { SAID }, { proxy: false })),
+      /threw \w*Error ECONNREFUSED, at .*; caused by \w*Error ECONNREFUSED/,
+    ],
+    [
+      'a 503 of the target',
+      async () => void (await axios.post(url, { SAID }, { proxy: false })),
+      /threw AxiosError ERR_BAD_RESPONSE, HTTP 503, at /,
+    ],
+  ] as const) {
+    it(`shows the line, the cause and the status of ${what}, in the ledger, the command and the events`, async () => {
+      const { entry, events, text } = await dead({ repeatable: true, handle })
+
+      for (const seen of [entry.reason ?? '', JSON.stringify(entry), text])
+        expect(seen).to.match(shown).and.to.match(HERE)
+      expect(events)
+        .to.match(/"failure":\{"name":"\w+"/)
+        .and.to.match(HERE)
+      expect(JSON.stringify(entry) + text + events).not.to.match(/Lovelace|Cannot read/)
+    })
+  }
+
+  for (const repeatable of [true, false]) {
+    it(`never says that no case was made after a 2xx without an id, repeatable: ${repeatable}`, async () => {
+      const { entry, text } = await dead({
+        repeatable,
+        async handle() {
+          const { data } = await axios.post(`${url}/made`, {}, { proxy: false })
+          if (typeof data.id !== 'string') throw new UncertainError('the case system answered, and named no case')
+        },
+      })
+
+      expect(entry).to.include({ state: 'dead', uncertain: true, code: 'ERR_OUTCOME_UNCERTAIN' })
+      expect(text).to.contain('may already have made this case').and.not.to.contain('No case was made')
+    })
+  }
+
+  it('is whole in development: message, stack, causes and the answer of the target', async () => {
+    const error = await axios.post(url, {}, { proxy: false }).catch((thrown: unknown) => thrown)
+
+    const text = wholeError(new TypeError('no name', { cause: error }))
+
+    expect(text).to.match(/^TypeError: no name\n {4}at .*mendable/)
+    expect(text).to.contain('caused by AxiosError: Request failed').and.to.contain("said: 'Ada Lovelace'")
+    expect(text).to.contain('status: 503')
+  })
+
+  it('is printed whole where SHOW_ERRORS says so, and nowhere else', async () => {
+    const written: string[] = []
+    const { write } = process.stderr
+    process.stderr.write = (chunk) => written.push(String(chunk)) > 0
+    try {
+      const handle = () => Promise.reject(new Error(`no ${SAID}`))
+      await dead({ repeatable: true, handle }, { SHOW_ERRORS: 'false' })
+      expect(written.join('')).not.to.contain(SAID)
+      await dead({ repeatable: true, handle }, { SHOW_ERRORS: 'true' })
+    } finally {
+      process.stderr.write = write
+    }
+    expect(written.join('')).to.match(/attempt 1 of complaint [\w-]+ failed:\nError: no Ada Lovelace\n {4}at /)
+  })
+})

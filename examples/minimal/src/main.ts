@@ -17,6 +17,7 @@ const adapter = createAdapter({
           { ...submissionAnswers, files: attachments.map((file) => file.url) },
           { headers: { 'Idempotency-Key': submissionId }, signal },
         )
+        // It accepted the complaint and named no case. One may exist: nobody may be told that none was made.
         if (typeof data.id !== 'string') throw new UncertainError('the case system named no case')
         return { reference: data.id }
       },

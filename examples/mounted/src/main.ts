@@ -11,6 +11,7 @@ const adapter = createAdapter({
       repeatable: true,
       answers: answers({ yourcomplaint_textarea_1: text }),
       async handle({ submissionAnswers }) {
+        // Nothing was sent anywhere, so it is certain that nothing was made, and repeating cannot help.
         if (submissionAnswers.yourcomplaint_textarea_1.length < 10)
           throw new PermanentError('the complaint is too short')
         handledByForm.set('complaint', (handledByForm.get('complaint') ?? 0) + 1)

@@ -12,6 +12,7 @@ const adapter = createAdapter({
       async handle({ submissionId, submissionAnswers }, { signal }) {
         const headers = { 'Idempotency-Key': submissionId }
         const { data } = await casework.post('/cases', submissionAnswers, { headers, signal })
+        // It accepted the complaint and named no case. One may exist: nobody may be told that none was made.
         if (typeof data.id !== 'string') throw new UncertainError('the case system named no case')
         return { reference: data.id }
       },

@@ -81,7 +81,8 @@ describe('errors reported to Sentry', () => {
     })
     await until(() => bodies.length === 1)
 
-    const { values } = events()[0]?.['exception'] as { values: { type: string; value: string; stacktrace: object }[] }
+    const [event] = events()
+    const { values } = (event ?? {})['exception'] as { values: { type: string; value: string; stacktrace: object }[] }
     expect(values.map(({ type, value }) => [type, value])).to.deep.equal([
       ['AxiosError', 'AxiosError ERR_BAD_RESPONSE HTTP 503'],
       ['TypeError', 'TypeError'],

@@ -11,14 +11,22 @@ export interface NewCase {
   readonly files: readonly string[]
 }
 
-/** Creates one case for each key. Returns its number, or `undefined` when the case system refuses it. */
-export async function openCase(newCase: NewCase, signal: AbortSignal): Promise<string | undefined> {
+/** What the case system answered. */
+export interface Answer {
+  /** It refused the case with a 4xx that repeating does not change: it made none. Not for 408, 425 and 429. */
+  readonly refused: boolean
+  /** The number of the case. Absent, although it was not refused: it may have made one. */
+  readonly number?: string
+}
+
+/** Creates one case for each key. Throws when the case system cannot be reached, or fails. */
+export async function openCase(newCase: NewCase, signal: AbortSignal): Promise<Answer> {
   signal.throwIfAborted()
   const known = cases.get(newCase.key)
-  if (known !== undefined) return known
+  if (known !== undefined) return { refused: false, number: known }
   const number = `C-${cases.size + 1}`
   cases.set(newCase.key, number)
-  return number
+  return { refused: false, number }
 }
 
 const cases = new Map<string, string>()

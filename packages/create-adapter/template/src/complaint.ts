@@ -1,5 +1,5 @@
 /** The form "Make a complaint": its path, its answers, and how each submission becomes a case. */
-import { defineForm, PermanentError } from '@formbuilder/adapter-sdk'
+import { defineForm, PermanentError, UncertainError } from '@formbuilder/adapter-sdk'
 import { answers, date, optional, text } from '@formbuilder/adapter-sdk/answers'
 import { openCase } from './case-system.ts'
 
@@ -17,9 +17,10 @@ export const complaint = defineForm({
     itsdate_date_1: optional(date),
   }),
 
-  // Return to report success. A thrown error is retried for days, except a PermanentError, which waits for a person.
+  // Return to report success. A thrown error is retried for days. A PermanentError waits for a person, and says that no case was
+  // made; an UncertainError says that there may be one; a RetryError says when to come back.
   async handle({ submissionId, submissionAnswers }, { attachments, signal }) {
-    const reference = await openCase(
+    const { refused, number: reference } = await openCase(
       {
         key: submissionId,
         name: submissionAnswers.yourname_text_1,
@@ -29,7 +30,10 @@ export const complaint = defineForm({
       },
       signal,
     )
-    if (reference === undefined) throw new PermanentError('the case system refused the complaint')
+    // A refusal makes no case, and repeating it cannot help.
+    if (refused) throw new PermanentError('the case system refused the complaint')
+    // It accepted the complaint and named no case. One may exist: nobody may be told that none was made.
+    if (reference === undefined) throw new UncertainError('the case system answered, and named no case')
     return { reference }
   },
 })

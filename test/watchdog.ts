@@ -1,8 +1,5 @@
 /** Loaded by mocha: when all tests have ended and something still keeps the process alive, says what, and ends it. */
 
-// Handlers of tests fail on purpose, hundreds of times.
-process.env['SHOW_ERRORS'] ??= 'false'
-
 /** Called once, after the last test. */
 export function mochaGlobalTeardown(): void {
   const tell = () => {

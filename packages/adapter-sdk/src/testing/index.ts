@@ -100,7 +100,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       DATA_DIR: folder,
       ATTACHMENT_HOSTS: fileStore.origin,
       LOG_LEVEL: 'silent',
-      SHOW_ERRORS: process.env['SHOW_ERRORS'] ?? 'true',
+      SHOW_ERRORS: 'true',
       RETRY_DELAY_SECONDS: '1',
       RETRY_DELAY_MAX_SECONDS: '1',
       STOP_GRACE_SECONDS: '2',

@@ -81,8 +81,10 @@ describe('errors reported to Sentry', () => {
     })
     await until(() => bodies.length === 1)
 
-    const [event] = events()
-    const { values } = (event ?? {})['exception'] as { values: { type: string; value: string; stacktrace: object }[] }
+    const exception = events()[0]?.['exception'] as {
+      values: { type: string; value: string; stacktrace: object }[]
+    }
+    const { values } = exception
     expect(values.map(({ type, value }) => [type, value])).to.deep.equal([
       ['AxiosError', 'AxiosError ERR_BAD_RESPONSE HTTP 503'],
       ['TypeError', 'TypeError'],

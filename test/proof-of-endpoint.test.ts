@@ -9,7 +9,7 @@ import { generateKey } from '@formbuilder/adapter-sdk/protocol'
 import { startTestAdapter, type TestAdapter } from '@formbuilder/adapter-sdk/testing'
 import { expect } from 'chai'
 
-const SUBMITTER = resolve(import.meta.dirname, '../packages/submitter/bin/submitter.js')
+const SUBMITTER = resolve(import.meta.dirname, '../packages/submitter/bin/submitter.cjs')
 
 describe('proof of endpoint', () => {
   const key = generateKey(16)

@@ -411,7 +411,7 @@ function freePort(): Promise<number> {
 }
 
 function verify(file: string): Promise<string> {
-  const command = join(ROOT, 'packages/gp-connect-provider/bin/gp-connect-verify-audit.js')
+  const command = join(ROOT, 'packages/gp-connect-provider/bin/gp-connect-verify-audit.cjs')
   return new Promise((resolve) =>
     execFile(process.execPath, [command, file], (_error, stdout, stderr) => resolve(stdout + stderr)),
   )

@@ -1,4 +1,5 @@
 /** Schemas for what Form Builder sends, one for each kind of question, and `answers` to put them together. Subpath ./answers. */
+import '../node-version.cjs'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Address, absentIfBlank, addressOf, isBlank, isoDate, numberOf, splitList, trim } from './answer-values.ts'
 
@@ -126,8 +127,8 @@ export function answers<const Fields extends Readonly<Record<string, StandardSch
 
 type OutputOf<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>
 
-/** Shows an intersection as the one object it is. */
-type Flat<T> = { [Name in keyof T]: T[Name] }
+/** Shows an intersection as the one object it is. The condition is always true: it keeps the name `Flat` out of messages. */
+type Flat<T> = T extends infer Whole ? { [Name in keyof Whole]: Whole[Name] } : never
 
 type Result<Output> = StandardSchemaV1.Result<Output>
 

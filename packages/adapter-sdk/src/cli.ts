@@ -1,4 +1,5 @@
 /** The command line of operators. Subpath ./cli, for programs that offer the same commands under their own name. */
+import '../node-version.cjs'
 import { createInterface } from 'node:readline'
 import { Command, CommanderError } from 'commander'
 import { adapterOf } from './adapter-file.ts'

@@ -1,4 +1,6 @@
 /** The public names, nothing else. */
+import '../node-version.cjs'
+
 export {
   type Adapter,
   type AdapterOptions,

@@ -18,7 +18,7 @@ import { sharedPostgres } from './shared-postgres.ts'
 import { until } from './until.ts'
 
 const KEY = 'k7Wq2mZx9LtR4vBn'
-const BIN = resolve(import.meta.dirname, '../bin/adapter.js')
+const BIN = resolve(import.meta.dirname, '../bin/adapter.cjs')
 const CITIZEN = 'Jarndyce'
 
 let certificate: DevelopmentCertificate

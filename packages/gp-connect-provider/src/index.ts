@@ -1,4 +1,6 @@
 /** The public names of the package. */
+import '../node-version.cjs'
+
 export { type AuditFileOptions, auditFile } from './audit/file.ts'
 export { AuditFileError } from './audit/private-file.ts'
 export type { AuditEntry, AuditRecord, ChainEnd } from './audit/record.ts'

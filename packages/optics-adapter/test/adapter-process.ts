@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as elapsed } from 'node:timers/promises'
 import axios, { type AxiosInstance } from 'axios'
 
-const COMMAND = resolve(import.meta.dirname, '../bin/optics-adapter.js')
+const COMMAND = resolve(import.meta.dirname, '../bin/optics-adapter.cjs')
 
 export interface AdapterProcess extends AsyncDisposable {
   readonly child: ChildProcess

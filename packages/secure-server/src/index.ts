@@ -1,4 +1,6 @@
 /** The public names of the package. */
+import '../node-version.cjs'
+
 export { createApp } from './app.ts'
 export { type Credentials, isAuthorised } from './basic-auth.ts'
 export { peerOf } from './connection/connection.ts'

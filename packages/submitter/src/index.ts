@@ -1,4 +1,6 @@
 /** The public API of the package: send a submission, verify an endpoint, check an address. */
+import '../node-version.cjs'
+
 export { AdapterError, type EndpointProof, type SubmissionEnvelope } from '@formbuilder/adapter-sdk/protocol'
 export { assertEndpoint, type EndpointRules } from './endpoint.ts'
 export type { SubmissionInput } from './plaintext.ts'

@@ -460,7 +460,7 @@ describe('the command submitter', () => {
 
   it('can be started as a program', async () => {
     await using receiver = await start(ACCEPTED)
-    const bin = join(import.meta.dirname, '../bin/submitter.js')
+    const bin = join(import.meta.dirname, '../bin/submitter.cjs')
 
     const sent = await promisify(execFile)(process.execPath, [bin, 'send', ...ok(receiver)])
     const failed = await promisify(execFile)(process.execPath, [bin, 'send', ...ok(receiver), '--nonsense']).catch(
@@ -473,7 +473,7 @@ describe('the command submitter', () => {
 
   it('verifies certificates, even if the environment turns that off', async () => {
     await using receiver = await start(ACCEPTED)
-    const bin = join(import.meta.dirname, '../bin/submitter.js')
+    const bin = join(import.meta.dirname, '../bin/submitter.cjs')
     const untrusting = ok(receiver).filter((arg) => arg !== '--ca-file' && arg !== file('ca.pem'))
 
     const failed = await promisify(execFile)(process.execPath, [bin, 'send', ...untrusting], {

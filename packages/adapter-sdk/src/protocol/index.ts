@@ -1,4 +1,6 @@
 /** The agreement with the sender: JWE, keyring, submission, files and challenge. Public subpath ./protocol. */
+import '../../node-version.cjs'
+
 export { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'
 export {
   type AttachmentCipher,

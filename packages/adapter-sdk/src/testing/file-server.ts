@@ -1,4 +1,5 @@
 /** A file store that behaves like the platform's: hexadecimal text of the ciphertext, links that expire, GET only. Subpath ./file-server. */
+import '../../node-version.cjs'
 import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,5 @@
 /** The test kit: an adapter on a free port with a store in memory, and a sender that behaves like the real one. Subpath ./testing. */
+import '../../node-version.cjs'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

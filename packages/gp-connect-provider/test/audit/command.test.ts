@@ -149,7 +149,7 @@ describe('gp-connect-audit', () => {
   }
 
   it('runs as a command', async () => {
-    const command = new URL('../../bin/gp-connect-audit.js', import.meta.url).pathname
+    const command = new URL('../../bin/gp-connect-audit.cjs', import.meta.url).pathname
 
     const printed = await new Promise((resolve) => {
       execFile(command, ['search', '--patient', '9000000009', file], (error, stdout) => resolve([error, stdout]))

@@ -1,4 +1,5 @@
 /** A stand-in for Optics (iCasework): creates cases in memory, fetches their documents, and fails on request. */
+import '../../node-version.cjs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'

@@ -260,7 +260,7 @@ describe('the stand-in for Optics', () => {
   })
 
   it('can be started as a command', async () => {
-    const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../bin/optics-stand-in.js')], {
+    const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../bin/optics-stand-in.cjs')], {
       env: { PORT: '0', OPTICS_API_KEY: KEYS.apiKey, OPTICS_SECRET_KEY: KEYS.secretKey },
     })
     const [line] = await once(child.stdout, 'data')

@@ -1,7 +1,10 @@
 /** A thread with one connection to SQLite: it is asked by the name of a method and plain data. */
-import * as sqlite from 'node:sqlite'
+import '../../../node-version.cjs'
 import { parentPort } from 'node:worker_threads'
 import { type Engine, type EngineOptions, openEngine } from './engine.ts'
+
+// Not imported: an old Node has no such module, and would say no more than that.
+const sqlite = process.getBuiltinModule('node:sqlite')
 
 /** A question to the thread. `open` comes first, with `EngineOptions`. */
 export interface Question {

@@ -149,11 +149,11 @@ function keepRunning(optics: OpticsStandIn, { endpoint, certFile, sharedKeyFile 
   console.log(`
 It is still running. Send another complaint from a second terminal (change the submissionId in the file to make a new one):
 
-  npx submitter send --allow-local --ca-file ${certFile} --endpoint ${endpoint} --key-file ${sharedKeyFile} ${file}
+  npx @formbuilder/submitter send --allow-local --ca-file ${certFile} --endpoint ${endpoint} --key-file ${sharedKeyFile} ${file}
 
 Prove that the endpoint holds the key, without sending anything:
 
-  npx submitter verify --allow-local --ca-file ${certFile} --endpoint ${endpoint} --key-file ${sharedKeyFile}
+  npx @formbuilder/submitter verify --allow-local --ca-file ${certFile} --endpoint ${endpoint} --key-file ${sharedKeyFile}
 
 Cases in Optics: curl --cacert ${certFile} ${localhost(optics.url)}/__stand-in/cases
 Make Optics fail: curl --cacert ${certFile} -X POST -H 'Content-Type: application/json' -d '{"kind":"hang"}' ${localhost(optics.url)}/__stand-in/fail

@@ -24,7 +24,7 @@ describe("a newcomer's mistakes", () => {
     expect(stderr).to.equal(
       'ERR_CONFIG_INVALID: 1 setting to put right:\n' +
         '- JWE_SHARED_KEY is 15 characters long, not 16 or 32: ' +
-        "use the sender's key of 16 or 32 ASCII characters, or make one with `npx submitter keygen`\n",
+        "use the sender's key of 16 or 32 ASCII characters, or make one with `npx @formbuilder/submitter keygen`\n",
     )
     expect([status, stdout]).to.deep.equal([1, ''])
   })

@@ -86,12 +86,12 @@ ${Object.entries(EXIT_MEANINGS)
   .join('\n')}`
 const SEND_HELP = `
 Examples:
-  submitter send --endpoint https://adapter.service.gov.uk/v2/complaint --key-file key.txt submission.json
-  submitter send --endpoint https://localhost:8443/v2/complaint --allow-local --ca-file ca.pem --key-file key.txt - < submission.json`
+  npx @formbuilder/submitter send --endpoint https://adapter.service.gov.uk/v2/complaint --key-file key.txt submission.json
+  npx @formbuilder/submitter send --endpoint https://localhost:8443/v2/complaint --allow-local --ca-file ca.pem --key-file key.txt - < submission.json`
 const VERIFY_HELP = `
 Example:
-  submitter verify --endpoint https://adapter.service.gov.uk/v2/complaint --key-file key.txt`
+  npx @formbuilder/submitter verify --endpoint https://adapter.service.gov.uk/v2/complaint --key-file key.txt`
 const KEYGEN_HELP = `
 Examples:
-  submitter keygen --out key.txt
-  submitter keygen --length 32 --out key.txt`
+  npx @formbuilder/submitter keygen --out key.txt
+  npx @formbuilder/submitter keygen --length 32 --out key.txt`

@@ -448,7 +448,7 @@ describe('the command submitter', () => {
     expect([code, send.code]).to.deep.equal([0, 0])
     for (const command of ['send', 'verify', 'keygen', 'keycheck']) expect(out).to.contain(`  ${command} `)
     for (const exit of Object.values(EXIT_CODES)) expect(out).to.match(new RegExp(`^  ${exit}  `, 'm'))
-    expect(send.out).to.contain('Examples:\n  submitter send --endpoint https://')
+    expect(send.out).to.contain('Examples:\n  npx @formbuilder/submitter send --endpoint https://')
   })
 
   it('has a separate exit code for every error of the submitter', () => {

@@ -22,6 +22,19 @@ export type Forms<AnswersByForm extends Record<string, unknown> = Record<string,
 /** For a form without a schema nothing is inferred: its handler gets the answers as they were sent. */
 type Given<Inferred> = unknown extends Inferred ? Answers<AsSent> : Inferred
 
+/** The paths of the forms: one that is written out and does not begin with "/" does not compile. */
+export type FormPaths<PathsByForm extends Record<string, string>> = {
+  readonly [Name in keyof PathsByForm]: Paths<PathsByForm[Name]>
+}
+
+interface Paths<Path extends string> {
+  readonly path: Path & Rooted<Path>
+  readonly aliases?: readonly (Path & Rooted<Path>)[]
+}
+
+/** A path that is computed, and so any text to the compiler, is checked when the adapter is created. */
+type Rooted<Path extends string> = string extends Path ? Path : `/${string}`
+
 /** Options of `createAdapter`. */
 export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {
   readonly forms: Forms<AnswersByForm>
@@ -51,9 +64,10 @@ export interface Adapter {
  * Makes an adapter from forms.
  * @throws {AdapterError} ERR_FORM_INVALID: names the form and what to change.
  */
-export function createAdapter<AnswersByForm extends Record<string, unknown>>(
-  options: AdapterOptions<AnswersByForm>,
-): Adapter {
+export function createAdapter<
+  AnswersByForm extends Record<string, unknown>,
+  const PathsByForm extends Record<string, string> = Record<string, string>,
+>(options: AdapterOptions<AnswersByForm> & { readonly forms: FormPaths<PathsByForm> }): Adapter {
   // Each form is only ever called with the answers that its own schema returned.
   const forms = new Map<string, Form>(Object.entries(options.forms as Forms))
   assertForms(forms)
@@ -80,7 +94,9 @@ export function createAdapter<AnswersByForm extends Record<string, unknown>>(
 }
 
 /** Types a form that is in its own file: its handler gets the types of its schema. */
-export function defineForm<Schema extends StandardSchemaV1 = AsSent>(form: Form<Schema>): Form<Schema> {
+export function defineForm<Schema extends StandardSchemaV1 = AsSent, const Path extends string = string>(
+  form: Form<Schema> & Paths<Path>,
+): Form<Schema> {
   return form
 }
 

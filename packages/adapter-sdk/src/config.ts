@@ -78,7 +78,8 @@ function readKeyring(environment: Environment, form: string): { value: Keyring }
   return wrong.length > 0 ? { problem: wrong.join('; ') } : { value: parseKeyring(current, texts) }
 }
 
-const NEW_KEY = "use the sender's key of 16 or 32 ASCII characters, or make one with `npx @formbuilder/submitter keygen`"
+const NEW_KEY =
+  "use the sender's key of 16 or 32 ASCII characters, or make one with `npx @formbuilder/submitter keygen`"
 
 /** The first name of a file of settings that begins with a byte order mark is another name, and would be passed over. */
 function markedNames(environment: Environment): string[] {

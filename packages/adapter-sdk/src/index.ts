@@ -6,6 +6,7 @@ export {
   type AdapterOptions,
   createAdapter,
   defineForm,
+  type FormPaths,
   type Forms,
 } from './adapter.ts'
 export { type Config, type Environment, loadConfig } from './config.ts'

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import { MIMEType } from 'node:util'
 import Router from '@koa/router'
-import { create as contentDisposition } from 'content-disposition'
+import contentDisposition from 'content-disposition'
 import type { Context, Middleware } from 'koa'
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
@@ -46,7 +46,7 @@ async function serve(ctx: Context, id: string, { findFile, emit }: DownloadOptio
   if (!UUID.test(id)) throw new AdapterError('ERR_ATTACHMENT_NOT_FOUND', 'there is no such file')
   const started = performance.now()
   const file = await findFile(id.toLowerCase())
-  ctx.set('Content-Disposition', contentDisposition(safeName(file.filename)))
+  ctx.set('Content-Disposition', disposition(safeName(file.filename)))
   ctx.set('Content-Type', mediaType(file.mimetype) ?? 'application/octet-stream')
   // A stranger uploaded the file: no browser may run what is in it.
   ctx.set('Content-Security-Policy', "default-src 'none'; sandbox")
@@ -71,6 +71,13 @@ function safeName(filename: string | null): string {
   const last = (filename ?? '').split(/[/\\]/).at(-1) ?? ''
   const name = last.toWellFormed().replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, '')
   return /^[\s.]*$/.test(name) ? 'attachment' : name
+}
+
+/** The header of a file to save. Readers of plain ASCII only find "?" for every other character. */
+function disposition(name: string): string {
+  const header = contentDisposition(name, { fallback: name.replace(/[^ -~]/g, '?') })
+  // RFC 6266: a name of letters, digits and marks needs no quotes.
+  return header.replace(/filename="([!#$%&'*+.^_`|~\w-]+)"/, 'filename=$1')
 }
 
 /** The type of a file as sent, with its character set and no other parameter: they can hold names. */

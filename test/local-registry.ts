@@ -4,12 +4,13 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { packAll } from '../release/pack.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ELSEWHERE = 'https://registry.npmjs.org'
@@ -111,14 +112,11 @@ async function makeCache(cache: string): Promise<string> {
   return cache
 }
 
+/** The packages as a release packs them. */
 async function pack(folder: string): Promise<Packed[]> {
   mkdirSync(join(folder, 'work'))
-  const names = readdirSync(join(ROOT, 'packages'))
-  const workspaces = names.flatMap((name) => ['-w', `packages/${name}`])
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder, ...workspaces]
-  const { stdout } = await promisify(execFile)('npm', args, { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 })
-  type Told = Omit<Packed, 'file'> & { readonly filename: string }
-  return (JSON.parse(stdout) as Told[]).map(({ filename, ...told }) => ({ ...told, file: filename }))
+  const packed = await packAll('https://github.com/owner/repository', folder)
+  return packed.map(({ filename, ...told }) => ({ ...told, file: filename }))
 }
 
 /** What a registry says of a package. */

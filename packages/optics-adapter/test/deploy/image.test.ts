@@ -44,6 +44,26 @@ describe('the image', () => {
     expect(sources.filter((file) => !existsSync(new URL(file, ROOT)))).to.deep.equal([])
   })
 
+  it('has the commands that operators are told to run in a pod', () => {
+    const last = stages.at(-1) ?? ''
+    const runbooks = ['docs/operations.md', 'docs/migrate-from-ruby.md'].map((file) =>
+      readFileSync(new URL(file, ROOT), 'utf8'),
+    )
+    const told = new Set(runbooks.join().match(/(?<=`)(adapter|submitter|optics-adapter)(?= [a-z]+)/g))
+    expect(told).to.include('submitter')
+
+    expect(last).to.match(/PATH=\/app\/node_modules\/\.bin:/)
+    for (const [name, folder] of [
+      ['adapter', 'adapter-sdk'],
+      ['submitter', 'submitter'],
+      ['optics-adapter', 'optics-adapter'],
+    ]) {
+      expect(stages[1], name).to.contain(`COPY packages/${folder}/bin packages/${folder}/bin`)
+      expect(stages[1], name).to.contain(`COPY packages/${folder}/node-version.cjs packages/${folder}/`)
+      expect(last, name).to.contain(`COPY --from=build /build/packages/${folder}/dist packages/${folder}/dist`)
+    }
+  })
+
   it('has a last stage without a compiler, root or a shell script', () => {
     const last = stages.at(-1) ?? ''
 
@@ -60,7 +80,9 @@ describe('the image', () => {
       devDependencies: { node: string }
     }
 
-    const images = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image)
+    const images = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image = '']) =>
+      image.replace(/@sha256:[0-9a-f]{64}$/, ''),
+    )
     expect(new Set(images)).to.deep.equal(new Set([`node:${devDependencies.node}-bookworm-slim`]))
   })
 })

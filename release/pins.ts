@@ -155,5 +155,8 @@ async function main(mode: string | undefined, root: string): Promise<number> {
 }
 
 if (import.meta.main) {
-  process.exitCode = await main(process.argv[2], resolve(process.argv[3] ?? join(import.meta.dirname, '..')))
+  // No await: what tests import may not wait at its top.
+  void main(process.argv[2], resolve(process.argv[3] ?? join(import.meta.dirname, '..'))).then((code) => {
+    process.exitCode = code
+  })
 }

@@ -6,6 +6,7 @@ import { type LocalRegistry, startLocalRegistry } from './local-registry.ts'
 import { nodeFolder } from './node-versions.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
+const TSC = join(ROOT, 'node_modules/.bin/tsc')
 
 /** What each package may hold beside package.json, README.md and LICENSE, and how large it may be unpacked. */
 const BUDGET: Readonly<Record<string, { readonly holds: RegExp; readonly kilobytes: number }>> = {
@@ -19,6 +20,13 @@ const BUDGET: Readonly<Record<string, { readonly holds: RegExp; readonly kilobyt
 
 /** The oldest that `engines` allows, the one that this repository is built with, and the newest. */
 const NODE_VERSIONS = ['24.15.0', process.versions.node, '26.9.0']
+
+/** How a strict program finds the declarations: nothing of them is left unread. */
+const RESOLUTIONS = [
+  { module: 'node16', moduleResolution: 'node16' },
+  { module: 'nodenext', moduleResolution: 'nodenext' },
+  { module: 'esnext', moduleResolution: 'bundler' },
+]
 
 describe('what is published', () => {
   let registry: LocalRegistry
@@ -36,6 +44,23 @@ describe('what is published', () => {
     writeFileSync(join(project, 'imports.mjs'), IMPORTS)
   })
   after(() => registry[Symbol.asyncDispose]())
+
+  /** What the compiler prints, of a program that trusts nothing. */
+  const compile = async (file: string, options: object) => {
+    const compilerOptions = {
+      ...options,
+      ...{
+        strict: true,
+        skipLibCheck: false,
+        noEmit: true,
+        target: 'es2022',
+        types: [],
+        exactOptionalPropertyTypes: true,
+      },
+    }
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
+    return await registry.run(`"${TSC}" --pretty false || true`, { cwd: project })
+  }
 
   it('is every package, each with a budget', () => {
     expect(registry.packages.map(({ name }) => name).sort()).to.deep.equal(Object.keys(BUDGET).sort())
@@ -59,6 +84,34 @@ describe('what is published', () => {
     expect(told).to.deep.equal({ globals: [], listeners: [], resources: [] })
   })
 
+  for (const options of RESOLUTIONS) {
+    it(`compiles in a strict program, and every declaration with it, by ${options.moduleResolution}`, async () => {
+      writeFileSync(join(project, 'typed.mts'), TYPED + ENTRIES.map((entry) => `import '${entry}'\n`).join(''))
+
+      expect(await compile('typed.mts', options)).to.equal('')
+    })
+  }
+
+  it('has messages of the compiler that name the answers, and no type of ours', async () => {
+    writeFileSync(join(project, 'message.mts'), MESSAGE)
+
+    const message = await compile('message.mts', { module: 'nodenext', moduleResolution: 'nodenext' })
+
+    expect(message).to.contain('{ readonly name_text_1: string; readonly email_email_1?: string | undefined; }')
+    expect(message).not.to.match(/Flat|AnswersOf| & /)
+  })
+
+  it('has commands that npx finds by the name of their package', async () => {
+    for (const [name, says] of [
+      ['adapter-sdk', /^Usage: adapter /],
+      ['submitter', /^Usage: submitter /],
+      ['optics-adapter', /^Usage: optics-adapter /],
+      ['gp-connect-provider', /^usage: gp-connect-audit /],
+    ] as const) {
+      expect(await registry.run(`npx @formbuilder/${name} --help`, { cwd: project }), name).to.match(says)
+    }
+  })
+
   for (const version of NODE_VERSIONS) {
     it(`receives, keeps and hands over an encrypted submission with a file on Node ${version}`, async function () {
       // It may have to be fetched first.
@@ -77,9 +130,54 @@ describe('what is published', () => {
   }
 })
 
+const TYPED = `
+import type Koa from 'koa'
+import { createAdapter, defineForm } from '@formbuilder/adapter-sdk'
+import { answers, optional, text } from '@formbuilder/adapter-sdk/answers'
+import { createProvider } from '@formbuilder/gp-connect-provider'
+import { createApp } from '@formbuilder/secure-server'
+
+type IsAny<T> = 0 extends 1 & T ? true : false
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const holds = <T extends true>() => {}
+
+const complaint = defineForm({
+  path: '/v2/complaint',
+  answers: answers({ name_text_1: text, email_email_1: optional(text) }),
+  async handle({ submissionAnswers: { name_text_1, email_email_1 } }) {
+    holds<Same<typeof name_text_1, string>>()
+    holds<Same<typeof email_email_1, string | undefined>>()
+    return { reference: name_text_1 }
+  },
+})
+const adapter = createAdapter({ forms: { complaint } })
+adapter.app.use(async (ctx, next) => {
+  holds<Same<IsAny<typeof ctx>, false>>()
+  holds<Same<IsAny<typeof next>, false>>()
+  ctx.status = 204
+  await next()
+})
+holds<Same<typeof adapter.app, Koa>>()
+holds<Same<IsAny<ReturnType<typeof createApp>>, false>>()
+holds<Same<IsAny<Parameters<typeof createProvider>[0]>, false>>()
+
+// @ts-expect-error: a status is a number.
+adapter.app.use((ctx) => { ctx.status = 'created' })
+// @ts-expect-error: a path begins with a slash.
+defineForm({ path: 'v2/complaint', async handle() {} })
+`
+
+/** What the compiler says when a schema's answers are taken for something else. */
+const MESSAGE = `
+import { answers, optional, text } from '@formbuilder/adapter-sdk/answers'
+const schema = answers({ name_text_1: text, email_email_1: optional(text) })
+const wrong: number = await schema['~standard'].validate({})
+export { wrong }
+`
+
 /** Compiled from a source that is still there, or one of three. */
 function isExpected(path: string, name: string): boolean {
-  if (['package.json', 'README.md', 'LICENSE'].includes(path)) return true
+  if (/^(package\.json|README\.md|LICENSE|node-version\.(cjs|d\.cts))$/.test(path)) return true
   const [, module] = /^dist\/(.+?)(?:\.d)?\.[jt]s$/.exec(path) ?? []
   const folder = name.replace('@formbuilder/', '')
   return module !== undefined && existsSync(join(ROOT, 'packages', folder, 'src', `${module}.ts`))

@@ -91,6 +91,28 @@ describe('the architecture', () => {
     expect(readers).to.deep.equal([])
   })
 
+  // create-adapter has a command only: test/wrong-node.test.ts.
+  for (const name of Object.keys(TABLE).filter((each) => each !== 'create-adapter')) {
+    it(`has entries to ${name} that ask for the version of Node before anything else`, () => {
+      const { exports } = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'))
+      const entries = Object.values<{ default: string }>(exports)
+        .map((entry) => entry.default)
+        .filter((file) => file !== './node-version.cjs')
+        .map((file) => file.replace(/^\.\/dist\/(.*)js$/, '$1ts'))
+
+      expect(entries).not.to.deep.equal([])
+      for (const file of entries) {
+        const [, first = ''] = /^(?:import|export)\s[^'"]*['"]([^'"]+)['"]/m.exec(code(name, file)) ?? []
+        expect(`./${join(dirname(file), first)}`, file).to.equal(NODE_VERSION)
+      }
+      const text = readFileSync(join(ROOT, 'packages', name, 'node-version.cjs'), 'utf8')
+      expect([...text.matchAll(/require\('([^']+)'\)/g)].map(([, needed]) => needed)).to.deep.equal([
+        './package.json',
+        'fs',
+      ])
+    })
+  }
+
   it('has no room for things without a name', () => {
     const rooms = /(^|\/)(utils?|helpers?|common|types|services?|misc)(\.ts|\/)/
     const files = Object.keys(TABLE).flatMap((name) => sources(name).map((file) => `${name}/${file}`))
@@ -133,20 +155,25 @@ function code(name: string, file: string): string {
 }
 
 function arrows(name: string): Arrow[] {
-  return sources(name).flatMap((from) => {
-    const text = code(name, from)
-    const statements = text.matchAll(/^(?:import|export)\s+(type\s)?(?:[^'"();]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)
-    const dynamic = text.matchAll(/\bimport(\()['"]([^'"]+)['"]\)/g)
-    return [...statements, ...dynamic].map(([, kind, specifier = '']) => ({
-      from,
-      // TypeScript takes `./x.js` for `./x.ts` as well.
-      to: specifier.startsWith('.')
-        ? `./${join(dirname(from), specifier).replaceAll('\\', '/').replace(/\.js$/, '.ts')}`
-        : specifier,
-      typeOnly: kind?.startsWith('type') ?? false,
-    }))
-  })
+  return sources(name)
+    .flatMap((from) => {
+      const text = code(name, from)
+      const statements = text.matchAll(/^(?:import|export)\s+(type\s)?(?:[^'"();]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)
+      const dynamic = text.matchAll(/\bimport(\()['"]([^'"]+)['"]\)/g)
+      return [...statements, ...dynamic].map(([, kind, specifier = '']) => ({
+        from,
+        // TypeScript takes `./x.js` for `./x.ts` as well.
+        to: specifier.startsWith('.')
+          ? `./${join(dirname(from), specifier).replaceAll('\\', '/').replace(/\.js$/, '.ts')}`
+          : specifier,
+        typeOnly: kind?.startsWith('type') ?? false,
+      }))
+    })
+    .filter(({ to }) => to !== NODE_VERSION)
 }
+
+/** The only file outside `src/` that may be imported: it is plain JavaScript of old, and needs nothing. */
+const NODE_VERSION = './../node-version.cjs'
 
 function isIn(file: string, held: string): boolean {
   return held.endsWith('/') ? file.startsWith(held) : file === held

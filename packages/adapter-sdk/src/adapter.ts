@@ -27,13 +27,14 @@ export type FormPaths<PathsByForm extends Record<string, string>> = {
   readonly [Name in keyof PathsByForm]: Paths<PathsByForm[Name]>
 }
 
-interface Paths<Path extends string> {
+/** The path and the aliases of one form, as they are written out. */
+export interface Paths<Path extends string> {
   readonly path: Path & Rooted<Path>
   readonly aliases?: readonly (Path & Rooted<Path>)[]
 }
 
-/** A path that is computed, and so any text to the compiler, is checked when the adapter is created. */
-type Rooted<Path extends string> = string extends Path ? Path : `/${string}`
+/** What a path has to be. One that is computed, and so any text to the compiler, is checked when the adapter is created. */
+export type Rooted<Path extends string> = string extends Path ? Path : `/${string}`
 
 /** Options of `createAdapter`. */
 export interface AdapterOptions<AnswersByForm extends Record<string, unknown> = Record<string, unknown>> {

@@ -8,6 +8,8 @@ export {
   defineForm,
   type FormPaths,
   type Forms,
+  type Paths,
+  type Rooted,
 } from './adapter.ts'
 export { type Config, type Environment, loadConfig } from './config.ts'
 export { SETTINGS } from './config-table.ts'

@@ -98,6 +98,17 @@ describe('an old Node', () => {
     expect(stdout).to.match(/^Usage: adapter /)
   })
 
+  it('is told so by the first command of this repository, too, which needs Node 20', async () => {
+    const told = await run('12.22.12', 'node', [join(ROOT, '.ci/setup.mjs')], ROOT)
+
+    expect(told).to.deep.equal({
+      code: 1,
+      stdout: '',
+      stderr:
+        'Node 20 or newer is needed, and this is Node 12.22.12. Get it with "nvm install 24" or "fnm install 24".\n',
+    })
+  })
+
   it('is recognised by the same file in every package', () => {
     const files = PACKAGES.map((name) => readFileSync(join(ROOT, 'packages', name, 'node-version.cjs'), 'utf8'))
 

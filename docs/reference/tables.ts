@@ -89,6 +89,7 @@ export const COMMANDS: Readonly<Record<string, Readonly<Record<number, string>>>
   'optics-adapter': ADAPTER_EXITS,
   submitter: SUBMITTER_EXITS,
   'create-adapter': CREATE_EXITS,
+  'gp-connect-provider': AUDIT_EXITS,
   'gp-connect-audit': AUDIT_EXITS,
   'gp-connect-verify-audit': AUDIT_EXITS,
   'optics-stand-in': { 0: 'stopped', 1: 'it cannot start' },

@@ -10,6 +10,9 @@ import { until } from '../until.ts'
 const CREDENTIALS = { METRICS_AUTH_USERNAME: 'dhh', METRICS_AUTH_PASSWORD: 'secret' }
 const basic = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
 
+/** A code that an answer holds is not kept, so the answers only choose one. */
+const REFUSALS = { first: 'ERR_CASEWORK_CLOSED', second: 'ERR_MADE_UP_BY_A_HANDLER' } as const
+
 describe('metrics of an adapter', () => {
   let adapter: TestAdapter
 
@@ -21,8 +24,8 @@ describe('metrics of an adapter', () => {
             path: '/v2/complaint',
             advice: { ERR_CASEWORK_CLOSED: 'Ask the casework team to open the case.' },
             async handle({ submissionAnswers }) {
-              const { code, unnamed } = submissionAnswers as { code?: string; unnamed?: true }
-              if (code !== undefined) throw new PermanentError('refused', { code })
+              const { refusal, unnamed } = submissionAnswers as { refusal?: keyof typeof REFUSALS; unnamed?: true }
+              if (refusal !== undefined) throw new PermanentError('refused', { code: REFUSALS[refusal] })
               return unnamed ? {} : { reference: '1' }
             },
           },
@@ -55,7 +58,7 @@ describe('metrics of an adapter', () => {
 
   it('count deliveries, and keep `_failed` up while there is a dead letter', async () => {
     const delivered = await deliver({})
-    const dead = await deliver({ code: 'ERR_CASEWORK_CLOSED' })
+    const dead = await deliver({ refusal: 'first' })
 
     const before = await scrape()
     await adapter.running.ledger.discard({ id: dead.id }, 'a test', 'done by hand')
@@ -133,7 +136,7 @@ describe('metrics of an adapter', () => {
   })
 
   it('count a code that the form does not declare as other', async () => {
-    const { submissionId } = await deliver({ code: 'ERR_MADE_UP_BY_A_HANDLER' })
+    const { submissionId } = await deliver({ refusal: 'second' })
     await until(() =>
       adapter.events.some((each) => each.event === 'submission.dead' && each.submissionId === submissionId),
     )

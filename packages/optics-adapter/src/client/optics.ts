@@ -135,14 +135,18 @@ function isInvalidGrant({ status, header }: OpticsAnswer): boolean {
 }
 
 /**
- * Whether a lookup answered that there is no case: 400, without a code or with one that says so. The other codes that are
- * known mean that the lookup itself failed. The codes of each service end alike: 000 for a wrong method, 001 for a wrong
- * address, 099 for anything.
+ * Whether a lookup answered that there is no case: 400, with a code that says so, or with a page as Optics sends it and no code. The
+ * other codes that are known mean that the lookup itself failed: those of each service end alike, 000 for a wrong method,
+ * 001 for a wrong address, 099 for anything. What is neither a page nor has a code comes from something in between.
  */
 function isNoSuchCase(answer: OpticsAnswer): boolean {
-  const isOther = /(000|001|099)$/.test(answer.header('x-application-error-code').trim())
-  return answer.status === 400 && !isOther && !isInvalidGrant(answer)
+  const code = answer.header('x-application-error-code').trim()
+  if (answer.status !== 400 || isInvalidGrant(answer)) return false
+  return code === '' ? PAGE_TYPE.test(answer.header('content-type')) : !/(000|001|099)$/.test(code)
 }
+
+/** Optics answers errors with pages, whatever format was asked for. An empty one may lack its type. */
+const PAGE_TYPE = /^\s*(text\/html\b|$)/i
 
 /** The error for a status other than 2xx. Only 401, 403 and 429 come before any work, so only they certainly created no case. */
 function createcaseRefused(answer: OpticsAnswer): Error {

@@ -286,6 +286,36 @@ describe('looking up a case', () => {
     })
 })
 
+describe('a lookup that is answered with 400', () => {
+  for (const [what, headers, body] of [
+    [
+      'plain text of a proxy',
+      { 'Content-Type': 'text/plain' },
+      'upstream connect error or disconnect/reset before headers',
+    ],
+    ['JSON of a gateway', { 'Content-Type': 'application/json; charset=utf-8' }, '{"message":"Bad Request"}'],
+    ['a code for a wrong address', { 'X-Application-Error-Code': '29001' }, ''],
+  ] as const)
+    it(`decides nothing by ${what}`, async () => {
+      await using server = await answering({ status: 400, headers, body })
+
+      expect(await outcomeOf(client(server.url).findCase?.(SUBMISSION_ID, notAborted) ?? Promise.resolve())).to.equal(
+        'retry ERR_OPTICS_LOOKUP_FAILED',
+      )
+    })
+
+  for (const [what, headers] of [
+    ['a page without a code', { 'Content-Type': 'Text/HTML;charset=UTF-8' }],
+    ['a code that says so', { 'Content-Type': 'text/html', 'X-Application-Error-Code': '29002' }],
+    ['nothing at all', {}],
+  ] as const)
+    it(`says that there is no case by ${what}`, async () => {
+      await using server = await answering({ status: 400, headers, body: '' })
+
+      expect(await client(server.url).findCase?.(SUBMISSION_ID, notAborted)).to.equal(undefined)
+    })
+})
+
 describe('a lookup whose token Optics refuses with 400', () => {
   const refusal = { status: 400, headers: { 'X-Application-Error-Code': '19002' }, body: '' }
 

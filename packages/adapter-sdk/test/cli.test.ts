@@ -445,18 +445,24 @@ describe('the command line', () => {
     expect(noKey.out).to.match(/^PROBLEM {2}certificate: TLS_KEY_FILE has no private key in PEM/m)
   })
 
-  it('accepts any answer of a target', async () => {
-    const target = createServer((_request, response) => response.writeHead(403).end()).listen(0, '127.0.0.1')
-    await new Promise((resolve) => target.once('listening', resolve))
+  for (const [status, says] of [
+    [200, 'ok       URL: answers (200)'],
+    [403, 'ok       URL: answers (403)'],
+    [500, 'ok       URL: answers (500)'],
+    [502, 'PROBLEM  URL: is unavailable: the proxy before it answers 502'],
+    [503, 'PROBLEM  URL: is unavailable: the proxy before it answers 503'],
+    [504, 'PROBLEM  URL: is unavailable: the proxy before it answers 504'],
+  ] as const)
+    it(`says what a target's ${status} means`, async () => {
+      const target = createServer((_request, response) => response.writeHead(status).end()).listen(0, '127.0.0.1')
+      await new Promise((resolve) => target.once('listening', resolve))
+      const url = `http://127.0.0.1:${(target.address() as AddressInfo).port}`
 
-    const { out } = await run(
-      ['check', '--target', `http://127.0.0.1:${(target.address() as AddressInfo).port}`],
-      good(),
-    )
-    target.close()
+      const { out } = await run(['check', '--target', url], good())
+      target.close()
 
-    expect(out).to.match(/^ok {7}http:\/\/127.*: answers \(403\)$/m)
-  })
+      expect(out.split('\n')).to.include(says.replace('URL', url))
+    })
 
   it('exits with 6 if the data folder cannot be written to', async () => {
     const { code } = await run(['check'], { ...good(), DATA_DIR: join(folder, 'cert.pem', 'data') })

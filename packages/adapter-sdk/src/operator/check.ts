@@ -189,7 +189,7 @@ function writableAncestor(folder: string): string {
   return ancestor
 }
 
-/** Any status counts as an answer, because the target does not know this request. */
+/** The target need not know this request, so that any status is its answer but those by which a proxy says that it is unavailable. */
 async function reach(target: string) {
   if (!URL.canParse(target)) return [problem('is not a URL')]
   const url = new URL(target)
@@ -203,6 +203,7 @@ async function reach(target: string) {
     asking.on('error', reject)
     asking.end()
   })
+  if (status >= 502 && status <= 504) return [problem(`is unavailable: the proxy before it answers ${status}`)]
   return [ok(`answers (${status})`)]
 }
 

@@ -3,11 +3,11 @@ import { setTimeout as elapsed } from 'node:timers/promises'
 import { generateKey, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
 import { FAILURES, type FailureKind } from '@formbuilder/optics-adapter/stand-in'
 import { expect } from 'chai'
-import { atOnce } from './at-once.ts'
-import { findSecrets, type Secret } from './secrets.ts'
-import { type Letter, letter } from './sender.ts'
-import type { Row } from './store.ts'
-import { makeWorld, type World } from './world.ts'
+import { atOnce } from '../faults/at-once.ts'
+import { findSecrets, type Secret } from '../faults/secrets.ts'
+import { type Letter, letter } from '../faults/sender.ts'
+import type { Row } from '../faults/store.ts'
+import { makeWorld, type World } from '../faults/world.ts'
 
 const LETTERS = 200
 const SENT_AT_ONCE = 20

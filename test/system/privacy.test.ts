@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
-import { encryptCompact, generateKey, type Key, parseKeyring } from '../src/protocol/index.ts'
-import { makeDevelopmentCertificate, TestFileStore } from '../src/testing/index.ts'
-import { ask, compose, type TestSubmission } from '../src/testing/sender.ts'
-import { until } from './until.ts'
+import { encryptCompact, generateKey, type Key, parseKeyring } from '../../packages/adapter-sdk/src/protocol/index.ts'
+import { makeDevelopmentCertificate, TestFileStore } from '../../packages/adapter-sdk/src/testing/index.ts'
+import { ask, compose, type TestSubmission } from '../../packages/adapter-sdk/src/testing/sender.ts'
+import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 /** Is in everything that the citizen writes and in every link, and nowhere else. */
 const SAID = 'Markword Ada Lovelace'
@@ -265,7 +265,7 @@ const basic = (user: string) => `Basic ${Buffer.from(`${user}:${PASSWORD}`).toSt
 
 /** Starts the program. If it exits before it listens, `ready` rejects with what it printed. */
 function run(environment: NodeJS.ProcessEnv, flags: readonly string[] = []) {
-  const program = new URL('privacy-program.ts', import.meta.url).pathname
+  const program = new URL('../../packages/adapter-sdk/test/privacy-program.ts', import.meta.url).pathname
   const child: ChildProcess = spawn(process.execPath, [...flags, program], {
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -5,11 +5,11 @@
 import { setTimeout as elapsed } from 'node:timers/promises'
 import type { FailureOptions, Route } from '@formbuilder/optics-adapter/stand-in'
 import { expect } from 'chai'
-import { atOnce } from './at-once.ts'
-import type { Environment } from './processes.ts'
-import { letter } from './sender.ts'
-import type { Row } from './store.ts'
-import { makeWorld, type World } from './world.ts'
+import { atOnce } from '../faults/at-once.ts'
+import type { Environment } from '../faults/processes.ts'
+import { letter } from '../faults/sender.ts'
+import type { Row } from '../faults/store.ts'
+import { makeWorld, type World } from '../faults/world.ts'
 
 type Kind = 'sqlite' | 'postgres'
 

@@ -14,7 +14,7 @@ import { makeDevelopmentCertificate } from '../../packages/adapter-sdk/src/testi
 import { ask } from '../../packages/adapter-sdk/src/testing/sender.ts'
 import { sharedPostgres } from '../../packages/adapter-sdk/test/shared-postgres.ts'
 import { until } from '../../packages/adapter-sdk/test/until.ts'
-import { atOnce } from './at-once.ts'
+import { atOnce } from '../faults/at-once.ts'
 
 const KEY = 'k7Wq2mZx9LtR4vBn'
 const INNOCENT = 12

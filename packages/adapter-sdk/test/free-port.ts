@@ -1,0 +1,24 @@
+/** Ports for servers that have to know theirs before they listen. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+/**
+ * A port of 127.0.0.1 at which nothing listens. It lies below those that a kernel gives to connections, so that no other
+ * process of a parallel run gets it between two starts of a server.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = LOWEST + Math.floor(Math.random() * COUNT)
+    const server = createServer()
+    const taken = once(server, 'error').then(() => true)
+    const listening = once(server.listen(port, '127.0.0.1'), 'listening').then(() => false)
+    if (await Promise.race([taken, listening])) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+}
+
+// Linux gives 32768 and above, others 49152 and above.
+const LOWEST = 10_240
+const COUNT = 20_000

@@ -1,5 +1,5 @@
 /** npm test and npm run test:quick: runs test files in several processes of mocha, and is quiet about what passes. */
-import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -12,7 +12,8 @@ const ROOT = resolve(import.meta.dirname, '..')
 const SPEC = ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'test/**/*.test.ts']
 /** Files that take longer than eight seconds: most of them wait, so they start first, and the others run beside them. */
 const SLOW = 'test/system/'
-const NOTES = join(ROOT, 'node_modules/.cache/test-notes.jsonl')
+// A run within a run, as in its own test, has notes of its own.
+const NOTES = join(ROOT, `node_modules/.cache/test-notes-${process.pid}.jsonl`)
 const SHOWN = 10
 
 const { values, positionals } = parseArgs({
@@ -24,12 +25,18 @@ const { values, positionals } = parseArgs({
     shuffle: { type: 'boolean', default: false },
     seed: { type: 'string' },
     jobs: { type: 'string' },
+    /** Prints the files in their order, and runs none. */
+    list: { type: 'boolean', default: false },
   },
 })
 process.chdir(ROOT)
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
 const jobs = Math.max(2, Number(values.jobs ?? availableParallelism() + (values.quick ? 1 : 3)))
 const files = order(positionals.length > 0 ? positionals : globSync(SPEC))
+if (values.list) {
+  console.log(files.join('\n'))
+  process.exit()
+}
 if (values.quick) process.env['TEST_QUICK'] = '1'
 mkdirSync(dirname(NOTES), { recursive: true })
 writeFileSync(NOTES, '')
@@ -37,6 +44,7 @@ process.env['TEST_NOTES_FILE'] = NOTES
 
 let postgres: AsyncDisposable | undefined
 let progress: Progress | undefined
+let isFinished = false
 const began = performance.now()
 const mocha = new Mocha({
   ui: join(ROOT, 'test/ui.ts'),
@@ -60,14 +68,22 @@ const mocha = new Mocha({
 } as Mocha.MochaOptions)
 mocha.files = files.map((file) => resolve(file))
 console.log(`${files.length} files, ${jobs} at once${values.shuffle ? `, in the order of --seed ${seed}` : ''}`)
-mocha.run((failures) => {
+// Until a result is there: mocha may wait for ever for a process that has died, with nothing that keeps this one alive.
+process.exitCode = 1
+process.once('beforeExit', () => finish(1))
+mocha.run(finish)
+
+function finish(failures: number): void {
+  if (isFinished) return
+  isFinished = true
   const silent = mocha.files.filter((file) => progress?.ended.has(file) !== true).map((file) => relative(ROOT, file))
   if (silent.length > 0) console.log(`Not one result of ${silent.join(', ')}`)
   const died = notes().filter((note): note is Death => 'exitCode' in note)
   for (const { file, exitCode } of died) console.log(`${file}: its process ended with ${exitCode}`)
   printTimes(notes().filter((note): note is Time => 'seconds' in note))
+  rmSync(NOTES)
   process.exitCode = failures + silent.length + died.length > 0 ? 1 : 0
-})
+}
 
 function order(found: readonly string[]): string[] {
   const sorted = [...new Set(found.map((file) => relative(ROOT, resolve(file))))].sort()

@@ -24,14 +24,15 @@ export function preparePrograms(places: readonly string[] = PLACES): Programs {
   const user = serverUser()
   const reasons: string[] = []
   for (const place of new Set(places.filter((each) => existsSync(each)))) {
-    const folder = mkdtempSync(join(place, 'postgres-test-'))
+    let folder: string | undefined
     try {
+      folder = mkdtempSync(join(place, 'postgres-test-'))
       if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? -1)
       // Not below a folder that only others may enter.
       assertRuns('test', ['-w', folder], user, folder)
       return { bin: runnable(packagedPrograms(), user, folder), user, folder }
     } catch (error) {
-      rmSync(folder, { recursive: true, force: true })
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
       reasons.push(`${place}: ${(error as Error).message}`)
     }
   }

@@ -58,13 +58,14 @@ export function failed(
   isQuoted: IsQuoted = () => false,
 ): Ending {
   const failure = failureOf(error, isCited(form, isQuoted))
+  const isTheirs = isNamed(form, isQuoted)
   if (isA(error, PermanentError)) {
     const uncertain = isStillUncertain(claim, form, progress)
-    const code = isQuoted(error.code) ? 'ERR_HANDLER_PERMANENT' : error.code
+    const code = isTheirs(error.code) ? 'ERR_HANDLER_PERMANENT' : error.code
     return { outcome: 'dead', code, reason: worded(error, failure), uncertain, reference: error.reference, failure }
   }
   if (isA(error, UncertainError)) {
-    const code = isQuoted(error.code) ? 'ERR_OUTCOME_UNCERTAIN' : error.code
+    const code = isTheirs(error.code) ? 'ERR_OUTCOME_UNCERTAIN' : error.code
     const { reference } = error
     return ended(claim, form, policy, progress, {
       code,
@@ -88,13 +89,18 @@ export function failed(
 
 /** The code of an error of a handler or a schema. */
 export function codeIn(error: unknown, form: Form, isQuoted: IsQuoted): string {
-  if (isA(error, RetryError)) return isQuoted(error.code) ? 'ERR_HANDLER_RETRY' : error.code
+  if (isA(error, RetryError)) return isNamed(form, isQuoted)(error.code) ? 'ERR_HANDLER_RETRY' : error.code
   return (isError(error) ? codeOf(error, isCited(form, isQuoted)) : undefined) ?? 'ERR_HANDLER_FAILED'
 }
 
 /** What a form gives advice on is a code, also where somebody wrote that word. */
 function isCited({ advice }: Form, isQuoted: IsQuoted): IsQuoted {
   return (text) => !Object.hasOwn(advice ?? {}, text) && isQuoted(text)
+}
+
+/** The same for the code that a handler gives an error of ours: `ERR_...` is one, whatever a citizen wrote. */
+function isNamed(form: Form, isQuoted: IsQuoted): IsQuoted {
+  return (code) => !code.startsWith('ERR_') && isCited(form, isQuoted)(code)
 }
 
 /** The words of an error of ours, and what caused it. */

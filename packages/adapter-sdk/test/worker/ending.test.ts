@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { PermanentError, RetryError, UncertainError } from '../../src/errors.ts'
 import type { Form } from '../../src/form.ts'
 import { failed, lossOf, retry } from '../../src/worker/ending.ts'
 import { claimed } from '../submissions.ts'
@@ -50,4 +51,28 @@ describe('the end of an attempt', () => {
       expect(lossOf({ ...form, ...(repeatable === undefined ? {} : { repeatable }) })).to.equal(loss)
     })
   }
+
+  for (const [what, error, code] of [
+    ['a PermanentError', new PermanentError('no', { code: 'ERR_CASE_CLOSED' }), 'ERR_CASE_CLOSED'],
+    ['an UncertainError', new UncertainError('no', { code: 'ERR_CASE_CLOSED' }), 'ERR_CASE_CLOSED'],
+    ['a RetryError', new RetryError('no', { code: 'ERR_CASE_CLOSED' }), 'ERR_CASE_CLOSED'],
+    [
+      'a PermanentError, if the form gives advice on it',
+      new PermanentError('no', { code: 'CASE_CLOSED' }),
+      'CASE_CLOSED',
+    ],
+    [
+      'no PermanentError, if it has another form',
+      new PermanentError('no', { code: 'ADA_CASE' }),
+      'ERR_HANDLER_PERMANENT',
+    ],
+    ['no other error', Object.assign(new Error('no'), { code: 'ERR_ADA_CASE' }), 'ERR_HANDLER_FAILED'],
+  ] as const)
+    it(`has the code of ${what}, although the citizen wrote a word of it`, () => {
+      const advised = { ...form, advice: { CASE_CLOSED: 'Open the case.' } }
+      const progress = { phase: 'handling', acted: false, isAborted: false } as const
+      const isQuoted = (text: string) => /CASE/.test(text)
+
+      expect(failed(claimed(), advised, policy, progress, error, isQuoted)).to.include({ code })
+    })
 })

@@ -1,6 +1,16 @@
 /** The programs of PostgreSQL, with a user who may run them and a folder that this user may enter. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lchownSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -72,7 +82,7 @@ function runnable(bin: string, user: Programs['user'], folder: string): string {
   } catch {
     const copy = join(folder, 'programs')
     cpSync(join(bin, '..'), copy, { recursive: true, verbatimSymlinks: true })
-    openToAll(copy)
+    giveTo(user, copy)
     assertStarts(join(copy, 'bin'), user, folder)
     return join(copy, 'bin')
   }
@@ -96,10 +106,16 @@ function assertRuns(program: string, parameters: readonly string[], user: Progra
   }
 }
 
-function openToAll(folder: string): void {
+/** Also so that this user can remove it. */
+function giveTo({ uid, gid = -1 }: Programs['user'], folder: string): void {
+  const give = (path: string) => {
+    if (uid !== undefined) lchownSync(path, uid, gid)
+  }
   chmodSync(folder, 0o755)
+  give(folder)
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
+    give(path)
     if (entry.isSymbolicLink()) continue
     const { mode } = statSync(path)
     chmodSync(path, mode | ((mode & 0o100) === 0 ? 0o444 : 0o555))

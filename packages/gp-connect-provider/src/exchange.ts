@@ -56,6 +56,8 @@ export interface Exchange {
   body?: unknown
   /** Whether the bytes of the body are being read, or were read. */
   bodyTaken?: boolean
+  /** Whether the guard has begun to store its record. */
+  recorded?: boolean
   /** The record to name in the audit trail, if the path does not show it. */
   dataId?: string
 }

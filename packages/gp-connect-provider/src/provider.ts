@@ -18,8 +18,9 @@ import type { Rules } from './rules.ts'
 import { AdmittedRequests } from './server/admitted-requests.ts'
 import { EarlyFailures } from './server/early-failures.ts'
 import type { ProviderEvent } from './server/events.ts'
-import { guard } from './server/guard.ts'
+import { Guard } from './server/guard.ts'
 import { type Handler, handleInteractions } from './server/handlers.ts'
+import { koaGuard } from './server/koa.ts'
 import { type ServerSettings, startGuardedServer } from './server/server.ts'
 import { settingProblems } from './server/setting-problems.ts'
 import { Switches, type SwitchSource } from './server/switches.ts'
@@ -103,20 +104,19 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
   const admitted = new AdmittedRequests()
   const unanswered = new Map<IncomingMessage, Exchange>()
 
+  const guard = new Guard({
+    checks: checksOf(roots, maxBodyBytes, isOn),
+    maxBodyBytes,
+    audit,
+    recorded,
+    admitted,
+    unanswered,
+    onEvent,
+  })
   const app = new Koa()
   // Koa would print errors with their messages; here each error is an event.
   app.silent = true
-  app.use(
-    guard({
-      checks: checksOf(roots, maxBodyBytes, isOn),
-      maxBodyBytes,
-      audit,
-      recorded,
-      admitted,
-      unanswered,
-      onEvent,
-    }),
-  )
+  app.use(koaGuard(guard))
   app.use(handleInteractions(options.handlers))
 
   return {

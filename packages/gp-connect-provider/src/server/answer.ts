@@ -94,8 +94,7 @@ export function isResource(body: unknown): body is Resource {
 
 /** Compresses a text with gzip if Accept-Encoding allows it. */
 export async function gzipIfAccepted(ctx: Context, { headers }: Exchange): Promise<void> {
-  const encodings = headers['accept-encoding']
-  if (encodings === undefined || typeof ctx.body !== 'string' || ctx.body === '') return
+  if (headers['accept-encoding'] === undefined || typeof ctx.body !== 'string' || ctx.body === '') return
   ctx.vary('Accept-Encoding')
   if (ctx.acceptsEncodings('gzip', 'identity') !== 'gzip') return
   const type = ctx.response.get('Content-Type')

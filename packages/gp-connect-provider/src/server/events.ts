@@ -25,6 +25,8 @@ export type GuardEvent =
       /** Name and code of the error; its message may quote a patient. */
       readonly error: string
     })
+  /** The connection has ended before the last byte of an answer that is recorded as sent. */
+  | (Summary & { readonly type: 'transaction.cut' })
 
 interface Summary {
   readonly status: number
@@ -54,6 +56,7 @@ function withoutNames(event: ServerEvent & { type: 'client.refused' }): Record<s
 
 const LEVELS: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
   'transaction.served': 'debug',
+  'transaction.cut': 'warn',
   'transaction.failed': 'error',
   'audit.failed': 'error',
   'switches.refused': 'error',

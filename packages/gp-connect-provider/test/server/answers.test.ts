@@ -1,6 +1,7 @@
 /** Tests that every request has a record, in whatever way its handler answers or fails. */
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
+import type { AuditSink, FoundTrail } from '../../src/audit/trail.ts'
 import { type FailureCode, ProviderError } from '../../src/failures.ts'
 import type { Handler } from '../../src/server/handlers.ts'
 import { until } from '../cases/case.ts'
@@ -166,6 +167,41 @@ describe('answers of handlers', () => {
     expect([status, body, recordsAtFirstByte]).to.deep.equal([200, 'ab', 1])
   })
 
+  it('sends nothing that a handler writes while the record of its failure is being stored', async () => {
+    const sink = new SlowSink()
+    await using practice = await startPractice(pki, {
+      provider: {
+        audit: sink,
+        handlers: {
+          [READ_PATIENT](_, ctx) {
+            sink.duringAppend = () => ctx.res.end('9000000009')
+            throw new ProviderError('NO_PATIENT_CONSENT')
+          },
+        },
+      },
+    })
+
+    const { status, body, bytes } = await ask(practice.port, pki, PATIENT)
+
+    expect([status, body.includes('NO_PATIENT_CONSENT')]).to.deep.equal([403, true])
+    expect(bytes.toString()).to.not.include('9000000009')
+  })
+
+  it('reports an answer that ends before its last byte', async () => {
+    await using practice = await startPractice(
+      pki,
+      withHandler((_, ctx) => {
+        ctx.type = 'application/octet-stream'
+        return Readable.from(failingAfterFirst()) as never
+      }),
+    )
+
+    await ask(practice.port, pki, PATIENT)
+
+    await until(() => practice.events.some(({ type }) => type === 'transaction.cut'))
+    expect(practice.records().map(({ status }) => status)).to.deep.equal([200])
+  })
+
   it('records a request whose listener for events throws', async () => {
     const onEvent = (): never => {
       throw new Error('the log is full')
@@ -210,4 +246,25 @@ function withHandler(handler: Handler): PracticeOptions {
 
 function patient(): { resourceType: string } {
   return { resourceType: 'Patient' }
+}
+
+async function* failingAfterFirst(): AsyncGenerator<string> {
+  yield 'a'
+  throw new Error('9000000009')
+}
+
+/** A sink that lets a test act while a record is being stored. */
+class SlowSink implements AuditSink {
+  duringAppend: (() => void) | undefined
+
+  async open(): Promise<FoundTrail> {
+    return { end: undefined, torn: false }
+  }
+
+  async append(): Promise<void> {
+    this.duringAppend?.()
+    await new Promise(setImmediate)
+  }
+
+  async close(): Promise<void> {}
 }

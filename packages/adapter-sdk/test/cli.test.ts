@@ -227,7 +227,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       expect(still.dead).to.equal(3)
       expect(listed.out).to.match(/3 submissions would be discarded \(--expect 3\)/)
       expect(questions).to.deep.equal(['Discard 3 submissions? [y/N] ', 'Discard 3 submissions? [y/N] '])
-      expect(no.error).to.match(/Answers and files are erased 7 days after the discard.*The record .* 28 days after/)
+      expect(no.error).to.match(/Answers and files are erased 7 days after the discard.*The record .* 35 days after/)
       expect(yes.out).to.equal('3 submissions discarded')
       expect(none.out).to.equal('no submissions match')
     })

@@ -14,7 +14,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect } from 'chai'
@@ -269,7 +269,7 @@ describe('a store that was restored from a backup', () => {
 
   for (const argv of [
     ['redrive', '--all'],
-    ['discard', '--code', 'ERR_X', '--reason', 'done by hand'],
+    ['discard', '--code', 'ERR_X', '--reason', 'done by hand', '--yes', '--expect', '1'],
     ['backup', 'BACKUP'],
   ]) {
     it(`refuses ${argv[0]}`, async () => {
@@ -407,7 +407,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       const { timeline } = await shown(ids.waiting)
       expect(timeline.at(-1)).to.include({
         what: 'marked uncertain',
-        by: userInfo().username,
+        by: `${userInfo().username}@${hostname()}`,
         reason: `restored from the backup of ${TAKEN}; the store was lost at ${LOST}`,
       })
     })

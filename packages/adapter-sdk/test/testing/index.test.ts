@@ -181,7 +181,7 @@ describe('the test kit', () => {
     const kept = await read()
     await adapter.advance({ days: 2 })
     const swept = await read()
-    await adapter.advance({ days: 21 })
+    await adapter.advance({ days: 28 })
 
     expect([kept, swept]).to.deep.equal([200, 404])
     const forgotten = await adapter.running.ledger.show(submissionId).catch((error: unknown) => error)

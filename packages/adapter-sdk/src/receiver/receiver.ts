@@ -38,16 +38,24 @@ export function receiver(options: ReceiverOptions): Middleware {
     textLimit: `${options.bodyLimitBytes}b`,
     ...BYTE_FOR_BYTE,
   })
+  const read = (ctx: Context, form: ReceivingForm): Promise<void> => {
+    ctx.state['form'] = form.name
+    requireTextType(ctx)
+    return readBody(ctx, () => receive(ctx, form, options))
+  }
+  const exact = new Map<string, ReceivingForm>()
   for (const form of options.forms) {
-    const noteForm: Middleware = (ctx, next) => {
-      ctx.state['form'] = form.name
-      return next()
-    }
     const paths = [form.path, ...(form.aliases ?? [])]
-    router.post(paths, noteForm, requireTextType, readBody, (ctx) => receive(ctx, form, options))
+    for (const path of paths) exact.set(path, form)
+    router.post(paths, (ctx) => read(ctx, form))
   }
   const routes = router.routes() as unknown as Middleware // the router's own context type extends Koa's
-  return (ctx, next) => routes(ctx, () => noteUnmatched(ctx, next, options))
+  return async (ctx, next) => {
+    // The path as the sender writes it takes one look-up; the router knows its other spellings.
+    const form = ctx.method === 'POST' ? exact.get(ctx.path) : undefined
+    if (form !== undefined) await read(ctx, form)
+    else await routes(ctx, () => noteUnmatched(ctx, next, options))
+  }
 }
 
 /** Emits an event for a POST that nothing answers: the sender's endpoint probably has the wrong path. */
@@ -96,7 +104,7 @@ const TEXT_TYPES = ['application/x-www-form-urlencoded', 'application/jose', 'te
 // A compact JWE is ASCII. Reading the body as UTF-8 would drop a byte order mark. The parser's types lack this option.
 const BYTE_FOR_BYTE = { encoding: 'binary' }
 
-async function requireTextType(ctx: Context, next: Next): Promise<void> {
+function requireTextType(ctx: Context): void {
   const claimed = ctx.get('Content-Type').split(';')[0]?.trim().toLowerCase() ?? ''
   if (claimed !== '' && !TEXT_TYPES.includes(claimed)) {
     throw new AdapterError('ERR_MEDIA_TYPE_UNSUPPORTED', 'send the compact JWE as application/jose or text/plain')
@@ -107,5 +115,4 @@ async function requireTextType(ctx: Context, next: Next): Promise<void> {
   // The parser recognises no coding but `identity`, in small letters and alone.
   delete ctx.request.headers['content-encoding']
   ctx.request.headers['content-type'] = 'text/plain' // the parser skips a body without a known type
-  await next()
 }

@@ -44,14 +44,7 @@ export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
   app.middleware.unshift(
     traceRequests(formPaths),
     problems(emit),
-    allowMethods(
-      new Map<string, readonly string[]>([
-        ...[...formPaths.keys()].map((path) => [path, ['POST']] as const),
-        ...ownPaths.map((path) => [path, ['GET', 'HEAD']] as const),
-      ]),
-    ),
-    health({ ...options.health, mayReadReasons }),
-    ...(credentials === undefined ? [] : [metricsRoute({ credentials, readMetrics })]),
+    // What most requests are for comes first.
     ...(web === undefined
       ? []
       : [
@@ -64,8 +57,16 @@ export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
             acceptSubmission: (form, envelope, jwe) => web.acceptSubmission(form, envelope, jwe, traceparent()),
             emit,
           }),
-          downloads({ findFile: web.findFile, emit }),
         ]),
+    allowMethods(
+      new Map<string, readonly string[]>([
+        ...[...formPaths.keys()].map((path) => [path, ['POST']] as const),
+        ...ownPaths.map((path) => [path, ['GET', 'HEAD']] as const),
+      ]),
+    ),
+    health({ ...options.health, mayReadReasons }),
+    ...(credentials === undefined ? [] : [metricsRoute({ credentials, readMetrics })]),
+    ...(web === undefined ? [] : [downloads({ findFile: web.findFile, emit })]),
   )
   return app
 }

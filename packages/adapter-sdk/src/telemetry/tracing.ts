@@ -4,6 +4,7 @@ import {
   type Attributes,
   type Context,
   context,
+  ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -20,6 +21,7 @@ import type { Claim, Ending } from '../store/claim.ts'
 /** Koa middleware: opens a span for each POST to one of the paths, as a child of the sender's `traceparent`. */
 export function traceRequests(paths: ReadonlyMap<string, string>): Middleware {
   return async (ctx, next) => {
+    if (!isTraced()) return await next()
     const form = ctx.method === 'POST' ? paths.get(ctx.path.replace(/(.)\/$/, '$1')) : undefined
     if (form === undefined) return await next()
     // HTTP instrumentation may already have opened a span for this request.
@@ -34,12 +36,14 @@ export function traceRequests(paths: ReadonlyMap<string, string>): Middleware {
 }
 
 /** Runs work in a new span, as a child of the current span. */
-export async function step<T>(name: string, work: () => Promise<T>, attributes: Attributes = {}): Promise<T> {
-  return await spanned(name, { attributes }, current(), work)
+export function step<T>(name: string, work: () => Promise<T>, attributes: Attributes = {}): Promise<T> {
+  if (!isTraced()) return work()
+  return spanned(name, { attributes }, current(), work)
 }
 
 /** The current span as a `traceparent`, to be stored with a submission; undefined without an SDK. */
 export function traceparent(of: Context = current()): string | undefined {
+  if (!isTraced()) return undefined
   const carrier: Record<string, string> = {}
   propagation.inject(of, carrier, SET)
   return carrier['traceparent']
@@ -76,6 +80,7 @@ export function startCall(attributes: Attributes): { readonly span: Span; readon
 /** Returns a sink that adds each event to the current span. */
 export function traceEvents(): Emit {
   return (event) => {
+    if (!isTraced()) return
     const span = trace.getSpan(current())
     if (span?.isRecording() !== true || event.event === 'server') return
     if ('submissionId' in event) span.setAttribute(SUBMISSION_ID, event.submissionId)
@@ -93,8 +98,16 @@ function current(): Context {
   return running.getStore() ?? context.active()
 }
 
+/** Whether an SDK is there, which may have been registered after the start. Without one nothing is made that nobody reads. */
+function isTraced(): boolean {
+  const provider = trace.getTracerProvider()
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(TRACER) !== undefined
+}
+
+const TRACER = '@formbuilder/adapter-sdk'
+
 function tracer() {
-  return trace.getTracer('@formbuilder/adapter-sdk')
+  return trace.getTracer(TRACER)
 }
 
 async function spanned<T>(

@@ -1,8 +1,12 @@
-/** Standard output for the log, which waits for no reader: lines beyond a bound are dropped and counted. */
+/** Standard output for the log, a turn of the event loop at a time. It waits for no reader: lines beyond a bound are dropped and counted. */
 import pino from 'pino'
 
 /** Where the log goes. There is one per process, as there is one standard output. */
 export interface StandardOutput {
+  /**
+   * Writes a line at the end of this turn of the event loop, together with the others of the turn. So only a process that is
+   * killed loses lines: those of one turn. A process that exits, also after an error, writes them first.
+   */
   write(line: string): void
   /** How many lines were dropped since the process started. */
   readonly dropped: number
@@ -29,6 +33,8 @@ function open(): StandardOutput {
   let isBlocked = false
   let lastWordsUntil = 0
   let isRetrying = false
+  let isExiting = false
+  let turn: string[] = []
   // Synchronous, because a buffered line would be lost when the process exits, and with it the reason for the exit.
   const destination = pino.destination({
     dest: 1,
@@ -43,16 +49,23 @@ function open(): StandardOutput {
     isBlocked = true
     retryLater()
   })
-  destination.on('drop', () => {
-    dropped += 1
+  destination.on('drop', (lines: string) => {
+    dropped += lines.split('\n').length - 1
     retryLater()
   })
   process.on('exit', () => {
+    isExiting = true
+    writeTurn()
     lastWordsUntil = performance.now() + LAST_WORDS_MILLISECONDS
     writeKept()
   })
   return {
-    write: (line) => void destination.write(line),
+    write(line) {
+      // The first line of a turn has it written: no other turn comes when the process exits.
+      if (turn.push(line) > 1) return
+      if (isExiting) writeTurn()
+      else setImmediate(writeTurn)
+    },
     get dropped() {
       return dropped
     },
@@ -60,6 +73,21 @@ function open(): StandardOutput {
       reports.add(report)
       return () => void reports.delete(report)
     },
+  }
+
+  function writeTurn(): void {
+    const lines = turn
+    turn = []
+    let text = ''
+    for (const line of lines) {
+      // What is dropped is dropped whole.
+      if (text.length + line.length > CHUNK_CHARACTERS && text !== '') {
+        destination.write(text)
+        text = ''
+      }
+      text += line
+    }
+    if (text !== '') destination.write(text)
   }
 
   function retryLater(): void {
@@ -91,5 +119,6 @@ function doNotBlock(): void {
   if (process.stdout.isTTY) stream._handle?.setBlocking?.(false)
 }
 
+const CHUNK_CHARACTERS = 4096
 const RETRY_MILLISECONDS = 100
 const LAST_WORDS_MILLISECONDS = 200

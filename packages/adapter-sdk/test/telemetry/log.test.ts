@@ -40,4 +40,25 @@ describe('the log', () => {
     expect(line).to.include({ level: 'warn', form: 'complaint', error: 'none', msg: 'as it is said' })
     expect(line.time).to.match(/^\d{4}-\d\d-\d\dT/)
   })
+
+  for (const [end, how] of [
+    ['process.exit(0)', 'exits'],
+    ['throw new Error()', 'ends by an error'],
+    ["process.on('exit', () => log.info('last'))", 'has nothing left to do'],
+  ]) {
+    it(`writes every line of the turn of the event loop in which a process ${how}`, () => {
+      expect(written(`log.info('one')\nlog.info('two')\n${end}`)).to.match(/^\{.*"one"\}\n\{.*"two"\}\n/)
+    })
+  }
+
+  it('writes what another listener of the exit logs', () => {
+    expect(written("process.on('exit', () => log.info('last'))\nlog.info('one')")).to.match(/"one"\}\n\{.*"last"\}\n$/)
+  })
+
+  it('loses the lines of one turn of the event loop, and no more, if the process is killed', () => {
+    const killed = "process.kill(process.pid, 'SIGKILL')"
+
+    expect(written(`log.info('one')\n${killed}`)).to.equal('')
+    expect(written(`log.info('one')\nsetImmediate(() => { log.info('two'); ${killed} })`)).to.match(/^\{.*"one"\}\n$/)
+  })
 })

@@ -1,5 +1,7 @@
 /** The events of a server: the one source of its logs, metrics and audit. No event holds a path, a query or a body. */
 
+import type { ForwardedProto } from './header-values.ts'
+
 /** One event. Apart from `type`, its members are counts, codes, dates, names and addresses. */
 export type ServerEvent =
   | { readonly type: 'listening'; readonly port: number; readonly tls: boolean }
@@ -35,7 +37,15 @@ export type ServerEvent =
       readonly address: string
       readonly code?: string
     }
-  | { readonly type: 'request.refused'; readonly status: number; readonly reason: RefusalReason }
+  | {
+      readonly type: 'request.refused'
+      readonly status: number
+      readonly reason: RefusalReason
+      /** The peer's: behind an ingress, that of the ingress. */
+      readonly address: string
+      /** What the peer said of the scheme; only with `proxy-untrusted` and `forwarded-proto`. */
+      readonly forwardedProto?: ForwardedProto
+    }
   | { readonly type: 'listener.failed'; readonly name: string; readonly code?: string }
   | { readonly type: 'stopping'; readonly graceSeconds: number }
   | { readonly type: 'stopped'; readonly cutConnections: number }
@@ -89,7 +99,11 @@ export const REFUSAL_REASONS = {
   timeout: { status: 408, meaning: 'The request was not complete in time' },
   'body-too-large': { status: 413, meaning: 'The body is longer than `bodyBytes`' },
   expectation: { status: 417, meaning: '`Expect` is not `100-continue`' },
-  proxy: { status: 421, meaning: 'The request did not arrive over https through the ingress' },
+  'proxy-untrusted': { status: 421, meaning: 'The peer is none of `trustProxy`' },
+  'forwarded-proto': {
+    status: 421,
+    meaning: 'The last entry of the `X-Forwarded-Proto` of a trusted proxy is not `https`; see `forwardedProto`',
+  },
   rate: { status: 429, meaning: 'The address exceeds `requestsPerSecondPerAddress`; see `Retry-After`' },
   'headers-too-large': { status: 431, meaning: 'The headers exceed `headerBytes` or `headerCount`' },
   'certificate-refused': { status: 495, meaning: 'The client certificate is refused (`respond` only)' },

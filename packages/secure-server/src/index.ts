@@ -14,7 +14,7 @@ export {
   type RefusalReason,
   type ServerEvent,
 } from './events.ts'
-export { contentCodings, headerWords, isForwardedHttps } from './header-values.ts'
+export { contentCodings, type ForwardedProto, headerWords, isForwardedHttps } from './header-values.ts'
 export { LIMITS, type Limits } from './limits.ts'
 export { isLoopback, networks } from './networks.ts'
 export type { RunningServer, ServerOptions } from './options.ts'

@@ -29,25 +29,78 @@ describe('behind an ingress that terminates TLS', () => {
       expect(status).to.equal(200)
     })
 
-  for (const [what, headers] of [
-    ['no X-Forwarded-Proto', {}],
-    ['an empty one', { 'X-Forwarded-Proto': '' }],
-    ['only commas', { 'X-Forwarded-Proto': ', ,' }],
-    ['https with something after it', { 'X-Forwarded-Proto': 'https;x' }],
-    ['https in quotes', { 'X-Forwarded-Proto': '"https"' }],
-    ['http', { 'X-Forwarded-Proto': 'http' }],
-    ['a list', { 'X-Forwarded-Proto': 'https, http' }],
-    ['another word', { 'X-Forwarded-Proto': 'httpsx' }],
-    ['RFC 7239 instead', { Forwarded: 'proto=https' }],
-  ] as const)
-    it(`answers 421 to ${what}`, async () => {
+  const NOT_HTTPS = [
+    ['no X-Forwarded-Proto', {}, 'none'],
+    ['an empty one', { 'X-Forwarded-Proto': '' }, 'empty'],
+    ['only commas', { 'X-Forwarded-Proto': ', ,' }, 'empty'],
+    ['https with something after it', { 'X-Forwarded-Proto': 'https;x' }, 'other'],
+    ['https in quotes', { 'X-Forwarded-Proto': '"https"' }, 'other'],
+    ['http', { 'X-Forwarded-Proto': 'http' }, 'http'],
+    ['http in odd letter case', { 'X-FORWARDED-proto': 'hTTp' }, 'http'],
+    ['a list', { 'X-Forwarded-Proto': 'https, http' }, 'http'],
+    ['another word', { 'X-Forwarded-Proto': 'httpsx' }, 'other'],
+    ['RFC 7239 instead', { Forwarded: 'proto=https' }, 'forwarded'],
+    ['RFC 7239 beside http', { Forwarded: 'proto=https', 'X-Forwarded-Proto': 'http' }, 'http'],
+  ] as const
+  for (const [what, headers, forwardedProto] of NOT_HTTPS)
+    it(`answers 421 to ${what}, and says which in the event`, async () => {
       await using server = await TestServer.start({ trustProxy: ['127.0.0.1'] })
 
       const { status, body } = await server.send('/', { headers, host: '127.0.0.1' })
 
       expect([status, JSON.parse(body).status]).to.deep.equal([421, 421])
-      expect(server.of('request.refused')).to.deep.equal([{ type: 'request.refused', status: 421, reason: 'proxy' }])
+      expect(server.of('request.refused')).to.deep.equal([
+        { type: 'request.refused', status: 421, reason: 'forwarded-proto', forwardedProto, address: '127.0.0.1' },
+      ])
     })
+
+  for (const [what, headers, forwardedProto] of [
+    ...NOT_HTTPS,
+    ['https', HTTPS, 'https'],
+    ['https in odd letter case', { 'X-Forwarded-Proto': 'http, HTTPs' }, 'https'],
+  ] as const)
+    it(`answers 421 to an untrusted peer with ${what}, and names the peer in the event`, async () => {
+      await using server = await TestServer.start({ trustProxy: ['10.0.0.0/8'] })
+
+      const { status, body } = await server.send('/', { headers, host: '127.0.0.1', localAddress: '127.0.0.3' })
+
+      // The answer says no more than the status: it goes to a stranger.
+      expect([status, JSON.parse(body)]).to.deep.equal([
+        421,
+        { type: 'about:blank', title: 'Misdirected Request', status: 421 },
+      ])
+      expect(server.of('request.refused')).to.deep.equal([
+        { type: 'request.refused', status: 421, reason: 'proxy-untrusted', forwardedProto, address: '127.0.0.3' },
+      ])
+    })
+
+  it('names a peer of IPv6 in full in the event, not by its network', async () => {
+    await using server = await TestServer.start({ trustProxy: ['10.0.0.0/8'], host: '::1' })
+
+    await server.send('/', { headers: HTTPS, host: '::1' })
+
+    expect(server.of('request.refused').map(({ address }) => address)).to.deep.equal(['::1'])
+  })
+
+  it('tells the renderer which of the two is wrong', async () => {
+    const seen: unknown[] = []
+    await using server = await TestServer.start({
+      trustProxy: ['127.0.0.1'],
+      renderRefusal: ({ reason, forwardedProto }) => {
+        seen.push([reason, forwardedProto])
+        return { headers: {}, body: reason }
+      },
+    })
+
+    const trusted = await server.send('/', { headers: { 'X-Forwarded-Proto': 'http' }, host: '127.0.0.1' })
+    const untrusted = await server.send('/', { headers: HTTPS, host: '127.0.0.1', localAddress: '127.0.0.2' })
+
+    expect([trusted.body, untrusted.body]).to.deep.equal(['forwarded-proto', 'proxy-untrusted'])
+    expect(seen).to.deep.equal([
+      ['forwarded-proto', 'http'],
+      ['proxy-untrusted', 'https'],
+    ])
+  })
 
   it('answers 400 to two X-Forwarded-Proto', async () => {
     await using server = await TestServer.start({ trustProxy: ['127.0.0.1'] })

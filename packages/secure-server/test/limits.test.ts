@@ -43,7 +43,7 @@ describe('limits', () => {
 
         expect(parseAnswer(answer).status).to.equal(408)
         expect(server.of('request.refused')).to.deep.equal([
-          { type: 'request.refused', status: 408, reason: 'timeout' },
+          { type: 'request.refused', status: 408, reason: 'timeout', address: '127.0.0.1' },
         ])
       })
 

@@ -1,6 +1,7 @@
 /** One client connection: its stage, its unanswered requests, and when it closes. */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { unmapped } from '../networks.ts'
 import type { SecuredResponse } from './messages.ts'
 
 /** The stage of a connection. One that is `working` has sent a complete request, and is not interrupted to make room. */
@@ -16,6 +17,8 @@ export class Connection {
   readonly address: string
   /** Whether the peer is a trusted proxy, which may name the client's address. */
   readonly isProxy: boolean
+  /** As events name it. IPv4 mapped into IPv6 is written as IPv4; `unknown` if the peer has closed before. */
+  readonly peerAddress: string
   readonly openedAt = Date.now()
   stage: Stage
   #stream: Socket | TLSSocket | undefined
@@ -30,6 +33,7 @@ export class Connection {
   constructor(socket: Socket, address: string, isProxy: boolean, stage: Stage) {
     this.socket = socket
     this.address = address
+    this.peerAddress = socket.remoteAddress === undefined ? 'unknown' : unmapped(socket.remoteAddress)
     this.isProxy = isProxy
     this.stage = stage
   }

@@ -3,6 +3,7 @@ import { type IncomingMessage, STATUS_CODES, validateHeaderName, validateHeaderV
 import type { Duplex } from 'node:stream'
 import { type CountedRequest, SECURITY_HEADERS, type SecuredResponse } from '../connection/messages.ts'
 import type { RefusalReason } from '../events.ts'
+import type { ForwardedProto } from '../header-values.ts'
 import type { Refusal } from './request-syntax.ts'
 
 /** The input of a renderer. `request` is set when its headers could be parsed. */
@@ -10,6 +11,8 @@ export interface RefusalDescription {
   readonly status: number
   readonly reason: RefusalReason
   readonly request?: IncomingMessage
+  /** What the peer said of the scheme; only with `proxy-untrusted` and `forwarded-proto`. */
+  readonly forwardedProto?: ForwardedProto
 }
 
 /** The output of a renderer. Neither headers nor body may repeat what the client sent. */

@@ -2,12 +2,15 @@
 import type { IncomingMessage } from 'node:http'
 import { SecureServerError } from '../errors.ts'
 import type { RefusalReason } from '../events.ts'
+import type { ForwardedProto } from '../header-values.ts'
 
 /** The answer to a request that is not served. The client sees the status; the reason goes into the event. */
 export interface Refusal {
   readonly status: number
   readonly reason: RefusalReason
   readonly headers?: Readonly<Record<string, string>>
+  /** What the peer said of the scheme, where that is why. */
+  readonly forwardedProto?: ForwardedProto
 }
 
 /** The refusal of a parsed request, or undefined. llhttp has already refused invalid HTTP and most ambiguous framing. */

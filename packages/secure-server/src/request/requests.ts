@@ -83,8 +83,8 @@ export class Requests {
 
   /** Answers with a refusal, or closes the connection if the listener has already sent headers. */
   refuse(connection: Connection, request: CountedRequest, response: SecuredResponse, refusal: Refusal): void {
-    const { status, reason } = refusal
-    this.#note(status, reason)
+    const { reason } = refusal
+    this.#note(connection, refusal)
     if (response.headersSent) {
       connection.destroy()
       return
@@ -93,7 +93,7 @@ export class Requests {
     if (!keep) {
       connection.stopReading()
     }
-    answerRefusal(request, response, rendered(this.#rules.render, { status, reason, request }), refusal, keep)
+    answerRefusal(request, response, rendered(this.#rules.render, { ...descriptionOf(refusal), request }), refusal, keep)
     if (!keep) request.abandon()
   }
 
@@ -133,7 +133,7 @@ export class Requests {
     if (answer?.req.complete) {
       // The client would take a refusal for the answer to the request before these bytes, so only that answer is sent.
       connection.stopReading()
-      this.#note(refusal.status, refusal.reason)
+      this.#note(connection, refusal)
       return
     }
     if (answer?.headersSent) {
@@ -144,11 +144,10 @@ export class Requests {
   }
 
   #writeRefusal(connection: Connection, stream: Duplex, refusal: Refusal, request: IncomingMessage | undefined): void {
-    const { status, reason } = refusal
     connection.stopReading()
-    this.#note(status, reason)
-    const content = rendered(this.#rules.render, { status, reason, ...(request && { request }) })
-    writeRefusal(stream, content, status, refusal.headers ?? {})
+    this.#note(connection, refusal)
+    const content = rendered(this.#rules.render, { ...descriptionOf(refusal), ...(request && { request }) })
+    writeRefusal(stream, content, refusal.status, refusal.headers ?? {})
   }
 
   #start(connection: Connection, request: CountedRequest, response: SecuredResponse, now: number): void {
@@ -189,15 +188,15 @@ export class Requests {
     this.refuse(connection, request, response, { status: 500, reason: 'listener-failed' })
   }
 
-  #note(status: number, reason: RefusalReason): void {
-    this.#rules.onEvent({ type: 'request.refused', status, reason })
+  #note({ peerAddress: address }: Connection, refusal: Refusal): void {
+    this.#rules.onEvent({ type: 'request.refused', ...descriptionOf(refusal), address })
   }
 }
 
 const NO_ROOM: Refusal = { status: 503, reason: 'bodies', headers: { 'Retry-After': '1' } }
 
 /** Refusals that keep the connection open for an honest client, provided that no part of the request is left to read. */
-const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy', 'listener-failed'])
+const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy-untrusted', 'forwarded-proto', 'listener-failed'])
 
 const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason }[] = [
   { codes: /^ERR_HTTP_REQUEST_TIMEOUT$/, status: 408, reason: 'timeout' },
@@ -206,6 +205,11 @@ const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason 
   { codes: /CONTENT_LENGTH|TRANSFER_ENCODING|CHUNK/, status: 400, reason: 'framing' },
   { codes: /^HPE_/, status: 400, reason: 'malformed' },
 ]
+
+/** What the event and the renderer are told of a refusal. */
+function descriptionOf({ status, reason, forwardedProto }: Refusal) {
+  return { status, reason, ...(forwardedProto !== undefined && { forwardedProto }) }
+}
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) !== 0

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { addressKey, type TrustedProxies } from '../address.ts'
 import type { Connection } from '../connection/connection.ts'
-import { isForwardedHttps } from '../header-values.ts'
+import { forwardedProtoOf } from '../header-values.ts'
 import type { Limits } from '../limits.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { type Refusal, refusalOf, type SyntaxRules } from './request-syntax.ts'
@@ -57,10 +57,11 @@ export class RequestRules {
   #proxyRefusal(connection: Connection, { headers, url = '' }: IncomingMessage): Refusal | undefined {
     const { proxies, plainPaths } = this.#rules
     if (proxies === undefined) return undefined
-    const forwarded = headers['x-forwarded-proto']
-    if (connection.isProxy && isForwardedHttps(typeof forwarded === 'string' ? forwarded : undefined)) return undefined
+    const forwardedProto = forwardedProtoOf(headers)
+    if (connection.isProxy && forwardedProto === 'https') return undefined
     const query = url.indexOf('?')
-    return plainPaths.has(query < 0 ? url : url.slice(0, query)) ? undefined : { status: 421, reason: 'proxy' }
+    if (plainPaths.has(query < 0 ? url : url.slice(0, query))) return undefined
+    return { status: 421, reason: connection.isProxy ? 'forwarded-proto' : 'proxy-untrusted', forwardedProto }
   }
 }
 

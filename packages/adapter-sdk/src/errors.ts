@@ -102,6 +102,15 @@ export const ERRORS = {
     meaning: 'The path exists, but not for this method; `Allow` names the methods',
   },
   ERR_BODY_TOO_LARGE: { status: 413, meaning: 'The body is larger than `BODY_LIMIT_BYTES`' },
+  ERR_PROXY_UNTRUSTED: {
+    status: 421,
+    meaning:
+      'The request came from an address that is in no network of `TRUST_PROXY` (of the page: `ADMIN_TRUSTED_PROXIES`); the log has the address',
+  },
+  ERR_FORWARDED_PROTO_MISSING: {
+    status: 421,
+    meaning: 'The trusted proxy did not send `X-Forwarded-Proto: https` (of several entries the last counts)',
+  },
   ERR_MEDIA_TYPE_UNSUPPORTED: {
     status: 415,
     meaning: 'The body is not sent as a compact JWE: wrong media type, or a content encoding',

@@ -1,5 +1,5 @@
 /** What happens in an adapter, as typed records: the one source of logs, metrics and traces. None can carry an answer. */
-import type { ServerEvent } from '@formbuilder/secure-server'
+import type { ForwardedProto, ServerEvent } from '@formbuilder/secure-server'
 import type { ErrorCode } from './errors.ts'
 import { type Failure, failureOf, namesText } from './failure.ts'
 
@@ -98,6 +98,17 @@ export type AdapterEvent =
     }
   /** A request to the operator's page was refused: wrong credentials, a name that cannot be used (`detail` says why, without it), or a form of another page. */
   | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf'; readonly detail?: string }
+  /** A request did not come over https through the trusted proxy. `detail` says what is wrong and what to do. */
+  | {
+      readonly event: 'proxy.refused'
+      readonly code: ProxyCode
+      /** The setting that names the proxies of this port. */
+      readonly setting: ProxySetting
+      /** The peer's. */
+      readonly address: string
+      readonly forwardedProto: ForwardedProto
+      readonly detail: string
+    }
   /** An event of the HTTPS server: certificates, refused connections and requests. */
   | { readonly event: 'server'; readonly server: ServerEvent }
   /** The reader of the log has stalled, and reads again: so many lines were dropped. */
@@ -105,6 +116,12 @@ export type AdapterEvent =
   /** Node or a library warned of something. */
   | { readonly event: 'process.warned'; readonly code: string }
   | { readonly event: 'internal.failed'; readonly during: string; readonly code: string; readonly failure?: Failure }
+
+/** What is wrong with a proxy. */
+export type ProxyCode = Extract<ErrorCode, 'ERR_PROXY_UNTRUSTED' | 'ERR_FORWARDED_PROTO_MISSING'>
+
+/** The setting that names the proxies of a port: of the adapter's own, or of the operator's page. */
+export type ProxySetting = 'TRUST_PROXY' | 'ADMIN_TRUSTED_PROXIES'
 
 /** Receives one event. Must not throw. */
 export type Emit = (event: AdapterEvent) => void

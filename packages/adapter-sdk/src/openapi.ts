@@ -61,6 +61,7 @@ function receiveOperation(form: string, i: number): object {
       401: problem('No key fits, or the body is not an accepted JWE. The answer is the same for every reason.'),
       413: problem(meanings(413)),
       415: problem(meanings(415)),
+      421: problem(meanings(421)),
       422: problem(meanings(422)),
       429: problem('Too many requests from one address.', RETRY_AFTER),
       500: problem(meanings(500)),

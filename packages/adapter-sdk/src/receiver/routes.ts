@@ -4,6 +4,7 @@ import type Koa from 'koa'
 import type { Config } from '../config.ts'
 import type { Emit } from '../events.ts'
 import type { Form } from '../form.ts'
+import { renderRefusal, serverEvents } from '../proxy-refusals.ts'
 import { traceparent, traceRequests } from '../telemetry/tracing.ts'
 import { downloads, type OpenFile } from './downloads.ts'
 import { type HealthOptions, health } from './health.ts'
@@ -83,7 +84,8 @@ export function serverOptions(config: Config, emit: Emit): ServerOptions {
       : // A worker has no ingress in front of it: it answers probes and refuses everything else.
         { trustProxy: proxies.length > 0 ? proxies : ['127.0.0.1'], plainPaths: [...PROBES, '/metrics'] }),
     limits: { ...config.serverLimits, bodyBytes: config.BODY_LIMIT_BYTES },
-    onEvent: (server) => emit({ event: 'server', server }),
+    onEvent: serverEvents(emit, { setting: 'TRUST_PROXY', isSet: proxies.length > 0 }),
+    renderRefusal,
   }
 }
 

@@ -79,6 +79,11 @@ export interface Counts {
   readonly oldestWaitingSeconds: number
   /** Waiting submissions that failed at least once. */
   readonly retrying: number
+  /**
+   * When the newest submission was accepted, in seconds since 1970. 0: it is forgotten, and none was accepted since. Null:
+   * none ever was.
+   */
+  readonly lastAcceptedSeconds: number | null
   readonly deadByCode: Readonly<Record<string, number>>
 }
 

@@ -1,7 +1,7 @@
 /** The metrics that add up what has happened since the process started: a sink of events. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { AdapterEvent, Emit } from '../events.ts'
-import { closed, type LabelName, type LabelSets } from './metric-labels.ts'
+import { closed, type LabelName, type LabelSets, PROXY_REFUSALS } from './metric-labels.ts'
 
 /** Registers the counters and histograms, and returns the sink that updates them. */
 export function counters(registry: Registry, sets: LabelSets): Emit {
@@ -86,6 +86,8 @@ export function counters(registry: Registry, sets: LabelSets): Emit {
     for (const each of ofForm) each.inc({ form }, 0)
     for (const code of sets.refusal) refused.inc({ form, code }, 0)
   }
+
+  for (const reason of PROXY_REFUSALS) refusals.inc({ layer: 'request', reason }, 0)
 
   return (event: AdapterEvent) => {
     switch (event.event) {

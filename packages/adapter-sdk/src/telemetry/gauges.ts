@@ -35,6 +35,10 @@ export function gauges(registry: Registry, sets: LabelSets) {
   const retrying = gauge('submissions_retrying', 'Submissions waiting for a retry')
   const deadLetters = gauge('dead_letters', 'Dead letters, which need a person, by error code', 'code')
   const oldest = gauge('oldest_waiting_seconds', 'Age of the oldest submission that is waiting or running')
+  const lastAccepted = gauge(
+    'last_accepted_timestamp_seconds',
+    'When the newest submission was accepted, by the store; 0 if it is forgotten since, absent if none ever was',
+  )
   const commit = gauge('accept_waiting', 'Requests waiting to be stored')
   const attempts = gauge('attempts_running', 'Attempts running in this process')
   const dropped = new Counter({
@@ -50,6 +54,8 @@ export function gauges(registry: Registry, sets: LabelSets) {
     set(sources: MetricSources, counts: Counts | undefined): void {
       storeUp.set(counts === undefined ? 0 : 1)
       for (const each of [waiting, running, retrying, deadLetters, oldest]) each.reset()
+      lastAccepted.remove()
+      if (typeof counts?.lastAcceptedSeconds === 'number') lastAccepted.set(counts.lastAcceptedSeconds)
       if (counts === undefined) {
         // A zero would look as if all were well.
         for (const each of [waiting, running, retrying, oldest]) each.remove()

@@ -4,6 +4,7 @@ import type { ServerEvent } from '@formbuilder/secure-server'
 import pino, { type Logger, type LoggerOptions } from 'pino'
 import { type AdapterEvent, type Emit, errorName } from '../events.ts'
 import { failureOf, failureText, isError } from '../failure.ts'
+import { OncePerMinute } from './once-per-minute.ts'
 import { standardOutput } from './standard-output.ts'
 
 /**
@@ -55,12 +56,39 @@ export function emitTo(sinks: readonly Emit[], log: Logger): Emit {
   }
 }
 
-/** Returns a sink that writes each event as one line. */
-export function logEvents(log: Logger): Emit {
+/**
+ * Returns a sink that writes each event as one line. Of what anybody can cause at will, one line of each kind a minute is
+ * written; its `leftOut` is the number of events since the last that were not.
+ */
+export function logEvents(log: Logger, now: () => number = () => performance.now()): Emit {
+  const limit = new OncePerMinute(now)
   return (event) => {
+    const kind = limitedKind(event)
+    if (kind !== undefined) {
+      const leftOut = limit.pass(kind)
+      if (leftOut !== undefined) log.warn({ ...event, leftOut }, event.event)
+      return
+    }
     if (event.event === 'server') log[serverLevel(event.server)](event.server, `server.${event.server.type}`)
     else log[LEVELS[event.event]](event, event.event)
   }
+}
+
+/** The kind of an event of which one a minute is written; undefined: each is. The number of kinds is bounded. */
+function limitedKind(event: AdapterEvent): string | undefined {
+  if (event.event === 'proxy.refused') return `${event.setting} ${event.code}`
+  return event.event === 'submission.unmatched' ? `path ${pathKind(event)}` : undefined
+}
+
+/** A wrong endpoint usually shares a word with the right one: what strangers try must not hide it. */
+function pathKind({ path, forms }: { readonly path: string; readonly forms: readonly string[] }): string {
+  if (!path.startsWith('/')) return 'impossible'
+  const words = new Set(forms.flatMap(wordsOf))
+  return wordsOf(path).some((word) => words.has(word)) ? 'similar' : 'other'
+}
+
+function wordsOf(path: string): string[] {
+  return path.toLowerCase().split('/').filter(Boolean)
 }
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
@@ -101,6 +129,7 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'store.swept': 'info',
   'store.unchecked': 'warn',
   'operator.refused': 'warn',
+  'proxy.refused': 'warn',
   'log.dropped': 'warn',
   'process.warned': 'warn',
   'internal.failed': 'error',

@@ -38,10 +38,14 @@ export const OTHER = 'other'
 const ATTEMPT_OUTCOMES = ['delivered', 'confirmed', 'failed']
 const TARGET_OUTCOMES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'failed']
 const STORE_WORK = ['look up', 'count', 'check', 'accept', 'claim', 'settle', 'heartbeat', 'supervision', 'idle', 'run']
+/** Refusals that a wrong proxy causes. */
+export const PROXY_REFUSALS = ['proxy-untrusted', 'forwarded-proto'] as const
+
 const REQUEST_REFUSALS = [
   ...['malformed', 'framing', 'host', 'target', 'duplicate-header', 'method', 'timeout', 'headers-too-large'],
-  ...['body-too-large', 'expectation', 'rate', 'busy', 'proxy', 'certificate-missing', 'certificate-refused'],
+  ...['body-too-large', 'expectation', 'rate', 'busy', 'bodies', 'certificate-missing', 'certificate-refused'],
   'listener-failed',
+  ...PROXY_REFUSALS,
 ]
 const CONNECTION_REFUSALS = ['total', 'address', 'evicted', 'handshake', 'stalled', 'accept']
 const PAGE_REFUSALS = ['identity', 'csrf']

@@ -724,6 +724,21 @@ onEachEngine('a store', (engine) => {
     expect(after.oldestWaitingSeconds).to.be.at.least(0)
   })
 
+  it('knows when the newest was accepted, also after everything else has happened to it', async () => {
+    clock.pass(100)
+    await accepted()
+    const first = (await store.counts()).lastAcceptedSeconds
+    clock.pass(50)
+    await settle((await claim())[0] as Claim, delivered())
+    const later = (await store.counts()).lastAcceptedSeconds
+    await accepted()
+    const second = (await store.counts()).lastAcceptedSeconds
+
+    expect(later).to.equal(first)
+    expect(Number(second) - Number(first)).to.be.closeTo(50, 0.001)
+    expect(Number(second)).to.be.closeTo(clock.now().getTime() / 1000, 0.001)
+  })
+
   it('counts what happened in each hour, and keeps the sum when hours are forgotten', async () => {
     clock.pass(7200)
     await settle(await claimed(), delivered())

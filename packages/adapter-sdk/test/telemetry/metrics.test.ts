@@ -56,6 +56,32 @@ describe('metrics of an adapter', () => {
     expect(answer.text.slice(RECORDED.length)).to.match(/^\n# HELP /)
   })
 
+  it('tell when the newest submission was accepted, also once it is forgotten; nothing if none ever was', async () => {
+    const name = 'formbuilder_last_accepted_timestamp_seconds'
+    await using fresh = await startTestAdapter(
+      createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } }),
+      { environment: CREDENTIALS },
+    )
+    const read = async () =>
+      value((await fresh.request('GET', '/metrics', { headers: basic('dhh:secret') })).text, name)
+
+    const never = await read()
+    const { submissionId } = await fresh.send('/v2/complaint')
+    await fresh.ended(submissionId)
+    const { receivedAt } = await fresh.running.ledger.show(submissionId)
+    const accepted = await read()
+    await fresh.advance({ days: 2 })
+    const later = await read()
+    await fresh.advance({ days: 90 })
+    await fresh.advance({ days: 90 })
+    const forgotten = await read()
+
+    expect(never).to.equal(undefined)
+    expect(accepted).to.equal(Date.parse(receivedAt) / 1000)
+    expect(later).to.equal(accepted)
+    expect(forgotten).to.equal(0)
+  })
+
   it('count deliveries, and keep `_failed` up while there is a dead letter', async () => {
     const delivered = await deliver({})
     const dead = await deliver({ refusal: 'first' })
@@ -195,6 +221,7 @@ const NOTHING = {
     dead: 1,
     delivered: 0,
     oldestWaitingSeconds: 0,
+    lastAcceptedSeconds: null,
     deadByCode: { 'Jane Citizen': 1 },
   }),
   waitingForCommit: () => 0,

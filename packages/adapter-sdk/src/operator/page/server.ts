@@ -11,6 +11,7 @@ import {
 import type { Config } from '../../config.ts'
 import type { Emit } from '../../events.ts'
 import type { Form } from '../../form.ts'
+import { renderRefusal, serverEvents } from '../../proxy-refusals.ts'
 import type { Operating } from '../../store/store.ts'
 import type { Ledger } from '../ledger.ts'
 import { advisor } from './advice.ts'
@@ -75,7 +76,8 @@ function serverOptions(config: Config, port: number, emit: Emit): ServerOptions 
     ...protection,
     methods: ['GET', 'HEAD', 'POST'],
     limits: { bodyBytes: 262_144, heldBodyBytes: 4_194_304, requestsPerSecondPerAddress: 100 },
-    onEvent: (server) => emit({ event: 'server', server }),
+    onEvent: serverEvents(emit, { setting: 'ADMIN_TRUSTED_PROXIES', isSet: proxies.length > 0 }),
+    renderRefusal,
   }
 }
 

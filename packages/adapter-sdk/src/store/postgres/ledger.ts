@@ -63,7 +63,9 @@ export const COUNTS: Statement = {
     COALESCE(GREATEST(EXTRACT(EPOCH FROM ${time('$1')} - LEAST((SELECT min(received_at) FROM waiting),
       (SELECT min(received_at) FROM running))), 0), 0)::float8 AS "oldestWaitingSeconds",
     (SELECT count(*)::int FROM ${SCHEMA}.submission WHERE state = 'dead') AS dead,
-    (SELECT COALESCE(sum(count), 0)::float8 FROM ${SCHEMA}.hourly WHERE what = 'delivered') AS delivered`,
+    (SELECT COALESCE(sum(count), 0)::float8 FROM ${SCHEMA}.hourly WHERE what = 'delivered') AS delivered,
+    COALESCE((SELECT EXTRACT(EPOCH FROM max(received_at))::float8 FROM ${SCHEMA}.submission),
+      (SELECT 0::float8 WHERE EXISTS (SELECT FROM ${SCHEMA}.hourly WHERE what = 'accepted'))) AS "lastAcceptedSeconds"`,
 }
 
 /** Dead letters by code. */

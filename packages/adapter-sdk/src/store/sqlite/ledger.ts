@@ -77,6 +77,8 @@ export function counts(prepare: Prepare, now: number): Counts {
   const codes = prepare(
     "SELECT COALESCE(code, '') AS code, count(*) AS count FROM submission WHERE state = 'dead' GROUP BY 1",
   ).all() as Row[]
+  const { newest } = one('SELECT max(received_at) AS newest FROM submission')
+  const accepted = one("SELECT EXISTS (SELECT * FROM hourly WHERE what = 'accepted') AS ever")
   const delivered = one("SELECT COALESCE(sum(count), 0) AS count FROM hourly WHERE what = 'delivered'")
   return {
     waiting: Number(due['count']) + Number(suspects['count']),
@@ -85,6 +87,7 @@ export function counts(prepare: Prepare, now: number): Counts {
     oldestWaitingSeconds: Number.isFinite(oldest) ? Math.max(0, (now - oldest) / 1000) : 0,
     dead: codes.reduce((sum, each) => sum + Number(each['count']), 0),
     delivered: Number(delivered['count']),
+    lastAcceptedSeconds: newest === null ? (accepted['ever'] === 1 ? 0 : null) : Number(newest) / 1000,
     deadByCode: Object.fromEntries(codes.map((each) => [String(each['code']), Number(each['count'])])),
   }
 }

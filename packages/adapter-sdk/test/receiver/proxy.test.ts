@@ -150,11 +150,7 @@ describe('behind a proxy that is wrong, an adapter', () => {
     ['several values', { 'X-Forwarded-Proto': 'https, http' }, 'the last entry of X-Forwarded-Proto is http'],
     ['an empty one', { 'X-Forwarded-Proto': '' }, 'X-Forwarded-Proto is empty'],
     ['commas only', { 'X-Forwarded-Proto': ' , ,' }, 'X-Forwarded-Proto is empty'],
-    [
-      'another word',
-      { 'X-Forwarded-Proto': 'Jane' },
-      'the last entry of X-Forwarded-Proto is neither https nor http',
-    ],
+    ['another word', { 'X-Forwarded-Proto': 'Jane' }, 'the last entry of X-Forwarded-Proto is neither https nor http'],
     [
       'Forwarded instead',
       { Forwarded: 'for=192.0.2.1;proto=https' },

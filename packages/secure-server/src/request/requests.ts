@@ -93,7 +93,13 @@ export class Requests {
     if (!keep) {
       connection.stopReading()
     }
-    answerRefusal(request, response, rendered(this.#rules.render, { ...descriptionOf(refusal), request }), refusal, keep)
+    answerRefusal(
+      request,
+      response,
+      rendered(this.#rules.render, { ...descriptionOf(refusal), request }),
+      refusal,
+      keep,
+    )
     if (!keep) request.abandon()
   }
 
@@ -196,7 +202,14 @@ export class Requests {
 const NO_ROOM: Refusal = { status: 503, reason: 'bodies', headers: { 'Retry-After': '1' } }
 
 /** Refusals that keep the connection open for an honest client, provided that no part of the request is left to read. */
-const KEEPING = new Set<RefusalReason>(['rate', 'busy', 'method', 'proxy-untrusted', 'forwarded-proto', 'listener-failed'])
+const KEEPING = new Set<RefusalReason>([
+  'rate',
+  'busy',
+  'method',
+  'proxy-untrusted',
+  'forwarded-proto',
+  'listener-failed',
+])
 
 const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason }[] = [
   { codes: /^ERR_HTTP_REQUEST_TIMEOUT$/, status: 408, reason: 'timeout' },

@@ -101,9 +101,9 @@ export type AdapterEvent =
   /** A request did not come over https through the trusted proxy. `detail` says what is wrong and what to do. */
   | {
       readonly event: 'proxy.refused'
-      readonly code: ProxyCode
+      readonly code: 'ERR_PROXY_UNTRUSTED' | 'ERR_FORWARDED_PROTO_MISSING'
       /** The setting that names the proxies of this port. */
-      readonly setting: ProxySetting
+      readonly setting: 'TRUST_PROXY' | 'ADMIN_TRUSTED_PROXIES'
       /** The peer's. */
       readonly address: string
       readonly forwardedProto: ForwardedProto
@@ -116,12 +116,6 @@ export type AdapterEvent =
   /** Node or a library warned of something. */
   | { readonly event: 'process.warned'; readonly code: string }
   | { readonly event: 'internal.failed'; readonly during: string; readonly code: string; readonly failure?: Failure }
-
-/** What is wrong with a proxy. */
-export type ProxyCode = Extract<ErrorCode, 'ERR_PROXY_UNTRUSTED' | 'ERR_FORWARDED_PROTO_MISSING'>
-
-/** The setting that names the proxies of a port: of the adapter's own, or of the operator's page. */
-export type ProxySetting = 'TRUST_PROXY' | 'ADMIN_TRUSTED_PROXIES'
 
 /** Receives one event. Must not throw. */
 export type Emit = (event: AdapterEvent) => void

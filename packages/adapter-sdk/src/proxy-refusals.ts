@@ -6,11 +6,13 @@ import {
   renderProblem,
   type ServerEvent,
 } from '@formbuilder/secure-server'
-import type { Emit, ProxyCode, ProxySetting } from './events.ts'
+import type { AdapterEvent, Emit } from './events.ts'
+
+type ProxyRefused = Extract<AdapterEvent, { readonly event: 'proxy.refused' }>
 
 /** The setting that names the proxies of a port. Without any, only this machine is trusted. */
 export interface ProxyTrust {
-  readonly setting: ProxySetting
+  readonly setting: ProxyRefused['setting']
   readonly isSet: boolean
 }
 
@@ -41,7 +43,7 @@ export const renderRefusal: RenderRefusal = (refusal) => {
 
 const STRANGER = 'this port serves only its own proxy, and the request came from elsewhere'
 
-function codeOf(reason: RefusalDescription['reason']): ProxyCode | undefined {
+function codeOf(reason: RefusalDescription['reason']): ProxyRefused['code'] | undefined {
   if (reason === 'proxy-untrusted') return 'ERR_PROXY_UNTRUSTED'
   return reason === 'forwarded-proto' ? 'ERR_FORWARDED_PROTO_MISSING' : undefined
 }

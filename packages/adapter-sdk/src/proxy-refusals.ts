@@ -49,9 +49,11 @@ function codeOf(reason: RefusalDescription['reason']): ProxyRefused['code'] | un
 }
 
 function untrusted({ setting, isSet }: ProxyTrust): string {
-  return isSet
-    ? `the address is in no network of ${setting}: add it if it is the proxy's; if not, it calls this port directly`
-    : `${setting} is not set, so that only this machine may call this port; a worker takes no submissions`
+  if (isSet)
+    return `the address is in no network of ${setting}: add it if it is the proxy's; if not, it calls this port directly`
+  // Without TRUST_PROXY and without a certificate only a worker starts.
+  const hint = setting === 'TRUST_PROXY' ? '; a worker takes no submissions' : ''
+  return `${setting} is not set, so that only this machine may call this port${hint}`
 }
 
 function missing(found: ForwardedProto): string {

@@ -437,6 +437,34 @@ describe("the operator's page behind a proxy that signs users in", () => {
   })
 })
 
+describe("the operator's page behind a proxy that is wrong", () => {
+  for (const [what, proxies, headers, code] of [
+    ['an address of no trusted proxy', '10.0.0.0/8', { 'X-Forwarded-Proto': 'https' }, 'ERR_PROXY_UNTRUSTED'],
+    ['no X-Forwarded-Proto', '127.0.0.1', {}, 'ERR_FORWARDED_PROTO_MISSING'],
+  ] as const)
+    it(`answers ${code} to ${what}, and names the setting in the event`, async () => {
+      await using adapter = await startOperatedAdapter({
+        TLS_CERT_FILE: '',
+        TLS_KEY_FILE: '',
+        TRUST_PROXY: '127.0.0.1',
+        ADMIN_HOST: '0.0.0.0',
+        ADMIN_TRUSTED_PROXIES: proxies,
+      })
+
+      const answer = await fetch(`http://127.0.0.1:${adapter.running.adminPort}/`, {
+        headers: { ...SIGNED_IN, ...headers },
+      })
+
+      expect([answer.status, ((await answer.json()) as { code: string }).code]).to.deep.equal([421, code])
+      expect(adapter.events.at(-1)).to.include({
+        event: 'proxy.refused',
+        code,
+        setting: 'ADMIN_TRUSTED_PROXIES',
+        address: '127.0.0.1',
+      })
+    })
+})
+
 describe("the operator's page on the loopback address", () => {
   it('uses plain HTTP if the adapter has no certificate, for a tunnel', async () => {
     await using adapter = await startOperatedAdapter({

@@ -11,6 +11,7 @@ import { addActionCommands } from './operator/action-commands.ts'
 import { addBackupCommands } from './operator/backup-commands.ts'
 import type { Check } from './operator/check.ts'
 import { addLedgerCommands, addSetupCommands, type Output } from './operator/commands.ts'
+import { addKeysCommand } from './operator/keys.ts'
 
 export type { Check, Finding } from './operator/check.ts'
 export type { Output } from './operator/commands.ts'
@@ -23,7 +24,7 @@ export interface CommandOptions {
   readonly environment?: Environment
   /** What the program does without a command, such as starting its adapter. Default: show the help. */
   readonly start?: () => Promise<void>
-  /** Forms whose keys `check` examines. Default: those that have their own key. */
+  /** Forms whose keys `check` examines and `keys` shows. Default: those that have their own key, and for `keys` those of the store. */
   readonly forms?: readonly string[]
   /** Whether a form asks the case system about an uncertain submission before it handles it again. Default: none does. */
   readonly asksFirst?: (form: string) => boolean
@@ -109,6 +110,7 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
     },
   })
   addBackupCommands(root, context)
+  addKeysCommand(root, { ...context, forms: options.forms })
   addSetupCommands(root, {
     ...context,
     forms: options.forms,
@@ -140,6 +142,7 @@ Examples:
   ${name} show 72c49803-e9c3-42ac-bde1-09c04595a2d3
   ${name} redrive --code ERR_ANSWERS_INVALID
   ${name} discard 72c49803-e9c3-42ac-bde1-09c04595a2d3 --reason "entered by hand, case 492233"
+  ${name} keys
   ${name} backup /backup/adapter
   ${name} restored --backup-taken 2026-11-28T01:00:00Z --lost-at 2026-11-28T09:30:00Z
   ${name} check --target https://uat.icasework.com

@@ -35,7 +35,7 @@ export function loadConfig(
   )
   const all = [...also, ...problems, ...server.problems, ...broken]
   for (const form of forms) {
-    const keyring = readKeyring(environment, form)
+    const keyring = keyringOf(environment, form)
     if ('problem' in keyring) all.push(keyring.problem)
     else keyrings[form] = keyring.value
   }
@@ -60,7 +60,8 @@ export function formSuffix(form: string): string {
   return form.toUpperCase().replaceAll('-', '_')
 }
 
-function readKeyring(environment: Environment, form: string): { value: Keyring } | { problem: string } {
+/** The keys of a form, or what is wrong with them. */
+export function keyringOf(environment: Environment, form: string): { value: Keyring } | { problem: string } {
   const own = `JWE_SHARED_KEY__${formSuffix(form)}`
   const name = environment[own] ? own : 'JWE_SHARED_KEY'
   const previousName = environment[own] ? `JWE_PREVIOUS_KEYS__${formSuffix(form)}` : 'JWE_PREVIOUS_KEYS'

@@ -87,6 +87,15 @@ export type AdapterEvent =
   /** A person made a waiting submission due. */
   | (About & { readonly event: 'submission.retry-now'; readonly by: string })
   | { readonly event: 'store.committed'; readonly submissions: number; readonly milliseconds: number }
+  /** At each start: submissions are held whose key was removed from the settings. They cannot be handed out, nor their files be read. */
+  | {
+      readonly event: 'key.missing'
+      readonly form: string
+      readonly waiting: number
+      readonly dead: number
+      readonly kept: number
+      readonly detail: string
+    }
   /** At each start: the connection to the database does not check who the server is. */
   | { readonly event: 'store.unchecked'; readonly detail: string }
   | { readonly event: 'store.failed'; readonly during: string; readonly code: string }

@@ -8,6 +8,7 @@ import { createCapture } from './files/capture.ts'
 import { attachmentHosts } from './files/hosts.ts'
 import type { Form } from './form.ts'
 import { listening } from './listen.ts'
+import { keyFigures, missingKeys } from './operator/key-watch.ts'
 import { Ledger } from './operator/ledger.ts'
 import { startSweeping, sweep } from './operator/sweep.ts'
 import { ownProcess } from './process.ts'
@@ -15,9 +16,11 @@ import { Arrivals } from './receiver/arrivals.ts'
 import { createIntake } from './receiver/intake.ts'
 import { addRoutes, serverOptions } from './receiver/routes.ts'
 import { findFile } from './receiver/stored-files.ts'
+import { keyIds } from './store/key-id.ts'
 import { HORIZON_SECONDS, openStore } from './store/open.ts'
 import type { OpenOptions, Store } from './store/store.ts'
 import type { ListenerState } from './telemetry/gauges.ts'
+import { KeyUseLog } from './telemetry/key-use-log.ts'
 import { createLog, emitTo, logEvents } from './telemetry/log.ts'
 import { labelSets } from './telemetry/metric-labels.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -93,6 +96,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const listeners = new Map<'web' | 'operator', RunningServer>()
   const metrics = createMetrics(labelSets(forms, longestKeyring(config)), {
     counts: () => store.counts(),
+    keys: () => readKeyFigures(),
     waitingForCommit: () => arrivals.waiting,
     attemptsRunning: () => worker.running,
     linesDropped: () => standardOutput().dropped,
@@ -117,6 +121,11 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const database = config.DATABASE_URL === undefined ? undefined : parseDatabaseUrl(config.DATABASE_URL)
   const warning = database !== undefined && 'value' in database ? database.value.warning : undefined
   if (warning !== undefined) emit({ event: 'store.unchecked', detail: `DATABASE_URL: ${warning}` })
+  const ids = await keyIds(config.keyrings, await store.keySalt())
+  const readKeyFigures = keyFigures(store, ids)
+  const keyUses = new KeyUseLog(store, ids, emit)
+  sinks.push(keyUses.record)
+  opened.push(() => keyUses.close())
   const { files } = store
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit, (form) => forms.get(form)?.confirm !== undefined)
@@ -148,7 +157,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
       ? {
           app,
           forms,
-          acceptSubmission: createIntake({ arrivals, capture, files, emit }),
+          acceptSubmission: createIntake({ arrivals, capture, files, keyIds: ids, emit }),
           findFile: findFile({ store, config }),
           version: options.version,
         }
@@ -185,6 +194,11 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     : undefined
   const { port } = server
   emit({ event: 'adapter.started', port, store: store.kind, forms: forms.size })
+  // It reads everything that is held: no request waits for it.
+  const sayingMissing = missingKeys(store, ids).then(
+    (events) => events.forEach(emit),
+    (error) => emit({ event: 'store.failed', during: 'keys', code: errorName(error) }),
+  )
 
   let stopped: Promise<void> | undefined
   const running: RunningAdapter = {
@@ -216,6 +230,8 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     // The worker claims nothing new while the last requests are answered: their submissions wait for the next start.
     await Promise.all([drain(), worker.stop(config.STOP_GRACE_SECONDS)])
     await sweeping?.stop()
+    await sayingMissing
+    await keyUses.close()
     await store.close()
     calls[Symbol.dispose]()
     emit({ event: 'adapter.stopped' })

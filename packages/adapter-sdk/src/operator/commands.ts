@@ -8,6 +8,7 @@ import { generateKey } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
 import type { Filter, State } from '../store/entry.ts'
 import { HORIZON_SECONDS, openStore, refusedAsRestored } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
 import { adapterChecks, type Check, diagnose } from './check.ts'
 import { Ledger } from './ledger.ts'
 import { entryText, findingsText, listText } from './text.ts'
@@ -32,11 +33,20 @@ export interface CommandContext {
   readonly output: Output
 }
 
-/** Opens the store for one command. `decides`: whether it changes what happens to submissions. */
+/** Opens the ledger for one command. `decides`: whether it changes what happens to submissions. */
 export async function withLedger<T>(
-  { environment, output, asksFirst }: CommandContext & { readonly asksFirst?: (form: string) => boolean },
+  context: CommandContext & { readonly asksFirst?: (form: string) => boolean },
   decides: boolean,
   work: (ledger: Ledger) => Promise<T>,
+): Promise<T> {
+  return await withStore(context, decides, (store) => work(new Ledger(store, () => undefined, context.asksFirst)))
+}
+
+/** Opens the store for one command. `decides`: whether it changes what happens to submissions. */
+export async function withStore<T>(
+  { environment, output }: CommandContext,
+  decides: boolean,
+  work: (store: Store) => Promise<T>,
 ): Promise<T> {
   const place = { ...placeOf(environment), DATABASE_CONNECTIONS: 2 }
   const refusal = await refusedAsRestored(place)
@@ -49,7 +59,7 @@ export async function withLedger<T>(
     busySeconds: BUSY_SECONDS,
   })
   try {
-    return await work(new Ledger(store, () => undefined, asksFirst))
+    return await work(store)
   } finally {
     await store.close()
   }
@@ -168,7 +178,8 @@ function userName(): string {
   }
 }
 
-function formsWithKeys(environment: Environment): string[] {
+/** Forms that have their own key. */
+export function formsWithKeys(environment: Environment): string[] {
   return Object.keys(environment).flatMap((name) => {
     const suffix = /^JWE_SHARED_KEY__([A-Z0-9_]+)$/.exec(name)?.[1]
     return suffix === undefined ? [] : [suffix.toLowerCase().replaceAll('_', '-')]

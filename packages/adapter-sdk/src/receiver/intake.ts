@@ -4,18 +4,20 @@ import type { Emit } from '../events.ts'
 import { type Capture, isCaptured } from '../files/capture.ts'
 import type { FileStore } from '../files/file-store.ts'
 import type { SubmissionEnvelope } from '../protocol/submission.ts'
+import type { KeyIds } from '../store/key-id.ts'
 import { type Accepted, type Incoming, rowId } from '../store/submission.ts'
 import { step } from '../telemetry/tracing.ts'
 import type { Arrivals } from './arrivals.ts'
 
 /**
- * Accepts a decrypted submission.
+ * Accepts a submission that was decrypted with the key at `keyPosition`.
  * @throws {AdapterError} ERR_ATTACHMENT_*: a file cannot be captured now. Also what `Arrivals.accept` throws.
  */
 export type AcceptSubmission = (
   form: string,
   envelope: SubmissionEnvelope,
   jwe: string,
+  keyPosition: number,
   traceparent?: string,
 ) => Promise<Accepted>
 
@@ -23,6 +25,7 @@ export interface IntakeOptions {
   readonly arrivals: Pick<Arrivals, 'accept' | 'isHeld' | 'countDelivery'>
   readonly capture: Capture
   readonly files: FileStore
+  readonly keyIds: KeyIds
   readonly emit: Emit
 }
 
@@ -31,13 +34,13 @@ const PATIENCE_DELIVERIES = 3
 
 /** Returns the function that accepts submissions. Copies that arrive together share one capture of their files. */
 export function createIntake(options: IntakeOptions): AcceptSubmission {
-  const { arrivals, capture, files, emit } = options
+  const { arrivals, capture, files, keyIds, emit } = options
   const beingAccepted = new Map<string, Promise<unknown>>()
   const commit = (incoming: Incoming) => step('commit', () => arrivals.accept(incoming))
 
-  return async (form, envelope, jwe, traceparent) => {
+  return async (form, envelope, jwe, keyPosition, traceparent) => {
     const { submissionId, serviceSlug, attachments } = envelope
-    const incoming = { form, submissionId, serviceSlug, jwe, traceparent }
+    const incoming = { form, submissionId, serviceSlug, jwe, traceparent, keyId: keyIds[form]?.[keyPosition] }
     if (attachments.length === 0) return await commit({ ...incoming, files: [] })
     const id = rowId(form, submissionId)
     // A copy that arrives while the first one is being accepted waits for it and ends as it does.

@@ -83,7 +83,13 @@ async function receive(ctx: Context, form: ReceivingForm, options: ReceiverOptio
   if (form.services !== undefined && !form.services.includes(envelope.serviceSlug)) {
     throw new AdapterError('ERR_SUBMISSION_INVALID', 'serviceSlug is not a service of this form')
   }
-  const accepted = await options.acceptSubmission(form.name, envelope, jwe, ctx.get('traceparent') || undefined)
+  const accepted = await options.acceptSubmission(
+    form.name,
+    envelope,
+    jwe,
+    keyPosition,
+    ctx.get('traceparent') || undefined,
+  )
 
   const { submissionId } = envelope
   ctx.status = accepted === 'duplicate' ? 200 : 201

@@ -55,7 +55,8 @@ export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
             keyring: (form) => config.keyrings[form] ?? { keys: [] },
             identity: identityOf(config, web.version),
             // Store the span of this request, not the header that the sender wrote.
-            acceptSubmission: (form, envelope, jwe) => web.acceptSubmission(form, envelope, jwe, traceparent()),
+            acceptSubmission: (form, envelope, jwe, keyPosition) =>
+              web.acceptSubmission(form, envelope, jwe, keyPosition, traceparent()),
             emit,
           }),
         ]),

@@ -9,7 +9,7 @@ import type { Accepted, Incoming } from './submission.ts'
  * Each method is one transaction: a batch is written whole or not at all, and durably when it resolves. Rejects with the
  * error of the driver; callers decide what that means. Batches of a few hundred rows keep writes short.
  */
-export interface Store extends Accepting, Delivering, Operating, Sweeping {
+export interface Store extends Accepting, Delivering, Operating, Sweeping, KnowingKeys {
   readonly kind: 'sqlite' | 'postgres'
   /** Captured files: a folder beside SQLite, tables in PostgreSQL. */
   readonly files: FileStore
@@ -174,6 +174,42 @@ export interface Moved {
   readonly uncertain: boolean
   /** When it may be handed out (ISO 8601); null when it was discarded. */
   readonly dueAt: string | null
+}
+
+/** What is known of keys, by their ids. Never a key. */
+export interface KnowingKeys {
+  /** Made with the store, for the ids of its keys: 32 hexadecimal digits. */
+  keySalt(): Promise<string>
+  /** Records that keys were used now. */
+  useKeys(uses: readonly KeyUse[]): Promise<void>
+  /** When each key was used, by the store's clock. */
+  keyUses(): Promise<KeyUses>
+  /** What needs each key. Reads every submission that has not been erased: for people, and now and then. */
+  keyNeeds(): Promise<readonly KeyNeed[]>
+}
+
+/** A use of a form's key: a submission was received with it, or was decrypted to be delivered. */
+export interface KeyUse {
+  readonly form: string
+  readonly keyId: string
+  readonly what: 'receive' | 'deliver'
+}
+
+/** Uses of keys, and the time it is. */
+export interface KeyUses {
+  readonly now: Date
+  readonly uses: readonly (KeyUse & { readonly firstAt: Date; readonly lastAt: Date })[]
+}
+
+/** How many submissions of a form were encrypted with a key. */
+export interface KeyNeed {
+  readonly form: string
+  readonly keyId: string
+  /** Waiting or running. */
+  readonly waiting: number
+  readonly dead: number
+  /** Delivered or discarded; the answers, and the keys of the files, are still there. */
+  readonly kept: number
 }
 
 /** What downloads and the sweep may do. Each call is one short transaction. */

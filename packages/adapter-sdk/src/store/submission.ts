@@ -11,7 +11,7 @@ export interface Incoming {
   readonly jwe: string
   readonly files: readonly StoredFile[]
   readonly traceparent?: string | undefined
-  /** Fingerprint of the key that opened it; never the key. */
+  /** Id of the key that opened it (key-id.ts); never the key. */
   readonly keyId?: string | undefined
 }
 

@@ -1,5 +1,5 @@
 /** The metrics that add up what has happened since the process started: a sink of events. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type Registry } from 'prom-client'
 import type { AdapterEvent, Emit } from '../events.ts'
 import { closed, type LabelName, type LabelSets, PROXY_REFUSALS } from './metric-labels.ts'
 
@@ -56,18 +56,6 @@ export function counters(registry: Registry, sets: LabelSets): Emit {
   const swept = counter('swept', 'Submissions deleted after KEEP_DAYS')
   const refusals = counter('server_refusals', 'Connections and requests refused, by reason', 'layer', 'reason')
   const defects = counter('internal_failures', 'Unexpected errors in the adapter')
-  const keyUsed = new Gauge({
-    name: 'formbuilder_key_last_used_timestamp_seconds',
-    help: 'When a key of the keyring was last used; position 0 is the current one',
-    labelNames: ['form', 'position', 'use'],
-    registers,
-  })
-  const useKey = (form: string, position: number, use: string) =>
-    keyUsed.set(
-      { ...label('form', form), ...label('position', String(position)), ...label('use', use) },
-      Date.now() / 1000,
-    )
-
   // Prometheus sees no increase in a counter that appears with its first event, so each starts at 0.
   const ofForm = [
     accepted,
@@ -93,14 +81,11 @@ export function counters(registry: Registry, sets: LabelSets): Emit {
     switch (event.event) {
       case 'submission.accepted':
         accepted.inc(label('form', event.form))
-        acceptSeconds.observe(label('form', event.form), event.milliseconds / 1000)
-        return useKey(event.form, event.keyPosition, 'received')
+        return acceptSeconds.observe(label('form', event.form), event.milliseconds / 1000)
       case 'submission.duplicate':
-        duplicate.inc(label('form', event.form))
-        return useKey(event.form, event.keyPosition, 'received')
+        return duplicate.inc(label('form', event.form))
       case 'submission.replaced':
-        replaced.inc(label('form', event.form))
-        return useKey(event.form, event.keyPosition, 'received')
+        return replaced.inc(label('form', event.form))
       case 'submission.refused':
         return refused.inc({ ...label('form', event.form), ...label('code', event.code) })
       case 'submission.unmatched':
@@ -119,8 +104,6 @@ export function counters(registry: Registry, sets: LabelSets): Emit {
         return unserved.inc(label('code', event.code))
       case 'attempt.started':
         return attempts.inc(label('form', event.form))
-      case 'attempt.decrypted':
-        return useKey(event.form, event.keyPosition, 'delivered')
       case 'target.called':
         return targetSeconds.observe(
           { ...label('form', event.form), ...label('outcome', event.outcome) },

@@ -3,10 +3,25 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Counts } from '../store/entry.ts'
 import { closed, type LabelName, type LabelSets } from './metric-labels.ts'
 
+/** What the metrics say of keys. */
+export interface KeyFigures {
+  /** `at`: seconds since 1970. */
+  readonly lastUses: readonly {
+    readonly form: string
+    readonly position: number
+    readonly use: 'received' | 'delivered'
+    readonly at: number
+  }[]
+  /** Previous keys of each form that submissions came with within a day, and that can be removed. */
+  readonly previous: readonly { readonly form: string; readonly receiving: number; readonly removable: number }[]
+}
+
 /** Where the gauges get their values at each scrape. */
 export interface MetricSources {
   /** If it rejects, the store's gauges are omitted. */
   readonly counts: () => Promise<Counts>
+  /** If it rejects, the gauges of keys are omitted. */
+  readonly keys: () => Promise<KeyFigures>
   /** How many requests are waiting to be stored. */
   readonly waitingForCommit: () => number
   /** How many attempts are running in this process. */
@@ -24,7 +39,7 @@ export interface ListenerState {
   readonly requests: number
 }
 
-/** Registers the gauges. `set` gives each its value; without `counts`, those of the store are omitted. */
+/** Registers the gauges. `set` gives each its value; without `counts` or `keys`, those of the store or of keys are omitted. */
 export function gauges(registry: Registry, sets: LabelSets) {
   const gauge = (name: string, help: string, ...labelNames: LabelName[]) =>
     new Gauge({ name: `formbuilder_${name}`, help, labelNames, registers: [registry] })
@@ -39,6 +54,13 @@ export function gauges(registry: Registry, sets: LabelSets) {
     'last_accepted_timestamp_seconds',
     'When the newest submission was accepted, by the store; 0 if it is forgotten since, absent if none ever was',
   )
+  const keyUsed = gauge(
+    'key_last_used_timestamp_seconds',
+    'When a key of the keyring was last used; position 0 is the current one',
+    ...(['form', 'position', 'use'] as const),
+  )
+  const receiving = gauge('previous_keys_receiving', 'Previous keys that submissions came with within a day', 'form')
+  const removable = gauge('previous_keys_removable', 'Previous keys that nothing needs any more', 'form')
   const commit = gauge('accept_waiting', 'Requests waiting to be stored')
   const attempts = gauge('attempts_running', 'Attempts running in this process')
   const dropped = new Counter({
@@ -51,7 +73,7 @@ export function gauges(registry: Registry, sets: LabelSets) {
   const requests = gauge('requests_unanswered', 'Requests that have started and are not yet answered', 'listener')
 
   return {
-    set(sources: MetricSources, counts: Counts | undefined): void {
+    set(sources: MetricSources, counts: Counts | undefined, keys: KeyFigures | undefined): void {
       storeUp.set(counts === undefined ? 0 : 1)
       for (const each of [waiting, running, retrying, deadLetters, oldest]) each.reset()
       lastAccepted.remove()
@@ -68,6 +90,14 @@ export function gauges(registry: Registry, sets: LabelSets) {
         for (const [code, count] of Object.entries(counts.deadByCode)) {
           deadLetters.inc({ code: closed(sets, 'code', code) }, count)
         }
+      }
+      for (const each of [keyUsed, receiving, removable]) each.reset()
+      for (const { form, position, use, at } of keys?.lastUses ?? []) {
+        keyUsed.set({ form: closed(sets, 'form', form), position: closed(sets, 'position', String(position)), use }, at)
+      }
+      for (const { form, ...figures } of keys?.previous ?? []) {
+        receiving.set({ form: closed(sets, 'form', form) }, figures.receiving)
+        removable.set({ form: closed(sets, 'form', form) }, figures.removable)
       }
       commit.set(sources.waitingForCommit())
       attempts.set(sources.attemptsRunning())

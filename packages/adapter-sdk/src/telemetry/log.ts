@@ -128,6 +128,7 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'store.failed': 'error',
   'store.swept': 'info',
   'store.unchecked': 'warn',
+  'key.missing': 'warn',
   'operator.refused': 'warn',
   'proxy.refused': 'warn',
   'log.dropped': 'warn',

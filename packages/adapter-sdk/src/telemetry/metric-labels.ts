@@ -37,10 +37,13 @@ export const OTHER = 'other'
 
 const ATTEMPT_OUTCOMES = ['delivered', 'confirmed', 'failed']
 const TARGET_OUTCOMES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'failed']
-const STORE_WORK = ['look up', 'count', 'check', 'accept', 'claim', 'settle', 'heartbeat', 'supervision', 'idle', 'run']
 /** Refusals that a wrong proxy causes. */
 export const PROXY_REFUSALS = ['proxy-untrusted', 'forwarded-proto'] as const
 
+const STORE_WORK = [
+  ...['look up', 'count', 'check', 'accept', 'claim', 'settle', 'heartbeat', 'supervision', 'idle', 'run'],
+  'keys',
+]
 const REQUEST_REFUSALS = [
   ...['malformed', 'framing', 'host', 'target', 'duplicate-header', 'method', 'timeout', 'headers-too-large'],
   ...['body-too-large', 'expectation', 'rate', 'busy', 'bodies', 'certificate-missing', 'certificate-refused'],

@@ -22,8 +22,11 @@ export function createMetrics(sets: LabelSets, sources: MetricSources): Metrics 
   let scraping: Promise<string> | undefined
 
   async function scrape(): Promise<string> {
-    const counts = await sources.counts().catch(() => undefined)
-    present.set(sources, counts)
+    const [counts, keys] = await Promise.all([
+      sources.counts().catch(() => undefined),
+      sources.keys().catch(() => undefined),
+    ])
+    present.set(sources, counts, keys)
     const text = await registry.metrics()
     return counts === undefined ? text : `${liveGauges(counts)}\n${text}`
   }

@@ -9,6 +9,9 @@ import type {
   ClaimRef,
   FailedDelivery,
   Forgotten,
+  KeyNeed,
+  KeyUse,
+  KeyUses,
   Lost,
   Moved,
   OpenOptions,
@@ -19,6 +22,7 @@ import type {
 } from '../store.ts'
 import { type Accepted, type Incoming, rowId } from '../submission.ts'
 import * as accept from './accept.ts'
+import * as keys from './keys.ts'
 import * as ledger from './ledger.ts'
 import { openPool, type Pool, withConnection } from './pool.ts'
 import * as queue from './queue.ts'
@@ -226,6 +230,25 @@ class PostgresStore implements Store {
   async oldDeadLetters(seconds: number): Promise<number> {
     const [row] = await this.#pool.query<{ count: number }>(sweep.OLD_DEAD_LETTERS, [seconds, this.#now()])
     return row?.count ?? 0
+  }
+
+  async keySalt(): Promise<string> {
+    const [row] = await this.#pool.query<{ salt: string }>(keys.KEY_SALT, [])
+    return (row as { salt: string }).salt // the table always has one row
+  }
+
+  async useKeys(uses: readonly KeyUse[]): Promise<void> {
+    await this.#pool.query(keys.USE_KEYS, [JSON.stringify(uses), this.#now()])
+  }
+
+  async keyUses(): Promise<KeyUses> {
+    const rows = await this.#pool.query<KeyUses['uses'][number] & { now: Date }>(keys.KEY_USES, [this.#now()])
+    const uses = rows.flatMap(({ now, ...use }) => (use.form === null ? [] : [use]))
+    return { now: (rows[0] as { now: Date }).now, uses } // the statement always returns a row
+  }
+
+  async keyNeeds(): Promise<KeyNeed[]> {
+    return await this.#pool.query<KeyNeed>(keys.KEY_NEEDS, [])
   }
 
   async check(): Promise<void> {

@@ -38,7 +38,7 @@ export const MIGRATIONS: readonly string[] = [
     reason text,                                -- the same in words: names fields, never values
     reference text,                             -- the case system's id
     traceparent text,
-    key_id text,                                -- fingerprint of the key that opened it
+    key_id text,                                -- id of the key that opened it
     files jsonb NOT NULL DEFAULT '[]',          -- in the order of the submission
     revision int NOT NULL DEFAULT 0,            -- raised by every change
     received_at timestamptz NOT NULL,
@@ -129,10 +129,12 @@ export const MIGRATIONS: readonly string[] = [
   );
 
   CREATE TABLE ${SCHEMA}.key_use (
+    form text NOT NULL,
     key_id text NOT NULL,
     what text NOT NULL CHECK (what IN ('receive', 'deliver')),
+    first_at timestamptz NOT NULL,
     last_at timestamptz NOT NULL,
-    PRIMARY KEY (key_id, what)
+    PRIMARY KEY (form, key_id, what)
   );
   `,
 ]
@@ -158,8 +160,10 @@ async function migrateTables(client: pg.ClientBase, migrations: readonly string[
   if (found === 0) {
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`)
     await client.query(
-      `CREATE TABLE ${SCHEMA}.version (version int NOT NULL, backup_taken_at timestamptz);
-       INSERT INTO ${SCHEMA}.version VALUES (0)`,
+      // The salt of key ids is made with the only row.
+      `CREATE TABLE ${SCHEMA}.version (
+         version int NOT NULL, backup_taken_at timestamptz, key_salt uuid NOT NULL DEFAULT gen_random_uuid());
+       INSERT INTO ${SCHEMA}.version (version) VALUES (0)`,
     )
   }
   // What waits for a table holds up everybody who wants it later: rather give up, and come back.

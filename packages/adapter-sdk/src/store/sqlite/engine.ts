@@ -1,6 +1,7 @@
 /** One connection to SQLite with the methods of a store, as a thread runs them. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import * as receiver from './accept.ts'
+import * as keys from './keys.ts'
 import * as ledger from './ledger.ts'
 import * as queue from './queue.ts'
 import * as sweep from './sweep.ts'
@@ -63,6 +64,11 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
       write(() => sweep.forget(prepare, ages, most, now)),
     oldDeadLetters: (now: number, seconds: number) => sweep.oldDeadLetters(prepare, seconds, now),
     giveUp: (now: number, fileIds: readonly string[]) => write(() => sweep.giveUp(prepare, fileIds, now)),
+
+    keySalt: (_now: number) => keys.keySalt(prepare),
+    useKeys: (now: number, uses: First<typeof keys.useKeys>) => write(() => keys.useKeys(prepare, uses, now)),
+    keyUses: (now: number) => keys.keyUses(prepare, now),
+    keyNeeds: (_now: number) => keys.keyNeeds(prepare),
 
     check: (_now: number) => write(() => void prepare('UPDATE version SET version = version').run()),
     close: (_now: number) => database.close(),

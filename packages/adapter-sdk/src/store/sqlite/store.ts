@@ -6,7 +6,7 @@ import type { FileStore } from '../../files/file-store.ts'
 import { folderStore } from '../../files/folder.ts'
 import type { Claim } from '../claim.ts'
 import type { Filter } from '../entry.ts'
-import type { Chosen, ClaimRef, FailedDelivery, Moved, OpenOptions, Page, Store, Turn } from '../store.ts'
+import type { Chosen, ClaimRef, FailedDelivery, KeyUse, Moved, OpenOptions, Page, Store, Turn } from '../store.ts'
 import type { Incoming } from '../submission.ts'
 import { type Asked, startThread } from './asked.ts'
 import { isBusy, openFailure, prepareFolder } from './folder.ts'
@@ -171,6 +171,22 @@ class SqliteStore implements Store {
 
   oldDeadLetters(seconds: number) {
     return this.#reader.ask('oldDeadLetters', this.#now(), seconds)
+  }
+
+  keySalt() {
+    return this.#reader.ask('keySalt', this.#now())
+  }
+
+  useKeys(uses: readonly KeyUse[]) {
+    return this.#writer.ask('useKeys', this.#now(), uses)
+  }
+
+  keyUses() {
+    return this.#reader.ask('keyUses', this.#now())
+  }
+
+  keyNeeds() {
+    return this.#reader.ask('keyNeeds', this.#now())
   }
 
   check() {

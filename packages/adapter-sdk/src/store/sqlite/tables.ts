@@ -30,7 +30,7 @@ export const MIGRATIONS: readonly string[] = [
     reason TEXT,                                -- the same in words: names fields, never values
     reference TEXT,                             -- the case system's id
     traceparent TEXT,
-    key_id TEXT,                                -- fingerprint of the key that opened it
+    key_id TEXT,                                -- id of the key that opened it
     files TEXT NOT NULL DEFAULT '[]',           -- in the order of the submission
     revision INTEGER NOT NULL DEFAULT 0,        -- raised by every change
     received_at INTEGER NOT NULL,
@@ -114,10 +114,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE key_use (
+    form TEXT NOT NULL,
     key_id TEXT NOT NULL,
     what TEXT NOT NULL CHECK (what IN ('receive', 'deliver')),
+    first_at INTEGER NOT NULL,
     last_at INTEGER NOT NULL,
-    PRIMARY KEY (key_id, what)
+    PRIMARY KEY (form, key_id, what)
   ) STRICT, WITHOUT ROWID;
   `,
 ]
@@ -180,7 +182,9 @@ function assertNoCopy(database: DatabaseSync): void {
 /** Brings the tables to the newest version. A newer version is left as it is. */
 function migrateTables(database: DatabaseSync, migrations: readonly string[]): void {
   inTransaction(database, () => {
-    database.exec('CREATE TABLE IF NOT EXISTS version (version INTEGER NOT NULL, backup_taken_at INTEGER) STRICT')
+    // The salt of key ids is made with the only row.
+    database.exec(`CREATE TABLE IF NOT EXISTS version (
+      version INTEGER NOT NULL, backup_taken_at INTEGER, key_salt BLOB NOT NULL DEFAULT (randomblob(16))) STRICT`)
     database.exec('INSERT INTO version (version) SELECT 0 WHERE NOT EXISTS (SELECT * FROM version)')
     const found = version(database)
     assertNoCopy(database)

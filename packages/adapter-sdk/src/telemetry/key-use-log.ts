@@ -4,8 +4,8 @@ import type { KeyIds } from '../store/key-id.ts'
 import type { KeyUse, KnowingKeys } from '../store/store.ts'
 
 /**
- * Writes beside everything else, at most once a minute: a key that is in use all the time costs one short statement. A process
- * that dies loses the uses of its last minute, which changes no decision about a rule that counts days.
+ * Writes beside everything else, and each use of each key at most once a minute: a key that is in use all the time costs one short
+ * statement. A process that dies loses the uses of its last minute, which changes no decision by a rule that counts days.
  */
 export class KeyUseLog {
   readonly #store: Pick<KnowingKeys, 'useKeys'>
@@ -13,11 +13,11 @@ export class KeyUseLog {
   readonly #emit: Emit
   readonly #pauseMilliseconds: number
   readonly #unwritten = new Map<string, KeyUse>()
+  readonly #writtenAt = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
-  #writtenAt = Number.NEGATIVE_INFINITY
 
-  /** `pauseSeconds`: between two writes. */
+  /** `pauseSeconds`: between two writes of the same use of a key. */
   constructor(store: Pick<KnowingKeys, 'useKeys'>, ids: KeyIds, emit: Emit, pauseSeconds = 60) {
     this.#store = store
     this.#ids = ids
@@ -32,37 +32,42 @@ export class KeyUseLog {
 
   /** Writes what is not written yet, once. Its failure is an event. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
     await this.#writing
-    await this.#write()
+    await this.#write([...this.#unwritten])
     clearTimeout(this.#timer)
   }
 
   #note(form: string, position: number, what: KeyUse['what']): void {
     const keyId = this.#ids[form]?.[position]
-    if (keyId === undefined) return
-    this.#unwritten.set(`${form} ${keyId} ${what}`, { form, keyId, what })
+    const name = `${form} ${keyId} ${what}`
+    if (keyId === undefined || this.#unwritten.has(name)) return
+    this.#unwritten.set(name, { form, keyId, what })
     this.#schedule()
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#writing !== undefined) return
-    const wait = Math.max(0, this.#writtenAt + this.#pauseMilliseconds - performance.now())
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.#writing = this.#write().finally(() => {
-        this.#writing = undefined
-        if (this.#unwritten.size > 0) this.#schedule()
-      })
-    }, wait).unref()
+    if (this.#writing !== undefined || this.#unwritten.size === 0) return
+    clearTimeout(this.#timer)
+    const dueAt = (name: string) => (this.#writtenAt.get(name) ?? Number.NEGATIVE_INFINITY) + this.#pauseMilliseconds
+    const next = Math.min(...[...this.#unwritten.keys()].map(dueAt))
+    this.#timer = setTimeout(
+      () => {
+        const due = [...this.#unwritten].filter(([name]) => dueAt(name) <= performance.now())
+        this.#writing = this.#write(due).finally(() => {
+          this.#writing = undefined
+          this.#schedule()
+        })
+      },
+      Math.max(0, next - performance.now()),
+    ).unref()
   }
 
-  async #write(): Promise<void> {
-    if (this.#unwritten.size === 0) return
-    this.#writtenAt = performance.now()
-    const uses = [...this.#unwritten]
-    this.#unwritten.clear()
+  async #write(uses: readonly (readonly [string, KeyUse])[]): Promise<void> {
+    if (uses.length === 0) return
+    for (const [name] of uses) {
+      this.#unwritten.delete(name)
+      this.#writtenAt.set(name, performance.now())
+    }
     try {
       await this.#store.useKeys(uses.map(([, use]) => use))
     } catch (error) {

@@ -235,11 +235,16 @@ onEachEngine('keys', (engine) => {
       for (let i = 0; i < 100; i++) log.record(received(1))
       await until(async () => (await used()).length === 1)
       for (let i = 0; i < 100; i++) log.record({ ...received(0), event: 'attempt.decrypted' })
-      expect(writes).to.equal(1)
+      await until(async () => (await used()).length === 2)
+      clock.pass(30)
+      for (let i = 0; i < 100; i++) log.record(received(1))
+      await used()
+      expect(writes).to.equal(2)
       await log.close()
 
       expect(await used()).to.deep.equal(['new deliver', 'old receive'])
-      expect(writes).to.equal(2)
+      expect((await store.keyUses()).uses[1]?.lastAt).to.deep.equal(clock.now())
+      expect(writes).to.equal(3)
     })
 
     it('are written later when the store fails, which is an event', async () => {

@@ -182,6 +182,27 @@ describe('metrics of an adapter', () => {
     expect(text).not.to.match(/^(delayed_jobs_failed|formbuilder_dead_letters|formbuilder_oldest_waiting_seconds)\b/m)
   })
 
+  it('omit the gauges of keys when the store is unavailable', async () => {
+    const keys = {
+      lastUses: [{ form: 'complaint', position: 1, use: 'received', at: 1_900_000_000 }],
+      previous: [{ form: 'complaint', receiving: 1, removable: 0 }],
+    } as const
+    let isUp = true
+    const read = async () => (isUp ? keys : Promise.reject(new Error()))
+    const metrics = createMetrics(labelSets(new Map([['complaint', {}]]), 2), { ...NOTHING, keys: read })
+
+    const up = await metrics.read()
+    isUp = false
+    const down = await metrics.read()
+
+    expect(
+      value(up, 'formbuilder_key_last_used_timestamp_seconds{form="complaint",position="1",use="received"}'),
+    ).to.equal(1_900_000_000)
+    expect(value(up, 'formbuilder_previous_keys_receiving{form="complaint"}')).to.equal(1)
+    expect(value(up, 'formbuilder_previous_keys_removable{form="complaint"}')).to.equal(0)
+    expect(down).not.to.match(/^formbuilder_(key_last|previous_keys)/m)
+  })
+
   it('have only label values from a closed set, whatever the events contain', async () => {
     const sets = labelSets(new Map([['complaint', {}]]), 2)
     const metrics = createMetrics(sets, NOTHING)
@@ -214,6 +235,7 @@ delayed_jobs_failed 0
 `
 
 const NOTHING = {
+  keys: async () => ({ lastUses: [], previous: [] }),
   counts: async () => ({
     waiting: 0,
     running: 0,

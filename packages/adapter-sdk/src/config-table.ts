@@ -31,9 +31,12 @@ export const SETTINGS = {
     'Addresses or networks of the ingress that ends TLS. If set, the port uses plain HTTP and accepts requests from these only',
   ),
   JWE_SHARED_KEY: secret('Shared key of every form without its own key: 16 or 32 ASCII characters'),
-  JWE_PREVIOUS_KEYS: list('Old keys, newest first: still accepted until the sender has emptied its queue', {
-    secret: true,
-  }),
+  JWE_PREVIOUS_KEYS: list(
+    'Old keys, newest first. Each stays until 28 days after the form was published with the new key, and as long as anything that the adapter holds needs it: `adapter keys` says when',
+    {
+      secret: true,
+    },
+  ),
   DATABASE_URL: formed<string>(
     'PostgreSQL URL. `sslmode` and `sslrootcert` work as in libpq, and `verify-full` is the safe one. Without the setting, the store is SQLite in `DATA_DIR`',
     'URL',

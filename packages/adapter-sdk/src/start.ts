@@ -49,6 +49,8 @@ export interface StartOptions {
   readonly store?: (options: OpenOptions) => Promise<Store>
   /** How long an attempt is not taken for lost although its process gives no sign, in seconds; default 30. Less only in tests. */
   readonly leaseSeconds?: number
+  /** How long a use of a key waits to be recorded, in seconds; default 60. Less only in tests. */
+  readonly keyUseSeconds?: number
 }
 
 /** A started adapter. */
@@ -123,7 +125,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   if (warning !== undefined) emit({ event: 'store.unchecked', detail: `DATABASE_URL: ${warning}` })
   const ids = await keyIds(config.keyrings, await store.keySalt())
   const readKeyFigures = keyFigures(store, ids)
-  const keyUses = new KeyUseLog(store, ids, emit)
+  const keyUses = new KeyUseLog(store, ids, emit, options.keyUseSeconds)
   sinks.push(keyUses.record)
   opened.push(() => keyUses.close())
   const { files } = store

@@ -115,6 +115,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     decorateForm: (form, name) => watched(form, name, handled),
     attachmentAuthorities: [certificate.cert],
     store: store.open,
+    keyUseSeconds: 0,
   })
   const target = { port: running.port, ca: certificate.cert }
 

@@ -132,7 +132,11 @@ describe('metrics of an adapter', () => {
     expect(grew('formbuilder_accept_seconds_count{form="complaint"}')).to.equal(1)
     expect(grew('formbuilder_handler_seconds_count{form="complaint",outcome="delivered"}')).to.equal(1)
     expect(grew('formbuilder_store_commit_seconds_count')).to.be.greaterThan(0)
-    const used = value(end, 'formbuilder_key_last_used_timestamp_seconds{form="complaint",position="0",use="received"}')
+    await until(async () => (await adapter.running.store.keyUses()).uses.length === 2)
+    const used = value(
+      await scrape(),
+      'formbuilder_key_last_used_timestamp_seconds{form="complaint",position="0",use="received"}',
+    )
     expect(used).to.be.closeTo(Date.now() / 1000, 60)
     expect(value(end, 'formbuilder_certificate_days_left{listener="web"}')).to.be.greaterThan(0)
     expect(end).to.match(/^nodejs_eventloop_lag_p99_seconds /m)

@@ -12,13 +12,14 @@ import { addBackupCommands } from './operator/backup-commands.ts'
 import type { Check } from './operator/check.ts'
 import { addLedgerCommands, addSetupCommands, type Output } from './operator/commands.ts'
 import { addKeysCommand } from './operator/keys.ts'
+import { PACKAGE } from './package-folder.ts'
 
 export type { Check, Finding } from './operator/check.ts'
 export type { Output } from './operator/commands.ts'
 
 /** Options of a program that offers the commands. */
 export interface CommandOptions {
-  /** Name of the program. Default `adapter`. */
+  /** How the program is called, for its help and messages. Default `npx @formbuilder/adapter-sdk`. */
   readonly name?: string
   /** Settings. Default `process.env`. */
   readonly environment?: Environment
@@ -26,8 +27,6 @@ export interface CommandOptions {
   readonly start?: () => Promise<void>
   /** Forms whose keys `check` examines and `keys` shows. Default: those that have their own key, and for `keys` those of the store. */
   readonly forms?: readonly string[]
-  /** Whether a form asks the case system about an uncertain submission before it handles it again. Default: none does. */
-  readonly asksFirst?: (form: string) => boolean
   /** Checks that `check` runs after those of settings, keys, certificate and store. */
   readonly checks?: readonly Check[]
   /** Where output goes. Default: the process's streams. */
@@ -72,6 +71,7 @@ const EXITS: Partial<Record<ErrorCode, ExitCode>> = {
   ERR_STATE_CONFLICT: 4,
   ERR_STORE_UNAVAILABLE: 5,
   ERR_REASON_INVALID: 2,
+  ERR_FILTER_UNKNOWN: 2,
 }
 
 interface Result {
@@ -80,7 +80,7 @@ interface Result {
 }
 
 function program(options: CommandOptions, output: Output, result: Result): Command {
-  const { name = 'adapter', environment = process.env } = options
+  const { name = `npx ${PACKAGE}`, environment = process.env } = options
   const context = { name, environment, output }
 
   const root = new Command(name)
@@ -104,7 +104,6 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
   addLedgerCommands(root, context)
   addActionCommands(root, {
     ...context,
-    asksFirst: options.asksFirst ?? (() => false),
     onExit: (code) => {
       result.code = code
     },

@@ -160,6 +160,10 @@ export const ERRORS = {
   ERR_SUBMISSION_NOT_FOUND: { status: 404, meaning: 'No submission has this id' },
   ERR_STATE_CONFLICT: { status: 409, meaning: 'The submission is not in a state that allows this' },
 
+  ERR_FILTER_UNKNOWN: {
+    status: 422,
+    meaning: 'No submission has or had this form or code; the message names the known ones',
+  },
   ERR_REASON_INVALID: { status: 422, meaning: 'An action needs a reason, of at most 500 characters' },
 
   ERR_ENDPOINT_REFUSED: { meaning: 'Submitter: a submission may not be sent to this endpoint' },

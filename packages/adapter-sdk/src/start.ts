@@ -130,7 +130,8 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   opened.push(() => keyUses.close())
   const { files } = store
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
-  const ledger = new Ledger(store, emit, (form) => forms.get(form)?.confirm !== undefined)
+  await store.recordForms([...forms].map(([name, { confirm }]) => ({ name, asksFirst: confirm !== undefined })))
+  const ledger = new Ledger(store, emit)
   const capture = createCapture({
     store: files,
     hosts: attachmentHosts(config.ATTACHMENT_HOSTS),

@@ -15,10 +15,6 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   name: 'optics-adapter',
   forms: FORMS,
   checks: [{ name: 'Optics', run: () => checkOptics(process.env) }],
-  asksFirst: (form) => {
-    const read = readOpticsConfig(process.env)
-    return FORMS.includes(form) && 'config' in read && read.config.duplicateCheck === 'external-id'
-  },
   start,
 })
 

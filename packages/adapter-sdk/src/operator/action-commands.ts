@@ -1,15 +1,14 @@
 /** Defines the commands of people's decisions: redrive, discard and retry-now. */
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Filter } from '../store/entry.ts'
+import type { Entry, Filter } from '../store/entry.ts'
 import { type ActionName, cleaned, type Done, type Plan, REASON_LENGTH, reasonProblem } from './actions.ts'
 import { type CommandContext, operator, placeOf, printer, withLedger } from './commands.ts'
 import { erasureText, type KeepDays } from './erasure.ts'
+import type { Ledger } from './ledger.ts'
 import { countText, listText } from './text.ts'
 
 /** What the commands of decisions need. */
 export interface ActionContext extends CommandContext {
-  /** Whether a form asks the case system about an uncertain submission before it handles it again. */
-  readonly asksFirst: (form: string) => boolean
   /** Called when some were left out (7), nothing was done on purpose (8), or the action was interrupted (130). */
   readonly onExit: (code: 7 | 8 | 130) => void
 }
@@ -26,6 +25,7 @@ export function addActionCommands(root: Command, context: ActionContext): void {
       .argument('[id]', 'submissionId')
       .option('--code <code>', 'those with this error code')
       .option('--form <form>', 'only those of this form, with --all or --code')
+      .option('--revision <number>', 'with an id: only if nothing has changed since `show` showed this', count)
       .option('--include-uncertain', 'also those of which a case may exist already; needs --reason')
       .option('--dry-run', 'list what would be done, and do nothing')
       .option('--yes', 'do not ask')
@@ -58,6 +58,7 @@ interface Options {
   readonly all?: boolean
   readonly code?: string
   readonly form?: string
+  readonly revision?: number
   readonly includeUncertain?: boolean
   readonly dryRun?: boolean
   readonly yes?: boolean
@@ -77,6 +78,7 @@ async function act(
   const { output, environment } = context
   const filter = selection(root, action, id, options)
   const isBulk = id === undefined
+  if (isBulk && options.revision !== undefined) root.error('error: --revision needs an id')
   if (options.includeUncertain && options.reason === undefined) root.error('error: --include-uncertain needs --reason')
   const isRisky = isBulk && (action === 'discard' || options.includeUncertain === true)
   const isUnseen = isRisky && output.ask === undefined && options.dryRun !== true
@@ -85,12 +87,13 @@ async function act(
   }
   const keep = keepDays(environment)
   await withLedger(context, options.dryRun !== true, async (ledger) => {
-    const { includeUncertain = false } = options
-    const plan = await ledger.plan({ action, filter, isNamed: !isBulk, includeUncertain })
-    if (options.dryRun) return showPlan(context, plan, options)
+    const { includeUncertain = false, revision } = options
+    const plan = await ledger.plan({ action, filter, isNamed: !isBulk, includeUncertain, revision })
+    if (isBulk && plan.count + plan.leftOut.uncertain === 0) await ledger.assertKnown(filter)
+    if (options.dryRun) return await showPlan(context, ledger, plan, options)
     const problem = reasonProblem(options.reason ?? '', plan.needsReason)
     if (problem !== undefined) root.error('error: the outcome is uncertain: --reason is required')
-    const total = plan.entries.length
+    const total = plan.count
     const question = `${COMMANDS[action].done === 'retried' ? 'Retry' : action === 'redrive' ? 'Redrive' : 'Discard'} ${countText(total, '').trim()}${doubtText(plan)}?`
     const isRefused =
       (options.expect !== undefined &&
@@ -136,7 +139,7 @@ function show(context: ActionContext, plan: Plan, done: Done, options: Options, 
   const erasure = plan.action === 'discard' ? { erasure: keep } : {}
   printer(output)(options.json, { [word]: count, leftOut, settling, remaining, ...erasure }, () =>
     [
-      plan.entries.length + leftOut.uncertain + leftOut.changed === 0 ? 'no submissions match' : countText(count, word),
+      plan.count + leftOut.uncertain + leftOut.changed === 0 ? 'no submissions match' : countText(count, word),
       ...(leftOut.uncertain + leftOut.changed > 0 ? [leftOutText(leftOut)] : []),
       ...(settling === null
         ? []
@@ -154,23 +157,46 @@ function leftOutText({ uncertain, changed }: Done['leftOut']): string {
   ].join('\n')
 }
 
-function showPlan({ output, environment, onExit }: ActionContext, plan: Plan, { json }: Options): void {
-  const { entries, leftOut, doubtful, askedFirst, action } = plan
-  const submissions = entries.map(({ id, submissionId, form, state, code, uncertain, revision }) => {
-    return { id, submissionId, form, state, code, uncertain, revision }
-  })
-  const value = { dryRun: true, action, count: entries.length, leftOut, doubtful, askedFirst, submissions }
-  printer(output)(json, value, () =>
-    [
-      ...(entries.length === 0 ? [] : [listText(entries, output.width)]),
-      entries.length === 0
-        ? 'nothing would be done'
-        : `${countText(entries.length, `would be ${COMMANDS[action].done}`)}${doubtText(plan)} (--expect ${entries.length})`,
-      ...(leftOut.uncertain > 0 ? [leftOutText(leftOut)] : []),
-      ...(action === 'discard' ? [erasureText(keepDays(environment))] : []),
-    ].join('\n'),
-  )
-  if (leftOut.uncertain > 0) onExit(7)
+/** Lists what would be done a page at a time: it may be much. */
+async function showPlan(
+  { output, environment, onExit }: ActionContext,
+  ledger: Ledger,
+  plan: Plan,
+  { json }: Options,
+): Promise<void> {
+  const { count, leftOut, doubtful, askedFirst, action } = plan
+  const head = { dryRun: true, action, count, leftOut, doubtful, askedFirst }
+  if (json && count === plan.entries.length) {
+    output.out(JSON.stringify({ ...head, submissions: plan.entries.map(planned) }, null, 2))
+  } else if (json) {
+    output.out(`${JSON.stringify(head, null, 2).slice(0, -2)},\n  "submissions": [`)
+    let left = count
+    for await (const entries of ledger.matched(plan)) {
+      left -= entries.length
+      const rows = entries.map((entry) => `    ${JSON.stringify(planned(entry))}`)
+      output.out(`${rows.join(',\n')}${left > 0 ? ',' : ''}`)
+    }
+    output.out('  ]\n}')
+  } else {
+    if (count > plan.entries.length) {
+      for await (const entries of ledger.matched(plan)) output.out(listText(entries, output.width))
+    }
+    output.out(
+      [
+        ...(count === 0 || count > plan.entries.length ? [] : [listText(plan.entries, output.width)]),
+        count === 0
+          ? 'nothing would be done'
+          : `${countText(count, `would be ${COMMANDS[action].done}`)}${doubtText(plan)} (--expect ${count})`,
+        ...(leftOut.uncertain + leftOut.changed > 0 ? [leftOutText(leftOut)] : []),
+        ...(action === 'discard' ? [erasureText(keepDays(environment))] : []),
+      ].join('\n'),
+    )
+  }
+  if (leftOut.uncertain + leftOut.changed > 0) onExit(7)
+}
+
+function planned({ id, submissionId, form, state, code, uncertain, revision }: Entry) {
+  return { id, submissionId, form, state, code, uncertain, revision }
 }
 
 /** SIGINT and SIGTERM end the action after the batch that runs, so that the command can say what is done. */

@@ -2,7 +2,7 @@
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Entry, Filter } from '../store/entry.ts'
-import type { Chosen, Moved, Operating } from '../store/store.ts'
+import type { Chosen, Moved, Operating, Position, Walked } from '../store/store.ts'
 
 /** What a person may do. */
 export type ActionName = 'redrive' | 'discard' | 'retry-now'
@@ -16,20 +16,36 @@ export interface ActionRequest {
   readonly includeUncertain?: boolean
   /** Rows as they were shown, by id: what has another revision now has changed since, and is left out. */
   readonly seen?: ReadonlyMap<string, number>
+  /** The revision of the one that is named, as it was shown. */
+  readonly revision?: number | undefined
+  /** What a filter matched when it was shown: what has changed since is left out. */
+  readonly shown?: { readonly count: number; readonly until: number } | undefined
 }
 
 /** What an action would do. Nothing has been changed. */
 export interface Plan {
   readonly action: ActionName
+  readonly request: ActionRequest
+  /** How many it would be done to. */
+  readonly count: number
+  /** The first of these, up to 1000. */
   readonly entries: readonly Entry[]
   /** Of these: uncertain ones that a person decides on, since no case system is asked first. Each may make a second case. */
   readonly doubtful: number
   /** Of these: uncertain ones whose form asks the case system first. */
   readonly askedFirst: number
+  /** Of these: with a file missing. */
+  readonly missingFiles: number
   readonly leftOut: LeftOut
   /** Whether a person decides, so that a reason is required. */
   readonly needsReason: boolean
   readonly isApproved: boolean
+  /** Uncertain ones of these forms are asked for first. */
+  readonly asking: ReadonlySet<string>
+  /** When the last of all that match changed, by the store's clock: what has changed later is left out. */
+  readonly until: number
+  /** When it was planned. */
+  readonly at: number
 }
 
 /** How many were left out, and why. */
@@ -53,37 +69,71 @@ export interface Done {
 /** The state that an action is for. */
 export const STATE_OF = { redrive: 'dead', discard: 'dead', 'retry-now': 'waiting' } as const
 
-/** Looks for what an action would do. `asksFirst`: whether a form asks the case system before it handles again. */
-export async function planned(
-  store: Operating,
-  asksFirst: (form: string) => boolean,
-  { action, filter, isNamed = false, includeUncertain = false, seen }: ActionRequest,
-): Promise<Plan> {
-  const found = await matching(store, { ...filter, state: STATE_OF[action] })
+/** Looks for what an action would do. What the forms can do is what adapters recorded at their start. */
+export async function planned(store: Operating, request: ActionRequest): Promise<Plan> {
+  const { action, isNamed = false, includeUncertain = false, seen, shown } = request
+  const asking = new Set((await store.forms()).filter(({ asksFirst }) => asksFirst).map(({ name }) => name))
+  const at = Date.now()
   const entries: Entry[] = []
-  let [uncertain, doubtful, askedFirst] = [0, 0, 0]
-  let changed = seen === undefined ? 0 : [...seen.keys()].filter((id) => !found.some((each) => each.id === id)).length
-  for (const entry of found) {
-    // What is due already needs no help.
-    if (action === 'retry-now' && !isNamed && Date.parse(entry.dueAt ?? '') <= Date.now()) continue
-    const isAsked = entry.uncertain && action !== 'discard' && asksFirst(entry.form)
-    if (seen !== undefined && seen.get(entry.id) !== entry.revision) changed += 1
-    else if (entry.uncertain && !isAsked && !isNamed && !includeUncertain) uncertain += 1
-    else {
-      entries.push(entry)
-      if (isAsked) askedFirst += 1
-      else if (entry.uncertain) doubtful += 1
+  let [count, uncertain, doubtful, askedFirst, missingFiles, changed, found, until] = [0, 0, 0, 0, 0, 0, 0, 0]
+  for await (const step of matching(store, request, shown?.until)) {
+    until = Math.max(until, step.latest)
+    for (const entry of step.entries) {
+      const kind = kindOf(entry, request, asking, at)
+      if (kind === 'due') continue
+      found += 1
+      if (kind === 'changed') changed += 1
+      else if (kind === 'uncertain') uncertain += 1
+      else {
+        count += 1
+        if (entry.missingFiles > 0) missingFiles += 1
+        if (entries.length < MOST_SHOWN) entries.push(entry)
+        if (kind === 'asked first') askedFirst += 1
+        else if (kind === 'doubtful') doubtful += 1
+      }
     }
   }
+  // Rows that were shown, and are not in this state any more.
+  changed += Math.max(0, (seen?.size ?? shown?.count ?? 0) - found)
   return {
     action,
+    request,
+    count,
     entries,
     doubtful,
     askedFirst,
+    missingFiles,
     leftOut: { uncertain, changed },
     needsReason: action === 'discard' || doubtful > 0 || (isNamed && askedFirst > 0),
     isApproved: isNamed || includeUncertain,
+    asking,
+    until: shown?.until ?? until,
+    at,
   }
+}
+
+/** Most submissions that a plan lists. */
+export const MOST_SHOWN = 1000
+
+type Kind = 'certain' | 'asked first' | 'doubtful' | 'uncertain' | 'changed' | 'due'
+
+function kindOf(entry: Entry, request: ActionRequest, asking: ReadonlySet<string>, at: number): Kind {
+  const { action, isNamed = false, includeUncertain = false, seen, revision } = request
+  // What is due already needs no help; what is not settled cannot have any.
+  if (action === 'retry-now' && !isNamed && Date.parse(entry.dueAt ?? '') <= Math.max(at, settled(entry))) return 'due'
+  if (
+    (seen !== undefined && seen.get(entry.id) !== entry.revision) ||
+    (revision ?? entry.revision) !== entry.revision
+  ) {
+    return 'changed'
+  }
+  if (!entry.uncertain) return 'certain'
+  if (action !== 'discard' && asking.has(entry.form)) return 'asked first'
+  return isNamed || includeUncertain ? 'doubtful' : 'uncertain'
+}
+
+function settled({ uncertain, settlesAt }: Entry): number {
+  return uncertain && settlesAt !== null ? Date.parse(settlesAt) : 0
 }
 
 /** Who does it, and why. */
@@ -108,10 +158,11 @@ export async function carriedOut(
   const problem = reasonProblem(why ?? '', plan.needsReason)
   if (problem !== undefined) throw new AdapterError('ERR_REASON_INVALID', problem)
   const who = cleaned(by)
-  const { entries, leftOut } = plan
-  let [count, tried, settling, until] = [0, 0, 0, '']
-  while (tried < entries.length && signal?.aborted !== true) {
-    const batch = entries.slice(tried, tried + BATCH)
+  const { leftOut } = plan
+  let [count, settling, until] = [0, 0, '']
+  let tried = 0
+  for await (const batch of matchedBy(store, plan)) {
+    if (signal?.aborted === true) break
     const moved = await move(store, plan, batch, who, why)
     tried += batch.length
     count += moved.length
@@ -122,13 +173,27 @@ export async function carriedOut(
       if (dueAt > until) until = dueAt
     }
   }
+  const remaining = signal?.aborted === true ? plan.count - tried : 0
   return {
     count,
-    leftOut: { ...leftOut, changed: leftOut.changed + tried - count },
+    leftOut: { ...leftOut, changed: leftOut.changed + plan.count - count - remaining },
     settling: settling === 0 ? null : { count: settling, until },
-    remaining: entries.length - tried,
+    remaining,
   }
 }
+
+/** What a plan is for, a few hundred at a time, up to its count. What has changed since is left out. */
+export async function* matchedBy(store: Operating, plan: Plan): AsyncGenerator<readonly Entry[]> {
+  let left = plan.count
+  for await (const step of matching(store, plan.request, plan.until)) {
+    const wanted = step.entries.filter((entry) => ACTED_ON.includes(kindOf(entry, plan.request, plan.asking, plan.at)))
+    if (wanted.length > 0) yield wanted.slice(0, left)
+    left -= Math.min(left, wanted.length)
+    if (left === 0) return
+  }
+}
+
+const ACTED_ON: readonly Kind[] = ['certain', 'asked first', 'doubtful']
 
 /** Most characters of a reason. */
 export const REASON_LENGTH = 500
@@ -154,16 +219,22 @@ const EVENTS = {
   'retry-now': 'submission.retry-now',
 } as const
 
+/** Rows a step: few enough for one short transaction. */
 const BATCH = 500
-const PAGE = 1000
 
-async function matching(store: Operating, filter: Filter): Promise<Entry[]> {
-  const found = new Map<string, Entry>()
-  for (let offset = 0; ; offset += PAGE) {
-    const page = await store.list(filter, { limit: PAGE, offset })
-    for (const entry of page) found.set(entry.id, entry)
-    if (page.length < PAGE) return [...found.values()]
-  }
+/** All that matches, a step at a time: never more in memory, however many there are. `until`: only what has not changed since. */
+async function* matching(
+  store: Operating,
+  { action, filter }: ActionRequest,
+  until: number | undefined,
+): AsyncGenerator<Pick<Walked, 'entries' | 'latest'>> {
+  const state = STATE_OF[action]
+  let after: Position | null = null
+  do {
+    const step: Walked = await store.walk(state, filter, { limit: BATCH, after, until })
+    yield step
+    after = step.next
+  } while (after !== null)
 }
 
 async function move(

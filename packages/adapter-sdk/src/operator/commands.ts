@@ -35,11 +35,11 @@ export interface CommandContext {
 
 /** Opens the ledger for one command. `decides`: whether it changes what happens to submissions. */
 export async function withLedger<T>(
-  context: CommandContext & { readonly asksFirst?: (form: string) => boolean },
+  context: CommandContext,
   decides: boolean,
   work: (ledger: Ledger) => Promise<T>,
 ): Promise<T> {
-  return await withStore(context, decides, (store) => work(new Ledger(store, () => undefined, context.asksFirst)))
+  return await withStore(context, decides, (store) => work(new Ledger(store, () => undefined)))
 }
 
 /** Opens the store for one command. `decides`: whether it changes what happens to submissions. */
@@ -79,7 +79,11 @@ export function addLedgerCommands(root: Command, context: CommandContext): void 
     .option('--limit <count>', 'how many at most', count, 50)
     .option('--json', 'as JSON, with every field')
     .action(async ({ json, ...filter }: Filter & { json?: boolean }) => {
-      const entries = await withLedger(context, false, (ledger) => ledger.list(filter))
+      const entries = await withLedger(context, false, async (ledger) => {
+        const found = await ledger.list(filter)
+        if (found.length === 0) await ledger.assertKnown(filter)
+        return found
+      })
       print(json, entries, () => listText(entries, output.width))
     })
 

@@ -1,5 +1,5 @@
 /** Shows submissions to operators, without answers, names or files, and does what they decide. */
-import { AdapterError } from '../errors.ts'
+import { AdapterError, ERRORS } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Counts, DetailedEntry, Entry, Filter } from '../store/entry.ts'
 import type { Operating } from '../store/store.ts'
@@ -7,7 +7,9 @@ import {
   type ActionName,
   type ActionRequest,
   carriedOut,
+  cleaned,
   type Done,
+  matchedBy,
   type OnRecord,
   type Plan,
   planned,
@@ -19,13 +21,9 @@ export class Ledger {
   readonly #store: Operating
   readonly #emit: Emit
 
-  readonly #asksFirst: (form: string) => boolean
-
-  /** `asksFirst`: whether a form asks the case system about an uncertain submission before it handles it again. */
-  constructor(store: Operating, emit: Emit, asksFirst: (form: string) => boolean = () => false) {
+  constructor(store: Operating, emit: Emit) {
     this.#store = store
     this.#emit = emit
-    this.#asksFirst = asksFirst
   }
 
   /** Newest first. */
@@ -41,6 +39,20 @@ export class Ledger {
     return { ...entry, timeline: await this.#store.history(entry.id) }
   }
 
+  /**
+   * Refuses a filter with a form or code that nothing has or had: a typing error is no empty result.
+   * @throws {AdapterError} ERR_FILTER_UNKNOWN: the message names those that are known.
+   */
+  async assertKnown({ form, code }: Filter): Promise<void> {
+    if (form === undefined && code === undefined) return
+    const known = await this.#store.mentioned()
+    if (form !== undefined && !known.forms.includes(form)) {
+      throw new AdapterError('ERR_FILTER_UNKNOWN', `no form ${quoted(form)}; ${knownText('forms', known.forms)}`)
+    }
+    if (code === undefined || known.codes.includes(code) || Object.hasOwn(ERRORS, code)) return
+    throw new AdapterError('ERR_FILTER_UNKNOWN', `no code ${quoted(code)}; ${knownText('codes', known.codes)}`)
+  }
+
   /** How many submissions are in each state now. */
   async counts(): Promise<Counts> {
     return await this.#store.counts()
@@ -52,7 +64,12 @@ export class Ledger {
    */
   async plan(request: ActionRequest): Promise<Plan> {
     if (request.filter.id !== undefined) await this.#assertAllowed(request.action, request.filter)
-    return await planned(this.#store, this.#asksFirst, request)
+    return await planned(this.#store, request)
+  }
+
+  /** What a plan is for, a few hundred at a time, up to its count. */
+  async *matched(plan: Plan): AsyncGenerator<readonly Entry[]> {
+    yield* matchedBy(this.#store, plan)
   }
 
   /**
@@ -104,4 +121,13 @@ export class Ledger {
     const wanted = action === 'retry-now' ? 'waiting' : 'a dead letter'
     throw new AdapterError('ERR_STATE_CONFLICT', `the submission is ${found[0]?.state}, not ${wanted}`)
   }
+}
+
+/** A word of a person, as one line of bounded length. */
+function quoted(text: string): string {
+  return JSON.stringify(cleaned(text).slice(0, 100))
+}
+
+function knownText(what: string, known: readonly string[]): string {
+  return known.length === 0 ? `the store has no ${what} yet` : `known ${what}: ${known.slice(0, 50).join(', ')}`
 }

@@ -29,6 +29,7 @@ export function entryText(entry: DetailedEntry, program: string, width?: number)
     ['submission', entry.submissionId],
     ['form', `${entry.form} (${entry.serviceSlug})`],
     ['state', stateText(entry)],
+    ['revision', String(entry.revision)],
     ['code', entry.code],
     ['reason', entry.reason],
     ['reference', entry.reference],
@@ -96,10 +97,10 @@ export function restoredText(uncertain: number, from: string, to: string): strin
 }
 
 function adviceText(entry: DetailedEntry, program: string): string[] {
-  const { submissionId: id, state, uncertain } = entry
+  const { submissionId: id, state, uncertain, revision } = entry
   if (state !== 'dead') return []
-  const redrive = `${program} redrive ${id}`
-  const discard = `${program} discard ${id} --reason "..."`
+  const redrive = `${program} redrive ${id} --revision ${revision}`
+  const discard = `${program} discard ${id} --revision ${revision} --reason "..."`
   if (uncertain) {
     return [
       [

@@ -17,6 +17,8 @@ export interface Store extends Accepting, Delivering, Operating, Sweeping, Knowi
   check(): Promise<void>
   /** Resolves with the reason when the store has failed for good and the process has to exit. */
   readonly lost: Promise<Error>
+  /** Records the forms of an adapter that starts, for programs that do not have them. Forms that are gone stay. */
+  recordForms(forms: readonly KnownForm[]): Promise<void>
   /** Closes the store. What was asked before is answered first. */
   close(): Promise<void>
 }
@@ -129,8 +131,21 @@ export interface Lost extends ClaimRef {
   readonly code: string
 }
 
+/** A form that an adapter was started with. */
+export interface KnownForm {
+  readonly name: string
+  /** Whether it asks the case system about an uncertain submission before it handles it again. */
+  readonly asksFirst: boolean
+}
+
 /** What operators may see and do: never an answer, a name or a file. */
 export interface Operating {
+  /** Those that adapters recorded, by name. */
+  forms(): Promise<KnownForm[]>
+  /** Forms and error codes that any kept submission has, or had. Reads all that is kept: for messages about mistakes. */
+  mentioned(): Promise<{ readonly forms: readonly string[]; readonly codes: readonly string[] }>
+  /** What is in a state, a step at a time, each row once however many there are and whatever is moved between two steps. */
+  walk(state: WalkState, filter: Filter, step: Step): Promise<Walked>
   /** Newest first. */
   list(filter: Filter, page: Page): Promise<Entry[]>
   /** How many `list` would return without a limit. */
@@ -161,6 +176,31 @@ export interface Operating {
 export interface Page {
   readonly limit: number
   readonly offset: number
+}
+
+/** States that actions are for. */
+export type WalkState = 'dead' | 'waiting'
+
+/** One step of a walk. */
+export interface Step {
+  /** 1 to 1000. */
+  readonly limit: number
+  /** Where the step before ended; null at the start. */
+  readonly after: Position | null
+  /** Only what has not changed since: `latest` of an earlier walk. */
+  readonly until?: number | undefined
+}
+
+/** Where a walk is: the store alone reads it. */
+export type Position = readonly (string | number)[]
+
+/** What a step found. */
+export interface Walked {
+  readonly entries: readonly Entry[]
+  /** Where to go on; null: that was all. */
+  readonly next: Position | null
+  /** When the last of the entries changed, in the store's own unit and by its own clock; 0: there are none. */
+  readonly latest: number
 }
 
 /** Entries as they were shown: a submission that has changed since has another revision. At most 500. */

@@ -10,7 +10,7 @@ import { openSqlite } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { dead, incoming } from '../submissions.ts'
 
-const BIN = resolve(import.meta.dirname, '../../bin/adapter.js')
+const BIN = resolve(import.meta.dirname, '../../bin/adapter.cjs')
 const RUNBOOK = resolve(import.meta.dirname, '../../../../docs/operations.md')
 
 describe('actions of people', () => {
@@ -134,11 +134,8 @@ describe('actions of people', () => {
 
   it('includes uncertain ones whose form asks first, without an approval', async () => {
     await letters(1, { uncertain: true, settleSeconds: 100 })
-    const ledger = new Ledger(
-      store,
-      () => undefined,
-      () => true,
-    )
+    await store.recordForms([{ name: 'complaint', asksFirst: true }])
+    const ledger = new Ledger(store, () => undefined)
 
     const done = await ledger.carryOut(await ledger.plan({ action: 'redrive', filter: {} }), {
       by: 'sam',

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import type { StoredFile } from '../../src/files/capture.ts'
 import type { Claim, Ending } from '../../src/store/claim.ts'
 import type { Entry } from '../../src/store/entry.ts'
-import type { LostAttempt, Store } from '../../src/store/store.ts'
+import type { LostAttempt, Position, Store } from '../../src/store/store.ts'
 import { type Incoming, rowId } from '../../src/store/submission.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 import { type Clock, HORIZON_SECONDS, onEachEngine } from './engines.ts'
@@ -1276,6 +1276,100 @@ onEachEngine('a store', (engine) => {
     for await (const block of store.files.read(id)) chunks.push(Buffer.from(block))
 
     expect(Buffer.concat(chunks).toString()).to.equal('ciphertext')
+  })
+
+  it('knows the forms that were recorded last, and whether each asks first', async () => {
+    await store.recordForms([
+      { name: form, asksFirst: false },
+      { name: `${form}-b`, asksFirst: true },
+    ])
+    await store.recordForms([{ name: form, asksFirst: true }])
+
+    const forms = (await store.forms()).filter(({ name }) => name.startsWith(form))
+
+    expect(forms).to.deep.equal([
+      { name: form, asksFirst: true },
+      { name: `${form}-b`, asksFirst: true },
+    ])
+  })
+
+  it('mentions forms of submissions, and codes that they have and had', async () => {
+    const code = `ERR_${form.toUpperCase().replace('-', '_')}`
+    const letter = await deadLetter({ code })
+    await store.redrive([letter], 'ada', null)
+    await settle((await claim())[0] as Claim, delivered())
+
+    const { forms, codes } = await store.mentioned()
+
+    expect(forms).to.include(form)
+    expect(codes).to.include(code)
+  })
+
+  describe('walks', () => {
+    const all = async (state: 'dead' | 'waiting', until?: number, between = async () => undefined as unknown) => {
+      const found: string[] = []
+      let [after, latest] = [null as Position | null, 0]
+      do {
+        const step = await store.walk(state, { form }, { limit: 2, after, until })
+        found.push(...step.entries.map(({ id }) => id))
+        latest = Math.max(latest, step.latest)
+        after = step.next
+        await between()
+      } while (after !== null)
+      return { found: found.sort(), latest }
+    }
+    const idsOf = (entries: readonly { readonly id: string }[]) => entries.map(({ id }) => id).sort()
+
+    it('over dead letters of one moment, each once, also if all that was found is moved', async () => {
+      await store.accept(Array.from({ length: 7 }, () => made()))
+      const claims = await claim()
+      await store.turn({ settle: claims.map((c) => ({ claim: c, ending: dead() })), claim: [], leaseSeconds: 1 })
+
+      const { found } = await all('dead', undefined, async () => {
+        const [first] = await store.list({ form, state: 'dead' }, { limit: 1, offset: 0 })
+        if (first !== undefined) await store.discard([first], 'ada', 'x')
+      })
+
+      expect(new Set(found).size).to.equal(found.length)
+      expect(found.length).to.be.within(4, 7)
+    })
+
+    it('over what waits, lost before or not, each once, and no other state', async () => {
+      await claimed()
+      await lose()
+      await deadLetter()
+      const submissions = Array.from({ length: 5 }, () => made())
+      await store.accept(submissions)
+
+      const { found } = await all('waiting')
+
+      expect(found).to.deep.equal(idsOf(await store.list({ form, state: 'waiting' }, PAGE)))
+      expect(found).to.have.length(6)
+    })
+
+    it('no further than what has not changed since', async () => {
+      const old = await deadLetter()
+      const changed = await deadLetter()
+      const { latest } = await all('dead')
+      clock.pass(1)
+      await store.redrive([changed], 'ada', null)
+      clock.pass(1)
+      await settle((await claim())[0] as Claim, dead())
+      await deadLetter()
+
+      expect((await all('dead', latest)).found).to.deep.equal([old.id])
+      expect((await all('dead')).found).to.have.length(3)
+    })
+
+    it('past what was retried, which has changed', async () => {
+      const each = await claimed()
+      await settle(each, retry({ delaySeconds: 500 }))
+      const { latest } = await all('waiting')
+      clock.pass(1)
+      await store.retryNow([await entry(each)], 'ada', null)
+
+      expect((await all('waiting', latest)).found).to.deep.equal([])
+    })
   })
 
   it('can be written to', async () => {

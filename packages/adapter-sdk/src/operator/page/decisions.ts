@@ -13,7 +13,7 @@ export function askDecision(parts: OperatorParts, show: Show): Middleware {
     const { searchParams } = ctx.URL
     const request = requestOf(searchParams)
     const plan = request && (await parts.ledger.plan(request))
-    if (request === undefined || plan === undefined || plan.entries.length + plan.leftOut.uncertain === 0) {
+    if (request === undefined || plan === undefined || plan.count + plan.leftOut.uncertain === 0) {
       const detail = plan?.leftOut.changed ? CHANGED : NOTHING
       showProblem(ctx, show, 404, detail)
       return
@@ -79,8 +79,8 @@ export function takeDecision(parts: OperatorParts, show: Show): Middleware {
 /** What an action has done, for the banner of the next page: counts and a time only. */
 export function doneOf(fields: URLSearchParams) {
   const word = field(fields, 'done')
-  const number = (name: string) => (/^\d{1,6}$/.test(field(fields, name)) ? Number(field(fields, name)) : 0)
-  if (!Object.values(WORDS).includes(word) || !/^\d{1,6}$/.test(field(fields, 'count'))) return undefined
+  const number = (name: string) => (/^\d{1,9}$/.test(field(fields, name)) ? Number(field(fields, name)) : 0)
+  if (!Object.values(WORDS).includes(word) || !/^\d{1,9}$/.test(field(fields, 'count'))) return undefined
   const until = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(field(fields, 'until')) ? field(fields, 'until') : undefined
   return { done: word, count: number('count'), uncertain: number('uncertain'), changed: number('changed'), until }
 }
@@ -91,7 +91,7 @@ const WORDS: Readonly<Record<ActionName, string>> = {
   'retry-now': 'made due now',
 }
 
-/** Largest number of submissions in one decision. */
+/** Largest number of submissions that are chosen one by one. A group has no limit. */
 const MOST = 1000
 const CHANGED = 'the submissions you chose have changed since they were shown: go back and reload the page'
 const NOTHING = 'nothing was chosen, or the submissions you chose are no longer dead letters'
@@ -109,25 +109,33 @@ interface Decision {
 async function showForm(ctx: Context, show: Show, { ledger, csrf, keep }: OperatorParts, decision: Decision) {
   const { plan, request } = decision
   const { action } = plan
-  const shown = plan.entries.slice(0, MOST)
+  const shown = plan.entries
+  const { form, code } = request.filter
+  const group = form !== undefined && code !== undefined ? { form, code } : undefined
   // They are posted with the others: only then it is decided whether they are included.
   const posted =
-    decision.includeUncertain || plan.leftOut.uncertain === 0
-      ? shown
-      : (await ledger.plan({ ...request, includeUncertain: true })).entries.slice(0, MOST)
+    group !== undefined
+      ? []
+      : decision.includeUncertain || plan.leftOut.uncertain === 0
+        ? shown
+        : (await ledger.plan({ ...request, includeUncertain: true })).entries
   show(ctx, 'decide', {
     ...decision,
     action,
     isNamed: request.isNamed,
     entries: shown,
     posted,
+    total: plan.count,
+    group: group && {
+      ...group,
+      shown: request.shown ?? { count: plan.count + plan.leftOut.uncertain, until: plan.until },
+    },
     token: csrf.token(ctx),
     uncertain: plan.doubtful,
     askedFirst: plan.askedFirst,
     leftOut: plan.leftOut,
     needsReason: plan.needsReason || plan.leftOut.uncertain > 0,
-    missing: shown.filter((entry) => entry.missingFiles > 0).length,
-    most: MOST,
+    missing: plan.missingFiles,
     reasonLength: REASON_LENGTH,
     erasure: action === 'discard' ? erasureText(keep) : undefined,
   })
@@ -140,8 +148,14 @@ async function showForm(ctx: Context, show: Show, { ledger, csrf, keep }: Operat
 function requestOf(fields: URLSearchParams, isPosted = false): ActionRequest | undefined {
   const action = (['redrive', 'discard', 'retry-now'] as const).find((each) => each === fields.get('action'))
   if (action === undefined) return undefined
-  if (!isPosted && fields.has('form') && fields.has('code')) {
-    return { action, filter: { form: field(fields, 'form'), code: field(fields, 'code') } }
+  if (fields.has('form') && fields.has('code')) {
+    const shown = { count: whole(fields, 'count'), until: whole(fields, 'until') }
+    // Without what was shown, nothing counts as unchanged.
+    return {
+      action,
+      filter: { form: field(fields, 'form'), code: field(fields, 'code') },
+      ...(isPosted && { shown }),
+    }
   }
   const rows = fields
     .getAll('id')
@@ -157,4 +171,9 @@ function requestOf(fields: URLSearchParams, isPosted = false): ActionRequest | u
     isNamed: ids.length === 1 && (!isPosted || field(fields, 'named') === '1'),
     ...(seen.size > 0 && { seen }),
   }
+}
+
+function whole(fields: URLSearchParams, name: string): number {
+  const text = field(fields, name)
+  return /^\d{1,16}$/.test(text) ? Number(text) : 0
 }

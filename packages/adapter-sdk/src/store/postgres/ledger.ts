@@ -1,7 +1,7 @@
 /** The statements of operators: what there is, what happened, and what people do. */
 import { hash } from 'node:crypto'
 import type { Filter } from '../entry.ts'
-import type { Chosen, Page } from '../store.ts'
+import type { Chosen, KnownForm, Page, Position, Step, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
 import { storable, storableFilter, storableOrNull } from '../text.ts'
 import { DUE_CHANNEL, time } from './accept.ts'
@@ -31,6 +31,90 @@ export function list(filter: Filter, page: Page): Filtered {
   const text = `SELECT ${ENTRY} FROM ${SCHEMA}.submission s ${where}
     ORDER BY s.received_at DESC, s.id LIMIT ${position} OFFSET $${values.length + 2}`
   return { ...named('list', text), values: [...values, limit, Math.max(Math.trunc(page.offset), 0)] }
+}
+
+/** Indexes that hold a state, each read in its own order. */
+const WALKS = {
+  dead: [{ which: `s.state = 'dead'`, order: [['s.changed_at', 'time']] }],
+  waiting: ['s.losses = 0', 's.losses > 0'].map((losses) => ({
+    which: `s.state = 'waiting' AND ${losses}`,
+    order: [
+      ['s.form', 'text'],
+      ['s.due_at', 'time'],
+    ],
+  })),
+} as const
+
+const microseconds = (expression: string) => `(EXTRACT(EPOCH FROM ${expression}) * 1000000)::float8`
+const timeOf = (position: string) => `timestamptz 'epoch' + ${position}::float8 * interval '1 microsecond'`
+
+/** A row of a walk: the entry with its place. */
+export interface WalkRow {
+  readonly walked: readonly (string | number)[]
+  readonly latest: number
+}
+
+/** Each row once: what an action moves leaves the state, or is left out by `until`. */
+export function walk(state: WalkState, filter: Filter, { limit, after, until }: Step): Filtered {
+  const [part = 0, ...from] = (after ?? []) as [number, ...(string | number)[]]
+  const { which, order } = WALKS[state][part] as (typeof WALKS)['dead'][0] | (typeof WALKS)['waiting'][0]
+  const { where, values: given } = conditions({ ...filter, state: undefined })
+  const values = [...given]
+  const found = [which, ...(where === '' ? [] : [where.slice('WHERE '.length)])]
+  const value = (each: string | number) => `$${values.push(each)}`
+  if (until !== undefined) found.push(`s.changed_at <= ${timeOf(value(until))}`)
+  const columns = order.map(([column]) => column)
+  if (from.length > 0) {
+    const places = order.map(([, type], i) => {
+      const position = value(from[i] as string | number)
+      return type === 'time' ? timeOf(position) : position
+    })
+    const id = value(from.at(-1) as string)
+    // The first comparison is the one that the index answers.
+    found.push(`(${columns.join(', ')}) >= (${places.join(', ')})`)
+    found.push(`(${columns.join(', ')}, s.id) > (${places.join(', ')}, ${id}::uuid)`)
+  }
+  const walked = order.map(([column, type]) => (type === 'time' ? microseconds(column) : column))
+  const text = `SELECT ${ENTRY}, json_build_array(${walked.join(', ')}, s.id) AS walked, ${microseconds('s.changed_at')} AS latest
+    FROM ${SCHEMA}.submission s WHERE ${found.join(' AND ')} ORDER BY ${columns.join(', ')}, s.id LIMIT ${Math.trunc(limit)}`
+  return { ...named('walk', text), values }
+}
+
+/** Where a walk goes on. */
+export function nextPosition(state: WalkState, { limit, after }: Step, rows: readonly WalkRow[]): Position | null {
+  const part = Number(after?.[0] ?? 0)
+  const last = rows.at(-1)
+  if (rows.length === limit && last !== undefined) return [part, ...last.walked]
+  return part + 1 < WALKS[state].length ? [part + 1] : null
+}
+
+/** `(forms)`: records the forms of an adapter. In the order of names: replicas that start at once must not deadlock. */
+export const RECORD_FORMS: Statement = {
+  name: 'record-forms',
+  text: `
+  INSERT INTO ${SCHEMA}.form (name, asks_first)
+  SELECT name, "asksFirst" FROM json_to_recordset($1::json) AS f (name text, "asksFirst" boolean) ORDER BY name
+  ON CONFLICT (name) DO UPDATE SET asks_first = excluded.asks_first`,
+}
+
+/** The values of the statement. */
+export function formRows(forms: readonly KnownForm[]): string {
+  return JSON.stringify(forms)
+}
+
+/** By name. */
+export const FORMS: Statement = {
+  name: 'forms',
+  text: `SELECT name, asks_first AS "asksFirst" FROM ${SCHEMA}.form ORDER BY name COLLATE "C"`,
+}
+
+/** Forms and codes that stand anywhere. */
+export const MENTIONED: Statement = {
+  name: 'mentioned',
+  text: `
+  SELECT ARRAY(SELECT name FROM ${SCHEMA}.form UNION SELECT form FROM ${SCHEMA}.submission ORDER BY 1) AS forms,
+    ARRAY(SELECT code FROM ${SCHEMA}.submission WHERE code IS NOT NULL
+      UNION SELECT code FROM ${SCHEMA}.history WHERE code IS NOT NULL ORDER BY 1) AS codes`,
 }
 
 /** How many. */
@@ -147,7 +231,7 @@ export const REDRIVE_UNAPPROVED = action('redrive-unapproved', 'redriven', redri
 export const DISCARD = action('discard', 'discarded', `state = 'discarded', due_at = NULL, changed_at = now`)
 
 /** What waits for a retry is due now. */
-export const RETRY_NOW = action('retry-now', 'retry now', DUE_NOW)
+export const RETRY_NOW = action('retry-now', 'retry now', `changed_at = now, ${DUE_NOW}`)
 
 /** The values of an action. */
 export function actionValues(

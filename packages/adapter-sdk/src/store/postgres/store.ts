@@ -12,6 +12,7 @@ import type {
   KeyNeed,
   KeyUse,
   KeyUses,
+  KnownForm,
   Lost,
   Moved,
   OpenOptions,
@@ -19,6 +20,7 @@ import type {
   Owner,
   Store,
   Turn,
+  Walked,
 } from '../store.ts'
 import { type Accepted, type Incoming, rowId } from '../submission.ts'
 import * as accept from './accept.ts'
@@ -160,6 +162,27 @@ class PostgresStore implements Store {
     const { values, ...statement } = ledger.count(filter)
     const [row] = await this.#pool.query<{ count: number }>(statement, values)
     return row?.count ?? 0
+  }
+
+  async recordForms(forms: readonly KnownForm[]): Promise<void> {
+    await this.#pool.query(ledger.RECORD_FORMS, [ledger.formRows(forms)])
+  }
+
+  async forms(): Promise<KnownForm[]> {
+    return await this.#pool.query<KnownForm>(ledger.FORMS, [])
+  }
+
+  async mentioned() {
+    const [row] = await this.#pool.query<{ forms: string[]; codes: string[] }>(ledger.MENTIONED, [])
+    return row as { forms: string[]; codes: string[] } // the statement always returns one row
+  }
+
+  async walk(...[state, filter, step]: Parameters<Store['walk']>): Promise<Walked> {
+    const { values, ...statement } = ledger.walk(state, filter, step)
+    const rows = await this.#pool.query<Entry & ledger.WalkRow>(statement, values)
+    const latest = rows.reduce((most, row) => Math.max(most, row.latest), 0)
+    const entries = rows.map(({ walked: _walked, latest: _latest, ...entry }) => entry)
+    return { entries, next: ledger.nextPosition(state, step, rows), latest }
   }
 
   async history(id: string): Promise<Moment[]> {

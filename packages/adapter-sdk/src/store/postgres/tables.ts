@@ -117,7 +117,8 @@ export const MIGRATIONS: readonly string[] = [
     paused_by text,
     paused_reason text,
     last_delivered_at timestamptz,
-    failures_in_a_row int NOT NULL DEFAULT 0
+    failures_in_a_row int NOT NULL DEFAULT 0,
+    asks_first boolean NOT NULL DEFAULT false   -- it has confirm: uncertain ones are asked for before they are handled
   );
 
   CREATE TABLE ${SCHEMA}.process (

@@ -44,6 +44,16 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
     list: (_now: number, filter: First<typeof ledger.list>, page: After<typeof ledger.list>[1]) =>
       ledger.list(prepare, filter, page),
     count: (_now: number, filter: First<typeof ledger.countOf>) => ledger.countOf(prepare, filter),
+    recordForms: (_now: number, forms: First<typeof ledger.recordForms>) =>
+      write(() => ledger.recordForms(prepare, forms)),
+    forms: (_now: number) => ledger.forms(prepare),
+    mentioned: (_now: number) => ledger.mentioned(prepare),
+    walk: (
+      _now: number,
+      state: First<typeof ledger.walk>,
+      filter: After<typeof ledger.walk>[1],
+      step: After<typeof ledger.walk>[2],
+    ) => ledger.walk(prepare, state, filter, step),
     history: (_now: number, id: string) => ledger.history(prepare, id),
     counts: (now: number) => ledger.counts(prepare, now),
     deadGroups: (_now: number) => ledger.deadGroups(prepare),

@@ -1,6 +1,6 @@
 /** What operators ask of SQLite: what there is, what happened, and what people do. */
 import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from '../entry.ts'
-import type { Chosen, Moved, Page } from '../store.ts'
+import type { Chosen, KnownForm, Moved, Page, Position, Step, Walked, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
 import { storable, storableFilter, storableOrNull } from '../text.ts'
 import { HOUR_MILLISECONDS } from './accept.ts'
@@ -23,7 +23,11 @@ export function list(prepare: Prepare, filter: Filter, page: Page): Entry[] {
   const rows = prepare(
     `SELECT ${ENTRY} FROM submission s ${where} ORDER BY s.received_at DESC, s.id LIMIT ? OFFSET ?`,
   ).all(...values, limit, Math.max(Math.trunc(page.offset), 0)) as Row[]
-  return rows.map((row) => ({
+  return rows.map(entryOf)
+}
+
+function entryOf(row: Row): Entry {
+  return {
     id: uuidOf(row['id']),
     submissionId: row['submission_id'] as string,
     form: row['form'] as string,
@@ -42,7 +46,71 @@ export function list(prepare: Prepare, filter: Filter, page: Page): Entry[] {
     changedAt: iso(row['changed_at']) as string,
     dueAt: iso(row['due_at']),
     settlesAt: iso(row['settles_at']),
-  }))
+  }
+}
+
+/** Indexes that hold a state, each read in its own order, which ends with the row. */
+const WALKS = {
+  dead: [{ which: "s.state = 'dead'", order: ['s.changed_at', 's.row'] }],
+  waiting: ['s.losses = 0', 's.losses > 0'].map((losses) => ({
+    which: `s.state = 'waiting' AND ${losses}`,
+    order: ['s.form', 's.due_at', 's.row'],
+  })),
+} as const
+
+/** Each row once: what an action moves leaves the state, or is left out by `until`. */
+export function walk(prepare: Prepare, state: WalkState, filter: Filter, { limit, after, until }: Step): Walked {
+  const [part = 0, ...from] = (after ?? []) as [number, ...(string | number)[]]
+  const { which, order } = WALKS[state][part] as (typeof WALKS)['dead'][0] | (typeof WALKS)['waiting'][0]
+  const { where, values } = conditions({ ...filter, state: undefined })
+  const found = [
+    which,
+    ...(where === '' ? [] : [where.slice('WHERE '.length)]),
+    ...(until === undefined ? [] : ['s.changed_at <= ?']),
+    ...(from.length === 0 ? [] : [`(${order.join(', ')}) > (${order.map(() => '?').join(', ')})`]),
+  ]
+  const rows = prepare(
+    `SELECT s.row, ${ENTRY} FROM submission s WHERE ${found.join(' AND ')} ORDER BY ${order.join(', ')} LIMIT ?`,
+  ).all(...values, ...(until === undefined ? [] : [until]), ...from, limit) as Row[]
+  const last = rows.at(-1)
+  const next: Position | null =
+    rows.length === limit && last !== undefined
+      ? [part, ...order.map((column) => last[column.slice(2)] as string | number)]
+      : part + 1 < WALKS[state].length
+        ? [part + 1]
+        : null
+  return {
+    entries: rows.map(entryOf),
+    next,
+    latest: rows.reduce((latest, row) => Math.max(latest, Number(row['changed_at'])), 0),
+  }
+}
+
+/** Records the forms of an adapter. Runs in a transaction. */
+export function recordForms(prepare: Prepare, forms: readonly KnownForm[]): void {
+  for (const { name, asksFirst } of forms) {
+    prepare(`INSERT INTO form (name, asks_first) VALUES (?, ?)
+      ON CONFLICT (name) DO UPDATE SET asks_first = excluded.asks_first`).run(name, asksFirst ? 1 : 0)
+  }
+}
+
+/** By name. */
+export function forms(prepare: Prepare): KnownForm[] {
+  const rows = prepare('SELECT name, asks_first FROM form ORDER BY name').all() as Row[]
+  return rows.map((row) => ({ name: String(row['name']), asksFirst: row['asks_first'] === 1 }))
+}
+
+/** Forms and codes that stand anywhere. */
+export function mentioned(prepare: Prepare): { forms: string[]; codes: string[] } {
+  const all = (text: string) =>
+    prepare(text)
+      .all()
+      .map((row) => String(row['value']))
+  return {
+    forms: all('SELECT name AS value FROM form UNION SELECT form FROM submission ORDER BY 1'),
+    codes: all(`SELECT code AS value FROM submission WHERE code IS NOT NULL
+      UNION SELECT code FROM history WHERE code IS NOT NULL ORDER BY 1`),
+  }
 }
 
 /** How many. */
@@ -143,7 +211,7 @@ const KINDS = {
   redrive: { what: 'redriven', from: 'dead', to: redriven(1) },
   redriveUnapproved: { what: 'redriven', from: 'dead', to: redriven(0) },
   discard: { what: 'discarded', from: 'dead', to: "state = 'discarded', due_at = NULL, changed_at = :now" },
-  retryNow: { what: 'retry now', from: 'waiting', to: DUE_NOW },
+  retryNow: { what: 'retry now', from: 'waiting', to: `changed_at = :now, ${DUE_NOW}` },
 } as const satisfies Record<string, Kind>
 
 /** Moves those of the chosen ones that are still as they were shown. Runs in a transaction. */

@@ -6,7 +6,18 @@ import type { FileStore } from '../../files/file-store.ts'
 import { folderStore } from '../../files/folder.ts'
 import type { Claim } from '../claim.ts'
 import type { Filter } from '../entry.ts'
-import type { Chosen, ClaimRef, FailedDelivery, KeyUse, Moved, OpenOptions, Page, Store, Turn } from '../store.ts'
+import type {
+  Chosen,
+  ClaimRef,
+  FailedDelivery,
+  KeyUse,
+  KnownForm,
+  Moved,
+  OpenOptions,
+  Page,
+  Store,
+  Turn,
+} from '../store.ts'
 import type { Incoming } from '../submission.ts'
 import { type Asked, startThread } from './asked.ts'
 import { isBusy, openFailure, prepareFolder } from './folder.ts'
@@ -115,6 +126,22 @@ class SqliteStore implements Store {
 
   count(filter: Filter) {
     return this.#reader.ask('count', this.#now(), filter)
+  }
+
+  recordForms(forms: readonly KnownForm[]) {
+    return this.#writer.ask('recordForms', this.#now(), forms)
+  }
+
+  forms() {
+    return this.#reader.ask('forms', this.#now())
+  }
+
+  mentioned() {
+    return this.#reader.ask('mentioned', this.#now())
+  }
+
+  walk(...[state, filter, step]: Parameters<Store['walk']>) {
+    return this.#reader.ask('walk', this.#now(), state, filter, step)
   }
 
   history(id: string) {

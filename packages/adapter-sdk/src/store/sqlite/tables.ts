@@ -102,7 +102,8 @@ export const MIGRATIONS: readonly string[] = [
     paused_by TEXT,
     paused_reason TEXT,
     last_delivered_at INTEGER,
-    failures_in_a_row INTEGER NOT NULL DEFAULT 0
+    failures_in_a_row INTEGER NOT NULL DEFAULT 0,
+    asks_first INTEGER NOT NULL DEFAULT 0       -- it has confirm: uncertain ones are asked for before they are handled
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE process (

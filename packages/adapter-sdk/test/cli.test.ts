@@ -122,7 +122,62 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 
       expect(await listed('--state', 'dead', '--code', 'ERR_HANDLER_PERMANENT', '--limit', '1')).to.deep.equal([dead])
       expect(await listed('--state', 'delivered')).to.not.include(dead)
-      expect(await listed('--form', 'comment')).to.deep.equal([])
+      expect(
+        await listed('--form', 'complaint', '--code', 'ERR_OUTCOME_UNCERTAIN', '--state', 'running'),
+      ).to.deep.equal([])
+    })
+
+    for (const [argv, says] of [
+      [['submissions', '--form', 'complain'], /no form "complain"; known forms: complaint$/],
+      [
+        ['submissions', '--code', 'ERR_HANDLER_PERMANANT'],
+        /no code "ERR_HANDLER_PERMANANT"; known codes: .*ERR_HANDLER_PERMANENT/,
+      ],
+      [['redrive', '--code', 'ERR_HANDLER_PERMANANT'], /no code "ERR_HANDLER_PERMANANT"; known codes: /],
+      [['redrive', '--all', '--form', 'complain', '--dry-run'], /no form "complain"; known forms: complaint$/],
+      [['retry-now', '--all', '--form', 'complain'], /no form "complain"; known forms: complaint$/],
+      [
+        ['discard', '--code', 'x\u001b[31m', '--reason', 'r', '--yes', '--expect', '0'],
+        /no code "x\\?\S* ?\[31m"; known codes/,
+      ],
+    ] as const)
+      it(`refuses a form or code that nothing has: ${argv.join(' ')}`, async () => {
+        await sendAs(permanent)
+
+        const { code, error, out } = await run(argv, place)
+
+        expect([code, out]).to.deep.equal([2, ''])
+        expect(error).to.match(says)
+      })
+
+    it('knows the code of what was redriven and delivered since: a repeated command matches none', async () => {
+      const id = await sendAs(() => Promise.reject(new PermanentError('no team', { code: 'ERR_TEAM_GONE' })))
+      outcome = works
+      await run(['redrive', id], place)
+      await until(async () => (await running.ledger.show(id)).state === 'delivered')
+
+      const { code, out } = await run(['redrive', '--code', 'ERR_TEAM_GONE', '--form', 'complaint'], place)
+
+      expect([code, out]).to.deep.equal([0, 'no submissions match'])
+    })
+
+    it('leaves out what has changed since it was shown, by its revision', async () => {
+      const id = await sendAs(permanent)
+      const { revision } = JSON.parse((await run(['show', id, '--json'], place)).out) as DetailedEntry
+      const advice = (await run(['show', id], place)).out
+
+      const other = await run(['redrive', id, '--revision', String(revision - 1), '--json'], place)
+      const dry = await run(['discard', id, '--revision', '0', '--dry-run', '--reason', 'x'], place)
+      const still = await running.ledger.show(id)
+      const same = await run(['discard', id, '--revision', String(revision), '--reason', 'case 9'], place)
+
+      expect(advice).to.match(new RegExp(`^revision +${revision}$`, 'm'))
+      expect(advice).to.include(`npx @formbuilder/adapter-sdk redrive ${id} --revision ${revision}`)
+      expect([other.code, dry.code, same.code]).to.deep.equal([7, 7, 0])
+      expect(JSON.parse(other.out)).to.deep.include({ redriven: 0, leftOut: { uncertain: 0, changed: 1 } })
+      expect(dry.out).to.include('1 left out: changed since shown')
+      expect(still.state).to.equal('dead')
+      expect((await run(['redrive', '--all', '--revision', '1'], place)).code).to.equal(2)
     })
 
     it('shows a submission with its history and advice, uncertain or not', async () => {
@@ -134,7 +189,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       expect(first.out).to.match(
         /^[-0-9]{10} [0-9:]{8} UTC +attempt dead \(1\) +ERR_HANDLER_PERMANENT: there is no team/m,
       )
-      expect(first.out).to.include(`adapter redrive ${plain}`)
+      expect(first.out).to.include(`npx @formbuilder/adapter-sdk redrive ${plain} --revision `)
       expect(second.out).to.match(/^state +dead, uncertain$/m)
       expect(second.out).to.include('Search for it there first')
     })

@@ -3,4 +3,8 @@
 // its file exists when it installs, and that is before the first build.
 require('../node-version.cjs')
 
+// A reader such as `head` may leave early. What the command does it does to its end.
+process.stdout.on('error', function () {})
+process.stderr.on('error', function () {})
+
 import('../dist/cli.js')

@@ -226,7 +226,7 @@ function selection(root: Command, action: ActionName, id: string | undefined, ch
 }
 
 function keepDays(environment: CommandContext['environment']): KeepDays {
-  const { ATTACHMENT_KEEP_DAYS = 7, KEEP_DAYS = 28 } = placeOf(environment)
+  const { ATTACHMENT_KEEP_DAYS = 7, KEEP_DAYS = 35 } = placeOf(environment)
   return { attachmentKeepDays: ATTACHMENT_KEEP_DAYS, keepDays: KEEP_DAYS }
 }
 

@@ -50,14 +50,18 @@ for (const kind of ['sqlite', 'postgres'] as const) {
     let running: RunningAdapter
     let outcome: () => Promise<{ reference: string }>
 
-    const start = () =>
-      createAdapter({
-        forms: {
-          complaint: { path: '/v2/complaint', repeatable: 'until-acting', settleSeconds: 1, handle: () => outcome() },
-        },
-      }).start({
+    const start = (
+      where = place,
+      form: Parameters<typeof createAdapter>[0]['forms'][string] = {
+        path: '/v2/complaint',
+        repeatable: 'until-acting',
+        settleSeconds: 1,
+        handle: () => outcome(),
+      },
+    ) =>
+      createAdapter({ forms: { complaint: form } }).start({
         environment: {
-          ...place,
+          ...where,
           PORT: '0',
           LISTEN_HOST: '127.0.0.1',
           TLS_CERT_FILE: join(folder, 'cert.pem'),
@@ -67,6 +71,12 @@ for (const kind of ['sqlite', 'postgres'] as const) {
         },
         ownsProcess: false,
       })
+    /** The adapter that runs instead of the one before. */
+    const again = async (next: Promise<RunningAdapter>) => {
+      const [started] = [await next]
+      await running.stop()
+      return started
+    }
     const send = async () => {
       const submissionId = crypto.randomUUID()
       const payload = { serviceSlug: 'test-form', submissionId, submissionAnswers: { name: CITIZEN }, attachments: [] }
@@ -149,6 +159,35 @@ for (const kind of ['sqlite', 'postgres'] as const) {
         expect([code, out]).to.deep.equal([2, ''])
         expect(error).to.match(says)
       })
+
+    it('redrives uncertain ones of a form that asks first, as a command that does not have the form', async () => {
+      const own =
+        kind === 'sqlite' ? { DATA_DIR: join(folder, 'asking') } : { DATABASE_URL: await (await sharedPostgres()).database() }
+      const calls: string[] = []
+      const handle = async () => {
+        calls.push('handle')
+        throw new UncertainError('there was no answer')
+      }
+      const confirm = async () => {
+        calls.push('confirm')
+        return { reference: 'CASE-7' }
+      }
+      const form = { path: '/v2/complaint', repeatable: 'until-acting', settleSeconds: 1, handle } as const
+      running = await again(start(own, form))
+      const id = await send()
+      await ended(id)
+      const before = await run(['redrive', '--all'], own)
+      running = await again(start(own, { ...form, confirm }))
+
+      const after = await run(['redrive', '--all'], own)
+      await until(async () => (await running.ledger.show(id)).state === 'delivered')
+      const entry = await running.ledger.show(id)
+      running = await again(start())
+
+      expect([before.code, before.out.split('\n')[0]]).to.deep.equal([7, '0 submissions redriven'])
+      expect([after.code, after.out.split('\n')[0]]).to.deep.equal([0, '1 submission redriven'])
+      expect([calls, entry.reference]).to.deep.equal([['handle', 'confirm'], 'CASE-7'])
+    })
 
     it('knows the code of what was redriven and delivered since: a repeated command matches none', async () => {
       const id = await sendAs(() => Promise.reject(new PermanentError('no team', { code: 'ERR_TEAM_GONE' })))

@@ -1,5 +1,6 @@
 /** Actions of people in a real terminal, as the runbook says, and on thousands of rows. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -9,6 +10,7 @@ import { Ledger } from '../../src/operator/ledger.ts'
 import { openSqlite } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { dead, incoming } from '../submissions.ts'
+import { until } from '../until.ts'
 
 const BIN = resolve(import.meta.dirname, '../../bin/adapter.cjs')
 const RUNBOOK = resolve(import.meta.dirname, '../../../../docs/operations.md')
@@ -144,5 +146,104 @@ describe('actions of people', () => {
 
     expect(done).to.deep.include({ count: 1, leftOut: { uncertain: 0, changed: 0 } })
     expect(done.settling?.count).to.equal(1)
+  })
+
+  const many = async (count: number) => {
+    for (let left = count; left > 0; left -= 500) await letters(Math.min(left, 500))
+  }
+  const place = () => ({ PATH: process.env['PATH'], DATA_DIR: folder })
+  const started = (...argv: string[]) =>
+    spawn(process.execPath, [BIN, ...argv], { env: place(), stdio: ['ignore', 'pipe', 'pipe'] })
+
+  it('discards 1,219 at once, each on record once, and lists all of them before', async () => {
+    await many(1219)
+    const argv = ['discard', '--code', 'ERR_HANDLER_PERMANENT', '--reason', 'entered by hand', '--yes']
+    const run = async (...more: string[]) => {
+      const out: string[] = []
+      const output = { out: (text: string) => out.push(text), error: () => undefined }
+      return { code: await runCommand([...argv, ...more], { environment: place(), output }), out: out.join('\n') }
+    }
+
+    const listed = JSON.parse((await run('--dry-run', '--json')).out)
+    const lines = (await run('--dry-run')).out.split('\n').filter((line) => /^[0-9a-f]{8}-/.test(line))
+    const wrong = await run('--expect', '1000')
+    const done = await run('--expect', '1219')
+    const again = await run('--expect', '0')
+
+    expect([listed.count, new Set(listed.submissions.map(({ id }: { id: string }) => id)).size]).to.deep.equal([1219, 1219])
+    expect(lines).to.have.length(1219)
+    expect([wrong.code, done, again]).to.deep.equal([
+      8,
+      { code: 0, out: '1219 submissions discarded' },
+      { code: 0, out: 'no submissions match' },
+    ])
+    expect(await recorded('discarded')).to.equal(1219)
+  })
+
+  /** How many times an action is on record. */
+  async function recorded(what: string): Promise<number> {
+    let count = 0
+    for (let offset = 0; ; offset += 1000) {
+      const page = await store.actions({ limit: 1000, offset })
+      count += page.filter(({ action }) => action === what).length
+      if (page.length < 1000) return count
+    }
+  }
+
+  it('ends after the batch that runs when Ctrl-C is pressed at a terminal, and says what is left', async () => {
+    await many(10_000)
+
+    const shown = typed('y\\n', '--then-interrupt', 'discard', '--code', 'ERR_HANDLER_PERMANENT', '--reason', 'by hand')
+    const left = await store.count({ state: 'dead' })
+    const [, done, remaining] =
+      /(\d+) submissions discarded\s+interrupted: (\d+) not done; run the command again for the rest[\s\S]*exit 130$/.exec(
+        shown,
+      ) ?? []
+
+    expect(Number(done) + Number(remaining)).to.equal(10_000)
+    expect(left).to.equal(Number(remaining)).and.be.above(0)
+    expect(Number(done) % 500).to.equal(0)
+  })
+
+  it('is killed between two batches, and repeating the command does the rest, each once', async () => {
+    await many(10_000)
+    const argv = ['discard', '--code', 'ERR_HANDLER_PERMANENT', '--reason', 'by hand', '--yes', '--expect']
+    const child = started(...argv, '10000')
+    await until(async () => (await store.count({ state: 'discarded' })) > 0)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+
+    const left = await store.count({ state: 'dead' })
+    const again = started(...argv, String(left))
+    const [code] = await once(again, 'exit')
+
+    expect(left).to.be.within(1, 9999)
+    expect([code, await store.count({ state: 'discarded' })]).to.deep.equal([0, 10_000])
+    expect(await recorded('discarded')).to.equal(10_000)
+  })
+
+  it('keeps a few hundred in memory, however many there are', async () => {
+    await many(5000)
+    let [most, steps] = [0, 0]
+    const watched = new Proxy(store, {
+      get(target, name) {
+        const value = Reflect.get(target, name)
+        if (typeof value !== 'function') return value
+        return async (...args: unknown[]) => {
+          const result = await value.apply(target, args)
+          if (name === 'list') most = Math.max(most, result.length)
+          if (name === 'walk') [most, steps] = [Math.max(most, result.entries.length), steps + 1]
+          return result
+        }
+      },
+    })
+    const ledger = new Ledger(watched, () => undefined)
+
+    const plan = await ledger.plan({ action: 'discard', filter: {} })
+    const done = await ledger.carryOut(plan, { by: 'ada', reason: 'x' })
+
+    expect([plan.count, plan.entries.length, done.count, most]).to.deep.equal([5000, 1000, 5000, 500])
+    // Each step goes on where the one before ended: eleven to plan, and ten to do.
+    expect(steps).to.be.below(25)
   })
 })

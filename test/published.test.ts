@@ -103,10 +103,10 @@ describe('what is published', () => {
 
   it('has commands that npx finds by the name of their package', async () => {
     for (const [name, says] of [
-      ['adapter-sdk', /^Usage: adapter /],
-      ['submitter', /^Usage: submitter /],
+      ['adapter-sdk', /^Usage: npx @formbuilder\/adapter-sdk /],
+      ['submitter', /^Usage: npx @formbuilder\/submitter /],
       ['optics-adapter', /^Usage: optics-adapter /],
-      ['gp-connect-provider', /^usage: gp-connect-audit /],
+      ['gp-connect-provider', /^usage: npx @formbuilder\/gp-connect-provider /],
     ] as const) {
       expect(await registry.run(`npx @formbuilder/${name} --help`, { cwd: project }), name).to.match(says)
     }

@@ -19,7 +19,7 @@ export async function main(args: readonly string[], streams: Streams): Promise<n
 }
 
 function createProgram(streams: Streams): Command {
-  const program = new Command('submitter')
+  const program = new Command('npx @formbuilder/submitter')
     .description('Sends submissions to an adapter as Form Builder does, verifies endpoints and makes keys.')
     .version(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
     .exitOverride()

@@ -407,7 +407,7 @@ describe('the command submitter', () => {
 
       expect(code).to.equal(4)
       expect(out + err).to.equal(
-        'ERR_KEY_INVALID: the key is a shorter text repeated; make a new one with: submitter keygen\n',
+        'ERR_KEY_INVALID: the key is a shorter text repeated; make a new one with: npx @formbuilder/submitter keygen\n',
       )
     })
   })

@@ -23,7 +23,7 @@ while True:
         typed = True
         os.write(fd, answer.decode("unicode_escape").encode("latin-1"))
         if interrupts:
-            store = sqlite3.connect(os.path.join(os.environ["DATA_DIR"], "adapter.sqlite"))
+            store = sqlite3.connect(os.path.join(os.environ["DATA_DIR"], "store", "adapter.sqlite"))
             while store.execute("SELECT count(*) FROM history WHERE by IS NOT NULL").fetchone() == (0,):
                 time.sleep(0.001)
             os.write(fd, b"\x03")

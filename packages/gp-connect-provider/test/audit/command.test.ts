@@ -124,7 +124,7 @@ describe('gp-connect-audit', () => {
       const { code, written, errors } = await run(...args)
 
       expect([code, errors]).to.deep.equal([0, ''])
-      expect(written).to.match(/^usage: gp-connect-audit search/)
+      expect(written).to.match(/^usage: npx @formbuilder\/gp-connect-provider search/)
     })
   }
 

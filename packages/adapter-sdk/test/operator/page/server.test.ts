@@ -5,6 +5,7 @@ import { expect } from 'chai'
 import { loadConfig } from '../../../src/config.ts'
 import { AdapterError } from '../../../src/errors.ts'
 import type { TestAdapter } from '../../../src/testing/index.ts'
+import { dead, incoming } from '../../submissions.ts'
 import { until } from '../../until.ts'
 import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
 
@@ -268,6 +269,76 @@ describe("the operator's page", () => {
     expect([second.status, done.status, still.state]).to.deep.equal([200, 303, 'dead'])
     expect(second.text).to.contain('1 case may be doubled')
     expect(done.headers['location']).to.contain('done=redriven&count=2&until=20')
+  })
+
+  describe('a group of more than a page lists', () => {
+    /** Of a form that no worker has: they stay as they are made. */
+    const form = 'archive'
+    const die = async (count: number, ending: Parameters<typeof dead>[0] = {}) => {
+      const { store } = adapter.running
+      await store.accept(Array.from({ length: count }, () => incoming({ form })))
+      const claims = await store.turn({ settle: [], claim: [{ form, most: count, suspects: 0 }], leaseSeconds: 30 })
+      await store.turn({ settle: claims.map((claim) => ({ claim, ending: dead(ending) })), claim: [], leaseSeconds: 30 })
+    }
+    const count = () => adapter.running.store.count({ form, state: 'dead' })
+    const groupOf = (code: string, action: string) =>
+      formOf(adapter, `&form=${form}&code=${code}`, SIGNED_IN, action)
+
+    it('is decided on whole, without what has changed since it was shown and what came later', async () => {
+      for (const each of [500, 500, 203]) await die(each, { code: 'ERR_MANY' })
+      const { text } = await ask(adapter, `/decide?action=discard&form=${form}&code=ERR_MANY`)
+      const { body, cookie } = await groupOf('ERR_MANY', 'discard')
+      body.set('reason', 'entered by hand')
+      const { ledger, store } = adapter.running
+      const [first] = await store.list({ form, state: 'dead' }, { limit: 1, offset: 0 })
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      await ledger.redrive({ id: first?.id }, 'kim')
+      const [claim] = await store.turn({ settle: [], claim: [{ form, most: 1, suspects: 0 }], leaseSeconds: 30 })
+      if (claim === undefined) throw new Error('nothing was redriven')
+      await store.turn({ settle: [{ claim, ending: dead({ code: 'ERR_MANY' }) }], claim: [], leaseSeconds: 30 })
+      await die(1, { code: 'ERR_MANY' })
+
+      const { status, headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+      const shown = await ask(adapter, String(headers['location']))
+
+      expect(text).to.contain('Discard 1,203 submissions').and.contain('The first 1,000 of 1,203.')
+      expect(body.getAll('id')).to.deep.equal([])
+      expect([status, headers['location']]).to.deep.equal([303, '/dead-letters?done=discarded&count=1202&changed=1'])
+      expect(shown.text).to.contain('1,202')
+      expect(await count()).to.equal(2)
+    })
+
+    it('leaves uncertain ones out until a second confirmation, which is for those that were shown', async () => {
+      await die(2, { code: 'ERR_SOME' })
+      await die(3, { code: 'ERR_SOME', uncertain: true })
+      const { body, cookie } = await groupOf('ERR_SOME', 'redrive')
+      const post = async () => await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+      body.set('reason', 'searched')
+      body.set('include', 'uncertain')
+
+      const second = await post()
+      const before = await count()
+      body.set('doubtful', '2')
+      const wrong = await post()
+      body.set('doubtful', '3')
+      const done = await post()
+
+      expect([second.status, wrong.status, done.status]).to.deep.equal([200, 200, 303])
+      expect(second.text).to.contain('Redrive 5 submissions').and.contain('3 cases may be doubled')
+      expect(done.headers['location']).to.contain('done=redriven&count=5')
+      expect(before - (await count())).to.equal(5)
+    })
+
+    it('does nothing where the form does not say what was shown', async () => {
+      await die(1, { code: 'ERR_ONE' })
+      const { body, cookie } = await groupOf('ERR_ONE', 'discard')
+      body.set('reason', 'x')
+      body.delete('until')
+
+      const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+
+      expect(headers['location']).to.equal('/dead-letters?done=discarded&count=0&changed=1')
+    })
   })
 
   it('says at a discard what is erased and when', async () => {

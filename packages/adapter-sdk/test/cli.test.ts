@@ -162,7 +162,9 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 
     it('redrives uncertain ones of a form that asks first, as a command that does not have the form', async () => {
       const own =
-        kind === 'sqlite' ? { DATA_DIR: join(folder, 'asking') } : { DATABASE_URL: await (await sharedPostgres()).database() }
+        kind === 'sqlite'
+          ? { DATA_DIR: join(folder, 'asking') }
+          : { DATABASE_URL: await (await sharedPostgres()).database() }
       const calls: string[] = []
       const handle = async () => {
         calls.push('handle')

@@ -18,7 +18,8 @@ export async function readKeyFile(path: string): Promise<{ key: Key; warnings: r
   if ((mode & OTHER_USERS) !== 0)
     warnings.push('other users of this machine can read the key file; run chmod 600 on it')
   const weakness = keyProblem(keyText)
-  if (weakness !== undefined) warnings.push(`the key ${weakness}; make a new one with: npx @formbuilder/submitter keygen`)
+  if (weakness !== undefined)
+    warnings.push(`the key ${weakness}; make a new one with: npx @formbuilder/submitter keygen`)
   return { key, warnings }
 }
 

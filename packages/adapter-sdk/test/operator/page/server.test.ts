@@ -278,11 +278,14 @@ describe("the operator's page", () => {
       const { store } = adapter.running
       await store.accept(Array.from({ length: count }, () => incoming({ form })))
       const claims = await store.turn({ settle: [], claim: [{ form, most: count, suspects: 0 }], leaseSeconds: 30 })
-      await store.turn({ settle: claims.map((claim) => ({ claim, ending: dead(ending) })), claim: [], leaseSeconds: 30 })
+      await store.turn({
+        settle: claims.map((claim) => ({ claim, ending: dead(ending) })),
+        claim: [],
+        leaseSeconds: 30,
+      })
     }
     const count = () => adapter.running.store.count({ form, state: 'dead' })
-    const groupOf = (code: string, action: string) =>
-      formOf(adapter, `&form=${form}&code=${code}`, SIGNED_IN, action)
+    const groupOf = (code: string, action: string) => formOf(adapter, `&form=${form}&code=${code}`, SIGNED_IN, action)
 
     it('is decided on whole, without what has changed since it was shown and what came later', async () => {
       for (const each of [500, 500, 203]) await die(each, { code: 'ERR_MANY' })

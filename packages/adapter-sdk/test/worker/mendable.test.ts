@@ -1,5 +1,6 @@
 /** Errors that can be mended: what operators see of a failed attempt, and what developers see. */
-import { createServer, type Server } from 'node:http'
+import { once } from 'node:events'
+import { createServer, get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import axios from 'axios'
 import { expect } from 'chai'
@@ -16,15 +17,30 @@ const HERE = /test\/worker\/mendable\.test\.ts:\d+/
 describe('an error that can be mended', () => {
   let target: Server
   let url: string
+  /** Nothing listens there. */
+  let closed: string
   before(async () => {
+    const gone = createServer().listen(0, '127.0.0.1')
+    await once(gone, 'listening')
+    closed = `http://127.0.0.1:${(gone.address() as AddressInfo).port}/`
+    gone.close()
     target = createServer((request, response) => {
+      if (request.url === '/hang') return
+      if (request.url === '/cut') {
+        response.writeHead(200, { 'Content-Length': '10' }).write('{')
+        setTimeout(() => response.destroy(), 20)
+        return
+      }
       const status = request.url === '/made' ? 200 : 503
       response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ said: SAID }))
     })
     await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve))
     url = `http://127.0.0.1:${(target.address() as AddressInfo).port}`
   })
-  after(() => target.close())
+  after(() => {
+    target.closeAllConnections()
+    target.close()
+  })
 
   /** The dead letter that the handler leaves, as the ledger and the commands show it, and the events. */
   async function dead(form: Omit<Form, 'path'>, environment: Record<string, string> = {}) {
@@ -47,8 +63,41 @@ describe('an error that can be mended', () => {
     ],
     [
       'a refused connection',
-      async () => void (await axios.post('http://127.0.0.1:1/', { SAID }, { proxy: false })),
+      async () => void (await axios.post(closed, { SAID }, { proxy: false })),
       /threw \w*Error ECONNREFUSED, at .*; caused by \w*Error ECONNREFUSED/,
+    ],
+    [
+      'a connection that fetch was refused',
+      async () => void (await fetch(closed, { method: 'POST', body: SAID })),
+      /threw TypeError.*; caused by Error ECONNREFUSED, at /,
+    ],
+    [
+      'a connection that fetch was refused, in a promise that the handler returns',
+      () => fetch(closed).then(() => undefined),
+      /threw TypeError.*; caused by Error ECONNREFUSED, at /,
+    ],
+    [
+      'a name that fetch does not find',
+      async () => void (await Promise.all([fetch('http://cases.invalid/')])),
+      /threw TypeError.*; caused by Error (?:ENOTFOUND|EAI_AGAIN), at /,
+    ],
+    [
+      'an answer to fetch that broke off',
+      async () => {
+        const answer = await fetch(`${url}/cut`)
+        await answer.json()
+      },
+      /threw TypeError.*; caused by SocketError UND_ERR_SOCKET, at /,
+    ],
+    [
+      'a time-out of fetch',
+      () => fetch(`${url}/hang`, { signal: AbortSignal.timeout(20) }).then(() => undefined),
+      /threw TimeoutError, at /,
+    ],
+    [
+      'a connection that node:http was refused',
+      () => new Promise<undefined>((_, reject) => void get(closed).on('error', reject)),
+      /threw Error ECONNREFUSED, at /,
     ],
     [
       'a 503 of the target',

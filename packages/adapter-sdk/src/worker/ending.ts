@@ -3,7 +3,7 @@ import { AdapterError, PermanentError, RetryError, UncertainError } from '../err
 import { codeOf, type Failure, failureOf, failureText, type IsQuoted, isA, isError } from '../failure.ts'
 import type { Form } from '../form.ts'
 import type { Claim, Ending, Loss } from '../store/claim.ts'
-import { retryAfterSeconds } from './retry-after.ts'
+import { secondsAskedFor } from './retry-after.ts'
 
 /** When and how often a failed attempt is repeated. */
 export interface RetryPolicy {
@@ -82,7 +82,7 @@ export function failed(
     ours: !isOurs,
     // The error of an aborted request does not say whether the request arrived, unless it says that retrying helps.
     unknown: progress.isAborted && !isRetryable(error) && mayHaveActed(form, progress),
-    delaySeconds: retryAfterSeconds(error),
+    delaySeconds: secondsAskedFor(error),
     failure,
   })
 }

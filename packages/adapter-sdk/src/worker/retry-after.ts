@@ -1,18 +1,19 @@
 /** Reads how long a target asks to be left alone, from whatever error a handler threw. */
 import { read, statusOf } from '../failure.ts'
+import { retryAfterSeconds as secondsOf } from '../protocol/retry-after.ts'
 
 /**
  * Seconds, more than 0: what the error says itself (`RetryError`, `retryAfterSeconds`), or the `Retry-After` of an answer 429 or
  * 503, as axios and wrappers of fetch carry it. Undefined: nothing that can be read, or a time that is over.
  */
-export function retryAfterSeconds(error: unknown, now = Date.now()): number | undefined {
+export function secondsAskedFor(error: unknown, now = Date.now()): number | undefined {
   const own = read(error, 'retryAfterSeconds')
   const status = statusOf(error)
   const isAsked = status === 429 || status === 503
   const header = isAsked
     ? (retryAfter(read(read(error, 'response'), 'headers')) ?? retryAfter(read(error, 'headers')))
     : undefined
-  const seconds = typeof own === 'number' ? own : header === undefined ? undefined : secondsOf(header, now)
+  const seconds = typeof own === 'number' ? own : secondsOf(header, now)
   return seconds !== undefined && Number.isFinite(seconds) && seconds > 0 ? seconds : undefined
 }
 
@@ -28,13 +29,4 @@ function retryAfter(headers: unknown): string | undefined {
   } catch {
     return undefined
   }
-}
-
-/** `Retry-After` is a number of seconds or a date (RFC 9110 section 10.2.3). */
-function secondsOf(header: string, now: number): number | undefined {
-  const value = header.trim()
-  if (/^\d{1,20}$/.test(value)) return Number(value)
-  // Every form of an HTTP date begins with the day of the week. `Date.parse` would take -5 or 1.5 for a day of 2001.
-  const date = /^(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? /i.test(value) ? Date.parse(value) : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.ceil((date - now) / 1000)
 }

@@ -4,8 +4,8 @@ import axios, { AxiosHeaders } from 'axios'
 import { expect } from 'chai'
 import { RetryError } from '../../src/errors.ts'
 import type { Form } from '../../src/form.ts'
-import { failed } from '../../src/worker/ending.ts'
-import { retryAfterSeconds } from '../../src/worker/retry-after.ts'
+import { failed, withinLimit } from '../../src/worker/ending.ts'
+import { secondsAskedFor } from '../../src/worker/retry-after.ts'
 import { claimed } from '../submissions.ts'
 
 const NOW = Date.parse('Sun, 29 Nov 2026 08:00:00 GMT')
@@ -39,6 +39,10 @@ describe('how long a target asks to be left alone', () => {
     ['no date in the past', answered(503, { 'retry-after': 'Sun, 29 Nov 2026 07:00:00 GMT' }), undefined],
     ['no 0', answered(503, { 'retry-after': '0' }), undefined],
     ['no negative number', answered(503, { 'retry-after': '-5' }), undefined],
+    ['no date that another reader would take', answered(503, { 'retry-after': '2026-11-29T08:02:00Z' }), undefined],
+    ['no day that does not exist', answered(503, { 'retry-after': 'Mon, 30 Feb 2026 08:00:00 GMT' }), undefined],
+    ['a date of RFC 850', answered(503, { 'retry-after': 'Sunday, 29-Nov-26 08:02:00 GMT' }), 120],
+    ['a date of asctime, in any zone', answered(503, { 'retry-after': 'Sun Nov 29 08:02:00 2026' }), 120],
     ['no fraction', answered(503, { 'retry-after': '1.5' }), undefined],
     ['no word', answered(503, { 'retry-after': 'soon' }), undefined],
     ['no other status', answered(500, { 'retry-after': '120' }), undefined],
@@ -57,7 +61,7 @@ describe('how long a target asks to be left alone', () => {
     it(
       `is read from ${what}`.replace('from no ', 'from nothing that is no ').replace('nothing that is no', 'no'),
       () => {
-        expect(retryAfterSeconds(error, NOW)).to.equal(seconds)
+        expect(secondsAskedFor(error, NOW)).to.equal(seconds)
       },
     )
   }
@@ -84,9 +88,14 @@ describe('how long a target asks to be left alone', () => {
   })
 
   it('makes a dead letter beyond the last retry', () => {
-    const error = new RetryError('the case system is closed', { retryAfterSeconds: 600 })
+    const error = new RetryError('the case system is closed', { retryAfterSeconds: 600, status: 503 })
+    const [claim, none] = [claimed(), { ...policy, limit: 0 }]
 
-    expect(failed(claimed(), form, { ...policy, limit: 0 }, progress, error)).to.include({ code: 'ERR_HANDLER_RETRY' })
+    const ending = withinLimit(claim, failed(claim, form, none, progress, error), none)
+
+    expect(ending).to.include({ outcome: 'dead', code: 'ERR_RETRIES_EXHAUSTED', uncertain: false })
+    expect(ending).to.have.property('reason').that.contains('ERR_HANDLER_RETRY: the case system is closed')
+    expect(ending).to.have.nested.property('failure.status', 503)
   })
 })
 

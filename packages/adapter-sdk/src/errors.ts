@@ -24,11 +24,17 @@ export class PermanentError extends Error {
   readonly code: string
   /** The case system's id of what was made so far. A later attempt gets it as `context.previousReference`. */
   readonly reference: string | undefined
+  /** HTTP status that the target answered, 100 to 599. Anything else is left out. */
+  readonly status: number | undefined
 
-  constructor(message: string, options: { cause?: unknown; code?: string; reference?: string } = {}) {
+  constructor(
+    message: string,
+    options: { cause?: unknown; code?: string; reference?: string; status?: number | undefined } = {},
+  ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = stableCode(options.code, 'ERR_HANDLER_PERMANENT')
     this.reference = options.reference
+    this.status = httpStatus(options.status)
   }
 }
 
@@ -43,11 +49,17 @@ export class UncertainError extends Error {
   readonly code: string
   /** The case system's id of what was made so far. A later attempt gets it as `context.previousReference`. */
   readonly reference: string | undefined
+  /** HTTP status that the target answered, 100 to 599. Anything else is left out. */
+  readonly status: number | undefined
 
-  constructor(message: string, options: { cause?: unknown; code?: string; reference?: string } = {}) {
+  constructor(
+    message: string,
+    options: { cause?: unknown; code?: string; reference?: string; status?: number | undefined } = {},
+  ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = stableCode(options.code, 'ERR_OUTCOME_UNCERTAIN')
     this.reference = options.reference
+    this.status = httpStatus(options.status)
   }
 }
 
@@ -80,7 +92,7 @@ export class RetryError extends Error {
     const { code, retryAfterSeconds: seconds, status } = options
     this.code = stableCode(code, 'ERR_HANDLER_RETRY')
     this.retryAfterSeconds = typeof seconds === 'number' && seconds > 0 ? Math.min(seconds, YEAR_SECONDS) : undefined
-    this.status = Number.isInteger(status) && Number(status) >= 100 && Number(status) <= 599 ? status : undefined
+    this.status = httpStatus(status)
   }
 }
 
@@ -178,4 +190,8 @@ export type ErrorCode = keyof typeof ERRORS
 /** A code that may become a label or a column: short, upper case, no user text. */
 function stableCode(code: string | undefined, fallback: ErrorCode): string {
   return code !== undefined && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : fallback
+}
+
+function httpStatus(status: number | undefined): number | undefined {
+  return Number.isInteger(status) && Number(status) >= 100 && Number(status) <= 599 ? status : undefined
 }

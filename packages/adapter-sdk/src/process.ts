@@ -1,20 +1,22 @@
 /** The process of an adapter: signals stop it, an uncaught error exits with 1 and is logged by name only, and configuration errors are printed. */
 import { AdapterError } from './errors.ts'
 import { type Emit, errorName } from './events.ts'
-import { failureOf } from './failure.ts'
+import type { ReportFailure } from './telemetry/failures.ts'
 
 export interface OwnedProcess {
   readonly emit: Emit
   /** The longest time that a stop may take; then the process exits with 1. */
   readonly stopSeconds: number
-  /** In development: shows a whole error. */
-  readonly show?: ((what: string, error: unknown) => void) | undefined
+  readonly reportFailure: ReportFailure
   /** Resolves when the store cannot be used again in this process. */
   readonly lost?: Promise<Error> | undefined
 }
 
 /** SIGTERM and SIGINT stop the adapter and exit with 0. An uncaught error exits with 1 and is logged by name only. */
-export function ownProcess(adapter: { stop(): Promise<void> }, { emit, stopSeconds, lost, show }: OwnedProcess): void {
+export function ownProcess(
+  adapter: { stop(): Promise<void> },
+  { emit, reportFailure, stopSeconds, lost }: OwnedProcess,
+): void {
   const stop = () => {
     // A database that does not answer must not keep the process running.
     setTimeout(() => process.exit(1), stopSeconds * 1000).unref()
@@ -27,8 +29,7 @@ export function ownProcess(adapter: { stop(): Promise<void> }, { emit, stopSecon
   process.once('SIGINT', stop)
   // The message and the stack of a foreign error may quote an answer.
   const crash = (error: unknown) => {
-    show?.('the process failed:', error)
-    emit({ event: 'internal.failed', during: 'process', code: errorName(error), failure: failureOf(error) })
+    reportFailure('process', error)
     process.exit(1)
   }
   process.on('uncaughtException', crash)

@@ -19,6 +19,7 @@ import { findFile } from './receiver/stored-files.ts'
 import { keyIds } from './store/key-id.ts'
 import { HORIZON_SECONDS, openStore } from './store/open.ts'
 import type { OpenOptions, Store } from './store/store.ts'
+import { failureReporter } from './telemetry/failures.ts'
 import type { ListenerState } from './telemetry/gauges.ts'
 import { KeyUseLog } from './telemetry/key-use-log.ts'
 import { createLog, emitTo, logEvents } from './telemetry/log.ts'
@@ -106,6 +107,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   })
   const sinks: Emit[] = [logEvents(log), metrics.record, traceEvents(), ...options.sinks]
   const emit = emitTo(sinks, log)
+  const reportFailure = failureReporter(emit, config.SHOW_ERRORS ? printWholeError : undefined)
   const unlisten = standardOutput().onDropped((lines) => emit({ event: 'log.dropped', lines }))
   opened.push(async () => unlisten())
   const isWeb = config.ADAPTER_ROLE !== 'worker'
@@ -149,6 +151,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     {
       config,
       emit,
+      reportFailure,
       health: {
         isStopping: () => state.stopping,
         check: () => arrivals.check(),
@@ -175,7 +178,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     const { ADMIN_PORT: port } = config
     const { startOperatorPage } = await import('./operator/page/server.ts')
     const page = await listening({ port: 'ADMIN_PORT', host: 'ADMIN_HOST' }, port, () =>
-      startOperatorPage({ config, port, forms, ledger, store, emit }),
+      startOperatorPage({ config, port, forms, ledger, store, emit, reportFailure }),
     )
     listeners.set('operator', page)
     opened.push(() => page.stop({ graceSeconds: 0 }))
@@ -192,9 +195,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
       emit,
       isStopping: () => state.stopping,
     })
-  const sweeping = isWorker
-    ? startSweeping(sweepNow, (error) => emit({ event: 'internal.failed', during: 'sweep', code: errorName(error) }))
-    : undefined
+  const sweeping = isWorker ? startSweeping(sweepNow, (error) => reportFailure('sweep', error)) : undefined
   const { port } = server
   emit({ event: 'adapter.started', port, store: store.kind, forms: forms.size })
   // It reads everything that is held: no request waits for it.
@@ -223,7 +224,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
       emit,
       stopSeconds,
       lost: store.lost,
-      show: config.SHOW_ERRORS ? printWholeError : undefined,
+      reportFailure,
     })
   return running
 

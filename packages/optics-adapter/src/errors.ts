@@ -34,22 +34,46 @@ export const OPTICS_ERRORS = {
 /** One of the codes in {@link OPTICS_ERRORS}. */
 export type OpticsErrorCode = keyof typeof OPTICS_ERRORS
 
+/** What is known of a failed request, beside the message: operators, the log and Sentry get it as fields. */
+export interface Details {
+  /** HTTP status that Optics answered. */
+  readonly status?: number | undefined
+  /** Why there was no answer: it has the code of the system or of TLS. */
+  readonly cause?: unknown
+}
+
 /** Optics created no case, so the attempt may be repeated. Operators see the message, so it must not contain answers. */
 export class OpticsError extends AdapterError {
   override readonly name = 'OpticsError'
   /** How long Optics asks us to wait. */
   readonly retryAfterSeconds?: number
+  /** HTTP status that Optics answered. Absent: it did not answer. */
+  readonly status?: number
 
-  constructor(code: CodeThat<'retry'>, message: string, options: { retryAfterSeconds?: number | undefined } = {}) {
+  constructor(
+    code: CodeThat<'retry'>,
+    message: string,
+    options: Details & { retryAfterSeconds?: number | undefined } = {},
+  ) {
     // The type of the SDK lists only its own codes, but it keeps any code that a handler's error has.
-    super(code as string as ErrorCode, message, { retryable: true })
+    super(code as string as ErrorCode, message, { retryable: true, ...causeOf(options) })
     if (options.retryAfterSeconds !== undefined) this.retryAfterSeconds = options.retryAfterSeconds
+    if (options.status !== undefined) this.status = options.status
   }
 }
 
-/** The error for an attempt after which the case may exist. `cases`: those that the answer names, for whoever decides. */
-export function uncertain(code: CodeThat<'uncertain'>, message: string, cases: readonly string[] = []): UncertainError {
-  return new UncertainError(message, { code, ...(cases.length > 0 && { reference: cases.join(', ') }) })
+/** The error for an attempt after which the case may exist. `cases`: those that the answer names, for people to decide. */
+export function uncertain(
+  code: CodeThat<'uncertain'>,
+  message: string,
+  { cases = [], status, ...details }: Details & { readonly cases?: readonly string[] } = {},
+): UncertainError {
+  const reference = cases.length > 0 && { reference: cases.join(', ') }
+  return new UncertainError(message, { code, status, ...reference, ...causeOf(details) })
+}
+
+function causeOf({ cause }: Details): { cause?: unknown } {
+  return cause === undefined ? {} : { cause }
 }
 
 type CodeThat<End> = {

@@ -110,11 +110,16 @@ function adviceText(entry: DetailedEntry, program: string): string[] {
       ].join('\n'),
     ]
   }
+  // A request without an answer may have made a case all the same, so nobody is told that there is none.
+  const known =
+    entry.reference === null
+      ? 'No attempt has reported a case.'
+      : `An attempt reported ${printable(entry.reference)}, and did not finish.`
   return [
     [
-      'No case was made. When you have fixed the cause:',
+      `${known} When you have fixed the cause:`,
       `  ${redrive}`,
-      'or discard it, with a reason:',
+      'or, when you have searched the case system, discard it with a reason:',
       `  ${discard}`,
     ].join('\n'),
   ]

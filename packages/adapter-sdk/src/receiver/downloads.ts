@@ -5,7 +5,8 @@ import Router from '@koa/router'
 import contentDisposition from 'content-disposition'
 import type { Context, Middleware } from 'koa'
 import { AdapterError } from '../errors.ts'
-import { type Emit, errorName } from '../events.ts'
+import type { Emit } from '../events.ts'
+import type { ReportFailure } from '../telemetry/failures.ts'
 import { refuseMethod } from './problems.ts'
 
 /** A captured file, ready to be read. */
@@ -22,6 +23,7 @@ export interface DownloadOptions {
   /** Throws ERR_ATTACHMENT_NOT_FOUND for an id without a file. */
   readonly findFile: (id: string) => Promise<OpenFile>
   readonly emit: Emit
+  readonly reportFailure: ReportFailure
 }
 
 /** Koa middleware that serves files. */
@@ -42,7 +44,7 @@ export function downloads(options: DownloadOptions): Middleware {
 
 const PATH = '/v1/attachments/:id'
 
-async function serve(ctx: Context, id: string, { findFile, emit }: DownloadOptions): Promise<void> {
+async function serve(ctx: Context, id: string, { findFile, emit, reportFailure }: DownloadOptions): Promise<void> {
   if (!UUID.test(id)) throw new AdapterError('ERR_ATTACHMENT_NOT_FOUND', 'there is no such file')
   const started = performance.now()
   const file = await findFile(id.toLowerCase())
@@ -54,7 +56,7 @@ async function serve(ctx: Context, id: string, { findFile, emit }: DownloadOptio
   ctx.status = 200
   if (ctx.method === 'HEAD') return
   const content = await file.open()
-  content.on('error', (error) => emit({ event: 'internal.failed', during: 'download', code: errorName(error) }))
+  content.on('error', (error) => reportFailure('download', error))
   content.on('end', () => {
     const milliseconds = Math.round(performance.now() - started)
     emit({ event: 'attachment.served', id, bytes: file.bytes, milliseconds })

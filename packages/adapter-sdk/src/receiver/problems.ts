@@ -1,11 +1,11 @@
 /** Answers errors as `application/problem+json` (RFC 9457), and a method that a path does not allow with 405. */
 import type { Context, Middleware, Next } from 'koa'
 import { AdapterError, ERRORS, type ErrorCode } from '../errors.ts'
-import { type Emit, errorName } from '../events.ts'
-import { failureOf } from '../failure.ts'
+import type { Emit } from '../events.ts'
+import type { ReportFailure } from '../telemetry/failures.ts'
 
 /** Koa middleware that turns every error into a problem. The reason for a 401 or a 500 is in the event only. */
-export function problems(emit: Emit): Middleware {
+export function problems(emit: Emit, reportFailure: ReportFailure): Middleware {
   return async (ctx: Context, next: Next) => {
     try {
       await next()
@@ -15,9 +15,7 @@ export function problems(emit: Emit): Middleware {
       // The body broke off: either the sender has gone, or the server has answered and emitted the reason.
       if (ctx.req.aborted) return
       const known = asAdapterError(error)
-      if (known.code === 'ERR_INTERNAL') {
-        emit({ event: 'internal.failed', during: 'request', code: errorName(error), failure: failureOf(error) })
-      }
+      if (known.code === 'ERR_INTERNAL') reportFailure('request', error)
       const status = statusOf(known.code)
       const form: unknown = ctx.state['form']
       if (typeof form === 'string') emit({ event: 'submission.refused', form, code: known.code, status })

@@ -103,9 +103,14 @@ function isNamed(form: Form, isQuoted: IsQuoted): IsQuoted {
   return (code) => !code.startsWith('ERR_') && isCited(form, isQuoted)(code)
 }
 
-/** The words of an error of ours, and what caused it. */
-function worded({ message }: Error, { causes: [cause, ...others] = [] }: Failure): string {
-  return cause === undefined ? message : `${message} (caused by ${failureText({ ...cause, causes: others })})`
+/** The words of an error of ours, what another server answered, and what caused it. */
+function worded({ message }: Error, { status, causes: [cause, ...others] = [] }: Failure): string {
+  const isSaid = status === undefined || message.includes(String(status))
+  const more = [
+    ...(isSaid ? [] : [`HTTP ${status}`]),
+    ...(cause === undefined ? [] : [`caused by ${failureText({ ...cause, causes: others })}`]),
+  ]
+  return more.length === 0 ? message : `${message} (${more.join('; ')})`
 }
 
 /**

@@ -143,17 +143,52 @@ describe('an error that can be mended', () => {
   })
 
   it('is printed whole where SHOW_ERRORS says so, and nowhere else', async () => {
-    const written: string[] = []
-    const { write } = process.stderr
-    process.stderr.write = (chunk) => written.push(String(chunk)) > 0
-    try {
-      const handle = () => Promise.reject(new Error(`no ${SAID}`))
-      await dead({ repeatable: true, handle }, { SHOW_ERRORS: 'false' })
-      expect(written.join('')).not.to.contain(SAID)
-      await dead({ repeatable: true, handle }, { SHOW_ERRORS: 'true' })
-    } finally {
-      process.stderr.write = write
+    const handle = () => Promise.reject(new Error(`no ${SAID}`))
+
+    const hidden = await printed(() => dead({ repeatable: true, handle }, { SHOW_ERRORS: 'false' }))
+    const shown = await printed(() => dead({ repeatable: true, handle }, { SHOW_ERRORS: 'true' }))
+
+    expect(hidden).not.to.contain(SAID)
+    expect(shown).to.match(/attempt 1 of complaint [\w-]+ failed:\nError: no Ada Lovelace\n {4}at /)
+  })
+
+  it('of a route of the team has its line in the event, and is whole in development only', async () => {
+    const asked = async (showErrors: string) => {
+      const adapter = createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } })
+      adapter.app.use(async (ctx, next) => {
+        if (ctx.path === '/mine') throw new Error(`no ${SAID}`, { cause: Object.assign(new Error(''), { status: 503 }) })
+        await next()
+      })
+      await using test = await startTestAdapter(adapter, { environment: { SHOW_ERRORS: showErrors } })
+      const { status, body } = await test.request('GET', '/mine')
+      return { status, body, events: JSON.stringify(test.events) }
     }
-    expect(written.join('')).to.match(/attempt 1 of complaint [\w-]+ failed:\nError: no Ada Lovelace\n {4}at /)
+    let answer = { status: 0, body: '', events: '' }
+    const record = (showErrors: string) => async () => {
+      answer = await asked(showErrors)
+    }
+
+    const hidden = await printed(record('false'))
+    expect(answer.status).to.equal(500)
+    expect(answer.events).to.match(/"during":"request","code":"Error","failure":/).and.to.match(HERE)
+    expect(answer.events).to.contain('"status":503')
+    expect(hidden + answer.body + answer.events).not.to.contain('Lovelace')
+
+    const shown = await printed(record('true'))
+    expect(shown).to.match(/a request failed:\nError: no Ada Lovelace\n {4}at .*\n/).and.to.contain('status: 503')
+    expect(answer.body).not.to.contain('Lovelace')
   })
 })
+
+/** What is written to standard error. */
+async function printed(run: () => Promise<unknown>): Promise<string> {
+  const written: string[] = []
+  const { write } = process.stderr
+  process.stderr.write = (chunk) => written.push(String(chunk)) > 0
+  try {
+    await run()
+  } finally {
+    process.stderr.write = write
+  }
+  return written.join('')
+}

@@ -32,10 +32,13 @@ export class ExchangeFailed extends Error {
   /** Whether any of the request may have reached Optics: false only when the connection was never established. */
   readonly mayHaveArrived: boolean
   readonly reason: 'timeout' | 'aborted' | 'broken'
+  /** Of the system or of TLS. */
+  readonly code: string | undefined
 
-  /** `code` is the code of a system or TLS error. */
-  constructor(mayHaveArrived: boolean, reason: ExchangeFailed['reason'], code: string) {
-    super(code)
+  /** Keeps nothing of the error of axios, which holds the request. The message is the code. */
+  constructor(mayHaveArrived: boolean, reason: ExchangeFailed['reason'], code: string | undefined) {
+    super(code ?? 'no code')
+    this.code = code
     this.mayHaveArrived = mayHaveArrived
     this.reason = reason
   }
@@ -150,7 +153,7 @@ function decoder(contentType: string): TextDecoder {
 const ANSWER_LIMIT_BYTES = 64 * 1024
 
 /** The code of an error of Node or axios, if it is safe to log. The message of such an error may contain names and addresses. */
-function systemCode(error: unknown): string {
+function systemCode(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return /^[A-Z][A-Z0-9_]{2,63}$/.test(code) ? code : 'no code'
+  return /^[A-Z][A-Z0-9_]{2,63}$/.test(code) ? code : undefined
 }

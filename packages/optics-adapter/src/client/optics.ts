@@ -2,7 +2,7 @@
 import { type Outcome, retryAfterSeconds } from '@formbuilder/adapter-sdk'
 import axios, { type AxiosInstance } from 'axios'
 import type { OpticsConfig } from '../config.ts'
-import { OpticsError, uncertain } from '../errors.ts'
+import { type Details, OpticsError, uncertain } from '../errors.ts'
 import { readAnswer } from './case-id.ts'
 import { DATABASE } from './createcase.ts'
 import { ExchangeFailed, exchange, type OpticsAnswer, type OpticsRequest } from './exchange.ts'
@@ -91,7 +91,7 @@ export function createOptics(
         return {}
       }
       const message = `Optics answered createcase with ${answer.status} and ${what}`
-      throw uncertain('ERR_OPTICS_ANSWER_UNKNOWN', message, cases)
+      throw uncertain('ERR_OPTICS_ANSWER_UNKNOWN', message, { cases, status: answer.status })
     } catch (error) {
       throw error instanceof ExchangeFailed ? createcaseUnanswered(error) : error
     }
@@ -99,21 +99,22 @@ export function createOptics(
 
   async function findCase(submissionId: string, step: Step): Promise<Outcome | undefined> {
     const query = new URLSearchParams({ db: DATABASE, Format: 'json', Attribute: 'CaseId', ExternalId: submissionId })
-    const failed = (message: string) => new OpticsError('ERR_OPTICS_LOOKUP_FAILED', message)
+    const failed = (message: string, details: Details) => new OpticsError('ERR_OPTICS_LOOKUP_FAILED', message, details)
     try {
       const answer = await authorised({ method: 'GET', url: `${endpoint}/getcaseattribute?${query}` }, step)
       if (answer.status === 200) {
         const { verdict, cases, what } = readAnswer(answer.header('content-type'), await answer.text())
         // Several cases can share an ExternalId, and all of them are named.
         if (verdict === 'named') return { reference: cases.join(', ') }
-        throw failed(`Optics answered getcaseattribute with 200 and ${what}`)
+        throw failed(`Optics answered getcaseattribute with 200 and ${what}`, { status: 200 })
       }
       answer.discard()
       if (isNoSuchCase(answer)) return undefined
-      throw failed(`Optics answered getcaseattribute with ${answer.status}${applicationError(answer)}`)
+      const { status } = answer
+      throw failed(`Optics answered getcaseattribute with ${status}${applicationError(answer)}`, { status })
     } catch (error) {
       if (!(error instanceof ExchangeFailed)) throw error
-      throw failed(`Optics did not answer getcaseattribute: ${error.reason}, ${error.message}`)
+      throw failed(`Optics did not answer getcaseattribute: ${error.reason}, ${error.message}`, { cause: error })
     }
   }
 
@@ -151,24 +152,29 @@ const PAGE_TYPE = /^\s*(text\/html\b|$)/i
 /** The error for a status other than 2xx. Only 401, 403 and 429 come before any work, so only they certainly created no case. */
 function createcaseRefused(answer: OpticsAnswer): Error {
   answer.discard()
-  const message = `Optics answered createcase with ${answer.status}${applicationError(answer)}`
-  if (isUnauthorised(answer)) return new OpticsError('ERR_OPTICS_UNAUTHORISED', message)
-  if (answer.status === 429)
+  const { status } = answer
+  const message = `Optics answered createcase with ${status}${applicationError(answer)}`
+  if (isUnauthorised(answer)) return new OpticsError('ERR_OPTICS_UNAUTHORISED', message, { status })
+  if (status === 429)
     return new OpticsError('ERR_OPTICS_BUSY', message, {
+      status,
       retryAfterSeconds: retryAfterSeconds(answer.header('retry-after')),
     })
-  if (answer.status >= 500) return uncertain('ERR_OPTICS_FAILED', message)
-  if (answer.status >= 400) return uncertain('ERR_OPTICS_REJECTED', message)
-  return uncertain('ERR_OPTICS_ANSWER_UNKNOWN', message)
+  if (status >= 500) return uncertain('ERR_OPTICS_FAILED', message, { status })
+  if (status >= 400) return uncertain('ERR_OPTICS_REJECTED', message, { status })
+  return uncertain('ERR_OPTICS_ANSWER_UNKNOWN', message, { status })
 }
 
-function createcaseUnanswered({ mayHaveArrived, reason, message }: ExchangeFailed): Error {
+function createcaseUnanswered(cause: ExchangeFailed): Error {
+  const { mayHaveArrived, reason, message } = cause
   if (!mayHaveArrived && reason === 'aborted') return notSent()
   if (!mayHaveArrived)
-    return new OpticsError('ERR_OPTICS_UNREACHABLE', `could not connect to Optics for createcase: ${message}`)
+    return new OpticsError('ERR_OPTICS_UNREACHABLE', `could not connect to Optics for createcase: ${message}`, {
+      cause,
+    })
   if (reason === 'broken')
-    return uncertain('ERR_OPTICS_BROKEN_OFF', `the connection broke after createcase was sent: ${message}`)
-  return uncertain('ERR_OPTICS_TIMEOUT', `Optics did not answer createcase in time: ${message}`)
+    return uncertain('ERR_OPTICS_BROKEN_OFF', `the connection broke after createcase was sent: ${message}`, { cause })
+  return uncertain('ERR_OPTICS_TIMEOUT', `Optics did not answer createcase in time: ${message}`, { cause })
 }
 
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

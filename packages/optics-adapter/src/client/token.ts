@@ -89,8 +89,14 @@ export class Tokens {
       if (!(error instanceof ExchangeFailed)) throw error
       const { mayHaveArrived, reason, message } = error
       throw mayHaveArrived
-        ? new OpticsError('ERR_OPTICS_TOKEN_REFUSED', `Optics did not answer the token request: ${reason}, ${message}`)
-        : new OpticsError('ERR_OPTICS_UNREACHABLE', `could not connect to Optics for the token request: ${message}`)
+        ? new OpticsError(
+            'ERR_OPTICS_TOKEN_REFUSED',
+            `Optics did not answer the token request: ${reason}, ${message}`,
+            { cause: error },
+          )
+        : new OpticsError('ERR_OPTICS_UNREACHABLE', `could not connect to Optics for the token request: ${message}`, {
+            cause: error,
+          })
     }
   }
 }
@@ -106,9 +112,11 @@ function tokenUrl(endpoint: string): string {
 
 function refused(answer: OpticsAnswer): OpticsError {
   answer.discard()
-  const message = `Optics answered the token request with ${answer.status}${applicationError(answer)}`
-  if (answer.status !== 429) return new OpticsError('ERR_OPTICS_TOKEN_REFUSED', message)
+  const { status } = answer
+  const message = `Optics answered the token request with ${status}${applicationError(answer)}`
+  if (status !== 429) return new OpticsError('ERR_OPTICS_TOKEN_REFUSED', message, { status })
   return new OpticsError('ERR_OPTICS_BUSY', message, {
+    status,
     retryAfterSeconds: retryAfterSeconds(answer.header('retry-after')),
   })
 }
@@ -129,7 +137,8 @@ function parseToken(answer: string): { accessToken: string; expiresIn: number } 
   const isToken = typeof access_token === 'string' && /^[\x21-\x7e]+$/.test(access_token)
   const isBearer = token_type === undefined || (typeof token_type === 'string' && /^bearer$/i.test(token_type))
   const message = 'Optics answered the token request with 200 but without an access_token that can be used'
-  if (!isToken || !isBearer || (error ?? '') !== '') throw new OpticsError('ERR_OPTICS_TOKEN_REFUSED', message)
+  if (!isToken || !isBearer || (error ?? '') !== '')
+    throw new OpticsError('ERR_OPTICS_TOKEN_REFUSED', message, { status: 200 })
   const expiresIn = Number(expires_in)
   return {
     accessToken: access_token,

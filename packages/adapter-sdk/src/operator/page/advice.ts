@@ -48,7 +48,7 @@ const NEXT_STEPS: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_ATTACHMENT_NOT_FOUND:
     'The stored file is gone. Restore it from a backup, or ask the sender to deliver the submission again, then redrive.',
   ERR_HANDLER_FAILED:
-    'The handler failed with an error that has no code. The reason has its name and the lines of code that it came from. Fix the cause, then redrive.',
+    'The handler failed with an error that has no code. The reason has its name and the lines of code that it came from. Fix the cause, then redrive. Before you discard it, search the case system.',
   ERR_HANDLER_RETRY:
     'The case system asked to be left alone for longer than all retries last. Check that it is available, then redrive.',
   ERR_HANDLER_PERMANENT:
@@ -57,7 +57,7 @@ const NEXT_STEPS: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_ATTEMPT_LOST: UNCERTAIN,
   ERR_OUTCOME_UNCERTAIN: UNCERTAIN,
   ERR_RETRIES_EXHAUSTED:
-    'All retries failed, over several days. Check that the case system is available and accepts requests from this adapter, then redrive all of them.',
+    'All retries failed, over several days. Check that the case system is available and accepts requests from this adapter, then redrive all of them. Before you discard one, search the case system: a request without an answer may have made the case.',
   ERR_INTERNAL:
     'The adapter has a defect. Keep the submission and tell the developers. Redrive after they have released a fix.',
 }

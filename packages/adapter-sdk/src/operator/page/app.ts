@@ -5,7 +5,7 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Middleware } from 'koa'
 import { AdapterError, ERRORS } from '../../errors.ts'
-import { type Emit, errorName } from '../../events.ts'
+import type { ReportFailure } from '../../telemetry/failures.ts'
 import { showActions } from './actions.ts'
 import { assets } from './assets.ts'
 import { showDeadLetters } from './dead-letters.ts'
@@ -39,7 +39,7 @@ export function createOperatorApp(parts: OperatorParts): Koa {
   router.post('/decide', takeDecision(parts, show))
   app.use(headers)
   app.use(identity(parts.identity))
-  app.use(problems(parts.emit, show))
+  app.use(problems(parts.reportFailure, show))
   app.use(assets())
   app.use(router.routes() as unknown as Middleware) // the router's own context type extends Koa's
   return app
@@ -65,14 +65,14 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-function problems(emit: Emit, show: Show): Middleware {
+function problems(reportFailure: ReportFailure, show: Show): Middleware {
   return async (ctx, next) => {
     try {
       await next()
       if (ctx.status === 404 && ctx.body === undefined) throw new AdapterError('ERR_NOT_FOUND', 'no such page')
     } catch (error) {
       const known = error instanceof AdapterError ? error : undefined
-      if (known === undefined) emit({ event: 'internal.failed', during: 'operator', code: errorName(error) })
+      if (known === undefined) reportFailure('operator', error)
       const entry = known === undefined ? undefined : ERRORS[known.code]
       showProblem(ctx, show, entry !== undefined && 'status' in entry ? entry.status : 500, known?.message)
     }

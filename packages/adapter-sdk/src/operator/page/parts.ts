@@ -2,6 +2,7 @@
 import type { Context } from 'koa'
 import type { Emit } from '../../events.ts'
 import type { Operating } from '../../store/store.ts'
+import type { ReportFailure } from '../../telemetry/failures.ts'
 import type { KeepDays } from '../erasure.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Advise } from './advice.ts'
@@ -21,6 +22,7 @@ export interface OperatorParts {
   /** How long things are kept after a discard. */
   readonly keep: KeepDays
   readonly emit: Emit
+  readonly reportFailure: ReportFailure
 }
 
 /** Shows a view with its values, and those that every view has. */

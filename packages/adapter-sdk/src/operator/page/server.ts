@@ -13,6 +13,7 @@ import type { Emit } from '../../events.ts'
 import type { Form } from '../../form.ts'
 import { renderRefusal, serverEvents } from '../../proxy-refusals.ts'
 import type { Operating } from '../../store/store.ts'
+import type { ReportFailure } from '../../telemetry/failures.ts'
 import type { Ledger } from '../ledger.ts'
 import { advisor } from './advice.ts'
 import { createOperatorApp } from './app.ts'
@@ -26,6 +27,7 @@ export interface OperatorOptions {
   readonly ledger: Ledger
   readonly store: Operating
   readonly emit: Emit
+  readonly reportFailure: ReportFailure
 }
 
 /**
@@ -33,7 +35,7 @@ export interface OperatorOptions {
  * `ADMIN_TRUSTED_PROXIES` or on the loopback address.
  */
 export async function startOperatorPage(options: OperatorOptions & { readonly port: number }): Promise<RunningServer> {
-  const { config, forms, ledger, store, emit } = options
+  const { config, forms, ledger, store, emit, reportFailure } = options
   const { ADMIN_AUTH_USERNAME: username, ADMIN_AUTH_PASSWORD: password } = config
   const { ADMIN_FORWARDED_USER_HEADER: header, ADMIN_TRUSTED_PROXIES: proxies } = config
   const isTrusted = networks(proxies)
@@ -55,6 +57,7 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
     },
     keep: { attachmentKeepDays: config.ATTACHMENT_KEEP_DAYS, keepDays: config.KEEP_DAYS },
     emit,
+    reportFailure,
   })
   return await startServer(app.callback(), serverOptions(config, options.port, emit))
 }

@@ -5,7 +5,7 @@ import type { Config } from '../config.ts'
 import type { Emit } from '../events.ts'
 import type { Form } from '../form.ts'
 import { renderRefusal, serverEvents } from '../proxy-refusals.ts'
-import type { ReportFailure } from '../telemetry/failures.ts'
+import { failureReporter, type ReportFailure } from '../telemetry/failures.ts'
 import { traceparent, traceRequests } from '../telemetry/tracing.ts'
 import { downloads, type OpenFile } from './downloads.ts'
 import { type HealthOptions, health } from './health.ts'
@@ -19,7 +19,8 @@ import { receiver } from './receiver.ts'
 export interface RouteOptions {
   readonly config: Config
   readonly emit: Emit
-  readonly reportFailure: ReportFailure
+  /** Default: by event only. */
+  readonly reportFailure?: ReportFailure
   readonly health: Omit<HealthOptions, 'mayReadReasons'>
   readonly readMetrics: () => Promise<string>
 }
@@ -36,7 +37,7 @@ export interface WebOptions {
 
 /** Puts the adapter's routes in front of those of `web.app`. Without `web`, returns an app for health and metrics only. */
 export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
-  const { config, emit, reportFailure, readMetrics } = options
+  const { config, emit, reportFailure = failureReporter(emit), readMetrics } = options
   const app = web?.app ?? createApp()
   const credentials = metricsCredentials(config)
   const forms = [...(web?.forms ?? [])].map(([name, form]) => ({ name, ...form }))

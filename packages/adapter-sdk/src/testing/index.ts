@@ -32,7 +32,7 @@ export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './sen
 
 /** Options of an adapter under test. */
 export interface TestAdapterOptions {
-  /** Settings that override those of the kit. With `DATABASE_URL` the store is PostgreSQL; `SHOW_ERRORS: 'false'` keeps handlers' errors off standard error. */
+  /** Settings that override those of the kit. With `DATABASE_URL` the store is PostgreSQL. `SHOW_ERRORS`: see {@link startTestAdapter}. */
   readonly environment?: Readonly<{ [name: string]: string | undefined }>
 }
 
@@ -65,7 +65,12 @@ export interface TestAdapter extends AsyncDisposable {
   compose(submission?: TestSubmission): Promise<{ readonly submissionId: string; readonly jwe: string }>
   /** Sends any request. */
   request(method: string, path: string, options?: PlainRequest): Promise<TestAnswer>
-  /** Waits until the submission is delivered, dead or discarded, and returns its entry. Gives up after 30 seconds. */
+  /**
+   * Waits until the submission is delivered, and returns its entry. If it becomes a dead letter, or takes 30 seconds, throws an
+   * error with the last error of the handler as its `cause`, so that the output of the failing test has its message and stack.
+   */
+  delivered(submissionId: string): Promise<DetailedEntry>
+  /** Waits until the submission is delivered, dead or discarded, and returns its entry. Gives up after 30 seconds, as `delivered`. */
   ended(submissionId: string): Promise<DetailedEntry>
   /** Waits until so many attempts have ended, or the submission has, and returns its entry. Gives up after 30 seconds. */
   attempted(submissionId: string, attempts?: number): Promise<DetailedEntry>
@@ -75,7 +80,11 @@ export interface TestAdapter extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** Starts an adapter on a free port, with HTTPS, a fresh key and a store in memory. */
+/**
+ * Starts an adapter on a free port, with HTTPS, a fresh key and a store in memory. What handlers throw is in `handled`, and is
+ * not printed, because tests make handlers fail on purpose. `SHOW_ERRORS=true`, in the environment of the process or in
+ * `options.environment`, prints every whole error on standard error.
+ */
 export async function startTestAdapter(adapter: Adapter, options: TestAdapterOptions = {}): Promise<TestAdapter> {
   const folder = mkdtempSync(join(tmpdir(), 'adapter-test-'))
   const certificate = await makeDevelopmentCertificate()
@@ -101,7 +110,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       DATA_DIR: folder,
       ATTACHMENT_HOSTS: fileStore.origin,
       LOG_LEVEL: 'silent',
-      SHOW_ERRORS: 'true',
+      SHOW_ERRORS: process.env['SHOW_ERRORS'],
       RETRY_DELAY_SECONDS: '1',
       RETRY_DELAY_MAX_SECONDS: '1',
       STOP_GRACE_SECONDS: '2',
@@ -127,11 +136,21 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       const entry = await running.ledger.show(submissionId)
       if (done(entry) || hasEnded(entry)) return entry
       if (Date.now() > latest) {
-        const why = entry.code === null ? '' : `, last ${entry.code}: ${entry.reason}`
-        throw new Error(`after 30 seconds the submission is ${entry.state}, ${entry.attempts} attempts${why}`)
+        throw unexpected(entry, 'after 30 seconds ')
       }
       await next
     }
+  }
+
+  function unexpected({ submissionId, state, attempts, code, reason }: DetailedEntry, when = ''): Error {
+    const why = code === null ? '' : `, last ${code}: ${reason}`
+    const last = handled.findLast(({ submission, error }) => submission.submissionId === submissionId && error)
+    return new Error(
+      `${when}the submission is ${state}, ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}${why}`,
+      {
+        ...(last !== undefined && { cause: last.error }),
+      },
+    )
   }
 
   const test: TestAdapter = {
@@ -156,6 +175,11 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
         answers.push(await test.send(path, repeated))
       }
       return answers
+    },
+    async delivered(submissionId) {
+      const entry = await until(submissionId, hasEnded)
+      if (entry.state !== 'delivered') throw unexpected(entry)
+      return entry
     },
     ended: (submissionId) => until(submissionId, hasEnded),
     attempted: (submissionId, attempts = 1) =>

@@ -18,11 +18,16 @@ describe('an unexpected error outside of a handler', () => {
       const error = new TypeError('Ada Lovelace', { cause: Object.assign(new Error('Ada'), { code: 'ECONNREFUSED' }) })
 
       failureReporter((event) => events.push(event))(during, error)
-      failureReporter(() => undefined, (...both) => shown.push(both))(during, error)
+      failureReporter(
+        () => undefined,
+        (...both) => shown.push(both),
+      )(during, error)
 
       expect(events).to.have.length(1)
       expect(events[0]).to.include({ event: 'internal.failed', during, code: 'TypeError' })
-      expect(events[0]).to.have.nested.property('failure.frames[0]').that.matches(/failures\.test\.ts:\d+$/)
+      expect(events[0])
+        .to.have.nested.property('failure.frames[0]')
+        .that.matches(/failures\.test\.ts:\d+$/)
       expect(events[0]).to.have.nested.property('failure.causes[0].code', 'ECONNREFUSED')
       expect(JSON.stringify(events)).not.to.contain('Ada')
       expect(shown).to.deep.equal([[what, error]])

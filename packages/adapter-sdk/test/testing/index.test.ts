@@ -104,6 +104,55 @@ describe('the test kit', () => {
     ])
   })
 
+  it('throws what the handler threw, whole, where a delivery was expected', async () => {
+    await using own = await startTestAdapter(complaints(), { environment: { RETRY_LIMIT: '0' } })
+    failures = 1
+    const { submissionId } = await own.send('/v2/complaint')
+
+    const error: unknown = await own.delivered(submissionId).catch((thrown: unknown) => thrown)
+
+    expect(error)
+      .to.be.an('error')
+      .with.property('message')
+      .that.matches(/^the submission is dead, 1 attempt, last ERR_/)
+    expect(error).to.have.property('cause').that.is.instanceOf(TypeError)
+    expect(error).to.have.nested.property('cause.message', 'the case system is unavailable')
+    expect(error).to.have.nested.property('cause.stack').that.contains('index.test.ts')
+  })
+
+  it('returns the entry of what was delivered', async () => {
+    const { submissionId } = await adapter.send('/v2/complaint')
+
+    expect(await adapter.delivered(submissionId)).to.include({ submissionId, state: 'delivered', reference: '492233' })
+  })
+
+  for (const [shown, setting, environment] of [
+    ['nothing', undefined, {}],
+    ['whole errors', undefined, { SHOW_ERRORS: 'true' }],
+    ['whole errors', 'true', {}],
+    ['nothing', 'true', { SHOW_ERRORS: 'false' }],
+  ] as const) {
+    it(`prints ${shown} with SHOW_ERRORS=${setting} and the option ${JSON.stringify(environment)}`, async () => {
+      const { SHOW_ERRORS } = process.env
+      if (setting === undefined) delete process.env['SHOW_ERRORS']
+      else process.env['SHOW_ERRORS'] = setting
+      const written: string[] = []
+      const { write } = process.stderr
+      process.stderr.write = (chunk) => written.push(String(chunk)) > 0
+      try {
+        await using own = await startTestAdapter(complaints(), { environment: { RETRY_LIMIT: '0', ...environment } })
+        failures = 1
+        await own.ended((await own.send('/v2/complaint')).submissionId)
+      } finally {
+        process.stderr.write = write
+        if (SHOW_ERRORS === undefined) delete process.env['SHOW_ERRORS']
+        else process.env['SHOW_ERRORS'] = SHOW_ERRORS
+      }
+
+      expect(written.join('').includes('TypeError: the case system is unavailable')).to.equal(shown !== 'nothing')
+    })
+  }
+
   it('serves files as the real store does: hexadecimal text, GET only, for 15 minutes', async () => {
     const link = adapter.fileStore.link(letter)
     const { port, pathname, search } = new URL(link.url)

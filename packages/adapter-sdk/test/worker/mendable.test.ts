@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import axios from 'axios'
 import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
-import { UncertainError } from '../../src/errors.ts'
+import { PermanentError, UncertainError } from '../../src/errors.ts'
 import type { Form } from '../../src/form.ts'
 import { entryText } from '../../src/operator/text.ts'
 import { wholeError } from '../../src/telemetry/whole-error.ts'
@@ -132,6 +132,33 @@ describe('an error that can be mended', () => {
     })
   }
 
+  for (const [what, hang] of [
+    ['axios', () => axios.post(`${url}/hang`, {}, { proxy: false, timeout: 20 })],
+    ['a signal', () => fetch(`${url}/hang`, { method: 'POST', body: '{}', signal: AbortSignal.timeout(20) })],
+    ['a connection that broke', () => axios.post(`${url}/cut`, {}, { proxy: false })],
+    ['a 500', () => axios.post(`${url}/failed`, {}, { proxy: false })],
+  ] as const) {
+    for (const repeatable of [true, false, undefined, 'until-acting'] as const) {
+      it(`never says that no case was made after ${what} ended the last attempt, repeatable: ${repeatable}`, async () => {
+        const handle = async () => void (await hang())
+        const { entry, text } = await dead({ ...(repeatable !== undefined && { repeatable }), handle })
+
+        expect(entry.state).to.equal('dead')
+        expect(text).not.to.match(/no case/i)
+        expect(text).to.contain('No attempt has reported a case.').and.to.contain('searched the case system')
+      })
+    }
+  }
+
+  it('names what was made so far, where an attempt reported it', async () => {
+    const handle = () => Promise.reject(new PermanentError('the file was refused', { reference: 'C-7', status: 422 }))
+
+    const { entry, text } = await dead({ repeatable: true, handle })
+
+    expect(entry).to.include({ uncertain: false, reason: 'the file was refused (HTTP 422)' })
+    expect(text).to.contain('An attempt reported C-7, and did not finish.')
+  })
+
   it('is whole in development: message, stack, causes and the answer of the target', async () => {
     const error = await axios.post(url, {}, { proxy: false }).catch((thrown: unknown) => thrown)
 
@@ -156,27 +183,32 @@ describe('an error that can be mended', () => {
     const asked = async (showErrors: string) => {
       const adapter = createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => undefined } } })
       adapter.app.use(async (ctx, next) => {
-        if (ctx.path === '/mine') throw new Error(`no ${SAID}`, { cause: Object.assign(new Error(''), { status: 503 }) })
+        if (ctx.path === '/mine')
+          throw new Error(`no ${SAID}`, { cause: Object.assign(new Error(''), { status: 503 }) })
         await next()
       })
       await using test = await startTestAdapter(adapter, { environment: { SHOW_ERRORS: showErrors } })
       const { status, body } = await test.request('GET', '/mine')
       return { status, body, events: JSON.stringify(test.events) }
     }
-    let answer = { status: 0, body: '', events: '' }
+    let answer: { status: number; body: unknown; events: string } = { status: 0, body: '', events: '' }
     const record = (showErrors: string) => async () => {
       answer = await asked(showErrors)
     }
 
     const hidden = await printed(record('false'))
     expect(answer.status).to.equal(500)
-    expect(answer.events).to.match(/"during":"request","code":"Error","failure":/).and.to.match(HERE)
+    expect(answer.events)
+      .to.match(/"during":"request","code":"Error","failure":/)
+      .and.to.match(HERE)
     expect(answer.events).to.contain('"status":503')
-    expect(hidden + answer.body + answer.events).not.to.contain('Lovelace')
+    expect(hidden + JSON.stringify(answer)).not.to.contain('Lovelace')
 
     const shown = await printed(record('true'))
-    expect(shown).to.match(/a request failed:\nError: no Ada Lovelace\n {4}at .*\n/).and.to.contain('status: 503')
-    expect(answer.body).not.to.contain('Lovelace')
+    expect(shown)
+      .to.match(/a request failed:\nError: no Ada Lovelace\n {4}at .*\n/)
+      .and.to.contain('status: 503')
+    expect(JSON.stringify(answer)).not.to.contain('Lovelace')
   })
 })
 

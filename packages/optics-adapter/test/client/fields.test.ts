@@ -6,7 +6,7 @@ import { expect } from 'chai'
 import { client, complaintBody, notAborted, SUBMISSION_ID } from '../optics-client.ts'
 import { answering, listening } from './answering.ts'
 
-async function thrownBy(request: Promise<unknown> | undefined): Promise<Error & { status?: number; cause?: Error }> {
+async function thrownBy(request: Promise<unknown> | undefined): Promise<Error & { status?: number }> {
   try {
     await request
   } catch (error) {

@@ -107,3 +107,8 @@ function unusedKeys(environment: Environment, forms: readonly string[]): string[
     return kind === 'PREVIOUS_KEYS' && !environment[own] ? [`${name} needs ${own} too`] : []
   })
 }
+
+/** `SHOW_ERRORS` as given to this process. All other settings of an adapter under test are those of its test. */
+export function givenShowErrors(environment: Environment = process.env): string | undefined {
+  return environment['SHOW_ERRORS']
+}

@@ -40,7 +40,8 @@ export class PermanentError extends Error {
 
 /**
  * Thrown by a handler: the case system may or may not have acted. The form's `confirm` decides; without one the
- * submission becomes an uncertain dead letter. It is never repeated blindly, unless the form has `repeatable: true`.
+ * submission becomes an uncertain dead letter. It is never repeated blindly, unless the form has `repeatable: true`: then it is
+ * repeated, and stays uncertain until it is delivered.
  * The message is stored and shown to operators: name fields, never what a citizen wrote.
  */
 export class UncertainError extends Error {

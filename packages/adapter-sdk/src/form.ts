@@ -17,7 +17,8 @@ export interface Form<Schema extends StandardSchemaV1 = AsSent> {
    * Whether handling the same submission twice does no harm. `false`: an attempt with an unknown outcome (a crash, a
    * timeout, `UncertainError`) is confirmed, or becomes an uncertain dead letter. `'until-acting'`: the same, but only
    * after the handler has called `context.acting()`; an earlier crash is repeated. `true`: always repeated, also after
-   * `UncertainError`. Absent: a crash or a timeout is repeated, `UncertainError` is confirmed or becomes a dead letter; each start
+   * `UncertainError`; the submission then stays uncertain until it is delivered, so that a dead letter after the last retry says
+   * that a case may exist. Absent: a crash or a timeout is repeated, `UncertainError` is confirmed or becomes a dead letter; each start
    * warns of it.
    */
   readonly repeatable?: boolean | 'until-acting'

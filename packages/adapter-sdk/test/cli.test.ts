@@ -235,6 +235,27 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       expect(second.out).to.include('Search for it there first')
     })
 
+    it('shows the line, the cause and the status of an error, and none of its words, as a program of its own', async () => {
+      const cause = Object.assign(new Error(CITIZEN), { code: 'ECONNREFUSED', status: 503 })
+      const error = new TypeError(`no team for ${CITIZEN}`, { cause })
+      const id = await sendAs(() => Promise.reject(new PermanentError('no team', { status: 422, cause: error })))
+
+      const [text, json] = [
+        ['show', id],
+        ['show', id, '--json'],
+      ].map((argv) =>
+        execFileSync(process.execPath, [BIN, ...argv], { env: { ...process.env, ...place }, encoding: 'utf8' }),
+      ) as [string, string]
+      const entry = JSON.parse(json) as DetailedEntry
+
+      for (const seen of [text, entry.reason ?? '', entry.timeline.at(-1)?.reason ?? ''])
+        expect(seen).to.match(
+          /no team \(HTTP 422; caused by TypeError, at \S*test\/cli\.test\.ts:\d+.*; caused by Error ECONNREFUSED, HTTP 503, at \S*test\/cli/,
+        )
+      expect(text + json).not.to.contain(CITIZEN)
+      expect(text).to.contain('No attempt has reported a case.')
+    })
+
     it('redrives one dead letter, and records who did it', async () => {
       const id = await sendAs(permanent)
       outcome = works

@@ -53,7 +53,7 @@ export class OpticsError extends AdapterError {
   constructor(
     code: CodeThat<'retry'>,
     message: string,
-    options: Details & { retryAfterSeconds?: number | undefined } = {},
+    options: { retryAfterSeconds?: number | undefined; status?: number | undefined; cause?: unknown } = {},
   ) {
     // The type of the SDK lists only its own codes, but it keeps any code that a handler's error has.
     super(code as string as ErrorCode, message, { retryable: true, ...causeOf(options) })

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Adapter } from '../adapter.ts'
+import { givenShowErrors } from '../config.ts'
 import type { AdapterEvent } from '../events.ts'
 import { generateKey, type Key, parseKeyring } from '../protocol/keyring.ts'
 import type { RunningAdapter } from '../start.ts'
@@ -110,7 +111,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       DATA_DIR: folder,
       ATTACHMENT_HOSTS: fileStore.origin,
       LOG_LEVEL: 'silent',
-      SHOW_ERRORS: process.env['SHOW_ERRORS'],
+      SHOW_ERRORS: givenShowErrors(),
       RETRY_DELAY_SECONDS: '1',
       RETRY_DELAY_MAX_SECONDS: '1',
       STOP_GRACE_SECONDS: '2',

@@ -12,6 +12,10 @@ const THROWN: Readonly<Record<string, () => Error>> = {
   unknown: () => new PermanentError('refused', { code: 'ERR_NOBODY_DESCRIBED' }),
   uncertain: () => new UncertainError('no answer in time', { code: 'ERR_CASEWORK_TIMEOUT' }),
   later: () => new Error('down'),
+  bug: () =>
+    new TypeError('Jane Citizen has no team', {
+      cause: Object.assign(new Error('Jane Citizen'), { code: 'ECONNREFUSED', response: { status: 503 } }),
+    }),
   doubt: () => new UncertainError('no answer in time', { code: 'ERR_CASEWORK_TIMEOUT' }),
 }
 

@@ -113,6 +113,27 @@ describe("the operator's page in a browser", () => {
     })
   }
 
+  it('shows the line, the cause and the status of a bug, and none of its words', async () => {
+    await using own = await startOperatedAdapter({ RETRY_LIMIT: '0' })
+    const submissionId = await submit(own, 'bug')
+    const page = await open('/')
+
+    await page.goto(`https://localhost:${own.running.adminPort}/submission?id=${submissionId}`)
+    const reason = await page.locator('.govuk-summary-list__row', { hasText: /^\s*Reason/ }).textContent()
+    const moments = await page.locator('.operator-timeline').textContent()
+    const text = await page.locator('body').textContent()
+    await keepPicture(page, 'operator-submission-bug')
+    await page.context().close()
+
+    for (const seen of [reason, moments])
+      expect(seen).to.match(
+        /threw TypeError, at \S*test\/operator\/page\/adapter\.ts:\d+.*; caused by Error ECONNREFUSED, HTTP 503, at \S*test\//,
+      )
+    expect(text)
+      .to.contain('Before you discard')
+      .and.not.to.match(/no case|Citizen|no team/i)
+  })
+
   it('asks a second time before uncertain ones of a group are included, and names how many', async () => {
     const chosen = [await submit(adapter, 'uncertain'), await submit(adapter, 'uncertain')]
     const page = await open('/dead-letters')

@@ -40,7 +40,7 @@ describe('how long a target asks to be left alone', () => {
     ['no 0', answered(503, { 'retry-after': '0' }), undefined],
     ['no negative number', answered(503, { 'retry-after': '-5' }), undefined],
     ['no date that another reader would take', answered(503, { 'retry-after': '2026-11-29T08:02:00Z' }), undefined],
-    ['no day that does not exist', answered(503, { 'retry-after': 'Mon, 30 Feb 2026 08:00:00 GMT' }), undefined],
+    ['no day that does not exist', answered(503, { 'retry-after': 'Tue, 30 Feb 2027 08:00:00 GMT' }), undefined],
     ['a date of RFC 850', answered(503, { 'retry-after': 'Sunday, 29-Nov-26 08:02:00 GMT' }), 120],
     ['a date of asctime, in any zone', answered(503, { 'retry-after': 'Sun Nov 29 08:02:00 2026' }), 120],
     ['no fraction', answered(503, { 'retry-after': '1.5' }), undefined],

@@ -120,6 +120,10 @@ export const SETTINGS = {
       unit: 'seconds',
     },
   ),
+  ATTACHMENT_PATIENCE_HOURS: integer(
+    'How long after the first failed delivery, and three deliveries at least, a submission is accepted without the files that cannot be fetched; with 0 the third delivery decides',
+    { default: 24, min: 0, max: 240, unit: 'hours' },
+  ),
   BODY_LIMIT_BYTES: integer('Largest request body', { default: 2_097_152, min: 1024, max: 67_108_864, unit: 'bytes' }),
   ACCEPT_WAITING_LIMIT: integer('How many requests may wait to be stored; more are answered 503', {
     default: 1000,

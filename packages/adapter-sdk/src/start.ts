@@ -134,9 +134,10 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   await store.recordForms([...forms].map(([name, { confirm }]) => ({ name, asksFirst: confirm !== undefined })))
   const ledger = new Ledger(store, emit)
+  const hosts = attachmentHosts(config.ATTACHMENT_HOSTS)
   const capture = createCapture({
     store: files,
-    hosts: attachmentHosts(config.ATTACHMENT_HOSTS),
+    hosts,
     limitBytes: config.ATTACHMENT_LIMIT_BYTES,
     totalLimitBytes: config.ATTACHMENT_TOTAL_BYTES,
     limitCount: config.ATTACHMENT_LIMIT_COUNT,
@@ -163,7 +164,10 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
       ? {
           app,
           forms,
-          acceptSubmission: createIntake({ arrivals, capture, files, keyIds: ids, emit }),
+          acceptSubmission: createIntake({
+            ...{ arrivals, capture, files, keyIds: ids, hosts, emit },
+            patienceHours: config.ATTACHMENT_PATIENCE_HOURS,
+          }),
           findFile: findFile({ store, config }),
           version: options.version,
         }

@@ -53,16 +53,32 @@ export function parseAttachmentHosts(text: string): AttachmentHosts {
   return { patterns, origins }
 }
 
-/** What a link to this URL may reach; `undefined` when the link is not allowed at all. Looks at host and port only. */
-export function reachOf(url: URL, { patterns, origins }: AttachmentHosts): Reach | undefined {
-  if (origins.has(`${url.hostname}:${url.port === '' ? '443' : url.port}`)) return 'any'
-  if (url.port !== '') return undefined
+/** The entry of `ATTACHMENT_HOSTS` that allows a link; `undefined` when none does. */
+export function entryFor(link: string, hosts: AttachmentHosts): string | undefined {
+  const url = URL.parse(link)
+  if (url === null) return undefined
+  const origin = `${url.hostname}:${url.port === '' ? '443' : url.port}`
+  return hosts.origins.has(origin) ? origin : patternFor(url, hosts)?.join('.')
+}
 
+/** Every value that `entryFor` can return. */
+export function entriesOf({ patterns, origins }: AttachmentHosts): string[] {
+  return [...origins, ...patterns.map((labels) => labels.join('.'))]
+}
+
+/** What a link to this URL may reach; `undefined` when the link is not allowed at all. Looks at host and port only. */
+export function reachOf(url: URL, hosts: AttachmentHosts): Reach | undefined {
+  if (hosts.origins.has(`${url.hostname}:${url.port === '' ? '443' : url.port}`)) return 'any'
+  return patternFor(url, hosts) === undefined ? undefined : 'public'
+}
+
+function patternFor(url: URL, { patterns }: AttachmentHosts): readonly string[] | undefined {
+  if (url.port !== '') return undefined
   const labels = url.hostname.split('.')
   const fits = (pattern: readonly string[]) =>
     pattern.length === labels.length &&
     pattern.every((label, i) => label === labels[i] || (label === '*' && labels[i] !== ''))
-  return patterns.some(fits) ? 'public' : undefined
+  return patterns.find(fits)
 }
 
 /**

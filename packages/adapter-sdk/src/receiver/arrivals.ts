@@ -2,7 +2,7 @@
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
 import { groupCommit } from '../store/group-commit.ts'
-import type { Accepting, FailedDelivery, Store } from '../store/store.ts'
+import type { Accepting, FailedDeliveries, FailedDelivery, Store } from '../store/store.ts'
 import { type Accepted, type Incoming, rowId } from '../store/submission.ts'
 
 /** Stores submissions durably. A stored submission stays until it is delivered or a person ends it. */
@@ -43,9 +43,9 @@ export class Arrivals {
     return await this.#guard('look up', () => this.#store.isHeld(rowId(form, submissionId)))
   }
 
-  /** Counts a delivery whose files could not be captured, and returns the count so far. */
-  async countDelivery(failed: FailedDelivery): Promise<number> {
-    return (await this.#guard('count', () => this.#store.countFailedDelivery(failed))).count
+  /** Counts a delivery whose files could not be captured, and returns how many there are so far, and since when. */
+  async countDelivery(failed: FailedDelivery): Promise<FailedDeliveries> {
+    return await this.#guard('count', () => this.#store.countFailedDelivery(failed))
   }
 
   /** Resolves when the store can be written to. @throws {AdapterError} ERR_STORE_UNAVAILABLE */

@@ -3,6 +3,7 @@ import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { type Capture, isCaptured } from '../files/capture.ts'
 import type { FileStore } from '../files/file-store.ts'
+import { type AttachmentHosts, entryFor } from '../files/hosts.ts'
 import type { SubmissionEnvelope } from '../protocol/submission.ts'
 import type { KeyIds } from '../store/key-id.ts'
 import { type Accepted, type Incoming, rowId } from '../store/submission.ts'
@@ -26,15 +27,19 @@ export interface IntakeOptions {
   readonly capture: Capture
   readonly files: FileStore
   readonly keyIds: KeyIds
+  /** The hosts of file links: one that is known names what a delivery failed at. */
+  readonly hosts: AttachmentHosts
+  /** After so many hours since the first failed delivery, and three deliveries, files that cannot be captured are missing. */
+  readonly patienceHours: number
   readonly emit: Emit
 }
 
-/** From this delivery on, a submission is accepted without the files that cannot be captured. */
+/** A link may fail once or twice by chance, also a day after the first time. */
 const PATIENCE_DELIVERIES = 3
 
 /** Returns the function that accepts submissions. Copies that arrive together share one capture of their files. */
 export function createIntake(options: IntakeOptions): AcceptSubmission {
-  const { arrivals, capture, files, keyIds, emit } = options
+  const { arrivals, capture, files, keyIds, hosts, patienceHours, emit } = options
   const beingAccepted = new Map<string, Promise<unknown>>()
   const commit = (incoming: Incoming) => step('commit', () => arrivals.accept(incoming))
 
@@ -73,10 +78,13 @@ export function createIntake(options: IntakeOptions): AcceptSubmission {
     const ids = results.filter(isCaptured).map((file) => file.id)
     const removeFiles = () => files.remove(ids).catch(() => undefined) // the sweep removes what is left
     try {
-      const missing = results.find((result) => 'missing' in result)
-      if (missing !== undefined) {
-        const failed = { form, submissionId, host: null, code: missing.missing }
-        if ((await arrivals.countDelivery(failed)) < PATIENCE_DELIVERIES) {
+      const position = results.findIndex((result) => !isCaptured(result))
+      const missing = results[position]
+      if (missing !== undefined && !isCaptured(missing)) {
+        const host = entryFor(links[position]?.url ?? '', hosts) ?? null
+        const failed = { form, submissionId, host, code: missing.missing }
+        const { count, sinceFirstSeconds } = await arrivals.countDelivery(failed)
+        if (count < PATIENCE_DELIVERIES || sinceFirstSeconds < patienceHours * 3600) {
           throw new AdapterError(missing.missing, missing.message, { retryable: true })
         }
       }

@@ -98,6 +98,19 @@ export interface DeadGroup {
   readonly since: string
 }
 
+/** Submissions that are with their sender, because their files cannot be fetched, of one host and code. */
+export interface WaitingForFiles {
+  /** The entry of `ATTACHMENT_HOSTS`; null: the link points to no allowed host. */
+  readonly host: string | null
+  readonly code: string
+  readonly count: number
+  /** The first failed delivery of the oldest (ISO 8601), and how long ago that was by the store's clock. */
+  readonly since: string
+  readonly oldestSeconds: number
+  /** The oldest of them, at most 5. */
+  readonly submissionIds: readonly string[]
+}
+
 /** What happened in one hour, which starts at `hour` (ISO 8601). */
 export interface Hour {
   readonly hour: string

@@ -2,7 +2,7 @@
 import type { StoredFile } from '../files/capture.ts'
 import type { FileStore } from '../files/file-store.ts'
 import type { Claim, Ending, Loss } from './claim.ts'
-import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from './entry.ts'
+import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment, WaitingForFiles } from './entry.ts'
 import type { Accepted, Incoming } from './submission.ts'
 
 /**
@@ -28,22 +28,34 @@ export interface Accepting {
   /**
    * Holds submissions; one result for each, in their order. A submission with a missing file becomes a dead letter
    * (ERR_ATTACHMENT_MISSING); every other one waits and is due at once. A dead letter whose outcome is known is replaced by
-   * a new copy that has all its files, or that has no fewer than the letter if files of the letter are missing too. What is
-   * accepted or replaced clears the count of its failed deliveries.
+   * a new copy that has all the files that it lists, or, if files of the letter are missing too, by one that has each file
+   * that the letter has. A copy with a file missing that does not replace one is noted in its history. Each result clears
+   * the count of failed deliveries: the sender is done.
    * @throws {AdapterError} ERR_STORE_UNAVAILABLE, retryable: a file was given up while it was captured. Nothing is written.
    */
   accept(submissions: readonly Incoming[]): Promise<readonly Accepted[]>
   /** Whether a copy would be a duplicate for certain, whatever files it brings. `id`: of the row. */
   isHeld(id: string): Promise<boolean>
-  /** Counts a delivery whose files could not be captured, from the first one on. */
-  countFailedDelivery(failed: FailedDelivery): Promise<{ readonly count: number; readonly firstAt: Date }>
+  /**
+   * Counts a delivery whose files could not be captured, from the first one on. What was counted before the submission last
+   * changed is over. A clock that jumps back moves the first delivery to the time that it shows now.
+   */
+  countFailedDelivery(failed: FailedDelivery): Promise<FailedDeliveries>
+}
+
+/** The failed deliveries of a submission. */
+export interface FailedDeliveries {
+  readonly count: number
+  readonly firstAt: Date
+  /** From the first to this one, by the store's clock. */
+  readonly sinceFirstSeconds: number
 }
 
 /** A delivery of the sender whose files could not be captured. */
 export interface FailedDelivery {
   readonly form: string
   readonly submissionId: string
-  /** Of the file link; null where the link has none that may be shown. */
+  /** The entry of `ATTACHMENT_HOSTS` that allows the file link; null where none does. */
   readonly host: string | null
   readonly code: string
 }
@@ -156,6 +168,8 @@ export interface Operating {
   counts(): Promise<Counts>
   /** Dead letters by form and code, most numerous first. */
   deadGroups(): Promise<DeadGroup[]>
+  /** What is still with its sender because its files cannot be fetched, by host and code, most numerous first. */
+  waitingForFiles(): Promise<WaitingForFiles[]>
   /** The last hours, oldest first, the current one last. */
   hours(count: number): Promise<Hour[]>
   /** What people did, newest first. */

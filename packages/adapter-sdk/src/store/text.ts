@@ -36,8 +36,5 @@ export function deadFromStart({ files }: Incoming): { readonly code: string; rea
   return missing.length === 0 ? null : { code: 'ERR_ATTACHMENT_MISSING', reason: storable(missing.join('; ')) }
 }
 
-/** How many files of a submission were captured, and how many are missing. */
-export function fileCounts({ files }: Incoming): { readonly captured: number; readonly missing: number } {
-  const captured = files.filter((file) => 'id' in file).length
-  return { captured, missing: files.length - captured }
-}
+/** In the history of a dead letter: a copy with a file missing did not take its place, because the letter holds more. */
+export const NOT_TAKEN = 'copy not taken'

@@ -140,6 +140,28 @@ onEachEngine('a store', (engine) => {
     ['a file missing, where the letter needs none', () => [], () => [missing()], 'duplicate'],
     ['a file missing, as the letter', () => [captured(), missing()], () => [captured(), missing()], 'replaced'],
     ['more files than the letter', () => [missing(), missing()], () => [captured(), missing()], 'replaced'],
+    ['another file than the letter', () => [captured(), missing()], () => [missing(), captured()], 'duplicate'],
+    [
+      'more files than the letter, and one that it lacks',
+      () => [captured(), missing(), missing()],
+      () => [missing(), captured(), captured()],
+      'duplicate',
+    ],
+    [
+      'each file of the letter, and another',
+      () => [captured(), missing(), missing()],
+      () => [captured(), captured(), missing()],
+      'replaced',
+    ],
+    [
+      'a file dropped, so that another stands in the place of one that is held',
+      () => [missing(), captured(), missing()],
+      () => [missing(), captured()],
+      'duplicate',
+    ],
+    ['a file dropped, of a letter that holds none', () => [missing(), missing()], () => [missing()], 'replaced'],
+    ['a file dropped on purpose', whole, () => [captured()], 'replaced'],
+    ['only what the letter lacks', () => [captured(), missing()], () => [captured()], 'replaced'],
     ['fewer files than the letter', () => [captured(), missing()], () => [missing(), missing()], 'duplicate'],
   ]
   for (const [title, letter, copy, expected] of COPIES) {
@@ -212,10 +234,145 @@ onEachEngine('a store', (engine) => {
     const afresh = await store.countFailedDelivery(failed)
 
     expect([first, second]).to.deep.equal([
-      { count: 1, firstAt },
-      { count: 2, firstAt },
+      { count: 1, firstAt, sinceFirstSeconds: 0 },
+      { count: 2, firstAt, sinceFirstSeconds: 21 },
     ])
     expect(afresh.count).to.equal(1)
+  })
+
+  const failedDelivery = (
+    submissionId: string,
+    host: string | null = 'files.example',
+    code = 'ERR_ATTACHMENT_STATUS',
+  ) => store.countFailedDelivery({ form, submissionId, host, code })
+
+  it('ends the count of failed deliveries with each copy that is acknowledged, also a duplicate', async () => {
+    const submission = await accepted()
+    await failedDelivery(submission.submissionId)
+    await store.accept([submission])
+
+    expect((await failedDelivery(submission.submissionId)).count).to.equal(1)
+  })
+
+  it('counts afresh when the submission has changed since the last failed delivery', async () => {
+    const { submissionId } = await accepted()
+    await failedDelivery(submissionId)
+    clock.pass(86_400)
+    await settle((await claim())[0] as Claim, dead())
+    clock.pass(1)
+
+    expect(await failedDelivery(submissionId)).to.deep.equal({ count: 1, firstAt: clock.now(), sinceFirstSeconds: 0 })
+  })
+
+  it('measures the time since the first failed delivery, also by a clock that jumps back', async () => {
+    const { submissionId } = made()
+    await failedDelivery(submissionId)
+    clock.pass(-7200)
+    const jumped = await failedDelivery(submissionId)
+    clock.pass(90)
+
+    expect(
+      [jumped, await failedDelivery(submissionId)].map(({ sinceFirstSeconds }) => sinceFirstSeconds),
+    ).to.deep.equal([0, 90])
+    clock.pass(7200)
+  })
+
+  it('notes a copy that does not take the place of a letter, and why', async () => {
+    const letter = await deadLetter({}, { files: [captured()] })
+    const file = captured() as Captured
+    clock.pass(5)
+    const copy = made({ submissionId: letter.submissionId, files: [file, missing()] })
+    const results = [await store.accept([copy]), await store.accept([{ ...copy, files: [] }])]
+
+    expect(results).to.deep.equal([['duplicate'], ['replaced']])
+    expect((await store.history(letter.id)).slice(3)).to.deep.equal([
+      {
+        ...{ at: clock.now().toISOString(), what: 'copy not taken', attempt: null, code: 'ERR_ATTACHMENT_MISSING' },
+        ...{ reason: 'attachments[0]: the answer is 403 (ERR_ATTACHMENT_STATUS)', by: null },
+      },
+      { at: clock.now().toISOString(), what: 'replaced', attempt: null, code: null, reason: null, by: null },
+    ])
+    expect(await store.giveUp([file.id])).to.deep.equal([file.id])
+  })
+
+  it('notes nothing of a copy of what waits, has ended or is uncertain', async () => {
+    const [waiting, letter] = [await accepted(), await deadLetter({ uncertain: true })]
+    await store.accept([waiting, letter].map(({ submissionId }) => made({ submissionId, files: [missing()] })))
+
+    const moments = [await store.history(rowId(form, waiting.submissionId)), await store.history(letter.id)]
+    expect(moments.flat().map(({ what }) => what)).not.to.include('copy not taken')
+  })
+
+  describe('shows what waits for its files', () => {
+    /** Hosts of its own for each test: what others have left does not matter. */
+    const host = () => `${form}.example`
+    const waiting = async () => (await store.waitingForFiles()).filter((each) => each.host?.startsWith(form))
+
+    it('by host and code, most numerous first, with the oldest submissions', async () => {
+      const since = clock.now().toISOString()
+      for (let i = 0; i < 6; i++) {
+        await failedDelivery(`s${i}`, host())
+        clock.pass(10)
+      }
+      await failedDelivery('other', host(), 'ERR_ATTACHMENT_TIMEOUT')
+
+      expect(await waiting()).to.deep.equal([
+        {
+          ...{ host: host(), code: 'ERR_ATTACHMENT_STATUS', count: 6, since, oldestSeconds: 60 },
+          submissionIds: ['s0', 's1', 's2', 's3', 's4'],
+        },
+        {
+          ...{ host: host(), code: 'ERR_ATTACHMENT_TIMEOUT', count: 1, since: clock.now().toISOString() },
+          ...{ oldestSeconds: 0, submissionIds: ['other'] },
+        },
+      ])
+    })
+
+    it('with one line for links that point to no allowed host', async () => {
+      const before = (await store.waitingForFiles()).find(
+        (each) => each.host === null && each.code === 'ERR_OF_NO_HOST',
+      )
+      await failedDelivery(randomUUID(), null, 'ERR_OF_NO_HOST')
+      await failedDelivery(randomUUID(), null, 'ERR_OF_NO_HOST')
+
+      const found = (await store.waitingForFiles()).filter((each) => each.code === 'ERR_OF_NO_HOST')
+      expect([before, found.map(({ count }) => count)]).to.deep.equal([undefined, [2]])
+    })
+
+    it('by its last failure, since its first', async () => {
+      const since = clock.now().toISOString()
+      await failedDelivery('a', `${host()}:1`)
+      clock.pass(10)
+      await failedDelivery('a', host(), 'ERR_ATTACHMENT_TIMEOUT')
+
+      expect(await waiting()).to.have.length(1)
+      expect((await waiting())[0]).to.include({
+        host: host(),
+        code: 'ERR_ATTACHMENT_TIMEOUT',
+        since,
+        oldestSeconds: 10,
+      })
+    })
+
+    it('until a copy is acknowledged, also where another process took it in meanwhile', async () => {
+      const [submission, held] = [made(), made()]
+      await failedDelivery(submission.submissionId, host())
+      await store.accept([submission, held])
+      await failedDelivery(held.submissionId, host())
+
+      expect(await waiting()).to.deep.equal([])
+    })
+
+    it('also where a dead letter is to be replaced, and not where it died later', async () => {
+      const [letter, later] = [await deadLetter(), await accepted()]
+      clock.pass(1)
+      await failedDelivery(letter.submissionId, host())
+      await failedDelivery(later.submissionId, host())
+      clock.pass(1)
+      await settle((await claim())[0] as Claim, dead())
+
+      expect((await waiting()).map(({ submissionIds }) => submissionIds)).to.deep.equal([[letter.submissionId]])
+    })
   })
 
   describe('hands out', () => {
@@ -943,7 +1100,9 @@ onEachEngine('a store', (engine) => {
       const [hour] = (await store.hours(1)) as [Awaited<ReturnType<Store['hours']>>[number]]
       expect([result, (await entry(submission)).state]).to.deep.equal([['replaced'], 'dead'])
       expect(
-        await hourCounts(hour, () => store.accept([made({ ...submission, files: [missing(), captured()] })])),
+        await hourCounts(hour, () =>
+          store.accept([made({ ...submission, files: [captured(), captured(), missing()] })]),
+        ),
       ).to.deep.equal({ accepted: 0, delivered: 0, dead: 1 })
     })
 

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { isCaptured, type StoredFile } from '../../src/files/capture.ts'
 import type { Claim, Loss } from '../../src/store/claim.ts'
 import type { Overdue, Store } from '../../src/store/store.ts'
 import { type Incoming, rowId } from '../../src/store/submission.ts'
@@ -115,6 +116,23 @@ function capture(world: World, model: Model, hasFile: boolean, form: string): In
   return { form, submissionId, serviceSlug: 'form', jwe: 'header..iv.ciphertext.tag', files }
 }
 
+/** Files of a copy: captured, or missing. */
+function filesOf(world: World, held: readonly boolean[]): StoredFile[] {
+  return held.map((isHeld) => {
+    if (!isHeld) return { missing: 'ERR_ATTACHMENT_STATUS', message: 'attachments[0]: the answer is 403' }
+    const id = randomUUID()
+    world.bytes.add(id)
+    return { id, bytes: 16, plaintextBytes: 1, sha256: 'a' }
+  })
+}
+
+/** Whether a letter with a file missing holds nothing that a copy lacks. */
+function holdsNoMore({ files: letter }: Incoming, { files: copy }: Incoming): boolean {
+  const held = letter.flatMap((file, i) => (isCaptured(file) ? [i] : []))
+  if (held.length === letter.length) return false
+  return held.length === 0 || (letter.length <= copy.length && held.every((i) => 'id' in (copy[i] as StoredFile)))
+}
+
 const client = fc.nat(2)
 const any = fc.nat(1000)
 
@@ -142,19 +160,30 @@ export function commands(giveUpFirst = true): fc.Arbitrary<Iterable<Command>> {
             },
           ),
       ),
-      fc.tuple(client, any).map(
-        ([by, n]) =>
-          new Do(`send again to ${by}: ${n}`, async (model, world) => {
-            const { store } = world.clients[by] as Client
-            const expected = pick(model.submissions.values(), n)
-            if (expected === undefined) return
-            const replaces = expected.state === 'dead' && !expected.uncertain
-            expect(await store.isHeld(expected.id)).to.equal(!replaces)
-            const copy = { ...expected.incoming, files: [] }
-            expect(await store.accept([copy])).to.deep.equal([replaces ? 'replaced' : 'duplicate'])
-            if (!replaces) return
-            Object.assign(expected, { incoming: copy, state: 'waiting', losses: 0, acting: false, settlesAt: 0 })
-          }),
+      fc.tuple(client, any, fc.array(fc.boolean(), { maxLength: 3 })).map(
+        ([by, n, files]) =>
+          new Do(
+            `send again to ${by}: ${n}, files ${files.map((isHeld) => (isHeld ? 'held' : 'missing'))}`,
+            async (model, world) => {
+              const { store } = world.clients[by] as Client
+              const expected = pick(model.submissions.values(), n)
+              if (expected === undefined) return
+              const mayReplace = expected.state === 'dead' && !expected.uncertain
+              expect(await store.isHeld(expected.id)).to.equal(!mayReplace)
+              const copy = { ...expected.incoming, files: filesOf(world, files) }
+              const isWhole = files.every((isHeld) => isHeld)
+              const replaces = mayReplace && (isWhole || holdsNoMore(expected.incoming, copy))
+              expect(await store.accept([copy])).to.deep.equal([replaces ? 'replaced' : 'duplicate'])
+              const owners = await Promise.all(
+                expected.incoming.files.filter(isCaptured).map(({ id }) => store.ownerOf(id)),
+              )
+              // What the letter held is owned for as long as the letter is not replaced.
+              expect(owners.every((owner) => (owner === undefined) === replaces)).to.equal(true)
+              if (!replaces) return
+              const state = isWhole ? 'waiting' : 'dead'
+              Object.assign(expected, { incoming: copy, state, losses: 0, acting: false, settlesAt: 0 })
+            },
+          ),
       ),
       fc.tuple(client, fc.constantFrom(...Object.keys(FORMS)), fc.integer({ min: 1, max: 3 }), fc.nat(1)).map(
         ([by, form, most, suspects]) =>

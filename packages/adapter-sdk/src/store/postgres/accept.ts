@@ -1,7 +1,7 @@
 /** The statements of the receiver: accept, and deliveries that failed. */
 import type { FailedDelivery } from '../store.ts'
 import { type Accepted, type Incoming, rowId } from '../submission.ts'
-import { deadFromStart, fileCounts, storable, storableTraceparent } from '../text.ts'
+import { deadFromStart, NOT_TAKEN, storable, storableTraceparent } from '../text.ts'
 import type { Statement } from './pool.ts'
 import { SCHEMA } from './tables.ts'
 
@@ -21,8 +21,7 @@ export function addToHour(counted: string, now: string, slot: string): string {
     ON CONFLICT (hour, form, what, slot) DO UPDATE SET count = hourly.count + excluded.count`
 }
 
-const captured = (files: string) => `(SELECT count(*) FROM jsonb_array_elements(${files}) f WHERE f ? 'id')`
-const missing = (files: string) => `(SELECT count(*) FROM jsonb_array_elements(${files}) f WHERE NOT f ? 'id')`
+const holds = (files: string, what: string) => `EXISTS (SELECT FROM jsonb_array_elements(${files}) f WHERE ${what})`
 
 /**
  * `(rows, slot, now) -> (id, outcome)`: a row for each submission that was accepted or took the place of a dead letter.
@@ -34,7 +33,7 @@ export const ACCEPT: Statement = {
   WITH moment AS MATERIALIZED (SELECT ${time('$3')} AS now),
   incoming AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::json) AS r (id uuid, form text, submission_id text, service_slug text, jwe text,
-      files jsonb, traceparent text, key_id text, code text, reason text, captured int, missing int)
+      files jsonb, traceparent text, key_id text, code text, reason text)
   ), accepted AS (
     INSERT INTO ${SCHEMA}.submission (id, form, submission_id, service_slug, state, due_at, code, reason, traceparent,
       key_id, files, received_at, changed_at)
@@ -50,7 +49,12 @@ export const ACCEPT: Statement = {
       traceparent = i.traceparent, key_id = i.key_id, files = i.files, revision = s.revision + 1, changed_at = now
     FROM incoming i, moment
     WHERE s.id = i.id AND s.state = 'dead' AND NOT s.uncertain
-      AND (i.missing = 0 OR (${missing('s.files')} > 0 AND ${captured('s.files')} <= i.captured))
+      -- Not if the letter holds a file that the copy lacks. Files are told apart by their places: in a copy that lists fewer
+      -- of them, another file may stand in the same place.
+      AND (i.code IS NULL OR (${holds('s.files', "NOT f ? 'id'")}
+        AND (NOT ${holds('s.files', "f ? 'id'")} OR jsonb_array_length(s.files) <= jsonb_array_length(i.files))
+        AND NOT EXISTS (SELECT FROM jsonb_array_elements(s.files) WITH ORDINALITY AS h (file, place)
+          WHERE h.file ? 'id' AND (i.files -> (h.place::int - 1) ->> 'id') IS NULL)))
     RETURNING s.id, s.form, s.state
   ), written AS (
     SELECT id, form, state, 'accepted' AS outcome FROM accepted UNION ALL SELECT id, form, state, 'replaced' FROM replaced
@@ -65,9 +69,16 @@ export const ACCEPT: Statement = {
     INSERT INTO ${SCHEMA}.attachment (id, submission)
     SELECT (f->>'id')::uuid, i.id FROM written w JOIN incoming i ON i.id = w.id, jsonb_array_elements(i.files) f WHERE f ? 'id'
   ), cleared AS (
-    DELETE FROM ${SCHEMA}.failed_delivery WHERE id IN (SELECT id FROM written)
+    DELETE FROM ${SCHEMA}.failed_delivery WHERE id IN (
+      SELECT f.id FROM ${SCHEMA}.failed_delivery f JOIN incoming i ON i.id = f.id ORDER BY f.id FOR UPDATE OF f)
   ), noted AS (
-    INSERT INTO ${SCHEMA}.history (submission, at, what) SELECT id, now, 'replaced' FROM replaced, moment
+    INSERT INTO ${SCHEMA}.history (submission, at, what, code, reason)
+    SELECT id, now, 'replaced', NULL, NULL FROM replaced, moment
+    UNION ALL
+    -- The files of such a copy were captured in part and are removed: its sender is told that the submission is held.
+    SELECT i.id, now, '${NOT_TAKEN}', i.code, i.reason
+    FROM incoming i JOIN ${SCHEMA}.submission s ON s.id = i.id, moment
+    WHERE i.code IS NOT NULL AND s.state = 'dead' AND NOT s.uncertain AND i.id NOT IN (SELECT id FROM written)
   ), counted AS (
     ${addToHour(
       `SELECT form, 'accepted' AS what FROM accepted UNION ALL SELECT form, 'dead' FROM written WHERE state = 'dead'`,
@@ -97,7 +108,6 @@ export function acceptValues(submissions: ReadonlyMap<string, Incoming>, slot: n
         key_id: incoming.keyId ?? null,
         code: dead?.code ?? null,
         reason: dead?.reason ?? null,
-        ...fileCounts(incoming),
       }
     })
   return [JSON.stringify(rows), slot, now]
@@ -122,15 +132,19 @@ export const IS_HELD: Statement = {
   text: `SELECT NOT (state = 'dead' AND NOT uncertain) AS held FROM ${SCHEMA}.submission WHERE id = $1`,
 }
 
-/** `(id, form, submission_id, host, code, now) -> (count, first_at)`. */
+const IS_OVER = `EXISTS (SELECT FROM ${SCHEMA}.submission s
+    WHERE s.id = failed_delivery.id AND s.changed_at > failed_delivery.changed_at)`
+
+/** `(id, form, submission_id, host, code, now) -> (count, firstAt, sinceFirstSeconds)`. */
 export const COUNT_FAILED_DELIVERY: Statement = {
   name: 'count-failed-delivery',
   text: `
   INSERT INTO ${SCHEMA}.failed_delivery (id, form, submission_id, host, code, count, first_at, changed_at)
   SELECT $1::uuid, $2, $3, $4, $5, 1, now, now FROM (SELECT ${time('$6')} AS now) moment
-  ON CONFLICT (id) DO UPDATE SET count = failed_delivery.count + 1, host = excluded.host, code = excluded.code,
-    changed_at = excluded.changed_at
-  RETURNING count, first_at AS "firstAt"`,
+  ON CONFLICT (id) DO UPDATE SET count = CASE WHEN ${IS_OVER} THEN 1 ELSE failed_delivery.count + 1 END,
+    first_at = CASE WHEN ${IS_OVER} THEN excluded.first_at ELSE LEAST(failed_delivery.first_at, excluded.first_at) END,
+    host = excluded.host, code = excluded.code, changed_at = excluded.changed_at
+  RETURNING count, first_at AS "firstAt", EXTRACT(EPOCH FROM changed_at - first_at)::float8 AS "sinceFirstSeconds"`,
 }
 
 /** The values of `COUNT_FAILED_DELIVERY`. */

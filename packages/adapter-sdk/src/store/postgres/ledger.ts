@@ -190,6 +190,26 @@ export const ACTIONS: Statement = {
 }
 
 /**
+ * `(now) -> waiting`, most numerous first. A delivery that failed before the submission was accepted elsewhere, or last
+ * changed, keeps nobody waiting.
+ */
+export const WAITING_FOR_FILES: Statement = {
+  name: 'waiting-for-files',
+  text: `
+  WITH waiting AS (
+    SELECT f.host, f.code, f.first_at, f.submission_id,
+      row_number() OVER (PARTITION BY f.host, f.code ORDER BY f.first_at, f.submission_id) AS place
+    FROM ${SCHEMA}.failed_delivery f
+    WHERE NOT EXISTS (SELECT FROM ${SCHEMA}.submission s
+      WHERE s.id = f.id AND (s.state <> 'dead' OR s.uncertain OR s.changed_at > f.changed_at))
+  )
+  SELECT host, code, count(*)::int AS count, ${iso('min(first_at)')} AS since,
+    GREATEST(0, EXTRACT(EPOCH FROM ${time('$1')} - min(first_at)))::float8 AS "oldestSeconds",
+    json_agg(submission_id ORDER BY place) FILTER (WHERE place <= 5) AS "submissionIds"
+  FROM waiting GROUP BY host, code ORDER BY count DESC, host NULLS FIRST, code`,
+}
+
+/**
  * `(chosen, by, reason, now, from) -> moved`: of the chosen ones, those that are still as they were shown, in the state
  * `from`. A state that is a value keeps the plan from the partial indexes, which may hold many more than were chosen.
  */

@@ -4,9 +4,10 @@ import { AdapterError } from '../../errors.ts'
 import { errorName } from '../../events.ts'
 import { attachmentTables, tableStore } from '../../files/table.ts'
 import type { Claim } from '../claim.ts'
-import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from '../entry.ts'
+import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment, WaitingForFiles } from '../entry.ts'
 import type {
   ClaimRef,
+  FailedDeliveries,
   FailedDelivery,
   Forgotten,
   KeyNeed,
@@ -110,10 +111,10 @@ class PostgresStore implements Store {
     return row?.held ?? false
   }
 
-  async countFailedDelivery(failed: FailedDelivery): Promise<{ readonly count: number; readonly firstAt: Date }> {
+  async countFailedDelivery(failed: FailedDelivery): Promise<FailedDeliveries> {
     const values = accept.failedDeliveryValues(failed, this.#now())
-    const [row] = await this.#pool.query<{ count: number; firstAt: Date }>(accept.COUNT_FAILED_DELIVERY, values)
-    return row as { count: number; firstAt: Date } // the statement always returns one row
+    const [row] = await this.#pool.query<FailedDeliveries>(accept.COUNT_FAILED_DELIVERY, values)
+    return row as FailedDeliveries // the statement always returns one row
   }
 
   async turn(turn: Turn): Promise<Claim[]> {
@@ -198,6 +199,10 @@ class PostgresStore implements Store {
 
   async deadGroups(): Promise<DeadGroup[]> {
     return await this.#pool.query<DeadGroup>(ledger.DEAD_GROUPS, [])
+  }
+
+  async waitingForFiles(): Promise<WaitingForFiles[]> {
+    return await this.#pool.query<WaitingForFiles>(ledger.WAITING_FOR_FILES, [this.#now()])
   }
 
   async hours(count: number): Promise<Hour[]> {

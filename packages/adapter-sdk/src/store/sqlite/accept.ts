@@ -1,7 +1,7 @@
 /** What the receiver asks of SQLite: accept, and deliveries that failed. */
-import type { FailedDelivery } from '../store.ts'
+import type { FailedDeliveries, FailedDelivery } from '../store.ts'
 import { type Accepted, type Incoming, rowId } from '../submission.ts'
-import { deadFromStart, fileCounts, storable, storableTraceparent } from '../text.ts'
+import { deadFromStart, NOT_TAKEN, storable, storableTraceparent } from '../text.ts'
 import { bytesOf, type Prepare } from './tables.ts'
 
 /** Accepts submissions, one result for each. Runs in a transaction. */
@@ -24,17 +24,19 @@ export function accept(prepare: Prepare, submissions: readonly Incoming[], slot:
       now,
     }
     const inserted = prepare(INSERT).get(values)
-    const { captured, missing } = fileCounts(incoming)
     const { form, submission_id, ...changed } = values
-    const row = inserted ?? prepare(REPLACE).get({ ...changed, captured, missing })
-    if (row === undefined) return 'duplicate'
-
+    const missing = dead === null ? 0 : 1
+    prepare('DELETE FROM failed_delivery WHERE id = ?').run(id)
+    const row = inserted ?? prepare(REPLACE).get({ ...changed, missing })
+    if (row === undefined) {
+      if (dead !== null) prepare(NOTE_NOT_TAKEN).run({ id, now, code: dead.code, reason: dead.reason })
+      return 'duplicate'
+    }
     const number = Number(row['row'])
     prepare('INSERT INTO letter (row, jwe) VALUES (?, ?) ON CONFLICT (row) DO UPDATE SET jwe = excluded.jwe').run(
       number,
       incoming.jwe,
     )
-    prepare('DELETE FROM failed_delivery WHERE id = ?').run(id)
     if (inserted === undefined) {
       // The files of the old copy have no owner now: the sweep finds them.
       prepare('DELETE FROM attachment WHERE row = ?').run(number)
@@ -57,16 +59,25 @@ const INSERT = `
   VALUES (:id, :form, :submission_id, :service_slug, :state, :due_at, :code, :reason, :traceparent, :key_id, :files, :now, :now)
   ON CONFLICT (id) DO NOTHING RETURNING row`
 
-const count = (has: string) => `(SELECT count(*) FROM json_each(files) f WHERE f.value ->> 'id' IS ${has})`
+const some = (has: string) => `EXISTS (SELECT 1 FROM json_each(files) f WHERE f.value ->> 'id' IS ${has})`
 
-// A dead letter whose outcome is known is replaced, unless it holds more files than the copy.
+// A dead letter whose outcome is known is replaced, unless it holds a file that the copy lacks. Files are told apart by their
+// places: in a copy that lists fewer of them, another file may stand in the same place.
 const REPLACE = `
   UPDATE submission SET state = :state, due_at = :due_at, settles_at = NULL, attempts_since_redrive = 0, losses = 0,
     acting = 0, approved = 0, code = :code, reason = :reason, service_slug = :service_slug, traceparent = :traceparent,
     key_id = :key_id, files = :files, revision = revision + 1, changed_at = :now
   WHERE id = :id AND state = 'dead' AND NOT uncertain
-    AND (:missing = 0 OR (${count('NULL')} > 0 AND ${count('NOT NULL')} <= :captured))
+    AND (:missing = 0 OR (${some('NULL')}
+      AND (NOT ${some('NOT NULL')} OR json_array_length(files) <= json_array_length(:files))
+      AND NOT EXISTS (SELECT 1 FROM json_each(files) f
+        WHERE f.value ->> 'id' IS NOT NULL AND json_extract(:files, '$[' || f.key || '].id') IS NULL)))
   RETURNING row`
+
+// The files of this copy were captured in part and are removed: its sender is told that the submission is held.
+const NOTE_NOT_TAKEN = `
+  INSERT INTO history (row, at, what, code, reason)
+  SELECT row, :now, '${NOT_TAKEN}', :code, :reason FROM submission WHERE id = :id AND state = 'dead' AND NOT uncertain`
 
 /** Whether a copy would be a duplicate for certain. */
 export function isHeld(prepare: Prepare, id: string): boolean {
@@ -81,20 +92,26 @@ export function countFailedDelivery(
   prepare: Prepare,
   { form, submissionId, host, code }: FailedDelivery,
   now: number,
-): { readonly count: number; readonly firstAt: Date } {
+): FailedDeliveries {
+  const id = bytesOf(rowId(form, submissionId))
+  prepare(
+    'DELETE FROM failed_delivery WHERE id = :id AND changed_at < (SELECT changed_at FROM submission WHERE id = :id)',
+  ).run({ id })
   const row = prepare(`
     INSERT INTO failed_delivery (id, form, submission_id, host, code, count, first_at, changed_at)
     VALUES (:id, :form, :submission_id, :host, :code, 1, :now, :now)
-    ON CONFLICT (id) DO UPDATE SET count = count + 1, host = excluded.host, code = excluded.code, changed_at = excluded.changed_at
+    ON CONFLICT (id) DO UPDATE SET count = count + 1, host = excluded.host, code = excluded.code,
+      first_at = min(first_at, excluded.first_at), changed_at = excluded.changed_at
     RETURNING count, first_at`).get({
-    id: bytesOf(rowId(form, submissionId)),
+    id,
     form,
     submission_id: submissionId,
     host,
     code,
     now,
   })
-  return { count: Number(row?.['count']), firstAt: new Date(Number(row?.['first_at'])) }
+  const firstAt = Number(row?.['first_at'])
+  return { count: Number(row?.['count']), firstAt: new Date(firstAt), sinceFirstSeconds: (now - firstAt) / 1000 }
 }
 
 /** Counts something that happened to a submission of a form. */

@@ -57,6 +57,7 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
     history: (_now: number, id: string) => ledger.history(prepare, id),
     counts: (now: number) => ledger.counts(prepare, now),
     deadGroups: (_now: number) => ledger.deadGroups(prepare),
+    waitingForFiles: (now: number) => ledger.waitingForFiles(prepare, now),
     hours: (now: number, count: number) => ledger.hours(prepare, count, now),
     actions: (_now: number, page: First<typeof ledger.actions>) => ledger.actions(prepare, page),
     act: (

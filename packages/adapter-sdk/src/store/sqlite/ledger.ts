@@ -1,5 +1,5 @@
 /** What operators ask of SQLite: what there is, what happened, and what people do. */
-import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment } from '../entry.ts'
+import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment, WaitingForFiles } from '../entry.ts'
 import type { Chosen, KnownForm, Moved, Page, Position, Step, Walked, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
 import { storable, storableFilter, storableOrNull } from '../text.ts'
@@ -166,6 +166,29 @@ export function deadGroups(prepare: Prepare): DeadGroup[] {
     SELECT form, COALESCE(code, '') AS code, count(*) AS count, sum(uncertain) AS uncertain, min(changed_at) AS since
     FROM submission WHERE state = 'dead' GROUP BY 1, 2 ORDER BY count DESC, form, code`).all()
   return rows.map((row) => ({ ...row, since: iso(row['since']) }) as unknown as DeadGroup)
+}
+
+/** Most numerous first. */
+export function waitingForFiles(prepare: Prepare, now: number): WaitingForFiles[] {
+  // A delivery that failed before the submission was accepted elsewhere, or last changed, keeps nobody waiting.
+  const rows = prepare(`
+    WITH waiting AS (
+      SELECT f.host, f.code, f.first_at, f.submission_id,
+        row_number() OVER (PARTITION BY f.host, f.code ORDER BY f.first_at, f.submission_id) AS place
+      FROM failed_delivery f
+      WHERE NOT EXISTS (SELECT 1 FROM submission s
+        WHERE s.id = f.id AND (s.state <> 'dead' OR s.uncertain OR s.changed_at > f.changed_at)))
+    SELECT host, code, count(*) AS count, min(first_at) AS since,
+      json_group_array(submission_id ORDER BY place) FILTER (WHERE place <= 5) AS ids
+    FROM waiting GROUP BY host, code ORDER BY count DESC, host, code`).all()
+  return rows.map((row) => ({
+    host: row['host'] as string | null,
+    code: String(row['code']),
+    count: Number(row['count']),
+    since: iso(row['since']) as string,
+    oldestSeconds: Math.max(0, (now - Number(row['since'])) / 1000),
+    submissionIds: JSON.parse(String(row['ids'])),
+  }))
 }
 
 /** Oldest first, the current hour last; an hour in which nothing happened too. */

@@ -156,6 +156,10 @@ class SqliteStore implements Store {
     return this.#reader.ask('deadGroups', this.#now())
   }
 
+  waitingForFiles() {
+    return this.#reader.ask('waitingForFiles', this.#now())
+  }
+
   hours(count: number) {
     return this.#reader.ask('hours', this.#now(), count)
   }

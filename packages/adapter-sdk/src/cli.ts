@@ -137,6 +137,7 @@ The store is found by the adapter's own settings: DATABASE_URL or DATA_DIR.
 The adapter may run all the time, except for restored. No answer, name or file of a citizen is shown.
 
 Examples:
+  ${name} stats
   ${name} submissions --state dead
   ${name} show 72c49803-e9c3-42ac-bde1-09c04595a2d3
   ${name} redrive --code ERR_ANSWERS_INVALID

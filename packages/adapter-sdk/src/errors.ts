@@ -157,7 +157,10 @@ export const ERRORS = {
     meaning: 'A file does not decrypt with its key, or a stored file has changed since its capture',
   },
   ERR_ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'No such file, or the sweep has removed it' },
-  ERR_ATTACHMENT_MISSING: { meaning: 'A file could not be captured in three deliveries; a person must decide' },
+  ERR_ATTACHMENT_MISSING: {
+    meaning:
+      'A file could not be captured within `ATTACHMENT_PATIENCE_HOURS` and three deliveries; a person must decide',
+  },
 
   ERR_ANSWERS_INVALID: { meaning: 'The answers do not fit the schema of the form; the message names the fields' },
   ERR_HANDLER_FAILED: { meaning: 'The handler threw; retried' },

@@ -5,7 +5,7 @@ import type { Config, Environment } from './config.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import { type AdapterEvent, type Emit, errorName } from './events.ts'
 import { createCapture } from './files/capture.ts'
-import { attachmentHosts } from './files/hosts.ts'
+import { attachmentHosts, entriesOf } from './files/hosts.ts'
 import type { Form } from './form.ts'
 import { listening } from './listen.ts'
 import { keyFigures, missingKeys } from './operator/key-watch.ts'
@@ -97,9 +97,11 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const forms = new Map([...options.forms].map(([name, form]) => [name, decorateForm(form, name)]))
   const log = createLog(config.LOG_LEVEL)
   const listeners = new Map<'web' | 'operator', RunningServer>()
-  const metrics = createMetrics(labelSets(forms, longestKeyring(config)), {
+  const hosts = attachmentHosts(config.ATTACHMENT_HOSTS)
+  const metrics = createMetrics(labelSets(forms, longestKeyring(config), entriesOf(hosts)), {
     counts: () => store.counts(),
     keys: () => readKeyFigures(),
+    waitingForFiles: () => store.waitingForFiles(),
     waitingForCommit: () => arrivals.waiting,
     attemptsRunning: () => worker.running,
     linesDropped: () => standardOutput().dropped,
@@ -134,7 +136,6 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   await store.recordForms([...forms].map(([name, { confirm }]) => ({ name, asksFirst: confirm !== undefined })))
   const ledger = new Ledger(store, emit)
-  const hosts = attachmentHosts(config.ATTACHMENT_HOSTS)
   const capture = createCapture({
     store: files,
     hosts,

@@ -15,6 +15,7 @@ import type { DetailedEntry, Entry } from '../src/store/entry.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from '../src/testing/index.ts'
 import { ask } from '../src/testing/sender.ts'
 import { sharedPostgres } from './shared-postgres.ts'
+import { incoming } from './submissions.ts'
 import { until } from './until.ts'
 
 const KEY = 'k7Wq2mZx9LtR4vBn'
@@ -120,6 +121,36 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       expect(out.split('\n')[0]).to.match(/^SUBMISSION +FORM +STATE +ATTEMPTS +RECEIVED +REFERENCE +CODE$/)
       expect(out).to.match(new RegExp(`${done} +complaint +delivered +1 +[-0-9: ]{16} +492233 +-`))
       expect(out).to.match(new RegExp(`${dead} +complaint +dead +1 +[-0-9: ]{16} +- +ERR_HANDLER_PERMANENT`))
+    })
+
+    it('counts submissions by state, and shows what is with its sender because of its files', async () => {
+      await sendAs(permanent)
+      const failed = {
+        form: 'complaint',
+        submissionId: 'abc-1',
+        host: '*.files.example',
+        code: 'ERR_ATTACHMENT_STATUS',
+      }
+      const before = await run(['stats'], place)
+      await running.store.countFailedDelivery(failed)
+      await running.store.countFailedDelivery({ ...failed, submissionId: 'abc-2' })
+      await running.store.countFailedDelivery({ ...failed, submissionId: 'abc-3', host: null })
+      const { code, out } = await run(['stats'], place)
+      const json = JSON.parse((await run(['stats', '--json'], place)).out)
+      const { dead } = await running.ledger.counts()
+      for (const submissionId of ['abc-1', 'abc-2', 'abc-3']) await running.store.accept([incoming({ submissionId })])
+
+      expect([before.code, code]).to.deep.equal([0, 0])
+      expect(before.out).not.to.contain('cannot be fetched')
+      expect(out).to.match(new RegExp(`^dead +${dead}$`, 'm'))
+      expect(out).to.match(
+        /^3 submissions are with their sender because their files cannot be fetched, since [-0-9]{10} [0-9:]{8} UTC$/m,
+      )
+      expect(out).to.match(/^\*\.files\.example +ERR_ATTACHMENT_STATUS +2 +[-0-9]{10} [0-9:]{8} UTC +abc-1 abc-2$/m)
+      expect(out).to.match(/^not in ATTACHMENT_HOSTS +ERR_ATTACHMENT_STATUS +1 /m)
+      expect(json).to.include({ dead })
+      expect(json.waitingForFiles[0]).to.include({ host: '*.files.example', code: failed.code, count: 2 })
+      expect(json.waitingForFiles[0].submissionIds).to.deep.equal(['abc-1', 'abc-2'])
     })
 
     it('lists submissions by state, form and code, as JSON', async () => {

@@ -11,7 +11,7 @@ import { HORIZON_SECONDS, openStore, refusedAsRestored } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { adapterChecks, type Check, diagnose } from './check.ts'
 import { Ledger } from './ledger.ts'
-import { entryText, findingsText, listText } from './text.ts'
+import { entryText, findingsText, listText, statsText } from './text.ts'
 
 /** Where a command writes, a line at a time. */
 export interface Output {
@@ -85,6 +85,17 @@ export function addLedgerCommands(root: Command, context: CommandContext): void 
         return found
       })
       print(json, entries, () => listText(entries, output.width))
+    })
+
+  root
+    .command('stats')
+    .description('count submissions by state, and show what is with its sender because its files cannot be fetched')
+    .option('--json', 'as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const [counts, waitingForFiles] = await withLedger(context, false, (ledger) =>
+        Promise.all([ledger.counts(), ledger.waitingForFiles()]),
+      )
+      print(json, { ...counts, waitingForFiles }, () => statsText(counts, waitingForFiles, output.width))
     })
 
   root

@@ -1,7 +1,7 @@
 /** Shows submissions to operators, without answers, names or files, and does what they decide. */
 import { AdapterError, ERRORS } from '../errors.ts'
 import type { Emit } from '../events.ts'
-import type { Counts, DetailedEntry, Entry, Filter } from '../store/entry.ts'
+import type { Counts, DetailedEntry, Entry, Filter, WaitingForFiles } from '../store/entry.ts'
 import type { Operating } from '../store/store.ts'
 import {
   type ActionName,
@@ -56,6 +56,11 @@ export class Ledger {
   /** How many submissions are in each state now. */
   async counts(): Promise<Counts> {
     return await this.#store.counts()
+  }
+
+  /** What is still with its sender because its files cannot be fetched, by host and code, most numerous first. */
+  async waitingForFiles(): Promise<WaitingForFiles[]> {
+    return await this.#store.waitingForFiles()
   }
 
   /**

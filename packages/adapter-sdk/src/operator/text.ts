@@ -1,6 +1,6 @@
 /** Writes lists, histories and findings as text for operators. */
 import { join } from 'node:path'
-import type { DetailedEntry, Entry, Moment } from '../store/entry.ts'
+import type { Counts, DetailedEntry, Entry, Moment, WaitingForFiles } from '../store/entry.ts'
 import { FOLDER } from '../store/sqlite/folder.ts'
 import type { Finding } from './check.ts'
 import { printable, textTable } from './text-table.ts'
@@ -49,6 +49,51 @@ export function entryText(entry: DetailedEntry, program: string, width?: number)
     width,
   )
   return [facts.join('\n'), timeline, ...adviceText(entry, program)].join('\n\n')
+}
+
+/** How many submissions are in which state, and what waits for its files. */
+export function statsText(counts: Counts, waiting: readonly WaitingForFiles[], width?: number): string {
+  const { waiting: queued, retrying, running, dead, delivered, oldestWaitingSeconds } = counts
+  const facts = [
+    ['waiting', `${queued}${retrying === 0 ? '' : `, of these ${retrying} for a retry`}`],
+    ['running', String(running)],
+    ['dead', String(dead)],
+    ['delivered', `${delivered} in total`],
+    ['oldest', queued + running === 0 ? 'none is waiting' : `waiting for ${Math.floor(oldestWaitingSeconds)} s`],
+  ].map(([name, value]) => `${name?.padEnd(10)}  ${value}`)
+  const sentence = waitingForFilesText(waiting, second)
+  return [facts.join('\n'), ...(sentence === undefined ? [] : [sentence, waitingTable(waiting, width)])].join('\n\n')
+}
+
+function waitingTable(waiting: readonly WaitingForFiles[], width?: number): string {
+  return textTable<WaitingForFiles>(
+    [
+      { title: 'HOST', text: hostText },
+      { title: 'CODE', text: ({ code }) => code },
+      { title: 'COUNT', text: ({ count }) => String(count) },
+      { title: 'SINCE', text: ({ since }) => second(since), optional: true },
+      { title: 'OLDEST SUBMISSIONS', text: ({ submissionIds }) => submissionIds.join(' '), optional: true },
+    ],
+    waiting,
+    width,
+  )
+}
+
+/** What waits for its files, in a sentence; undefined: nothing does. `timeText`: writes an ISO 8601 time. */
+export function waitingForFilesText(
+  waiting: readonly WaitingForFiles[],
+  timeText: (iso: string) => string,
+): string | undefined {
+  if (waiting.length === 0) return undefined
+  const count = waiting.reduce((sum, each) => sum + each.count, 0)
+  const since = waiting.map((each) => each.since).sort()[0] as string
+  const [are, their] = count === 1 ? ['is', 'its'] : ['are', 'their']
+  return `${countText(count, `${are} with ${their} sender because ${their} files cannot be fetched`)}, since ${timeText(since)}`
+}
+
+/** The host of a group, in words where it is none that is allowed. */
+export function hostText({ host }: Pick<WaitingForFiles, 'host'>): string {
+  return host ?? 'not in ATTACHMENT_HOSTS'
 }
 
 /** The findings of the checks, one a line. */

@@ -1,7 +1,7 @@
 /** The metrics that show the present state: they are set at each scrape, from what the adapter reports then. */
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Counts } from '../store/entry.ts'
-import { closed, type LabelName, type LabelSets } from './metric-labels.ts'
+import type { Counts, WaitingForFiles } from '../store/entry.ts'
+import { closed, type LabelName, type LabelSets, OTHER } from './metric-labels.ts'
 
 /** What the metrics say of keys. */
 export interface KeyFigures {
@@ -22,6 +22,8 @@ export interface MetricSources {
   readonly counts: () => Promise<Counts>
   /** If it rejects, the gauges of keys are omitted. */
   readonly keys: () => Promise<KeyFigures>
+  /** If it rejects, the gauges of what waits for its files are omitted. */
+  readonly waitingForFiles: () => Promise<readonly WaitingForFiles[]>
   /** How many requests are waiting to be stored. */
   readonly waitingForCommit: () => number
   /** How many attempts are running in this process. */
@@ -39,7 +41,14 @@ export interface ListenerState {
   readonly requests: number
 }
 
-/** Registers the gauges. `set` gives each its value; without `counts` or `keys`, those of the store or of keys are omitted. */
+/** What is read of the store for a scrape. Undefined: it did not answer. */
+export interface ReadOfStore {
+  readonly counts: Counts | undefined
+  readonly keys: KeyFigures | undefined
+  readonly waitingForFiles: readonly WaitingForFiles[] | undefined
+}
+
+/** Registers the gauges. `set` gives each its value; what the store did not answer is omitted. */
 export function gauges(registry: Registry, sets: LabelSets) {
   const gauge = (name: string, help: string, ...labelNames: LabelName[]) =>
     new Gauge({ name: `formbuilder_${name}`, help, labelNames, registers: [registry] })
@@ -61,6 +70,16 @@ export function gauges(registry: Registry, sets: LabelSets) {
   )
   const receiving = gauge('previous_keys_receiving', 'Previous keys that submissions came with within a day', 'form')
   const removable = gauge('previous_keys_removable', 'Previous keys that nothing needs any more', 'form')
+  const ofFiles = gauge(
+    'submissions_waiting_for_files',
+    'Submissions that are with their sender because their files cannot be fetched, by host (an entry of ATTACHMENT_HOSTS) and error code',
+    'host',
+    'code',
+  )
+  const oldestOfFiles = gauge(
+    'oldest_waiting_for_files_seconds',
+    'Time since the first failed delivery of the oldest submission that is with its sender because its files cannot be fetched',
+  )
   const commit = gauge('accept_waiting', 'Requests waiting to be stored')
   const attempts = gauge('attempts_running', 'Attempts running in this process')
   const dropped = new Counter({
@@ -73,7 +92,7 @@ export function gauges(registry: Registry, sets: LabelSets) {
   const requests = gauge('requests_unanswered', 'Requests that have started and are not yet answered', 'listener')
 
   return {
-    set(sources: MetricSources, counts: Counts | undefined, keys: KeyFigures | undefined): void {
+    set(sources: MetricSources, { counts, keys, waitingForFiles }: ReadOfStore): void {
       storeUp.set(counts === undefined ? 0 : 1)
       for (const each of [waiting, running, retrying, deadLetters, oldest]) each.reset()
       lastAccepted.remove()
@@ -98,6 +117,13 @@ export function gauges(registry: Registry, sets: LabelSets) {
       for (const { form, ...figures } of keys?.previous ?? []) {
         receiving.set({ form: closed(sets, 'form', form) }, figures.receiving)
         removable.set({ form: closed(sets, 'form', form) }, figures.removable)
+      }
+      ofFiles.reset()
+      oldestOfFiles.reset()
+      if (waitingForFiles === undefined) oldestOfFiles.remove()
+      else oldestOfFiles.set(Math.max(0, ...waitingForFiles.map(({ oldestSeconds }) => oldestSeconds)))
+      for (const { host, code, count } of waitingForFiles ?? []) {
+        ofFiles.inc({ host: closed(sets, 'host', host ?? OTHER), code: closed(sets, 'code', code) }, count)
       }
       commit.set(sources.waitingForCommit())
       attempts.set(sources.attemptsRunning())

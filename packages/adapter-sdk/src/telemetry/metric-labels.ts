@@ -8,13 +8,28 @@ export type LabelSets = Readonly<Record<LabelName, ReadonlySet<string>>> & {
   readonly refusal: ReadonlySet<string>
 }
 
-export type LabelName = 'form' | 'code' | 'position' | 'use' | 'outcome' | 'during' | 'reason' | 'layer' | 'listener'
+export type LabelName =
+  | 'form'
+  | 'host'
+  | 'code'
+  | 'position'
+  | 'use'
+  | 'outcome'
+  | 'during'
+  | 'reason'
+  | 'layer'
+  | 'listener'
 
-/** Returns the label values for these forms. `keys`: the length of the longest keyring. */
-export function labelSets(forms: ReadonlyMap<string, Pick<Form, 'advice'>>, keys: number): LabelSets {
+/** Returns the label values for these forms. `keys`: the length of the longest keyring; `hosts`: entries of `ATTACHMENT_HOSTS`. */
+export function labelSets(
+  forms: ReadonlyMap<string, Pick<Form, 'advice'>>,
+  keys: number,
+  hosts: readonly string[] = [],
+): LabelSets {
   const codes = [...forms.values()].flatMap(({ advice }) => Object.keys(advice ?? {}))
   return {
     form: new Set(forms.keys()),
+    host: new Set(hosts),
     code: new Set([...Object.keys(ERRORS), ...codes]),
     refusal: new Set(Object.entries(ERRORS).flatMap(([code, entry]) => ('status' in entry ? [code] : []))),
     position: new Set(Array.from({ length: keys }, (_, position) => String(position))),

@@ -22,11 +22,12 @@ export function createMetrics(sets: LabelSets, sources: MetricSources): Metrics 
   let scraping: Promise<string> | undefined
 
   async function scrape(): Promise<string> {
-    const [counts, keys] = await Promise.all([
+    const [counts, keys, waitingForFiles] = await Promise.all([
       sources.counts().catch(() => undefined),
       sources.keys().catch(() => undefined),
+      sources.waitingForFiles().catch(() => undefined),
     ])
-    present.set(sources, counts, keys)
+    present.set(sources, { counts, keys, waitingForFiles })
     const text = await registry.metrics()
     return counts === undefined ? text : `${liveGauges(counts)}\n${text}`
   }

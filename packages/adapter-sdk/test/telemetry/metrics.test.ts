@@ -207,6 +207,42 @@ describe('metrics of an adapter', () => {
     expect(down).not.to.match(/^formbuilder_(key_last|previous_keys)/m)
   })
 
+  it('show what waits for its files by host and code, and the age of the oldest', async () => {
+    const group = { count: 2, since: '2030-01-01T12:00:00.000Z', oldestSeconds: 90, submissionIds: ['Jane'] }
+    const waiting = [
+      { ...group, host: '*.files.example', code: 'ERR_ATTACHMENT_STATUS' },
+      { ...group, host: '*.files.example', code: 'ERR_ATTACHMENT_TIMEOUT', oldestSeconds: 4000 },
+      { ...group, host: null, code: 'ERR_ATTACHMENT_REFUSED' },
+      { ...group, host: 'one.that.was.removed.example', code: 'ERR_ATTACHMENT_REFUSED', count: 1 },
+    ]
+    const sets = labelSets(new Map(), 1, ['*.files.example'])
+    const found = [...waiting]
+    const metrics = createMetrics(sets, { ...NOTHING, waitingForFiles: async () => found.splice(0) })
+    const [text, after] = [await metrics.read(), await metrics.read()]
+
+    const name = 'formbuilder_submissions_waiting_for_files'
+    expect(value(text, `${name}{host="*.files.example",code="ERR_ATTACHMENT_STATUS"}`)).to.equal(2)
+    expect(value(text, `${name}{host="*.files.example",code="ERR_ATTACHMENT_TIMEOUT"}`)).to.equal(2)
+    expect(text).to.match(/_waiting_for_files\{host="other",code="\w+"\} 3$/m)
+    expect(text).not.to.match(/removed|Jane|2030/)
+    expect([text, after].map((each) => value(each, 'formbuilder_oldest_waiting_for_files_seconds'))).to.deep.equal([
+      4000, 0,
+    ])
+    expect(after).not.to.match(/^formbuilder_submissions_waiting_for_files\{/m)
+  })
+
+  it('omit what waits for its files while the store does not answer that', async () => {
+    const metrics = createMetrics(labelSets(new Map(), 1), {
+      ...NOTHING,
+      waitingForFiles: () => Promise.reject(new Error()),
+    })
+
+    const text = await metrics.read()
+
+    expect(text).not.to.match(/^formbuilder_(submissions|oldest)_waiting_for_files/m)
+    expect(value(text, 'formbuilder_store_up')).to.equal(1)
+  })
+
   it('have only label values from a closed set, whatever the events contain', async () => {
     const sets = labelSets(new Map([['complaint', {}]]), 2)
     const metrics = createMetrics(sets, NOTHING)
@@ -250,6 +286,12 @@ const NOTHING = {
     lastAcceptedSeconds: null,
     deadByCode: { 'Jane Citizen': 1 },
   }),
+  waitingForFiles: async () => [
+    {
+      ...{ host: 'Jane.example', code: 'Jane', count: 2, since: '2030-01-01T12:00:00.000Z', oldestSeconds: 90 },
+      submissionIds: ['Jane'],
+    },
+  ],
   waitingForCommit: () => 0,
   attemptsRunning: () => 0,
   linesDropped: () => 0,

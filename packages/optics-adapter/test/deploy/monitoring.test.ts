@@ -44,7 +44,7 @@ describe('the dashboard and the alerts', () => {
       if (type === 'histogram') for (const part of ['bucket', 'sum', 'count']) existing.add(`${name}_${part}`)
     }
     const sources = ['metrics.ts', 'metric-labels.ts'].map((file) => readFileSync(new URL(file, TELEMETRY), 'utf8'))
-    for (const [, name = ''] of sources.join().matchAll(/LabelName = (.*)$/gm))
+    for (const [, name = ''] of sources.join().matchAll(/LabelName =(.*?)\n\n/gs))
       for (const [, label = ''] of name.matchAll(/'(\w+)'/g)) labels.add(label)
     const manifest = find(await renderChart('production'), 'PrometheusRule', 'hmcts-complaints-formbuilder-adapter')
     rules = (manifest.spec as { groups: [{ rules: Rule[] }] }).groups[0].rules
@@ -100,6 +100,7 @@ describe('the dashboard and the alerts', () => {
       'AdapterDeadLetters',
       'AdapterCaseUnnamed',
       'AdapterOldestWaiting',
+      'AdapterWaitingForFiles',
       'AdapterCertificateEnding',
       'AdapterRefusals',
       'AdapterUnmatched',

@@ -178,6 +178,43 @@ describe('an outage drill: the case system is down for a day, then up again', ()
   })
 })
 
+describe('a drill: the file host is down for two hours, then up again', () => {
+  it('raises an alert after an hour, which is over with the next delivery', async () => {
+    const firing = await alertRules()
+    await using adapter = await startTestAdapter(
+      createAdapter({ forms: { complaint: { path: '/v2/complaint', handle: async () => ({ reference: '1' }) } } }),
+      { environment: { METRICS_AUTH_USERNAME: 'metrics', METRICS_AUTH_PASSWORD: PASSWORD } },
+    )
+    const headers = { Authorization: basic('metrics', PASSWORD) }
+    const isRaised = async () =>
+      firing((await adapter.request('GET', '/metrics', { headers })).text).includes('AdapterWaitingForFiles')
+    const submissionId = crypto.randomUUID()
+    const upload = { filename: 'letter.txt', mimetype: 'text/plain', content: Buffer.from('text') }
+    const deliver = async () =>
+      (await adapter.send('/v2/complaint', { submissionId, attachments: [adapter.fileStore.link(upload)] })).status
+
+    adapter.fileStore.isDown = true
+    const answers = [await deliver()]
+    const raised = [await isRaised()]
+    // The sender's pauses get longer: an alert must not wait for its next delivery.
+    await adapter.advance({ minutes: 30 })
+    answers.push(await deliver())
+    raised.push(await isRaised())
+    await adapter.advance({ minutes: 31 })
+    raised.push(await isRaised())
+    await adapter.advance({ hours: 1 })
+    adapter.fileStore.isDown = false
+    answers.push(await deliver())
+    raised.push(await isRaised())
+
+    expect([answers, raised]).to.deep.equal([
+      [503, 503, 201],
+      [false, false, true, false],
+    ])
+    expect(await adapter.ended(submissionId)).to.include({ state: 'delivered', files: 1 })
+  })
+})
+
 async function until(condition: () => unknown): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
 }

@@ -33,7 +33,7 @@ const UNCERTAIN =
 const KEYS =
   'The submission was encrypted with a key that this adapter no longer has. Add the key to JWE_PREVIOUS_KEYS, restart, then redrive.'
 const FILES =
-  'A file could not be fetched in 3 deliveries. Ask the sender to deliver the submission again with fresh links: the new copy replaces this one. Redrive only if the case should be made without the file.'
+  'A file could not be fetched for as long as ATTACHMENT_PATIENCE_HOURS says, in 3 deliveries at least. Ask the sender to deliver the submission again with fresh links: the new copy replaces this one. Redrive only if the case should be made without the file.'
 
 const NEXT_STEPS: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_JWE_INVALID: KEYS,

@@ -12,16 +12,17 @@ export function createRender(): Render {
     trimBlocks: true,
     lstripBlocks: true,
   })
-  // A narrow column breaks the line between date and time only.
-  environment.addFilter(
-    'time',
-    (iso: string) => `${DATE.format(new Date(iso)).replaceAll(' ', '\u00a0')}, ${TIME.format(new Date(iso))}`,
-  )
+  environment.addFilter('time', timeText)
   environment.addFilter('hour', (iso: string) => HOUR.format(new Date(iso)))
   environment.addFilter('count', (count: number) => COUNT.format(count))
   environment.addFilter('age', ageOf)
   environment.addFilter('plural', (count: number, one: string, many = `${one}s`) => (count === 1 ? one : many))
   return (view, values) => environment.render(`${view}.njk`, values)
+}
+
+/** A time in London. A narrow column breaks the line between date and time only. */
+export function timeText(iso: string): string {
+  return `${DATE.format(new Date(iso)).replaceAll(' ', '\u00a0')}, ${TIME.format(new Date(iso))}`
 }
 
 /** Seconds in words, in the two largest units. */

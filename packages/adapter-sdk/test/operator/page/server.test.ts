@@ -117,6 +117,34 @@ describe("the operator's page", () => {
     expect(text).not.to.match(/Jane|Citizen/)
   })
 
+  it('says what is with its sender because its files cannot be fetched, by host and code, until it is not', async () => {
+    await using alone = await startOperatedAdapter()
+    const file = { filename: 'jane.txt', mimetype: 'text/plain', content: Buffer.from('words') }
+    const ids = [crypto.randomUUID(), crypto.randomUUID()] as const
+    const send = (submissionId: string, url?: string) => {
+      const link = alone.fileStore.link(file)
+      return alone.send('/v2/complaint', { submissionId, attachments: [{ ...link, url: url ?? link.url }] })
+    }
+    alone.fileStore.isDown = true
+    await send(ids[0])
+    const one = (await ask(alone, '/')).text
+    await send(ids[1], 'https://jane.elsewhere.example/words?X-Amz-Signature=secret')
+    const both = (await ask(alone, '/')).text
+    alone.fileStore.isDown = false
+    for (const id of ids) await send(id)
+    for (const id of ids) await alone.ended(id)
+    const none = (await ask(alone, '/')).text
+
+    expect(one).to.match(
+      /1 submission is with its sender because its files cannot be fetched, since \d+\s\w+\s\d{4}, \d\d:\d\d:\d\d/,
+    )
+    expect(both).to.match(/2 submissions are with their sender because their files cannot be fetched, since \d/)
+    expect(both).to.contain(alone.fileStore.origin).and.contain('ERR_ATTACHMENT_STATUS').and.contain(ids[0])
+    expect(both).to.contain('not in ATTACHMENT_HOSTS').and.contain('ERR_ATTACHMENT_REFUSED').and.contain(ids[1])
+    expect(both).not.to.match(/All is well|elsewhere|secret|jane|words/)
+    expect(none).to.contain('All is well').and.not.contain('cannot be fetched')
+  })
+
   it('escapes every text that it shows', async () => {
     const submissionId = await submit(adapter, 'reject')
     const { body, cookie } = await formOf(adapter, await idOf(submissionId))

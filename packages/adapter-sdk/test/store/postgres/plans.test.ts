@@ -79,6 +79,7 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
       () => [randomUUID(), 'complaint', 'x', null, 'ERR', null],
       2,
     ],
+    ['shows what waits for its files', ledger.WAITING_FOR_FILES, () => [null], 2000],
     ['settles 16', queue.SETTLE, () => [ends(), 0, null], 200],
     ['claims', queue.CLAIM_DUE, () => [wanted, 30, 90_000, null], 300],
     ['settles and claims', queue.SETTLE_AND_CLAIM, () => [ends(), 0, wanted, 30, 90_000, null], 500],

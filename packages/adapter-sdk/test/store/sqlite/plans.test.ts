@@ -92,6 +92,7 @@ describe('the statements of SQLite, on 100,000 rows', () => {
     ],
     ['counts', () => engine.counts(now), [...LIVE, 'hourly']],
     ['groups dead letters', () => engine.deadGroups(now), ['submission_dead']],
+    ['shows what waits for its files', () => engine.waitingForFiles(now), ['f', 'waiting', '(subquery-4)']],
     ['lists the last hours', () => engine.hours(now, 24), []],
     ['lists what people did', () => engine.actions(now, PAGE), ['history_action']],
     ['reads the history of one', () => engine.history(now, ids['delivered']?.[0] ?? ''), []],

@@ -48,6 +48,7 @@ export type {
   Hour,
   Moment,
   State,
+  WaitingForFiles,
 } from './store/entry.ts'
 export type * from './store/store.ts'
 export type { Accepted, Incoming } from './store/submission.ts'

@@ -1,7 +1,30 @@
 import { expect } from 'chai'
-import { DEFAULT_ATTACHMENT_HOSTS, isPublicAddress, parseAttachmentHosts, reachOf } from '../../src/files/hosts.ts'
+import {
+  DEFAULT_ATTACHMENT_HOSTS,
+  entriesOf,
+  entryFor,
+  isPublicAddress,
+  parseAttachmentHosts,
+  reachOf,
+} from '../../src/files/hosts.ts'
 
 describe('ATTACHMENT_HOSTS', () => {
+  for (const [link, entry] of [
+    ['https://bucket.files.example/jane?X-Amz-Signature=secret', '*.files.example'],
+    ['https://one.files.example/x', 'one.files.example'],
+    ['https://user:password@localhost:9443/x', 'localhost:9443'],
+    ['https://other.example/x', undefined],
+    ['https://bucket.files.example:8443/x', undefined],
+    ['no link', undefined],
+    ['', undefined],
+  ] as const)
+    it(`names the entry that allows ${link || 'an empty link'}: ${entry ?? 'none'}`, () => {
+      const hosts = parseAttachmentHosts('one.files.example,*.files.example,LOCALHOST:9443')
+
+      expect(entryFor(link, hosts)).to.equal(entry)
+      expect(entriesOf(hosts)).to.have.members(['localhost:9443', 'one.files.example', '*.files.example'])
+    })
+
   for (const [hosts, url, reach] of [
     ['files.example', 'https://files.example/x', 'public'],
     ['files.example', 'https://FILES.example:443/x', 'public'],

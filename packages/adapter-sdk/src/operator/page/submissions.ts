@@ -84,6 +84,8 @@ const WORDS: Readonly<Record<string, string>> = {
   'attempt retry': 'Attempt failed, will be retried',
   'attempt dead': 'Attempt failed, now a dead letter',
   'attempt lost': 'Attempt lost because its process ended',
+  replaced: 'Replaced by a new copy of the sender',
+  'copy not taken': 'A new copy lacked a file, and did not replace this one',
   redriven: 'Redriven',
   discarded: 'Discarded',
   'retry now': 'Made due now',

@@ -14,6 +14,7 @@ import {
 export interface OpticsConfig {
   /** Base URL of Optics, without a slash at the end. */
   readonly endpoint: string
+  /** Like `secretKey`, empty in a process that only accepts submissions and was given no keys: it never calls Optics. */
   readonly apiKey: string
   readonly secretKey: string
   /** IANA name of the time zone that decides the day of receipt. */
@@ -33,8 +34,10 @@ export interface OpticsConfig {
 /** Every setting of Optics, in addition to those of the SDK. A test compares the table in README.md with this one. */
 export const OPTICS_SETTINGS = {
   OPTICS_ENDPOINT: endpoint('Base URL of Optics', 'https://uat.icasework.com'),
-  OPTICS_API_KEY: required('Identifies this adapter to Optics', { secret: true }),
-  OPTICS_SECRET_KEY: required('Key that signs the requests for access tokens', { secret: true }),
+  OPTICS_API_KEY: required('Identifies this adapter to Optics; not needed with `ADAPTER_ROLE=web`', { secret: true }),
+  OPTICS_SECRET_KEY: required('Key that signs the requests for access tokens; not needed with `ADAPTER_ROLE=web`', {
+    secret: true,
+  }),
   OPTICS_TIME_ZONE: timeZone('Time zone of RequestDate; the Ruby adapter used `UTC`', 'Europe/London'),
   OPTICS_DUPLICATE_CHECK: choice(
     '`external-id`: send the submissionId as ExternalId, and look the case up when the outcome is unknown',
@@ -63,14 +66,15 @@ export const OPTICS_SETTINGS = {
 export function readOpticsConfig(
   environment: Environment,
 ): { readonly config: OpticsConfig } | { readonly problems: readonly string[] } {
-  const { values, problems: found } = readSettings(OPTICS_SETTINGS, environment)
+  const settings = needsNoKeys(environment) ? { ...OPTICS_SETTINGS, ...NO_KEYS } : OPTICS_SETTINGS
+  const { values, problems: found } = readSettings(settings, environment)
   const problems = [...found, ...hostProblems(values, environment['HOST'])]
   if (problems.length > 0) return { problems }
   return {
     config: {
       endpoint: values.OPTICS_ENDPOINT,
-      apiKey: values.OPTICS_API_KEY,
-      secretKey: values.OPTICS_SECRET_KEY,
+      apiKey: values.OPTICS_API_KEY ?? '',
+      secretKey: values.OPTICS_SECRET_KEY ?? '',
       timeZone: values.OPTICS_TIME_ZONE,
       duplicateCheck: values.OPTICS_DUPLICATE_CHECK,
       caseId: values.OPTICS_CASE_ID,
@@ -79,6 +83,16 @@ export function readOpticsConfig(
       settleSeconds: values.OPTICS_SETTLE_SECONDS,
     },
   }
+}
+
+/** Whether this process only accepts submissions and was given no keys. One key without the other is a mistake in every role. */
+function needsNoKeys(environment: Environment): boolean {
+  return environment['ADAPTER_ROLE'] === 'web' && !environment['OPTICS_API_KEY'] && !environment['OPTICS_SECRET_KEY']
+}
+
+const NO_KEYS = {
+  OPTICS_API_KEY: text(OPTICS_SETTINGS.OPTICS_API_KEY.meaning, { secret: true }),
+  OPTICS_SECRET_KEY: text(OPTICS_SETTINGS.OPTICS_SECRET_KEY.meaning, { secret: true }),
 }
 
 function endpoint(meaning: string, standard: string): Setting<string> {

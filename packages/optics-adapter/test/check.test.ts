@@ -22,6 +22,20 @@ describe('the check of Optics', () => {
     expect(standIn.requests.map(({ route }) => route)).to.deep.equal(['token'])
   })
 
+  it('says that a process without keys that only accepts submissions does not call Optics', async () => {
+    await using standIn = await startOpticsStandIn(KEYS)
+
+    const findings = await checkOptics({ OPTICS_ENDPOINT: standIn.url, ADAPTER_ROLE: 'web' })
+
+    expect(findings).to.deep.equal([
+      {
+        result: 'ok',
+        detail: 'this process only accepts submissions (ADAPTER_ROLE=web): it has no keys and does not call Optics',
+      },
+    ])
+    expect(standIn.requests).to.deep.equal([])
+  })
+
   for (const [what, wrong, detail] of [
     ['another key', (url: string) => environment(url, 'another key'), /^Optics answered the token request with 4\d\d/],
     ['no Optics', () => environment('http://localhost:1'), /^could not connect to Optics .*ECONNREFUSED/],

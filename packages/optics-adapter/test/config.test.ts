@@ -93,6 +93,22 @@ describe('the configuration of Optics', () => {
         expect(problems[0]).to.not.include(value)
       })
 
+  it('needs no keys in a process that only accepts submissions, and refuses a malformed one there too', () => {
+    const { OPTICS_API_KEY: _api, OPTICS_SECRET_KEY: _secret, ...web } = { ...complete, ADAPTER_ROLE: 'web' }
+
+    expect(readOpticsConfig(web)).to.have.nested.property('config.apiKey', '')
+    expect(readOpticsConfig(web)).to.have.nested.property('config.secretKey', '')
+    expect(
+      problemsOf({ ...complete, ...web, OPTICS_API_KEY: 'a key', OPTICS_SECRET_KEY: 'hunter22\n' }).join(),
+    ).to.match(/^OPTICS_SECRET_KEY begins or ends/)
+    expect(problemsOf({ ...web, OPTICS_API_KEY: 'a key' })).to.deep.equal(['OPTICS_SECRET_KEY is missing'])
+    for (const role of ['worker', 'all', '', 'Web'])
+      expect(problemsOf({ ...web, ADAPTER_ROLE: role }), role).to.deep.equal([
+        'OPTICS_API_KEY is missing',
+        'OPTICS_SECRET_KEY is missing',
+      ])
+  })
+
   it('needs no host name when Optics is on this machine', () => {
     const { HOST: _, ...local } = { ...complete, OPTICS_ENDPOINT: 'http://localhost:8600' }
 

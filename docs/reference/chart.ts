@@ -48,7 +48,8 @@ const CHART = 'packages/optics-adapter/deploy/chart'
 function valuesOf(map: YAMLMap, prefix: string): ChartValue[] {
   return map.items.flatMap((pair, index) => {
     const path = `${prefix}${keyOf(pair)}`
-    const before = index === 0 ? map.commentBefore : isScalar(pair.key) ? pair.key.commentBefore : undefined
+    const own = isScalar(pair.key) ? pair.key.commentBefore : undefined
+    const before = own ?? (index === 0 ? map.commentBefore : undefined)
     const meaning = [before, isScalar(pair.value) ? pair.value.comment : undefined]
       .filter(Boolean)
       .map(oneLine)

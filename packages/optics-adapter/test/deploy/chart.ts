@@ -1,16 +1,18 @@
 /** Renders the chart with Helm and finds objects in it. */
 import { execFile } from 'node:child_process'
+import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 
 /** A Kubernetes object. */
 export interface Manifest {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: { readonly name: string }
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> }
   readonly spec: Readonly<Record<string, unknown>>
 }
 
@@ -54,15 +56,26 @@ export async function lintChart(settings: readonly string[] = []): Promise<strin
   return stdout
 }
 
-/** The notes that Helm shows after an installation. */
+/** The notes that Helm shows after an installation. Helm shows them only with a cluster, so here a copy of the chart has them as an object. */
 export async function notesOf(settings: readonly string[] = []): Promise<string> {
-  const set = ['image.repository=registry.local/optics-adapter', 'image.tag=1.2.3', ...settings]
-  const options = ['--dry-run', '--namespace', 'here', '-f', join(CHART, 'values-production.yaml')]
-  const { stdout } = await promisify(execFile)(helm(), [
-    ...['install', 'adapter', CHART, ...options],
-    ...set.flatMap((each) => ['--set', each]),
-  ])
-  return stdout.split('NOTES:')[1] ?? ''
+  const folder = await mkdtemp(join(tmpdir(), 'chart-'))
+  try {
+    await cp(CHART, folder, { recursive: true })
+    await rename(join(folder, 'templates/NOTES.txt'), join(folder, 'notes.txt'))
+    await writeFile(
+      join(folder, 'templates/notes.yaml'),
+      'kind: Notes\ntext: {{ tpl (.Files.Get "notes.txt") . | quote }}\n',
+    )
+    const set = ['image.repository=registry.local/optics-adapter', 'image.tag=1.2.3', ...settings]
+    const options = ['-s', 'templates/notes.yaml', '-n', 'here', '-f', join(CHART, 'values-production.yaml')]
+    const { stdout } = await promisify(execFile)(helm(), [
+      ...['template', 'adapter', folder, ...options],
+      ...set.flatMap((each) => ['--set', each]),
+    ])
+    return (parse(stdout) as { text: string }).text
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }
 
 const CHART = fileURLToPath(new URL('../../deploy/chart', import.meta.url))

@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { chartReadme, chartValues } from '../../../../docs/reference/chart.ts'
 import { find, lintChart, type Manifest, notesOf, podOf, renderChart } from './chart.ts'
@@ -127,6 +131,29 @@ describe('what the chart gives each role', () => {
     expect(JSON.stringify(pod)).to.contain(`http://${NAME}-api:3000/readiness`)
     expect(JSON.stringify(pod)).not.to.match(/secret|part-of/i)
   })
+
+  for (const [status, code] of [
+    [200, 0],
+    [503, 1],
+  ] as const)
+    it(`says with exit code ${code} that the service answered ${status}`, async () => {
+      const { args } = podOf({
+        ...find(manifests, 'Pod', `${NAME}-test`),
+        spec: { template: find(manifests, 'Pod', `${NAME}-test`) },
+      }).container as never as { args: [string] }
+      const server = createServer((asked, response) => {
+        response.statusCode = asked.url === '/readiness' ? status : 404
+        response.end()
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const ADDRESS = `http://127.0.0.1:${(server.address() as AddressInfo).port}/readiness`
+
+      const child = spawn(process.execPath, ['-e', args[0]], { env: { ADDRESS }, stdio: 'ignore' })
+      const [exit] = await once(child, 'exit')
+      server.close()
+
+      expect(exit).to.equal(code)
+    })
 
   it('counts the connections of all pods and refuses more than the database has', async () => {
     const notes = await notesOf(['settings.DATABASE_CONNECTIONS=4'])

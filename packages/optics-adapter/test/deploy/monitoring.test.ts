@@ -13,7 +13,16 @@ interface Rule {
   readonly annotations: { readonly message: string; readonly runbook_url: string }
 }
 
+interface Place {
+  readonly x: number
+  readonly y: number
+  readonly w: number
+  readonly h: number
+}
+
 interface Panel {
+  readonly id: number
+  readonly gridPos: Place
   readonly title: string
   readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[]
 }
@@ -60,6 +69,15 @@ describe('the dashboard and the alerts', () => {
         ...[...used].filter((name) => !labels.has(name)).map((name) => `${where}: the label ${name} does not exist`),
       ]
     })
+
+  it('have panels with ids of their own, none of which covers another', () => {
+    const covered = dashboard.panels.flatMap((panel, i) =>
+      dashboard.panels.slice(i + 1).flatMap((other) => (isCovered(panel.gridPos, other.gridPos) ? [other.title] : [])),
+    )
+
+    expect(new Set(dashboard.panels.map(({ id }) => id)).size).to.equal(dashboard.panels.length)
+    expect(covered).to.deep.equal([])
+  })
 
   it('use only metrics and labels that exist', () => {
     const drawn = dashboard.panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr] as const))
@@ -133,3 +151,7 @@ describe('the dashboard and the alerts', () => {
     )
   })
 })
+
+function isCovered(one: Place, other: Place): boolean {
+  return one.x < other.x + other.w && other.x < one.x + one.w && one.y < other.y + other.h && other.y < one.y + one.h
+}

@@ -113,9 +113,10 @@ async function startIn(folder: string, pki: Pki, options: PracticeOptions): Prom
   }
 }
 
-/** The records of a trail. */
+/** The records of a trail. What follows the last line end is still being written. */
 export function readRecords(file: string): AuditRecord[] {
-  const lines = readFileSync(file, 'utf8').split('\n')
+  const text = readFileSync(file, 'utf8')
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as AuditRecord)
 }
 

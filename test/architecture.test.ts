@@ -91,7 +91,7 @@ describe('the architecture', () => {
     expect(readers).to.deep.equal([])
   })
 
-  // create-adapter has a command only: test/wrong-node.test.ts.
+  // create-adapter has a command only: test/system/wrong-node.test.ts.
   for (const name of Object.keys(TABLE).filter((each) => each !== 'create-adapter')) {
     it(`has entries to ${name} that ask for the version of Node before anything else`, () => {
       const { exports } = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'))

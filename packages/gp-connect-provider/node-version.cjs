@@ -1,5 +1,5 @@
 /** Ends a process whose Node is too old for this package, with one line: on an old Node, nothing else of it can be read. */
-// Plain JavaScript of old, the same file in every package: each one stands alone (test/wrong-node.test.ts).
+// Plain JavaScript of old, the same file in every package: each one stands alone (test/system/wrong-node.test.ts).
 'use strict'
 var wanted = /\d+\.\d+/.exec(require('./package.json').engines.node)[0]
 

@@ -4,10 +4,10 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
-import { type LocalRegistry, startLocalRegistry } from './local-registry.ts'
-import { nodeFolder } from './node-versions.ts'
+import { type LocalRegistry, startLocalRegistry } from '../local-registry.ts'
+import { nodeFolder } from '../node-versions.ts'
 
-const ROOT = resolve(import.meta.dirname, '..')
+const ROOT = resolve(import.meta.dirname, '../..')
 const PACKAGES = readdirSync(join(ROOT, 'packages'))
 
 /** The oldest that can read an ECMAScript module, the one that many machines have, and the last that is too old. */

@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createSocket } from 'node:net'
 import { expect } from 'chai'
-import { encryptCompact } from '../../src/protocol/jwe.ts'
-import { generateKey, type Key, parseKeyring } from '../../src/protocol/keyring.ts'
-import { PostgresServer } from '../postgres-server.ts'
-import { until } from '../until.ts'
-import { Ingress, Replica } from './ingress.ts'
+import { encryptCompact } from '../../packages/adapter-sdk/src/protocol/jwe.ts'
+import { generateKey, type Key, parseKeyring } from '../../packages/adapter-sdk/src/protocol/keyring.ts'
+import { PostgresServer } from '../../packages/adapter-sdk/test/postgres-server.ts'
+import { Ingress, Replica } from '../../packages/adapter-sdk/test/restart/ingress.ts'
+import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 describe('a rolling restart of two replicas under load', () => {
   const cases = new Map<string, number>()

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect } from 'chai'
-import { backupInto, integrityCheck } from '../../../src/store/sqlite/backup.ts'
-import { openSqlite } from '../../../src/store/sqlite/store.ts'
-import { makeDevelopmentCertificate, TestFileStore } from '../../../src/testing/index.ts'
-import { type Program, type Start, startProgram } from '../../adapter-program.ts'
-import { until } from '../../until.ts'
-import { type Call, hasStrace, readTrace, tracing } from './trace.ts'
+import { backupInto, integrityCheck } from '../../packages/adapter-sdk/src/store/sqlite/backup.ts'
+import { openSqlite } from '../../packages/adapter-sdk/src/store/sqlite/store.ts'
+import { makeDevelopmentCertificate, TestFileStore } from '../../packages/adapter-sdk/src/testing/index.ts'
+import { type Program, type Start, startProgram } from '../../packages/adapter-sdk/test/adapter-program.ts'
+import { type Call, hasStrace, readTrace, tracing } from '../../packages/adapter-sdk/test/store/sqlite/trace.ts'
+import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 describe('an adapter on SQLite', () => {
   let folder: string

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect } from 'chai'
-import { integrityCheck } from '../../../src/store/sqlite/backup.ts'
-import { openSqlite } from '../../../src/store/sqlite/store.ts'
-import { incoming } from '../../submissions.ts'
-import { until } from '../../until.ts'
-import { startAccepting } from './processes.ts'
+import { integrityCheck } from '../../packages/adapter-sdk/src/store/sqlite/backup.ts'
+import { openSqlite } from '../../packages/adapter-sdk/src/store/sqlite/store.ts'
+import { startAccepting } from '../../packages/adapter-sdk/test/store/sqlite/processes.ts'
+import { incoming } from '../../packages/adapter-sdk/test/submissions.ts'
+import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 const OPTIONS = { migrate: true, horizonSeconds: 90_000 }
 

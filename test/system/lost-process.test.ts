@@ -12,12 +12,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as elapsed } from 'node:timers/promises'
 import { expect } from 'chai'
 import pg from 'pg'
-import type { Entry } from '../../src/store/entry.ts'
-import { HORIZON_SECONDS, openStore } from '../../src/store/open.ts'
-import type { Store } from '../../src/store/store.ts'
-import { type Program, startProgram } from '../adapter-program.ts'
-import { PostgresServer } from '../postgres-server.ts'
-import { until } from '../until.ts'
+import type { Entry } from '../../packages/adapter-sdk/src/store/entry.ts'
+import { HORIZON_SECONDS, openStore } from '../../packages/adapter-sdk/src/store/open.ts'
+import type { Store } from '../../packages/adapter-sdk/src/store/store.ts'
+import { type Program, startProgram } from '../../packages/adapter-sdk/test/adapter-program.ts'
+import { PostgresServer } from '../../packages/adapter-sdk/test/postgres-server.ts'
+import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 const LEASE_SECONDS = 5
 
@@ -86,7 +86,7 @@ async function place(kind: Kind) {
     database: join(folder, 'store/adapter.sqlite'),
     start(environment: Readonly<Record<string, string>> = {}): Program {
       const program = startProgram({
-        program: join(import.meta.dirname, 'lease-program.ts'),
+        program: join(import.meta.dirname, '../../packages/adapter-sdk/test/worker/lease-program.ts'),
         environment: {
           DATA_DIR: folder,
           ...(url !== undefined && { DATABASE_URL: url }),

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
-import { openStore } from '../../src/store/open.ts'
-import { integrityCheck } from '../../src/store/sqlite/backup.ts'
-import { makeDevelopmentCertificate, TestFileStore } from '../../src/testing/index.ts'
-import { type Program, type Start, startProgram } from '../adapter-program.ts'
-import { sharedPostgres } from '../shared-postgres.ts'
-import { until } from '../until.ts'
-import { hasStrace } from './sqlite/trace.ts'
+import { openStore } from '../../packages/adapter-sdk/src/store/open.ts'
+import { integrityCheck } from '../../packages/adapter-sdk/src/store/sqlite/backup.ts'
+import { makeDevelopmentCertificate, TestFileStore } from '../../packages/adapter-sdk/src/testing/index.ts'
+import { type Program, type Start, startProgram } from '../../packages/adapter-sdk/test/adapter-program.ts'
+import { sharedPostgres } from '../../packages/adapter-sdk/test/shared-postgres.ts'
+import { hasStrace } from '../../packages/adapter-sdk/test/store/sqlite/trace.ts'
+import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 const ROUNDS = 6
 const SENDERS = 6
@@ -54,7 +54,7 @@ for (const [kind, settings] of Object.entries(STORES)) {
     const start = (role: 'web' | 'all', how: Partial<Start> = {}) => {
       const program = startProgram({
         ...how,
-        program: join(import.meta.dirname, 'reading-program.ts'),
+        program: join(import.meta.dirname, '../../packages/adapter-sdk/test/store/reading-program.ts'),
         environment: { ...environment, ...(role === 'web' && { ADAPTER_ROLE: 'web' }) },
       })
       programs.push(program)

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as elapsed } from 'node:timers/promises'
 import { expect } from 'chai'
-import { type Program, type Start, startProgram } from '../adapter-program.ts'
-import { until } from '../until.ts'
+import { type Program, type Start, startProgram } from '../../packages/adapter-sdk/test/adapter-program.ts'
+import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 const SUBMISSIONS = 1000
 /** How long the reader stalls at least. */

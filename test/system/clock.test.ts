@@ -1,13 +1,13 @@
 import { setTimeout as elapsed } from 'node:timers/promises'
 import { expect } from 'chai'
-import type { AdapterEvent } from '../../src/events.ts'
-import type { Form } from '../../src/form.ts'
-import type { Store } from '../../src/store/store.ts'
-import { Attempts } from '../../src/worker/attempts.ts'
-import { Worker } from '../../src/worker/worker.ts'
-import { HORIZON_SECONDS, onEachEngine } from '../store/engines.ts'
-import { delivered, incoming } from '../submissions.ts'
-import { until } from '../until.ts'
+import type { AdapterEvent } from '../../packages/adapter-sdk/src/events.ts'
+import type { Form } from '../../packages/adapter-sdk/src/form.ts'
+import type { Store } from '../../packages/adapter-sdk/src/store/store.ts'
+import { Attempts } from '../../packages/adapter-sdk/src/worker/attempts.ts'
+import { Worker } from '../../packages/adapter-sdk/src/worker/worker.ts'
+import { HORIZON_SECONDS, onEachEngine } from '../../packages/adapter-sdk/test/store/engines.ts'
+import { delivered, incoming } from '../../packages/adapter-sdk/test/submissions.ts'
+import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 /** So that several leases go by in a test. */
 const LEASE_SECONDS = 2

@@ -44,7 +44,7 @@ async function attempt(
 const throws = (error: unknown) => ({ handle: () => Promise.reject(error) })
 /** A handler that runs until its signal aborts, and then throws as axios and fetch do. */
 const abortable = (before?: (context: Context) => Promise<void>) => ({
-  timeoutSeconds: 1,
+  timeoutSeconds: 0.05,
   async handle(_submission: unknown, context: Context): Promise<undefined> {
     await before?.(context)
     await new Promise((resolve) => context.signal.addEventListener('abort', resolve))
@@ -264,7 +264,7 @@ describe('an attempt', () => {
     it('is uncertain when it starts to act at the last moment and does not end', async () => {
       let act = () => undefined as unknown
       const acting = () => new Promise<void>((resolve) => (act = resolve))
-      const form = { repeatable: 'until-acting', timeoutSeconds: 1 } as const
+      const form = { repeatable: 'until-acting', timeoutSeconds: 0.05 } as const
       let sent = false
 
       const ending = await attempt(

@@ -72,6 +72,14 @@ export function fixtureCases(): readonly Case[] {
   return (JSON.parse(text) as { cases: readonly Case[] }).cases
 }
 
+/**
+ * Whether a case may end differently in the two modes. A mode says what happens to a refused certificate, and to nothing
+ * else: so a case of any other certificate than the usual one, of several connections, and of the audit trail.
+ */
+export function dependsOnMode({ request: { tls }, expect: { audit } }: Case): boolean {
+  return tls.clientCert !== 'ssp-valid' || tls.sequence !== undefined || audit !== undefined
+}
+
 /** Runs one case and resolves to its problems; empty if it passes. */
 export async function runCase(one: Case, profile: string, subject: Subject): Promise<readonly string[]> {
   const { tls } = one.request

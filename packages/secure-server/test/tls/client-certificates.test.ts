@@ -1,5 +1,6 @@
 import { Agent } from 'node:https'
 import { expect } from 'chai'
+import { atOnce } from '../../../../test/faults/at-once.ts'
 import type { ClientCertificatePolicy } from '../../src/index.ts'
 import { expectRejection, received, type TestOptions, TestServer, until } from '../harness.ts'
 import { Authority, type Credentials, hours, PemFolder } from '../pki.ts'
@@ -187,130 +188,157 @@ describe('client certificates', () => {
 
   describe('changes while connections are open', () => {
     for (const mode of ['strict', 'respond'] as const)
-      it(`closes connections of a revoked certificate, and no others (${mode})`, async () => {
+      it(
+        `closes connections of a revoked certificate, and no others (${mode})`,
+        atOnce(async () => {
+          await using pki = await ClientPki.create()
+          await using server = await pki.start({ mode })
+          const revoked = await pki.sub.issue({ names: [FQDN] })
+          const [cut, kept] = [await server.tls({ ...revoked }), await server.tls({ ...pki.good })]
+
+          await pki.revoke(revoked)
+
+          expect(await received(cut)).to.equal('')
+          kept.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+          expect(await received(kept)).to.include('hello')
+          expect(server.of('client.refused').map(({ code }) => code)).to.deep.equal(['CERT_REVOKED'])
+        }),
+      )
+
+    it(
+      'closes every connection of a revoked certificate, also two from one port to two addresses of the server',
+      atOnce(async () => {
         await using pki = await ClientPki.create()
-        await using server = await pki.start({ mode })
+        await using server = await pki.start()
         const revoked = await pki.sub.issue({ names: [FQDN] })
-        const [cut, kept] = [await server.tls({ ...revoked }), await server.tls({ ...pki.good })]
+        const first = await server.tls({ ...revoked, host: '127.0.0.1', localAddress: '127.0.0.1' } as never)
+        const same = { localAddress: '127.0.0.1', localPort: first.localPort }
+        const second = await server.tls({ ...revoked, host: '127.0.0.2', ...same } as never)
+        const closed = [received(first), received(second)]
 
         await pki.revoke(revoked)
 
-        expect(await received(cut)).to.equal('')
-        kept.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
-        expect(await received(kept)).to.include('hello')
-        expect(server.of('client.refused').map(({ code }) => code)).to.deep.equal(['CERT_REVOKED'])
-      })
+        await Promise.all(closed)
+        await until(() => server.running.load().connections === 0)
+        expect(server.of('client.refused').map(({ code }) => code)).to.deep.equal(['CERT_REVOKED', 'CERT_REVOKED'])
+      }),
+    )
 
-    it('closes every connection of a revoked certificate, also two from one port to two addresses of the server', async () => {
-      await using pki = await ClientPki.create()
-      await using server = await pki.start()
-      const revoked = await pki.sub.issue({ names: [FQDN] })
-      const first = await server.tls({ ...revoked, host: '127.0.0.1', localAddress: '127.0.0.1' } as never)
-      const same = { localAddress: '127.0.0.1', localPort: first.localPort }
-      const second = await server.tls({ ...revoked, host: '127.0.0.2', ...same } as never)
-      const closed = [received(first), received(second)]
-
-      await pki.revoke(revoked)
-
-      await Promise.all(closed)
-      await until(() => server.running.load().connections === 0)
-      expect(server.of('client.refused').map(({ code }) => code)).to.deep.equal(['CERT_REVOKED', 'CERT_REVOKED'])
-    })
-
-    it('closes the connection of a revoked certificate during a request', async () => {
-      await using pki = await ClientPki.create()
-      let running = false
-      await using server = await pki.start(
-        {},
-        {
-          listener: () => {
-            running = true
+    it(
+      'closes the connection of a revoked certificate during a request',
+      atOnce(async () => {
+        await using pki = await ClientPki.create()
+        let running = false
+        await using server = await pki.start(
+          {},
+          {
+            listener: () => {
+              running = true
+            },
           },
-        },
-      )
-      const socket = await server.tls({ ...pki.good })
-      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-      await until(() => running)
+        )
+        const socket = await server.tls({ ...pki.good })
+        socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        await until(() => running)
 
-      await pki.revoke(pki.good)
+        await pki.revoke(pki.good)
 
-      expect(await received(socket)).to.equal('')
-    })
+        expect(await received(socket)).to.equal('')
+      }),
+    )
 
-    it('uses a CRL that is replaced by rename', async () => {
-      await using pki = await ClientPki.create()
-      await using server = await pki.start()
-      const socket = await server.tls({ ...pki.good })
+    it(
+      'uses a CRL that is replaced by rename',
+      atOnce(async () => {
+        await using pki = await ClientPki.create()
+        await using server = await pki.start()
+        const socket = await server.tls({ ...pki.good })
 
-      await pki.folder.replace('crl.pem', await pki.sub.crl({ revoked: [pki.good] }), await pki.root.crl())
+        await pki.folder.replace('crl.pem', await pki.sub.crl({ revoked: [pki.good] }), await pki.root.crl())
 
-      expect(await received(socket)).to.equal('')
-    })
+        expect(await received(socket)).to.equal('')
+      }),
+    )
 
-    it('closes connections of an authority that is no longer trusted, and accepts those of a new one', async () => {
-      await using pki = await ClientPki.create()
-      await using other = await ClientPki.create()
-      await using server = await pki.start({ crlFiles: undefined as never })
-      const socket = await server.tls({ ...pki.good })
+    it(
+      'closes connections of an authority that is no longer trusted, and accepts those of a new one',
+      atOnce(async () => {
+        await using pki = await ClientPki.create()
+        await using other = await ClientPki.create()
+        await using server = await pki.start({ crlFiles: undefined as never })
+        const socket = await server.tls({ ...pki.good })
 
-      await pki.folder.write('ca.pem', other.root.cert, other.sub.cert)
+        await pki.folder.write('ca.pem', other.root.cert, other.sub.cert)
 
-      expect(await received(socket)).to.equal('')
-      expect((await server.send('/', { ...other.good })).body).to.equal('hello')
-    })
+        expect(await received(socket)).to.equal('')
+        expect((await server.send('/', { ...other.good })).body).to.equal('hello')
+      }),
+    )
 
-    it('refuses every client and closes open connections once a CRL is past its nextUpdate, and warns before', async () => {
-      await using pki = await ClientPki.create()
-      await pki.folder.write(
-        'crl.pem',
-        await pki.sub.crl({ nextUpdate: new Date(Date.now() + 5000) }),
-        await pki.root.crl(),
-      )
-      await using server = await pki.start({ mode: 'respond' })
-      const open = await server.tls({ ...pki.good })
-      expect(server.of('crl.expiring')).to.have.length(2)
+    it(
+      'refuses every client and closes open connections once a CRL is past its nextUpdate, and warns before',
+      atOnce(async () => {
+        await using pki = await ClientPki.create()
+        await pki.folder.write(
+          'crl.pem',
+          await pki.sub.crl({ nextUpdate: new Date(Date.now() + 5000) }),
+          await pki.root.crl(),
+        )
+        await using server = await pki.start({ mode: 'respond' })
+        const open = await server.tls({ ...pki.good })
+        expect(server.of('crl.expiring')).to.have.length(2)
 
-      expect(await received(open)).to.equal('')
-      expect((await server.send('/', { ...pki.good })).status).to.equal(495)
-      expect(server.of('client.refused')[0]?.code).to.equal('CRL_HAS_EXPIRED')
-      await until(() => server.of('crl.stale').length === 1)
-    })
+        expect(await received(open)).to.equal('')
+        expect((await server.send('/', { ...pki.good })).status).to.equal(495)
+        expect(server.of('client.refused')[0]?.code).to.equal('CRL_HAS_EXPIRED')
+        await until(() => server.of('crl.stale').length === 1)
+      }),
+    )
 
-    it('accepts clients again when a current CRL replaces a stale one', async () => {
-      await using pki = await ClientPki.create()
-      await pki.folder.write('crl.pem', await pki.sub.crl({ nextUpdate: hours(-0.1) }), await pki.root.crl())
-      await using server = await pki.start({ mode: 'respond' })
-      expect((await server.send('/', { ...pki.good })).status).to.equal(495)
+    it(
+      'accepts clients again when a current CRL replaces a stale one',
+      atOnce(async () => {
+        await using pki = await ClientPki.create()
+        await pki.folder.write('crl.pem', await pki.sub.crl({ nextUpdate: hours(-0.1) }), await pki.root.crl())
+        await using server = await pki.start({ mode: 'respond' })
+        expect((await server.send('/', { ...pki.good })).status).to.equal(495)
 
-      await pki.revoke()
+        await pki.revoke()
 
-      await until(async () => (await server.send('/', { ...pki.good })).status === 200)
-    })
+        await until(async () => (await server.send('/', { ...pki.good })).status === 200)
+      }),
+    )
 
-    it('closes the connection of a certificate that expires', async () => {
-      await using pki = await ClientPki.create()
-      await using server = await pki.start()
-      const socket = await server.tls({
-        ...(await pki.sub.issue({ names: [FQDN], notAfter: new Date(Date.now() + 5000) })),
-      })
+    it(
+      'closes the connection of a certificate that expires',
+      atOnce(async () => {
+        await using pki = await ClientPki.create()
+        await using server = await pki.start()
+        const socket = await server.tls({
+          ...(await pki.sub.issue({ names: [FQDN], notAfter: new Date(Date.now() + 5000) })),
+        })
 
-      expect(await received(socket)).to.equal('')
-      expect(server.of('client.refused')[0]?.code).to.equal('CERT_HAS_EXPIRED')
-    })
+        expect(await received(socket)).to.equal('')
+        expect(server.of('client.refused')[0]?.code).to.equal('CERT_HAS_EXPIRED')
+      }),
+    )
 
-    it('keeps a connection open when a change does not affect it', async () => {
-      await using pki = await ClientPki.create()
-      await using server = await pki.start()
-      const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: server.authority.cert, ...pki.good })
-      await server.send('/', { agent })
+    it(
+      'keeps a connection open when a change does not affect it',
+      atOnce(async () => {
+        await using pki = await ClientPki.create()
+        await using server = await pki.start()
+        const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: server.authority.cert, ...pki.good })
+        await server.send('/', { agent })
 
-      await pki.revoke(await pki.sub.issue({ names: [FQDN] }))
-      await until(() => server.of('trust.loaded').length === 2)
+        await pki.revoke(await pki.sub.issue({ names: [FQDN] }))
+        await until(() => server.of('trust.loaded').length === 2)
 
-      expect((await server.send('/', { agent })).headers.connection).to.equal('keep-alive')
-      expect(server.running.load().connections).to.equal(1)
-      agent.destroy()
-    })
+        expect((await server.send('/', { agent })).headers.connection).to.equal('keep-alive')
+        expect(server.running.load().connections).to.equal(1)
+        agent.destroy()
+      }),
+    )
   })
 
   it('refuses every client when a CRL of the path is missing, and names its issuer', async () => {

@@ -11,9 +11,12 @@ import { encryptCompact } from '@formbuilder/adapter-sdk/protocol'
 import { startTestAdapter, type TestAdapter } from '@formbuilder/adapter-sdk/testing'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { runs } from '../../packages/adapter-sdk/test/runs.ts'
 import { answersIn, exchange } from './wire.ts'
 
 const FORM = '/v2/complaint'
+/** Of each kind. */
+const REQUESTS = runs(2500)
 
 describe('a fuzzed adapter', function () {
   this.timeout(180_000)
@@ -69,11 +72,11 @@ describe('a fuzzed adapter', function () {
     )
   }
 
-  it('answers 2,500 requests of any method, path, headers and body without a 5xx', async () => {
-    await noneFails(fc.record({ method: methods, path: paths, headers, body: bodies }), 2500)
+  it('answers requests of any method, path, headers and body without a 5xx', async () => {
+    await noneFails(fc.record({ method: methods, path: paths, headers, body: bodies }), REQUESTS)
   })
 
-  it('answers 2,500 tokens, genuine ones that were spoilt among them, without a 5xx', async () => {
+  it('answers tokens, genuine ones that were spoilt among them, without a 5xx', async () => {
     const genuine = await Promise.all(Array.from({ length: 5 }, async () => (await adapter.compose()).jwe))
     const spoilt = fc
       .tuple(fc.constantFrom(...genuine), fc.nat(), fc.constantFrom(...'AZaz09-_.=+/ \n\0\u00ff'), fc.nat(2))
@@ -83,29 +86,29 @@ describe('a fuzzed adapter', function () {
       })
     const body = fc.oneof(spoilt, segments).map((token) => Buffer.from(token, 'latin1'))
 
-    await noneFails(body.map(submitted), 2500)
+    await noneFails(body.map(submitted), REQUESTS)
   })
 
-  it('answers 2,500 genuine tokens of any plaintext without a 5xx', async () => {
+  it('answers genuine tokens of any plaintext without a 5xx', async () => {
     const sealed = fc.oneof(fc.uint8Array({ maxLength: 300 }), nearJson, nearSubmission)
-    const plaintexts = fc.sample(sealed, { numRuns: 2500 })
+    const plaintexts = fc.sample(sealed, { numRuns: REQUESTS })
     const tokens = await Promise.all(plaintexts.map((plaintext) => encryptCompact(plaintext, adapter.key)))
     let next = 0
 
     const inputs = fc.constant(undefined).map(() => submitted(Buffer.from(tokens[next++ % tokens.length] ?? '')))
-    await noneFails(inputs, 2500)
+    await noneFails(inputs, REQUESTS)
 
-    expect(next).to.be.at.least(2500)
+    expect(next).to.be.at.least(REQUESTS)
   })
 
-  it('answers 500 streams of bytes that are HTTP, or nearly, without a 5xx', async () => {
+  it('answers streams of bytes that are HTTP, or nearly, without a 5xx', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(nearHttp, { minLength: BATCH, maxLength: BATCH }), async (batch) => {
         const received = await Promise.all(batch.map((bytes) => exchange(adapter, bytes, END)))
         const statuses = received.flatMap((each) => answersIn(each).map((answer) => answer.status))
         expect(statuses.filter((each) => each < 200 || (each >= 500 && each !== 501))).to.deep.equal([])
       }),
-      { numRuns: 500 / BATCH, endOnFailure: true },
+      { numRuns: runs(500) / BATCH, endOnFailure: true },
     )
   })
 

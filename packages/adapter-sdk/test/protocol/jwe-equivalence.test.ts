@@ -2,9 +2,12 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { decryptCompact, encryptCompact, parseKeyring } from '../../src/protocol/index.ts'
 import { decryptCompactWithJose } from '../../src/protocol/jwe.ts'
+import { runs } from '../runs.ts'
 import { outcome } from './outcome.ts'
 
 const keyring = parseKeyring('Xk2fQ9wLs7TgBzR4', ['Xk2fQ9wLs7TgBzR4mN8vJc1HdYpE3uAq'])
+
+const TOKENS = runs(10_000)
 
 const plaintexts = fc.uint8Array({ maxLength: 300 })
 // A128CBC-HS256 is left to jose, so there is nothing to compare.
@@ -22,11 +25,11 @@ describe('decrypting by node:crypto and by jose', () => {
         expect(Buffer.from(reference.plaintext)).to.deep.equal(Buffer.from(plaintext))
         expect(ours.keyPosition).to.equal(reference.keyPosition)
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 
-  it('gives the same refusal for 10,000 corrupted tokens, and never an acceptance', async () => {
+  it(`gives the same refusal for ${TOKENS} corrupted tokens, and never an acceptance`, async () => {
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(plaintexts, encodings, corruptions, async (plaintext, enc, corrupt) => {
@@ -41,7 +44,7 @@ describe('decrypting by node:crypto and by jose', () => {
         expect(ours).to.equal(reference)
         expect(ours).to.be.oneOf(['ERR_JWE_INVALID', 'ERR_JWE_DECRYPTION_FAILED'])
       }),
-      { numRuns: 10_000 },
+      { numRuns: TOKENS },
     )
 
     expect(seen.size).to.equal(2)

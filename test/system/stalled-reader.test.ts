@@ -10,9 +10,10 @@ import { expect } from 'chai'
 import { type Program, type Start, startProgram } from '../../packages/adapter-sdk/test/adapter-program.ts'
 import { until } from '../../packages/adapter-sdk/test/until.ts'
 
-const SUBMISSIONS = 1000
+/** Their lines, of nine hundred bytes each, are more than a pipe and what is kept beside it hold: 320 KiB. */
+const SUBMISSIONS = 500
 /** How long the reader stalls at least. */
-const STALL_SECONDS = Number(process.env['STALL_SECONDS'] ?? 10)
+const STALL_SECONDS = Number(process.env['STALL_SECONDS'] ?? 1)
 
 describe('a reader of the log that stalls', () => {
   let folder = ''

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Store } from '../../src/store/store.ts'
-import { onEachEngine } from './engines.ts'
-import { commands, type Model, verify, World } from './model.ts'
+import type { Store } from '../../packages/adapter-sdk/src/store/store.ts'
+import { onEachEngine } from '../../packages/adapter-sdk/test/store/engines.ts'
+import { commands, type Model, verify, World } from '../../packages/adapter-sdk/test/store/model.ts'
 
 const RUNS = 40
 

@@ -1,9 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { expect } from 'chai'
-import { LIMITS, type Limits, type Listener } from '../src/index.ts'
-import { resolveLimits } from '../src/limits.ts'
-import { expectRejection, firstBytes, parseAnswer, received, TestServer, until } from './harness.ts'
+import { LIMITS, type Limits, type Listener } from '../../packages/secure-server/src/index.ts'
+import { resolveLimits } from '../../packages/secure-server/src/limits.ts'
+import {
+  expectRejection,
+  firstBytes,
+  parseAnswer,
+  received,
+  TestServer,
+  until,
+} from '../../packages/secure-server/test/harness.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const POST = 'POST / HTTP/1.1\r\nHost: a\r\n'

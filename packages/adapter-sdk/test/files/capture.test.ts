@@ -581,11 +581,11 @@ describe('a capture', () => {
 
     it('leaves two thirds of the time to a file, so that one that hangs does not take that of the others', async () => {
       answer = (request, response) => (request.url === '/0' ? HANGING(request, response) : response.end(HELLO))
-      const { capture } = capturing({ timeoutSeconds: 3, concurrency: 1 })
+      const { capture } = capturing({ timeoutSeconds: 1.5, concurrency: 1 })
 
       const results = await capture([link('/0'), link('/1')])
 
-      expect(missingFile(results[0]).message).to.include('within 2 seconds')
+      expect(missingFile(results[0]).message).to.include('within 1 seconds')
       expect(captured(results[1]).bytes).to.equal(16)
     })
   })
@@ -705,7 +705,7 @@ describe('a capture', () => {
         },
       }
 
-      const [file] = await capturing({ store: hanging, timeoutSeconds: 1.5 }).capture([link()])
+      const [file] = await capturing({ store: hanging, timeoutSeconds: 0.75 }).capture([link()])
       const held = readdirSync(folder)
       resume()
       await until(() => removed.length === 1)

@@ -64,6 +64,10 @@ describe('a trace', () => {
       headers: { 'Content-Type': 'application/jose', ...headers },
       body,
     })
+    // The wait before the second attempt is one of the adapter's clock.
+    await until(async () => (await adapter.running.ledger.show(submissionId)).attempts > 0)
+    await until(async () => (await adapter.running.ledger.show(submissionId)).state !== 'running')
+    await adapter.advance({ seconds: 2 })
     await adapter.ended(submissionId)
     await until(() => named('attempt').some(({ attributes }) => attributes['formbuilder.outcome'] === 'delivered'))
     return submissionId

@@ -6,6 +6,7 @@ import { endOfFile } from './file-end.ts'
 import { HeadFile } from './head-file.ts'
 import { AuditFileError, appendPrivately, keepPrivate, OWNER_ONLY } from './private-file.ts'
 import { endOfLines } from './record.ts'
+import { endOfRotated } from './rotated-files.ts'
 import type { AuditSink, FoundTrail, SinkNotice } from './trail.ts'
 
 /** How safely a record is stored before its request is answered. */
@@ -63,7 +64,10 @@ class AuditFile implements AuditSink {
     if (!this.#regular) return { end: undefined, torn: false }
     const found = await this.#readEnd(handle)
     const head = await this.#head?.read()
-    if (found.end === undefined) return { end: head, torn: found.torn }
+    if (found.end === undefined) {
+      const rotated = await endOfRotated(this.#path, head)
+      return { end: rotated?.end ?? head, torn: found.torn || rotated?.torn === true }
+    }
     return { ...found, lost: head !== undefined && head.sequence > found.end.sequence }
   }
 
@@ -71,7 +75,11 @@ class AuditFile implements AuditSink {
     let handle = this.#isInPlace() ? this.#handle : undefined
     if (handle === undefined) {
       const continues = this.#handle !== undefined
-      if (continues) await this.#flushNow()
+      if (this.#handle !== undefined) {
+        // Otherwise the bytes of refused records would stay in the renamed file, where nothing can follow them.
+        if (this.#leftOver) await this.#cut(this.#handle)
+        await this.#flushNow()
+      }
       handle = await this.#reopen()
       if (continues) this.#notices.push('rotated')
     }
@@ -117,7 +125,19 @@ class AuditFile implements AuditSink {
   async #reopen(): Promise<FileHandle> {
     await this.#closeHandles()
     const handle = await open(this.#path, 'a+', OWNER_ONLY)
+    try {
+      await this.#take(handle)
+    } catch (error) {
+      // A file without its head must not look open: records would be appended whose end nothing keeps.
+      await handle.close().catch(() => {})
+      await this.#closeHandles()
+      throw error
+    }
     this.#handle = handle
+    return handle
+  }
+
+  async #take(handle: FileHandle): Promise<void> {
     const found = await handle.stat()
     this.#regular = found.isFile()
     this.#size = found.size
@@ -125,11 +145,10 @@ class AuditFile implements AuditSink {
     this.#unflushed = []
     this.#flushFailed = false
     this.#leftOver = false
-    if (!this.#regular) return handle
+    if (!this.#regular) return
     keepPrivate(handle.fd, found.mode)
     this.#head = await HeadFile.open(`${this.#path}.head`)
     if (this.#flushesFirst && found.size === 0) await flushFolder(dirname(this.#path))
-    return handle
   }
 
   async #closeHandles(): Promise<void> {
@@ -171,7 +190,8 @@ class AuditFile implements AuditSink {
 
   /** Removes what follows the last record: never a record whose append succeeded. */
   async #cut(handle: FileHandle): Promise<void> {
-    await handle.truncate(this.#size)
+    // A file that was truncated since would grow, by bytes that are no record.
+    if ((await handle.stat()).size > this.#size) await handle.truncate(this.#size)
     this.#leftOver = false
   }
 
@@ -189,7 +209,8 @@ class AuditFile implements AuditSink {
 
   async #writeAgain(bytes: Buffer): Promise<void> {
     // A file that was renamed cannot be opened by its path; what the system still has of it is flushed.
-    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#identity) return
+    const found = statSync(this.#path, { throwIfNoEntry: false })
+    if (found?.ino !== this.#identity || found.size < this.#size) return
     await using handle = await open(this.#path, 'r+')
     writeWhole(handle.fd, bytes, this.#size - bytes.byteLength)
     await this.#flushFile(handle)

@@ -27,8 +27,10 @@ export class HeadFile {
    */
   async read(): Promise<ChainEnd | undefined> {
     const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(LENGTH + 1), 0, LENGTH + 1, 0)
-    if (bytesRead === 0) return undefined
-    const [, sequence, hash] = /^ *(\d+):([0-9a-f]{64})\n$/.exec(buffer.toString('latin1', 0, bytesRead)) ?? []
+    const text = buffer.toString('latin1', 0, bytesRead)
+    // Every end has the same length, so that only the first one ever written can be incomplete.
+    if (bytesRead < LENGTH && /^ *\d*(?::[0-9a-f]*)?$/.test(text)) return undefined
+    const [, sequence, hash] = /^ *(\d+):([0-9a-f]{64})\n$/.exec(text) ?? []
     if (sequence === undefined || hash === undefined)
       throw new AuditFileError('AUDIT_FILE_BROKEN', 'the file with the end of the chain was changed')
     return { sequence: Number(sequence), hash }
@@ -36,7 +38,10 @@ export class HeadFile {
 
   /** Writes the end of the chain over the one before. The length is always the same, so that no rest of it is left. */
   write({ sequence, hash }: ChainEnd): void {
-    writeSync(this.#handle.fd, `${String(sequence).padStart(SEQUENCE_DIGITS)}:${hash}\n`, 0)
+    const text = `${String(sequence).padStart(SEQUENCE_DIGITS)}:${hash}\n`
+    // A disk that is nearly full may take a part of it without an error.
+    if (writeSync(this.#handle.fd, text, 0) !== LENGTH)
+      throw Object.assign(new Error('the end of the chain was not written whole'), { code: 'ENOSPC' })
   }
 
   sync(): Promise<void> {

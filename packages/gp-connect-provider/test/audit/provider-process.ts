@@ -1,0 +1,24 @@
+/** A provider as a process of its own, which prints its port: `provider-process.ts FILE FLUSH PKI_FOLDER FQDN`. */
+import { join } from 'node:path'
+import { createProvider } from '../../src/provider.ts'
+
+const [file = '', flush, pki = '', fqdn = '', authorities = '', lists = ''] = process.argv.slice(2)
+const provider = createProvider({
+  serviceRoots: { '/GP0001/STU3/1/gpconnect': { asid: '918999198993', preset: 'v1.2' } },
+  publicUrl: 'https://provider.example.test',
+  handlers: {
+    'urn:nhs:names:services:gpconnect:fhir:rest:read:metadata-1': () => ({
+      resourceType: 'CapabilityStatement',
+      status: 'active',
+    }),
+  },
+  audit: { file, flush: flush === 'always' ? 'always' : 'interval' },
+})
+const { port } = await provider.start({
+  port: 0,
+  host: '127.0.0.1',
+  certFile: join(pki, 'server.pem'),
+  keyFile: join(pki, 'server.key'),
+  client: { caFiles: authorities.split(','), crlFiles: lists.split(','), fqdns: [fqdn] },
+})
+process.stdout.write(`${port}\n`)

@@ -13,6 +13,7 @@ import {
 import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import { auditFile, auditFileOn } from '../../src/audit/file.ts'
 import { type AuditEvent, type AuditSink, AuditTrail, type FoundTrail } from '../../src/audit/trail.ts'
@@ -182,6 +183,112 @@ describe('audit trail in a file', () => {
       [3, 'AUDIT_LINE_TORN'],
       [4, null],
     ])
+    expect(await intact(`${file}.1`, file)).to.equal(true)
+  })
+
+  it('continues after two rotations of records that the file with the end does not know', async () => {
+    await write(1)
+    const known = readFileSync(`${file}.head`)
+    await write(1)
+    renameSync(file, `${file}.2`)
+    await write(2)
+    renameSync(file, `${file}.1`)
+    appendFileSync(`${file}.1`, '{"sequence":5,')
+    writeFileSync(`${file}.head`, known)
+
+    await write(1)
+
+    expect(readRecords(file).map(({ sequence, errorCode }) => [sequence, errorCode])).to.deep.equal([
+      [5, 'AUDIT_LINE_TORN'],
+      [6, null],
+    ])
+    expect(await intact(`${file}.2`, `${file}.1`, file)).to.equal(true)
+    expect(readFileSync(`${file}.torn`, 'utf8')).to.equal('{"sequence":5,\n')
+  })
+
+  it('continues after records in a compressed file', async () => {
+    await write(1)
+    const known = readFileSync(`${file}.head`)
+    await write(1)
+    const old = readFileSync(file)
+    renameSync(file, `${file}.1`)
+    writeFileSync(`${file}.1.gz`, gzipSync(old))
+    rmSync(`${file}.1`)
+    writeFileSync(`${file}.head`, known)
+
+    await write(1)
+
+    expect(readRecords(file).map(({ sequence }) => sequence)).to.deep.equal([3])
+  })
+
+  it('refuses entries if a compressed file ends with an incomplete line', async () => {
+    await write(1)
+    writeFileSync(`${file}.1.gz`, gzipSync(Buffer.concat([readFileSync(file), Buffer.from('{"seq')])))
+    rmSync(file)
+
+    await write(1, ['AUDIT_FILE_BROKEN'])
+  })
+
+  it('leaves files alone that only have such a name', async () => {
+    await write(1)
+    renameSync(file, `${file}.1`)
+    writeFileSync(`${file}.pid`, '4711')
+
+    await write(1)
+
+    expect(readFileSync(`${file}.pid`, 'utf8')).to.equal('4711')
+    expect(await intact(`${file}.1`, file)).to.equal(true)
+  })
+
+  it('removes lines of refused entries from a file that was renamed', async () => {
+    const disk = new FailingDisk()
+    const trail = new AuditTrail(auditFileOn(file, { flush: 'always' }, disk.flush))
+    await trail.append(entry('Patient/1'))
+    disk.fails = true
+    disk.keeps = true
+    const refused = await rejection(trail.append(entry('Patient/2')))
+    disk.fails = false
+    renameSync(file, `${file}.1`)
+    await trail.append(entry('Patient/3'))
+    await trail.close()
+
+    expect(refused).to.equal('EIO')
+    expect(readRecords(`${file}.1`).map(({ dataId }) => dataId)).to.deep.equal(['Patient/1'])
+    expect(await intact(`${file}.1`, file)).to.equal(true)
+  })
+
+  it('adds no bytes to a file that was truncated after a failure', async () => {
+    const disk = new FailingDisk()
+    const trail = new AuditTrail(auditFileOn(file, { flush: 'always' }, disk.flush))
+    await trail.append(entry('Patient/1'))
+    const copy = readFileSync(file)
+    disk.fails = true
+    disk.onFailure = () => writeFileSync(file, '')
+    await rejection(trail.append(entry('Patient/2')))
+    disk.fails = false
+    await trail.append(entry('Patient/3'))
+    await trail.close()
+
+    writeFileSync(`${file}.1`, copy)
+    expect(await intact(`${file}.1`, file)).to.equal(true)
+  })
+
+  it('refuses entries while the file with the end cannot be opened', async () => {
+    mkdirSync(`${file}.head`)
+    const trail = open()
+    const codes = [await rejection(trail.append(entry('Patient/1'))), await rejection(trail.append(entry('Patient/2')))]
+    rmSync(`${file}.head`, { recursive: true })
+    await trail.append(entry('Patient/3'))
+    renameSync(file, `${file}.1`)
+    mkdirSync(`${file}.dir`)
+    renameSync(`${file}.head`, `${file}.dir/head`)
+    mkdirSync(`${file}.head`)
+    codes.push(await rejection(trail.append(entry('Patient/4'))), await rejection(trail.append(entry('Patient/5'))))
+    rmSync(`${file}.head`, { recursive: true })
+    await trail.append(entry('Patient/6'))
+    await trail.close()
+
+    expect(codes).to.deep.equal(['EISDIR', 'EISDIR', 'EISDIR', 'EISDIR'])
     expect(await intact(`${file}.1`, file)).to.equal(true)
   })
 
@@ -404,10 +511,21 @@ describe('audit trail in a sink', () => {
 class FailingDisk {
   fails = false
   failures = 0
+  /** Whether what was written cannot be cut either, once. */
+  keeps = false
+  onFailure: () => void = () => {}
 
   readonly flush = async (handle: FileHandle): Promise<void> => {
     if (!this.fails) return handle.datasync()
     this.failures += 1
+    this.onFailure()
+    if (this.keeps) {
+      const { truncate } = handle
+      handle.truncate = async () => {
+        handle.truncate = truncate
+        throw new Error('gone')
+      }
+    }
     throw Object.assign(new Error('gone'), { code: 'EIO' })
   }
 }

@@ -114,7 +114,7 @@ describe('the runbook', () => {
     const example = /discard \S+ (--reason "found in Optics as \d+")/.exec(README)?.[1] ?? ''
     const names = (text: string) => [...text.matchAll(/^([a-z]+) {2,}\S/gm)].map(([, name]) => name)
     const advice = (text: string) =>
-      text.replace(/^[\s\S]*?\n(?=No case was made)/, '').replaceAll(/[0-9a-f-]{36}|revision \d+/g, 'X')
+      text.replace(/^[\s\S]*?\n(?=No attempt has reported a case)/, '').replaceAll(/[0-9a-f-]{36}|revision \d+/g, 'X')
 
     await store.discard(await store.list({ state: 'dead' }, { limit: 9, offset: 0 }), 'test', 'x')
     id = crypto.randomUUID()

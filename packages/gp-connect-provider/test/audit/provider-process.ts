@@ -1,4 +1,4 @@
-/** A provider as a process of its own, which prints its port: `provider-process.ts FILE FLUSH PKI_FOLDER FQDN`. */
+/** A provider as a process of its own, which prints its port: `provider-process.ts FILE FLUSH PKI_FOLDER FQDN AUTHORITIES CRLS`. */
 import { join } from 'node:path'
 import { createProvider } from '../../src/provider.ts'
 

@@ -130,17 +130,19 @@ describe('an adapter on SQLite', () => {
     it('answers 503 when a submission cannot be held, and holds it when there is room', async () => {
       const program = start({ prefix: limited })
       const accepted: string[] = []
+      // All of one length: a shorter one could still find room.
+      const answers = { text: 'x'.repeat(5000) }
       let answer = { status: 201, code: undefined as string | undefined }
       while (answer.status === 201) {
-        answer = await program.send(`full-${accepted.length}`, { answers: { text: 'x'.repeat(5000) } })
+        answer = await program.send(`full-${accepted.length}`, { answers })
         if (answer.status === 201) accepted.push(`full-${accepted.length}`)
       }
-      const again = await program.send('again')
+      const again = await program.send('again', { answers })
 
       makeRoom(program)
       const statuses = [
-        (await program.send(`full-${accepted.length}`)).status,
-        (await program.send('again')).status,
+        (await program.send(`full-${accepted.length}`, { answers })).status,
+        (await program.send('again', { answers })).status,
         (await program.send('full-0')).status,
       ]
       await program.kill()

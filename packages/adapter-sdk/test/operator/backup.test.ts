@@ -117,7 +117,7 @@ describe('adapter backup', () => {
     ).to.deep.equal(['700', '600', '700', '600'])
     expect(Math.abs(Date.parse(takenAt) - Date.now())).to.be.below(60_000)
     expect(out).to.contain(`  ${join(dataDir, 'store')}\n`)
-    expect(out).to.contain(`  adapter restored --backup-taken ${takenAt} --lost-at <time>`)
+    expect(out).to.contain(`  npx @formbuilder/adapter-sdk restored --backup-taken ${takenAt} --lost-at <time>`)
   })
 
   it('adds what is new to an earlier backup, and removes what the store has erased', async () => {

@@ -99,8 +99,17 @@ export class RetryError extends Error {
 
 const YEAR_SECONDS = 31_536_000
 
+/** What is said of a code. */
+export interface Meaning {
+  readonly meaning: string
+  readonly status?: number
+}
+
+/** Keeps the codes in the type, and leaves out of it what the table says of each. */
+const meanings = <Code extends string>(table: Readonly<Record<Code, Meaning>>) => table
+
 /** The closed list of codes. `status` is the HTTP status of an answer that carries it; the others never reach HTTP. */
-export const ERRORS = {
+export const ERRORS = meanings({
   ERR_CONFIG_INVALID: { meaning: 'A setting is missing or wrong; the message names every one' },
   ERR_KEY_INVALID: { meaning: 'A shared key is not 16 or 32 ASCII characters' },
   ERR_FORM_INVALID: { meaning: 'A form has a wrong path, name, schema or handler' },
@@ -186,7 +195,7 @@ export const ERRORS = {
   ERR_ENDPOINT_UNPROVEN: { meaning: 'Submitter: the endpoint did not prove that it holds the key' },
   ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, but not that it has the submission' },
   ERR_RECEIVER_UNREACHABLE: { meaning: 'Submitter: no answer from the receiver' },
-} as const satisfies Record<string, { status?: number; meaning: string }>
+})
 
 /** One of the codes in `ERRORS`. */
 export type ErrorCode = keyof typeof ERRORS

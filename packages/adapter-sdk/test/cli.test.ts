@@ -56,7 +56,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       form: Parameters<typeof createAdapter>[0]['forms'][string] = {
         path: '/v2/complaint',
         repeatable: 'until-acting',
-        settleSeconds: 1,
+        settleSeconds: 3,
         handle: () => outcome(),
       },
     ) =>

@@ -48,8 +48,7 @@ function asAdapterError(error: unknown): AdapterError {
 }
 
 function statusOf(code: ErrorCode): number {
-  const entry = ERRORS[code]
-  return 'status' in entry ? entry.status : 500
+  return ERRORS[code].status ?? 500
 }
 
 function answer(ctx: Context, status: number, error: AdapterError): void {

@@ -73,8 +73,8 @@ function problems(reportFailure: ReportFailure, show: Show): Middleware {
     } catch (error) {
       const known = error instanceof AdapterError ? error : undefined
       if (known === undefined) reportFailure('operator', error)
-      const entry = known === undefined ? undefined : ERRORS[known.code]
-      showProblem(ctx, show, entry !== undefined && 'status' in entry ? entry.status : 500, known?.message)
+      const status = known === undefined ? undefined : ERRORS[known.code].status
+      showProblem(ctx, show, status ?? 500, known?.message)
     }
   }
 }

@@ -11,7 +11,7 @@ import { type Program, type Start, startProgram } from '../../packages/adapter-s
 import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 /** Their lines, of nine hundred bytes each, are more than a pipe and what is kept beside it hold: 320 KiB. */
-const SUBMISSIONS = 500
+const SUBMISSIONS = Number(process.env['STALL_SUBMISSIONS'] ?? 500)
 /** How long the reader stalls at least. */
 const STALL_SECONDS = Number(process.env['STALL_SECONDS'] ?? 1)
 

@@ -99,14 +99,10 @@ export class RetryError extends Error {
 
 const YEAR_SECONDS = 31_536_000
 
-/** What is said of a code. */
-export interface Meaning {
-  readonly meaning: string
-  readonly status?: number
-}
-
 /** Keeps the codes in the type, and leaves out of it what the table says of each. */
-const meanings = <Code extends string>(table: Readonly<Record<Code, Meaning>>) => table
+const meanings = <Code extends string>(
+  table: Readonly<Record<Code, { readonly meaning: string; readonly status?: number }>>,
+) => table
 
 /** The closed list of codes. `status` is the HTTP status of an answer that carries it; the others never reach HTTP. */
 export const ERRORS = meanings({

@@ -1164,6 +1164,13 @@ onEachEngine('a store', (engine) => {
     expect(await store.count({ form })).to.equal(0)
   })
 
+  it('hands out nothing where a turn only settles', async () => {
+    const mine = await claimed()
+
+    expect(await settle(mine, delivered())).to.deep.equal([])
+    expect(await settle({ id: randomUUID(), attempt: 1 }, delivered())).to.deep.equal([])
+  })
+
   it('does nothing for nothing', async () => {
     expect(await store.accept([])).to.deep.equal([])
     expect(await store.turn({ settle: [], claim: [], leaseSeconds: LEASE_SECONDS })).to.deep.equal([])

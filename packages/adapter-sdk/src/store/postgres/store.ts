@@ -123,7 +123,9 @@ class PostgresStore implements Store {
     const claim = claiming ? [queue.wantedRows(turn), turn.leaseSeconds, this.#horizonSeconds] : []
     if (!settling && !claiming) return []
     const statement = settling && claiming ? queue.SETTLE_AND_CLAIM : settling ? queue.SETTLE : queue.CLAIM_DUE
-    return await this.#pool.query<Claim>(statement, [...settle, ...claim, this.#now()])
+    const claims = await this.#pool.query<Claim>(statement, [...settle, ...claim, this.#now()])
+    // A statement that only settles answers with a row of no columns, which is no claim.
+    return claiming ? claims : []
   }
 
   async overdue(): Promise<Overdue[]> {

@@ -561,7 +561,7 @@ describe("the operator's page behind a proxy that is wrong", () => {
       })
 
       expect([answer.status, ((await answer.json()) as { code: string }).code]).to.deep.equal([421, code])
-      expect(adapter.events.findLast(({ event }) => event === 'operator.refused')).to.include({
+      expect(adapter.events.findLast(({ event }) => event === 'proxy.refused')).to.include({
         event: 'proxy.refused',
         code,
         setting: 'ADMIN_TRUSTED_PROXIES',

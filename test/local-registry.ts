@@ -46,14 +46,18 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
   const folder = mkdtempSync(join(tmpdir(), 'registry-'))
   const packages = await pack(folder)
   const locked = readLocked()
+  // The cache outlives registries, and knows each by its address: one at the port of an earlier one would serve its packages.
+  const root = `/${basename(folder)}`
   const server = createServer((request, response) => {
-    const path = decodeURIComponent(request.url ?? '')
+    const url = (request.url ?? '').replace(root, '')
+    const path = decodeURIComponent(url)
     const tarball = packages.find(({ file }) => path === `/${file}`)
     const named = packages.find(({ name }) => path === `/${name}`)
     if (tarball !== undefined) response.end(readFileSync(join(folder, tarball.file)))
-    else if (named !== undefined) response.end(JSON.stringify(document(named, folder, request.headers.host ?? '')))
+    else if (named !== undefined)
+      response.end(JSON.stringify(document(named, folder, `http://${request.headers.host}${root}`)))
     else if (locked.has(path.slice(1))) response.end(JSON.stringify(locked.get(path.slice(1))))
-    else response.writeHead(302, { Location: `${ELSEWHERE}${request.url}` }).end()
+    else response.writeHead(302, { Location: `${ELSEWHERE}${url}` }).end()
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
 
@@ -61,7 +65,7 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
   const { port } = server.address() as AddressInfo
   // A fetch that hangs is repeated long before the command is given up: npm alone waits for five minutes.
   const fetching = 'prefer-offline=true\nfetch-timeout=20000\naudit=false\nfund=false\nupdate-notifier=false\n'
-  writeFileSync(settings, `registry=http://127.0.0.1:${port}/\n${fetching}`)
+  writeFileSync(settings, `registry=http://127.0.0.1:${port}${root}/\n${fetching}`)
   const work = join(folder, 'work')
   const environment = {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name))),
@@ -120,13 +124,13 @@ async function pack(folder: string): Promise<Packed[]> {
 }
 
 /** What a registry says of a package. */
-function document(packed: Packed, folder: string, host: string): object {
+function document(packed: Packed, folder: string, address: string): object {
   const name = packed.name.replace('@formbuilder/', '')
   const manifest = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8')) as object
   const integrity = `sha512-${createHash('sha512')
     .update(readFileSync(join(folder, packed.file)))
     .digest('base64')}`
-  const dist = { tarball: `http://${host}/${packed.file}`, integrity }
+  const dist = { tarball: `${address}/${packed.file}`, integrity }
   return {
     name: packed.name,
     'dist-tags': { latest: packed.version },

@@ -84,7 +84,7 @@ describe('an old Node', () => {
       const told = await run(version, join(project, 'node_modules/.bin/adapter'), ['--help'])
 
       expect(told.code, version).to.equal(0)
-      expect(told.stdout, version).to.match(/^Usage: (?:npx @formbuilder\/adapter-sdk|adapter) /)
+      expect(told.stdout, version).to.match(/^Usage: npx @formbuilder\/adapter-sdk /)
     }
   })
 
@@ -95,7 +95,7 @@ describe('an old Node', () => {
       env: { ...registry.environment, PATH },
     })
 
-    expect(stdout).to.match(/^Usage: (?:npx @formbuilder\/adapter-sdk|adapter) /)
+    expect(stdout).to.match(/^Usage: npx @formbuilder\/adapter-sdk /)
   })
 
   it('is told so by the first command of this repository, too, which needs Node 20', async () => {

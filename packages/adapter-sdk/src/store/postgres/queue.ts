@@ -89,10 +89,11 @@ const claim = (wanted: string, lease: string, horizon: string, but: string) => `
   )
   SELECT ${CLAIM} FROM claimed c JOIN ${SCHEMA}.letter l ON l.submission = c.id ORDER BY c.was_due_at`
 
-/** `(endings, slot, now)`. */
+/** `(endings, slot, now) -> no rows`. */
 export const SETTLE: Statement = {
   name: 'settle',
-  text: `WITH ${MOMENT('$3')}, ${settle('$1', '$2::int')} SELECT`,
+  // What changes rows runs in any case; a SELECT alone would answer with a row of no columns.
+  text: `WITH ${MOMENT('$3')}, ${settle('$1', '$2::int')} SELECT WHERE false`,
 }
 
 /** `(wanted, lease, horizon, now) -> claims`. */

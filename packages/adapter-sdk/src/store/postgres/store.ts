@@ -123,9 +123,7 @@ class PostgresStore implements Store {
     const claim = claiming ? [queue.wantedRows(turn), turn.leaseSeconds, this.#horizonSeconds] : []
     if (!settling && !claiming) return []
     const statement = settling && claiming ? queue.SETTLE_AND_CLAIM : settling ? queue.SETTLE : queue.CLAIM_DUE
-    const claims = await this.#pool.query<Claim>(statement, [...settle, ...claim, this.#now()])
-    // A statement that only settles answers with a row of no columns, which is no claim.
-    return claiming ? claims : []
+    return await this.#pool.query<Claim>(statement, [...settle, ...claim, this.#now()])
   }
 
   async overdue(): Promise<Overdue[]> {

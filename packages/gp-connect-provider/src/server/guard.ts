@@ -84,7 +84,7 @@ export class Guard {
     const lost = await this.#store(exchange, request, status, errorCode)
     this.#parts.unanswered.delete(request)
     if (lost !== undefined) {
-      await this.#answer(exchange, request, response, lost, undefined)
+      await this.#answer(exchange, request, response, describe(exchange, lost))
       return 'refused'
     }
     release(response)
@@ -101,20 +101,19 @@ export class Guard {
     thrown: unknown,
     check?: string,
   ): Promise<void> {
-    const { answer } = describe(exchange, thrown, check)
-    const lost = await this.#store(exchange, request, answer.status, answer.errorCode)
+    const described = describe(exchange, thrown, check)
+    const { status, errorCode } = described.answer
+    const lost = await this.#store(exchange, request, status, errorCode)
     this.#parts.unanswered.delete(request)
-    await this.#answer(exchange, request, response, lost ?? thrown, lost === undefined ? check : undefined)
+    await this.#answer(exchange, request, response, lost === undefined ? described : describe(exchange, lost))
   }
 
   async #answer(
     exchange: Exchange,
     request: IncomingMessage,
     response: ServerResponse,
-    thrown: unknown,
-    check: string | undefined,
+    { answer, result }: Described,
   ): Promise<void> {
-    const { answer, result } = describe(exchange, thrown, check)
     this.#parts.onEvent(eventOf(exchange, answer.status, result))
     // secure-server may have answered already, for example a body that is too long.
     if (response.headersSent || response.destroyed) return
@@ -173,11 +172,12 @@ export class Guard {
 const PEER_REFUSED = 'PEER_NOT_AUTHENTICATED'
 
 /** The answer to an error, and what the operational log learns. */
-function describe(
-  exchange: Exchange,
-  thrown: unknown,
-  check: string | undefined,
-): { readonly answer: ReturnType<typeof failureAnswer>; readonly result: Result } {
+interface Described {
+  readonly answer: ReturnType<typeof failureAnswer>
+  readonly result: Result
+}
+
+function describe(exchange: Exchange, thrown: unknown, check?: string): Described {
   const expected = thrown instanceof ProviderError
   const failure = expected ? thrown : new ProviderError('INTERNAL_SERVER_ERROR')
   const { bearer, code } = failure

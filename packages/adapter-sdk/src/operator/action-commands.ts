@@ -44,14 +44,16 @@ const COMMANDS = {
   redrive: {
     description: 'put dead letters back into the queue with all their retries',
     reason: false,
+    verb: 'Redrive',
     done: 'redriven',
   },
   discard: {
     description: 'end dead letters without making a case, with a reason on record',
     reason: true,
+    verb: 'Discard',
     done: 'discarded',
   },
-  'retry-now': { description: 'make what waits for a retry due now', reason: false, done: 'retried' },
+  'retry-now': { description: 'make what waits for a retry due now', reason: false, verb: 'Retry', done: 'retried' },
 } as const
 
 interface Options {
@@ -93,20 +95,9 @@ async function act(
     if (options.dryRun) return await showPlan(context, ledger, plan, options)
     const problem = reasonProblem(options.reason ?? '', plan.needsReason)
     if (problem !== undefined) root.error('error: the outcome is uncertain: --reason is required')
-    const total = plan.count
-    const question = `${COMMANDS[action].done === 'retried' ? 'Retry' : action === 'redrive' ? 'Redrive' : 'Discard'} ${countText(total, '').trim()}${doubtText(plan)}?`
-    const isRefused =
-      (options.expect !== undefined &&
-        options.expect !== total &&
-        `it is ${total}, and --expect says ${options.expect}`) ||
-      (total > 0 &&
-        isBulk &&
-        output.ask !== undefined &&
-        options.yes !== true &&
-        !(await asked(context, plan, question, keep)) &&
-        'the answer was no')
-    if (isRefused) {
-      output.error(`nothing was done: ${isRefused}`)
+    const refusal = await refusalOf(context, plan, options, isBulk, keep)
+    if (refusal !== undefined) {
+      output.error(`nothing was done: ${refusal}`)
       return context.onExit(8)
     }
     const done = await interruptible((signal) =>
@@ -118,11 +109,22 @@ async function act(
   })
 }
 
-async function asked({ output }: ActionContext, plan: Plan, question: string, keep: KeepDays): Promise<boolean> {
-  if (plan.leftOut.uncertain > 0) output.error(leftOutText(plan.leftOut))
-  if (plan.action === 'discard') output.error(erasureText(keep))
-  const answer = (await output.ask?.(`${question} [y/N] `)) ?? ''
-  return /^y(es)?$/i.test(answer.trim())
+/** Why a plan is not carried out: another count was expected, or somebody at a terminal said no. */
+async function refusalOf(
+  { output }: ActionContext,
+  plan: Plan,
+  { expect, yes }: Options,
+  isBulk: boolean,
+  keep: KeepDays,
+): Promise<string | undefined> {
+  const { action, count, leftOut } = plan
+  if (expect !== undefined && expect !== count) return `it is ${count}, and --expect says ${expect}`
+  if (!isBulk || count === 0 || yes === true || output.ask === undefined) return undefined
+  if (leftOut.uncertain > 0) output.error(leftOutText(leftOut))
+  if (action === 'discard') output.error(erasureText(keep))
+  const question = `${COMMANDS[action].verb} ${countText(count, '').trim()}${doubtText(plan)}?`
+  const answer = await output.ask(`${question} [y/N] `)
+  return /^y(es)?$/i.test(answer.trim()) ? undefined : 'the answer was no'
 }
 
 function doubtText({ action, doubtful }: Plan): string {
@@ -243,7 +245,7 @@ function person(text: string): string {
 
 function reasonText(text: string): string {
   const reason = cleaned(text)
-  if (reason === '' || reason.length > REASON_LENGTH) {
+  if (reasonProblem(reason, true) !== undefined) {
     throw new InvalidArgumentError(`It must have 1 to ${REASON_LENGTH} characters.`)
   }
   return reason

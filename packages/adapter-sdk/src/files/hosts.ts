@@ -57,7 +57,7 @@ export function parseAttachmentHosts(text: string): AttachmentHosts {
 export function entryFor(link: string, hosts: AttachmentHosts): string | undefined {
   const url = URL.parse(link)
   if (url === null) return undefined
-  const origin = `${url.hostname}:${url.port === '' ? '443' : url.port}`
+  const origin = placeOf(url)
   return hosts.origins.has(origin) ? origin : patternFor(url, hosts)?.join('.')
 }
 
@@ -68,8 +68,13 @@ export function entriesOf({ patterns, origins }: AttachmentHosts): string[] {
 
 /** What a link to this URL may reach; `undefined` when the link is not allowed at all. Looks at host and port only. */
 export function reachOf(url: URL, hosts: AttachmentHosts): Reach | undefined {
-  if (hosts.origins.has(`${url.hostname}:${url.port === '' ? '443' : url.port}`)) return 'any'
+  if (hosts.origins.has(placeOf(url))) return 'any'
   return patternFor(url, hosts) === undefined ? undefined : 'public'
+}
+
+/** Host and port, as `origins` has them. */
+function placeOf({ hostname, port }: URL): string {
+  return `${hostname}:${port === '' ? '443' : port}`
 }
 
 function patternFor(url: URL, { patterns }: AttachmentHosts): readonly string[] | undefined {

@@ -29,14 +29,18 @@ export type ForwardedProto = 'https' | 'http' | 'none' | 'forwarded' | 'empty' |
 export function forwardedProtoOf(headers: IncomingHttpHeaders): ForwardedProto {
   const value = headers['x-forwarded-proto']
   if (value === undefined) return headers['forwarded'] === undefined ? 'none' : 'forwarded'
-  const last = headerWords(String(value)).at(-1)
+  const last = lastWord(String(value))
   if (last === undefined) return 'empty'
   return last === 'https' || last === 'http' ? last : 'other'
 }
 
 /** Whether a trusted peer says that it received the request over https: the last entry is its own, the others may be anybody's. */
 export function isForwardedHttps(forwardedProto: string | undefined): boolean {
-  return headerWords(forwardedProto).at(-1) === 'https'
+  return lastWord(forwardedProto) === 'https'
+}
+
+function lastWord(value: string | undefined): string | undefined {
+  return headerWords(value).at(-1)
 }
 
 const FRAMING: ReadonlySet<string> = new Set(['identity', 'aws-chunked', 'chunked'])

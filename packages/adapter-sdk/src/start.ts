@@ -127,14 +127,14 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const database = config.DATABASE_URL === undefined ? undefined : parseDatabaseUrl(config.DATABASE_URL)
   const warning = database !== undefined && 'value' in database ? database.value.warning : undefined
   if (warning !== undefined) emit({ event: 'store.unchecked', detail: `DATABASE_URL: ${warning}` })
-  const ids = await keyIds(config.keyrings, await store.keySalt())
+  const known = [...forms].map(([name, { confirm }]) => ({ name, asksFirst: confirm !== undefined }))
+  const [ids] = await Promise.all([keyIds(config.keyrings, await store.keySalt()), store.recordForms(known)])
   const readKeyFigures = keyFigures(store, ids)
   const keyUses = new KeyUseLog(store, ids, emit, options.keyUseSeconds)
   sinks.push(keyUses.record)
   opened.push(() => keyUses.close())
   const { files } = store
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
-  await store.recordForms([...forms].map(([name, { confirm }]) => ({ name, asksFirst: confirm !== undefined })))
   const ledger = new Ledger(store, emit)
   const capture = createCapture({
     store: files,

@@ -94,7 +94,7 @@ export const RECORD_FORMS: Statement = {
   text: `
   INSERT INTO ${SCHEMA}.form (name, asks_first)
   SELECT name, "asksFirst" FROM json_to_recordset($1::json) AS f (name text, "asksFirst" boolean) ORDER BY name
-  ON CONFLICT (name) DO UPDATE SET asks_first = excluded.asks_first`,
+  ON CONFLICT (name) DO UPDATE SET asks_first = excluded.asks_first WHERE form.asks_first <> excluded.asks_first`,
 }
 
 /** The values of the statement. */

@@ -90,7 +90,10 @@ export function walk(prepare: Prepare, state: WalkState, filter: Filter, { limit
 export function recordForms(prepare: Prepare, forms: readonly KnownForm[]): void {
   for (const { name, asksFirst } of forms) {
     prepare(`INSERT INTO form (name, asks_first) VALUES (?, ?)
-      ON CONFLICT (name) DO UPDATE SET asks_first = excluded.asks_first`).run(name, asksFirst ? 1 : 0)
+      ON CONFLICT (name) DO UPDATE SET asks_first = excluded.asks_first WHERE asks_first <> excluded.asks_first`).run(
+      name,
+      asksFirst ? 1 : 0,
+    )
   }
 }
 

@@ -62,6 +62,7 @@ export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
               web.acceptSubmission(form, envelope, jwe, keyPosition, traceparent()),
             emit,
           }),
+          downloads({ findFile: web.findFile, emit, reportFailure }),
         ]),
     allowMethods(
       new Map<string, readonly string[]>([
@@ -71,7 +72,6 @@ export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
     ),
     health({ ...options.health, mayReadReasons }),
     ...(credentials === undefined ? [] : [metricsRoute({ credentials, readMetrics })]),
-    ...(web === undefined ? [] : [downloads({ findFile: web.findFile, emit, reportFailure })]),
   )
   return app
 }

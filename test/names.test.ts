@@ -1,4 +1,4 @@
-/** Commands are called by names that are ours: what npx does not find here, it takes from whoever owns the name. */
+/** Commands are called by names that are ours: what npx does not find here, it takes from the owner of the name. */
 import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'

@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url'
 export interface Programs {
   /** The folder of `initdb` and `postgres`. */
   readonly bin: string
-  /** As whom they run; empty: as whoever runs the tests. */
+  /** The user they run as; empty: the user of the tests. */
   readonly user: { readonly uid?: number; readonly gid?: number }
   /** A new, empty folder, which belongs to that user. Copies of the programs lie in it, where the user cannot read ours. */
   readonly folder: string

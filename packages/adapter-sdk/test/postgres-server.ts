@@ -9,7 +9,7 @@ import pg from 'pg'
 import { freePort } from './free-port.ts'
 import { type Programs, preparePrograms } from './postgres-programs.ts'
 
-/** A server that listens on this machine, whoever has started it. */
+/** A server that listens on this machine, started by this process or by another one. */
 export class PostgresDatabases {
   readonly port: number
 

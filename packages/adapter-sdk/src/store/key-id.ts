@@ -8,7 +8,7 @@ export type KeyIds = Readonly<Record<string, readonly string[]>>
 /**
  * Makes the ids of these keys. `salt`: that of the store, so that no table of common keys fits two stores.
  *
- * Some senders' keys are weak, and whoever has the store can try guesses: on each JWE in it, at the price of one AES block.
+ * Some senders' keys are weak, and a reader of the store can try guesses: on each JWE in it, at the price of one AES block.
  * An id must not be cheaper to try than that, also when the JWEs were erased. It costs a hundred thousand times more.
  */
 export async function keyIds(

@@ -29,7 +29,7 @@ export async function developmentEnvironment(folder: string, given: Environment 
     TLS_KEY_FILE: at('certificate-key.pem'),
     JWE_SHARED_KEY: readFileSync(at('shared-key'), 'utf8'),
     DATA_DIR: at('data'),
-    // Whoever listens to others may have their submissions.
+    // An address that others can reach may get their submissions.
     ...(isLoopback(given['LISTEN_HOST'] ?? '127.0.0.1') && { SHOW_ERRORS: 'true' }),
     ...given,
   }

@@ -354,7 +354,7 @@ onEachEngine('a store', (engine) => {
       })
     })
 
-    it('until a copy is acknowledged, also where another process took it in meanwhile', async () => {
+    it('until a copy is acknowledged, also where another process accepted it in between', async () => {
       const [submission, held] = [made(), made()]
       await failedDelivery(submission.submissionId, host())
       await store.accept([submission, held])

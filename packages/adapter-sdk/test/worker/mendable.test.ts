@@ -1,4 +1,4 @@
-/** Errors that can be mended: what operators see of a failed attempt, and what developers see. */
+/** Errors that show where to look: what operators see of a failed attempt, and what developers see. */
 import { once } from 'node:events'
 import { createServer, get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -14,7 +14,7 @@ import { startTestAdapter } from '../../src/testing/index.ts'
 const SAID = 'Ada Lovelace'
 const HERE = /test\/worker\/mendable\.test\.ts:\d+/
 
-describe('an error that can be mended', () => {
+describe('an error that shows where to look', () => {
   let target: Server
   let url: string
   /** Nothing listens there. */

@@ -8,7 +8,7 @@ import { find, renderChart } from './chart.ts'
 const PASSWORD = 'correct horse battery'
 const HTTPS = { 'X-Forwarded-Proto': 'https' }
 
-describe('a drill of what keeps submissions out: each alert rises, and falls once it is mended', () => {
+describe('a drill of what keeps submissions out: each alert rises, and falls once the cause is gone', () => {
   let adapter: TestAdapter
   let firing: Awaited<ReturnType<typeof alertRules>>
   let passed = 0

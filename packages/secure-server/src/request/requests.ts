@@ -219,7 +219,7 @@ const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason 
   { codes: /^HPE_/, status: 400, reason: 'malformed' },
 ]
 
-/** What the event and the renderer are told of a refusal. */
+/** What the event and the renderer get to know about a refusal. */
 function descriptionOf({ status, reason, forwardedProto }: Refusal) {
   return { status, reason, ...(forwardedProto !== undefined && { forwardedProto }) }
 }

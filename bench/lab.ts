@@ -1,14 +1,15 @@
 /** What every benchmark needs: a certificate, requests, processes to measure, and the load. */
+
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encryptCompact, generateKey, type Key, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
 import { makeDevelopmentCertificate } from '@formbuilder/adapter-sdk/testing'
 import pg from 'pg'
+import { freePort } from '../packages/adapter-sdk/test/free-port.ts'
 import type { LoadOrder, LoadReport } from './load.ts'
 import { type PostgresServer, SERVERS, type ServerName } from './postgres.ts'
 
@@ -174,13 +175,4 @@ function measured(child: ChildProcess, port: number, startedInMilliseconds: numb
       await once(child, 'exit')
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

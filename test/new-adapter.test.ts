@@ -1,12 +1,12 @@
 /** The guide "Build an adapter", followed command by command, against the packages as they would be published. */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'chai'
+import { freePort } from '../packages/adapter-sdk/test/free-port.ts'
 import { readBlocks } from './guide.ts'
 import { type LocalRegistry, startLocalRegistry } from './local-registry.ts'
 
@@ -186,13 +186,4 @@ async function startInBackground(
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,11 +1,12 @@
 /** Everything around the adapter: Optics, the platform and its files, the store, and the replicas. */
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKey } from '@formbuilder/adapter-sdk/protocol'
 import { makeDevelopmentCertificate, TestFileStore } from '@formbuilder/adapter-sdk/testing'
 import { type OpticsStandIn, startOpticsStandIn } from '@formbuilder/optics-adapter/stand-in'
+import { freePort } from '../../packages/adapter-sdk/test/free-port.ts'
 import { type Environment, Replica } from './processes.ts'
 import { Sender } from './sender.ts'
 import { postgresStore, type StoreUnderTest, sqliteStore } from './store.ts'
@@ -85,11 +86,3 @@ export async function makeWorld(kind: StoreUnderTest['kind'], settings: Environm
 }
 
 const OPTICS_KEYS = { apiKey: 'an_api_key', secretKey: 'a_secret_key' }
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}

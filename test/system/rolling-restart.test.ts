@@ -1,8 +1,9 @@
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, createServer as createSocket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { encryptCompact } from '../../packages/adapter-sdk/src/protocol/jwe.ts'
 import { generateKey, type Key, parseKeyring } from '../../packages/adapter-sdk/src/protocol/keyring.ts'
+import { freePort } from '../../packages/adapter-sdk/test/free-port.ts'
 import { PostgresServer } from '../../packages/adapter-sdk/test/postgres-server.ts'
 import { Ingress, Replica } from '../../packages/adapter-sdk/test/restart/ingress.ts'
 import { until } from '../../packages/adapter-sdk/test/until.ts'
@@ -37,7 +38,7 @@ describe('a rolling restart of two replicas under load', () => {
       DRAIN_SECONDS: '2',
       STOP_GRACE_SECONDS: '10',
     }
-    replicas = (await freePorts(2)).map((port) => new Replica(port, environment))
+    replicas = [await freePort(), await freePort()].map((port) => new Replica(port, environment))
   })
   after(async () => {
     await Promise.all(replicas.map((replica) => replica.stop()))
@@ -80,12 +81,4 @@ async function compose(key: Key): Promise<{ submissionId: string; jwe: string }>
   const submissionId = crypto.randomUUID()
   const submission = { serviceSlug: 'complain', submissionId, submissionAnswers: { a: 'b' }, attachments: [] }
   return { submissionId, jwe: await encryptCompact(JSON.stringify(submission), key) }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const sockets = Array.from({ length: count }, () => createSocket().listen(0, '127.0.0.1'))
-  await until(() => sockets.every(({ listening }) => listening))
-  const ports = sockets.map((socket) => (socket.address() as AddressInfo).port)
-  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.close(resolve))))
-  return ports
 }

@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as elapsed } from 'node:timers/promises'
 import { expect } from 'chai'
 import { type Program, type Start, startProgram } from '../../packages/adapter-sdk/test/adapter-program.ts'
+import { freePort } from '../../packages/adapter-sdk/test/free-port.ts'
 import { until } from '../../packages/adapter-sdk/test/until.ts'
 
 /** Their lines, of nine hundred bytes each, are more than a pipe and what is kept beside it hold: 320 KiB. */
@@ -223,14 +222,6 @@ async function metric(port: number, name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text()
   const line = text.split('\n').find((each) => each.startsWith(`${name} `))
   return line === undefined ? Number.NaN : Number(line.slice(name.length))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function isOver(pid: number): boolean {

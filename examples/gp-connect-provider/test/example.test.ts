@@ -1,10 +1,10 @@
 /** Tests the example from outside: its process, environment, files and stdout. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { freePort } from '../../../packages/adapter-sdk/test/free-port.ts'
 import {
   type Case,
   fixtureCases,
@@ -324,7 +324,9 @@ describe('example of a GP Connect provider', () => {
   }
 
   async function start(environment: Record<string, string>): Promise<Example> {
-    const child = spawn(process.execPath, [COMMAND], { env: { ...variables(), ...environment } })
+    // At a port that the kernel gives out, a client of another file's server that is gone could be recorded, too.
+    const PORT = String(await freePort())
+    const child = spawn(process.execPath, [COMMAND], { env: { ...variables(), PORT, ...environment } })
     const example = new Example(child, environment['AUDIT_FILE'] ?? '')
     await until(() => example.port !== 0 || child.exitCode !== null)
     expect(child.exitCode, example.stdout() + example.stderr()).to.equal(null)
@@ -399,15 +401,6 @@ function fits({ request: { tls, rawBytes } }: Case): boolean {
 /** Selects a sample of the further cases, because the tests of the package run all of them. */
 function servesFixtureData({ expect: { status } }: Case, at: number): boolean {
   return status === 200 || status === 404 || at % 10 === 0
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }
 
 function verify(file: string): Promise<string> {

@@ -1,9 +1,11 @@
 /** Starts a provider with four service roots in this process, and reads its log and audit trail. */
+
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Middleware } from 'koa'
 import { pino } from 'pino'
+import { freePort } from '../../adapter-sdk/test/free-port.ts'
 import type { AuditRecord } from '../src/audit/record.ts'
 import { checks } from '../src/checks/checks.ts'
 import { type FailureCode, ProviderError } from '../src/failures.ts'
@@ -86,7 +88,8 @@ async function startIn(folder: string, pki: Pki, options: PracticeOptions): Prom
   )
   if (options.use !== undefined) provider.app.use(options.use)
   const running = await provider.start({
-    port: 0,
+    // At a port that the kernel gives out, a client of another file's server that is gone could be recorded, too.
+    port: await freePort(),
     host: '127.0.0.1',
     certFile: pki.path('server.pem'),
     keyFile: pki.path('server.key'),

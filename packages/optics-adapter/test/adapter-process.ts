@@ -1,7 +1,6 @@
 /** Starts the adapter as in a deployment: its own process, configured only by environment variables. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as elapsed } from 'node:timers/promises'
@@ -47,13 +46,4 @@ export async function ready({ child, exited }: AdapterProcess, http: AxiosInstan
 
 export function httpClient(baseURL: string, httpsAgent: unknown): AxiosInstance {
   return axios.create({ baseURL, httpsAgent, validateStatus: () => true, proxy: false })
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

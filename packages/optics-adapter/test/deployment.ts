@@ -1,4 +1,5 @@
 /** One adapter process with everything around it: certificates, a stand-in for Optics, a file store and a sender. */
+
 import { createCipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -8,8 +9,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AxiosInstance, AxiosResponse } from 'axios'
 import { CompactEncrypt } from 'jose'
+import { freePort } from '../../adapter-sdk/test/free-port.ts'
 import { type OpticsStandIn, startOpticsStandIn } from '../src/stand-in/index.ts'
-import { type AdapterProcess, freePort, httpClient, ready, spawnAdapter } from './adapter-process.ts'
+import { type AdapterProcess, httpClient, ready, spawnAdapter } from './adapter-process.ts'
 import { KEYS } from './optics-client.ts'
 import { localhostPki } from './pki.ts'
 

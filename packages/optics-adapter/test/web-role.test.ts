@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { freePort, httpClient, ready, spawnAdapter } from './adapter-process.ts'
+import { freePort } from '../../adapter-sdk/test/free-port.ts'
+import { httpClient, ready, spawnAdapter } from './adapter-process.ts'
 
 describe('a process that only accepts submissions', () => {
   let folder: string

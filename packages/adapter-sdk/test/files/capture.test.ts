@@ -18,6 +18,7 @@ import type { FileStore } from '../../src/files/file-store.ts'
 import { folderStore } from '../../src/files/folder.ts'
 import { parseAttachmentHosts } from '../../src/files/hosts.ts'
 import type { AttachmentLink } from '../../src/protocol/submission.ts'
+import { freePort } from '../free-port.ts'
 import { FileHost } from './server.ts'
 
 // Recorded: what the platform's cipher makes of `hello world\n`, and of 16 bytes, which take a whole block of padding.
@@ -769,14 +770,6 @@ class SilentHost implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((resolve) => this.#server.close(resolve))
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const port = portOf(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function portOf(server: Server): number {

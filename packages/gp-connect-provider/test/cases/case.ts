@@ -278,7 +278,10 @@ async function compareAudit(one: Case, reply: Reply, subject: Subject, before: n
   const entries = reply.status !== undefined || refused ? 1 : 0
   await until(() => subject.records().length >= before + entries)
   const records = subject.records().slice(before) as Record<string, unknown>[]
-  if (records.length !== entries) return [`${records.length} audit records, not ${entries}`]
+  if (records.length !== entries) {
+    const codes = records.map(({ errorCode, status }) => `${errorCode} ${status}`)
+    return [`${records.length} audit records (${codes.join(', ')}), not ${entries}`]
+  }
   const statuses = records.filter(({ status }) => (status ?? undefined) !== reply.status)
   const { hasFields = [] } = one.expect.audit ?? {}
   return hasFields

@@ -175,7 +175,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
       : undefined,
   )
   const server = await listening({ port: 'PORT', host: 'LISTEN_HOST' }, config.PORT, () =>
-    startServer(http.callback(), serverOptions(config, emit)),
+    startServer(http, serverOptions(config, emit)),
   )
   listeners.set('web', server)
   opened.push(() => server.stop({ graceSeconds: 0 }))

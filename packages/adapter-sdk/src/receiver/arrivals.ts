@@ -17,7 +17,7 @@ export class Arrivals {
     this.#store = store
     this.#emit = emit
     this.#mostWaiting = mostWaiting
-    this.#commit = groupCommit((items: readonly Incoming[]) => this.#write(items), 256)
+    this.#commit = groupCommit((items: readonly Incoming[]) => this.#write(items), 256, BATCHES)
   }
 
   /** Requests that wait for their commit. */
@@ -69,3 +69,6 @@ export class Arrivals {
     }
   }
 }
+
+/** While the store writes one, the next is at its hand: neither of both threads waits for the other. */
+const BATCHES = 2

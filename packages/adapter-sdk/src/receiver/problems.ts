@@ -14,13 +14,41 @@ export function problems(emit: Emit, reportFailure: ReportFailure): Middleware {
     } catch (error) {
       // The body broke off: either the sender has gone, or the server has answered and emitted the reason.
       if (ctx.req.aborted) return
-      const known = asAdapterError(error)
-      if (known.code === 'ERR_INTERNAL') reportFailure('request', error)
-      const status = statusOf(known.code)
-      const form: unknown = ctx.state['form']
-      if (typeof form === 'string') emit({ event: 'submission.refused', form, code: known.code, status })
-      answer(ctx, status, known)
+      const { status, headers, body } = problemOf(error, { form: ctx.state['form'], emit, reportFailure })
+      ctx.status = status
+      ctx.set(headers)
+      ctx.body = body
     }
+  }
+}
+
+/** The answer to an error. */
+export interface Problem {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** The problem that an error is answered with. Emits the refusal of a submission, and reports what nobody expected. */
+export function problemOf(
+  error: unknown,
+  { form, emit, reportFailure }: { readonly form: unknown; readonly emit: Emit; readonly reportFailure: ReportFailure },
+): Problem {
+  const known = asAdapterError(error)
+  if (known.code === 'ERR_INTERNAL') reportFailure('request', error)
+  const status = statusOf(known.code)
+  if (typeof form === 'string') emit({ event: 'submission.refused', form, code: known.code, status })
+  // The same answer to every refused token: a sender must not learn which check failed.
+  const showsReason = status !== 401 && status !== 500
+  return {
+    status,
+    headers: { 'Content-Type': 'application/problem+json', ...(status === 503 && { 'Retry-After': '30' }) },
+    body: JSON.stringify({
+      type: 'about:blank',
+      title: TITLES[status] ?? 'Error',
+      status,
+      ...(showsReason ? { code: known.code, detail: known.message } : {}),
+    }),
   }
 }
 
@@ -49,20 +77,6 @@ function asAdapterError(error: unknown): AdapterError {
 
 function statusOf(code: ErrorCode): number {
   return ERRORS[code].status ?? 500
-}
-
-function answer(ctx: Context, status: number, error: AdapterError): void {
-  ctx.status = status
-  ctx.type = 'application/problem+json'
-  if (status === 503) ctx.set('Retry-After', '30')
-  // The same answer to every refused token: a sender must not learn which check failed.
-  const showsReason = status !== 401 && status !== 500
-  ctx.body = JSON.stringify({
-    type: 'about:blank',
-    title: TITLES[status] ?? 'Error',
-    status,
-    ...(showsReason ? { code: error.code, detail: error.message } : {}),
-  })
 }
 
 const TITLES: Readonly<Record<number, string>> = {

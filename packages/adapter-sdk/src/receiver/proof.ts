@@ -1,5 +1,4 @@
 /** Proves to a sender that this endpoint holds a form's key: answers its challenge, encrypted with that key. */
-import type { Context } from 'koa'
 import { answerChallenge, parseChallenge } from '../protocol/challenge.ts'
 import type { Key } from '../protocol/keyring.ts'
 
@@ -12,19 +11,15 @@ export interface Identity {
 }
 
 /**
- * Answers the body if it is a challenge, and returns whether it was. A challenge is never stored.
+ * The answer to the body, if it is a challenge; undefined if it is not. A challenge is never stored.
  * @throws {AdapterError} ERR_SUBMISSION_INVALID: the challenge is too old, or for another endpoint.
  */
-export async function answerIfChallenge(
-  ctx: Context,
+export async function proofFor(
   plaintext: Uint8Array,
   key: Key | undefined,
-  form: string,
-  identity: Identity,
-): Promise<boolean> {
+  endpoint: Parameters<typeof answerChallenge>[2],
+): Promise<string | undefined> {
   const challenge = parseChallenge(plaintext)
-  if (challenge === undefined || key === undefined) return false
-  ctx.body = await answerChallenge(challenge, key, { ...identity, form, path: ctx.path })
-  ctx.type = 'application/jose'
-  return true
+  if (challenge === undefined || key === undefined) return undefined
+  return await answerChallenge(challenge, key, endpoint)
 }

@@ -8,12 +8,14 @@ import { renderRefusal, serverEvents } from '../proxy-refusals.ts'
 import { failureReporter, type ReportFailure } from '../telemetry/failures.ts'
 import { traceparent, traceRequests } from '../telemetry/tracing.ts'
 import { downloads, type OpenFile } from './downloads.ts'
+import { formPosts, type Listener } from './form-posts.ts'
 import { type HealthOptions, health } from './health.ts'
 import type { AcceptSubmission } from './intake.ts'
 import { metricsRoute } from './metrics-route.ts'
 import { allowMethods, problems } from './problems.ts'
 import type { Identity } from './proof.ts'
 import { receiver } from './receiver.ts'
+import type { ReceiverOptions } from './submissions.ts'
 
 /** What the routes of every process need. */
 export interface RouteOptions {
@@ -35,8 +37,8 @@ export interface WebOptions {
   readonly version: string
 }
 
-/** Puts the adapter's routes in front of those of `web.app`. Without `web`, returns an app for health and metrics only. */
-export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
+/** Puts the adapter's routes in front of those of `web.app`, and returns what answers requests. Without `web`: health and metrics only. */
+export function addRoutes(options: RouteOptions, web?: WebOptions): Listener {
   const { config, emit, reportFailure = failureReporter(emit), readMetrics } = options
   const app = web?.app ?? createApp()
   const credentials = metricsCredentials(config)
@@ -45,25 +47,23 @@ export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
   const ownPaths = credentials === undefined ? PROBES : [...PROBES, '/metrics']
   const mayReadReasons = (header: string) => credentials !== undefined && isAuthorised(header, credentials)
 
+  const receiving: ReceiverOptions | undefined = web && {
+    forms,
+    bodyLimitBytes: config.BODY_LIMIT_BYTES,
+    keyring: (form) => config.keyrings[form] ?? { keys: [] },
+    identity: identityOf(config, web.version),
+    // Store the span of this request, not the header that the sender wrote.
+    acceptSubmission: (form, envelope, jwe, keyPosition) =>
+      web.acceptSubmission(form, envelope, jwe, keyPosition, traceparent()),
+    emit,
+  }
   app.middleware.unshift(
     traceRequests(formPaths),
     problems(emit, reportFailure),
     // What most requests are for comes first.
-    ...(web === undefined
+    ...(web === undefined || receiving === undefined
       ? []
-      : [
-          receiver({
-            forms,
-            bodyLimitBytes: config.BODY_LIMIT_BYTES,
-            keyring: (form) => config.keyrings[form] ?? { keys: [] },
-            identity: identityOf(config, web.version),
-            // Store the span of this request, not the header that the sender wrote.
-            acceptSubmission: (form, envelope, jwe, keyPosition) =>
-              web.acceptSubmission(form, envelope, jwe, keyPosition, traceparent()),
-            emit,
-          }),
-          downloads({ findFile: web.findFile, emit, reportFailure }),
-        ]),
+      : [receiver(receiving), downloads({ findFile: web.findFile, emit, reportFailure })]),
     allowMethods(
       new Map<string, readonly string[]>([
         ...[...formPaths.keys()].map((path) => [path, ['POST']] as const),
@@ -73,7 +73,8 @@ export function addRoutes(options: RouteOptions, web?: WebOptions): Koa {
     health({ ...options.health, mayReadReasons }),
     ...(credentials === undefined ? [] : [metricsRoute({ credentials, readMetrics })]),
   )
-  return app
+  const answer = app.callback()
+  return receiving === undefined ? answer : formPosts(receiving, reportFailure, answer)
 }
 
 /** The server options of the adapter's own port. Probes and scrapes come from inside the cluster, not through the ingress. */

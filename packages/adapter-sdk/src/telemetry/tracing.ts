@@ -99,7 +99,7 @@ function current(): Context {
 }
 
 /** Whether an SDK is there, which may have been registered after the start. Without one nothing is made that nobody reads. */
-function isTraced(): boolean {
+export function isTraced(): boolean {
   const provider = trace.getTracerProvider()
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(TRACER) !== undefined
 }

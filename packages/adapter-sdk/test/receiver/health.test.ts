@@ -56,7 +56,7 @@ describe('reasons for not being ready', () => {
       METRICS_AUTH_USERNAME: 'dhh',
       METRICS_AUTH_PASSWORD: 'secret',
     }
-    const app = addRoutes({
+    const answer = addRoutes({
       config: loadConfig(environment, ['complaint']),
       emit: () => undefined,
       readMetrics: async () => '',
@@ -66,7 +66,7 @@ describe('reasons for not being ready', () => {
         waiting: () => ({ requests: state.requests, limit: 10 }),
       },
     })
-    server = createServer(app.callback()).listen(0, '127.0.0.1')
+    server = createServer(answer).listen(0, '127.0.0.1')
     await once(server, 'listening')
   })
   after(() => server.close())

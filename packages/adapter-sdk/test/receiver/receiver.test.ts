@@ -5,7 +5,12 @@ import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
 
 const LIMIT = 4096
 
-describe('the receiver', () => {
+// The path exactly as the sender writes it takes the short way; another spelling of it, the router's.
+for (const [way, path] of Object.entries({ 'by the short way': '/v2/complaint', 'through Koa': '/v2/complaint/' })) {
+  describe(`the receiver, ${way}`, () => receives(path))
+}
+
+function receives(path: string): void {
   let adapter: TestAdapter
   let handled = 0
 
@@ -33,7 +38,7 @@ describe('the receiver', () => {
   })
   const encrypted = (payload: unknown) => encryptCompact(JSON.stringify(payload), adapter.key)
   const post = async (body: string, type?: string, headers: { [name: string]: string } = {}) =>
-    await adapter.request('POST', '/v2/complaint', {
+    await adapter.request('POST', path, {
       headers: { ...(type === undefined ? {} : { 'Content-Type': type }), ...headers },
       body,
     })
@@ -84,9 +89,9 @@ describe('the receiver', () => {
     ])
   })
 
-  for (const path of ['/v2/complaint/', '/v2/complaint.json']) {
-    it(`accepts a submission at ${path}`, async () => {
-      const answer = await adapter.request('POST', path, { body: await encrypted(submission()) })
+  for (const other of ['/v2/complaint/', '/v2/complaint.json', '/v2/complaint.json/', '/v2/complaint?try=2']) {
+    it(`accepts a submission at ${other}`, async () => {
+      const answer = await adapter.request('POST', other, { body: await encrypted(submission()) })
 
       expect(answer.status).to.equal(201)
     })
@@ -149,6 +154,50 @@ describe('the receiver', () => {
     expect({ delivered, waiting, running, dead }).to.deep.equal({ delivered: handled, waiting: 0, running: 0, dead: 0 })
     expect(handled).to.equal(adapter.events.filter(({ event }) => event === 'submission.accepted').length)
   })
+}
+
+describe('the two ways of the receiver', () => {
+  let adapter: TestAdapter
+  before(async () => {
+    const forms = { complaint: { path: '/v2/complaint', handle: async () => undefined } }
+    adapter = await startTestAdapter(createAdapter({ forms }), { environment: { BODY_LIMIT_BYTES: String(LIMIT) } })
+  })
+  after(() => adapter.stop())
+
+  const submission = (submissionId: string) =>
+    encryptCompact(
+      JSON.stringify({ serviceSlug: 'complaints', submissionId, submissionAnswers: {}, attachments: [] }),
+      adapter.key,
+    )
+  const id = crypto.randomUUID()
+  const requests: Record<string, () => Promise<{ headers?: Record<string, string>; body: string }>> = {
+    'a repeated submission': async () => ({ body: await submission(id) }),
+    'no body': async () => ({ body: '' }),
+    'a token of another key': async () => ({
+      body: 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAAAAAAAAAAAAAA.AA.AAAAAAAAAAAAAAAAAAAAAA',
+    }),
+    'a byte order mark': async () => ({ body: `\uFEFF${await submission(id)}` }),
+    'what is no submission': async () => ({ body: await encryptCompact('[]', adapter.key) }),
+    'another type': async () => ({ headers: { 'Content-Type': 'application/json' }, body: '{}' }),
+    'a content encoding': async () => ({ headers: { 'Content-Encoding': 'gzip' }, body: 'x' }),
+    'a body that is too large': async () => ({ body: 'a'.repeat(LIMIT + 1) }),
+    'a body in chunks': async () => ({ headers: { 'Transfer-Encoding': 'chunked' }, body: await submission(id) }),
+  }
+  for (const [what, make] of Object.entries(requests)) {
+    it(`give the same answer and the same events to ${what}`, async () => {
+      await adapter.request('POST', '/v2/complaint', { body: await submission(id) })
+      const seen: unknown[] = []
+      for (const path of ['/v2/complaint', '/v2/complaint/']) {
+        const before = adapter.events.length
+        const { status, text, headers } = await adapter.request('POST', path, await make())
+        const { date: _date, ...others } = headers
+        const events = adapter.events.slice(before).filter(({ event }) => /duplicate|refused/.test(event))
+        seen.push({ status, text, headers: others, events })
+      }
+
+      expect(seen[0]).to.deep.equal(seen[1])
+    })
+  }
 })
 
 async function settled(adapter: TestAdapter) {

@@ -77,10 +77,26 @@ describe('a group commit', () => {
       batches[index]?.end()
       await turn()
     }
-    await commit.idle()
 
     expect(waiting).to.equal(3)
     expect(await Promise.all(added)).to.deep.equal([10, 20, 30, 40, 50])
     expect(batches.map(({ items }) => items)).to.deep.equal([[1, 2], [3, 4], [5]])
+  })
+
+  it('writes as many batches at a time as it may, and the next as soon as one has ended', async () => {
+    const { batches, write } = controlled()
+    const commit = groupCommit(write, 1, 2)
+
+    const added = [1, 2, 3].map((item) => commit.add(item))
+    await turn()
+    const atOnce = batches.length
+    batches[1]?.end()
+    expect(await added[1]).to.equal(20)
+    const afterOne = batches.length
+    batches[0]?.end()
+    batches[2]?.end()
+
+    expect([atOnce, afterOne]).to.deep.equal([2, 3])
+    expect(await Promise.all(added)).to.deep.equal([10, 20, 30])
   })
 })

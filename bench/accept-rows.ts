@@ -7,7 +7,6 @@ import pg from 'pg'
 import { openStore } from '../packages/adapter-sdk/src/store/open.ts'
 import type { Settled, Store } from '../packages/adapter-sdk/src/store/store.ts'
 import type { Incoming } from '../packages/adapter-sdk/src/store/submission.ts'
-import { measured } from './accept.ts'
 import { drained, drainSettings, SlowTarget } from './drain.ts'
 import type { Lab, Subject } from './lab.ts'
 import type { Measure } from './report.ts'
@@ -141,7 +140,7 @@ async function accepting(lab: Lab, kind: string, ...places: [empty: Place, full:
   for (let round = 0; round <= ROUNDS; round++) {
     const bodies = await lab.requests('bodies', round === 0 ? 15_000 : 7_000)
     for (const [i, subject] of subjects.entries()) {
-      const { perSecond } = await measured(lab, kind, subject, { bodies, seconds: round === 0 ? 2 : 1 })
+      const { perSecond } = await lab.load(subject, { bodies, seconds: round === 0 ? 2 : 1 })
       if (round > 0) rates[i]?.push(perSecond)
     }
   }

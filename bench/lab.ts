@@ -19,6 +19,8 @@ export interface Subject {
   readonly pid: number
   /** From the start of the process to its first readiness, in milliseconds. */
   readonly startedInMilliseconds: number
+  /** Time on a processor of the main thread, which serves HTTP, since its start. */
+  cpuMicroseconds(): number
   /** Memory in use now, in MiB. */
   memory(): number
   /** The most that was in use since `resetPeak`, in MiB. */
@@ -95,7 +97,11 @@ export class Lab implements AsyncDisposable {
     return file
   }
 
-  async load(subject: Pick<Subject, 'port'>, order: Partial<LoadOrder> & { bodies: string }): Promise<LoadReport> {
+  /** Sends requests, and reports. A figure counts only if every answer was a yes: another status than `status` is an error. */
+  async load(
+    subject: Pick<Subject, 'port'>,
+    { status = '201', ...order }: Partial<LoadOrder> & { bodies: string; status?: string },
+  ): Promise<LoadReport> {
     const child = fork(join(import.meta.dirname, 'load.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const full: LoadOrder = {
       port: subject.port,
@@ -108,6 +114,8 @@ export class Lab implements AsyncDisposable {
     }
     child.send(full)
     const [report] = (await Promise.race([once(child, 'message'), ended(child, 'load.ts')])) as [LoadReport]
+    const others = Object.entries(report.statuses).filter(([each]) => each !== status)
+    if (others.length > 0) throw new Error(`answered ${others.map(([each, count]) => `${each} x ${count}`).join(', ')}`)
     return report
   }
 
@@ -165,6 +173,8 @@ function measured(child: ChildProcess, port: number, startedInMilliseconds: numb
     port,
     pid,
     startedInMilliseconds,
+    // Nanoseconds on a processor come first (Linux: Documentation/scheduler/sched-stats.rst).
+    cpuMicroseconds: () => Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1000,
     memory: () => status('VmRSS'),
     peak: () => status('VmHWM'),
     resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, '5'),

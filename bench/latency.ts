@@ -1,36 +1,34 @@
 /** How long a submission waits for its 201 when half of what the adapter can take comes in. */
-import { measured, startAdapters, warmUp } from './accept.ts'
-import type { Lab, Subject } from './lab.ts'
+import { DURABLE_FLOOR, startAdapters, startFloor } from './accept.ts'
+import { between, figures, floorFigures, type Run } from './between.ts'
+import type { Lab } from './lab.ts'
 import type { Measure } from './report.ts'
 
-const ROUNDS = 5
-const SECONDS = 2
+const ROUNDS = 7
+const SECONDS = 1.5
 
 export async function latency(lab: Lab): Promise<Measure[]> {
-  const subjects = await startAdapters(lab)
-  const [[floorName, floor], ...adapters] = Object.entries(subjects) as [[string, Subject], ...[string, Subject][]]
-  await warmUp(lab, subjects)
-  const rounds = new Map<string, number[]>()
-  const add = (name: string, value: number) => rounds.set(name, [...(rounds.get(name) ?? []), value])
-
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, subject] of adapters) {
-      const most = { bodies: await lab.requests('most', 6_000), seconds: 1 }
-      const rate = (await measured(lab, name, subject, most)).perSecond / 2
-      const paced = { bodies: await lab.requests('paced', 6_000), seconds: SECONDS, rate }
-      add(`p99 of ${floorName}, at the rate of ${name}`, (await measured(lab, floorName, floor, paced)).p99)
-      const { p50, p99 } = await measured(lab, name, subject, paced)
-      add(`p99 of ${name}`, p99)
-      add(`median of ${name}`, p50)
-    }
+  const floor = await startFloor(lab)
+  const measures: Measure[] = []
+  for (const [name, subject] of Object.entries(await startAdapters(lab))) {
+    await lab.load(subject, { bodies: await lab.requests('warm-up', 60_000), seconds: 4 })
+    const most = await lab.load(subject, { bodies: await lab.requests('most', 15_000), seconds: 1.5 })
+    const order = async () => ({
+      bodies: await lab.requests('paced', 15_000),
+      seconds: SECONDS,
+      rate: most.perSecond / 2,
+    })
+    const contenders = { adapter: { subject, order } }
+    const turns = await between(lab, { subject: floor, order }, contenders, { rounds: ROUNDS, warmUpSeconds: 2 })
+    const against = `p99 of ${DURABLE_FLOOR}, at the rate of ${name}`
+    const ratio = name.includes('PostgreSQL') ? 1 : 2
+    measures.push(
+      { subject: against, unit: 'ms', ...floorFigures(turns.adapter, p99) },
+      { subject: `p99 of ${name}`, unit: 'ms', ...figures(turns.adapter, p99), against, mark: { ratio, atMost: true } },
+      { subject: `median of ${name}`, unit: 'ms', rounds: figures(turns.adapter, ({ p50 }) => p50).rounds },
+    )
   }
-  return adapters.flatMap(([name]): Measure[] => {
-    const against = `p99 of ${floorName}, at the rate of ${name}`
-    const of = (subject: string) => ({ subject, unit: 'ms', rounds: rounds.get(subject) ?? [] })
-    return [
-      of(against),
-      { ...of(`p99 of ${name}`), against, mark: { ratio: 3, atMost: true } },
-      of(`median of ${name}`),
-    ]
-  })
+  return measures
 }
+
+const p99 = (run: Run): number => run.p99

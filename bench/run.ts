@@ -1,5 +1,5 @@
 /** npm run bench [-- NAME ...]: runs benchmarks one after another, prints tables, writes JSON. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { accept } from './accept.ts'
@@ -12,7 +12,7 @@ import { guard } from './guard.ts'
 import { Lab } from './lab.ts'
 import { latency } from './latency.ts'
 import { installedVersion } from './postgres.ts'
-import { type Measure, printTable, toRows } from './report.ts'
+import { type Measure, printTable, type Row, toRows } from './report.ts'
 import { size } from './size.ts'
 import { start } from './start.ts'
 import { testKit } from './test-kit.ts'
@@ -41,13 +41,14 @@ if (unknown.length > 0) {
 
 if (installedVersion() === undefined)
   console.log('No PostgreSQL in /usr/lib/postgresql: nothing is measured with JIT on.')
+const stored = lastStored()
 const results: Record<string, unknown> = {}
 for (const [name, benchmark] of Object.entries(BENCHMARKS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   await using lab = await Lab.open()
   const began = performance.now()
   const rows = toRows(await benchmark(lab))
-  printTable(`${name} (${Math.round((performance.now() - began) / 1000)} s)`, rows)
+  printTable(`${name} (${Math.round((performance.now() - began) / 1000)} s)`, rows, stored[name])
   results[name] = rows
 }
 
@@ -56,6 +57,15 @@ mkdirSync(folder, { recursive: true })
 const file = join(folder, `${new Date().toISOString().replaceAll(':', '-')}.json`)
 writeFileSync(file, `${JSON.stringify({ machine: machine(), results }, null, 2)}\n`)
 console.log(`\nwritten to ${file}`)
+
+/** The run that this folder keeps: ratios of it can be compared with those of another machine, absolute figures cannot. */
+function lastStored(): Readonly<Record<string, readonly Row[]>> {
+  const newest = globSync('results/*.json', { cwd: import.meta.dirname })
+    .toSorted()
+    .at(-1)
+  if (newest === undefined) return {}
+  return JSON.parse(readFileSync(join(import.meta.dirname, newest), 'utf8')).results
+}
 
 function machine(): object {
   const version = (name: string) =>

@@ -16,6 +16,18 @@ export function addressKey(address: string | undefined): string {
   return isIPv6(address) ? `${prefix64(address)}::/64` : 'unknown'
 }
 
+/**
+ * A function that says whether an address is in one of the networks of an option.
+ * @throws {SecureServerError} ERR_OPTIONS_INVALID: an entry is neither an address nor a network.
+ */
+export function addresses(option: string, entries: readonly string[]): (address: string | undefined) => boolean {
+  try {
+    return networks(entries)
+  } catch {
+    throw new SecureServerError('ERR_OPTIONS_INVALID', `${option} has an entry that is neither an address nor a CIDR`)
+  }
+}
+
 /** The proxies in front of the server whose forwarding headers are trusted. */
 export class TrustedProxies {
   /** Whether a peer, or an entry of `X-Forwarded-For`, is one of the proxies. */
@@ -23,14 +35,7 @@ export class TrustedProxies {
 
   /** @throws {SecureServerError} ERR_OPTIONS_INVALID: an entry is neither an address nor a network. */
   constructor(entries: readonly string[]) {
-    try {
-      this.includes = networks(entries)
-    } catch {
-      throw new SecureServerError(
-        'ERR_OPTIONS_INVALID',
-        'trustProxy has an entry that is neither an address nor a CIDR',
-      )
-    }
+    this.includes = addresses('trustProxy', entries)
   }
 
   /** The rightmost address in `X-Forwarded-For` that is not a trusted proxy; the client can forge everything left of it. */

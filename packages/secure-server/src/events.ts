@@ -38,10 +38,16 @@ export type ServerEvent =
       readonly code?: string
     }
   | {
+      readonly type: 'connection.probed'
+      readonly address: string
+      /** `peerOf` the socket. */
+      readonly peer: string
+    }
+  | {
       readonly type: 'request.refused'
       readonly status: number
       readonly reason: RefusalReason
-      /** The peer's: behind an ingress, that of the ingress. */
+      /** The peer's: behind an ingress, that of the ingress; behind a load balancer, the client that its PROXY header names. */
       readonly address: string
       /** What the peer said of the scheme; only with `proxy-untrusted` and `forwarded-proto`. */
       readonly forwardedProto?: ForwardedProto
@@ -63,6 +69,7 @@ export const EVENTS = {
   'crl.stale': 'A CRL is past its nextUpdate, so its clients are refused; once a day',
   'client.refused': 'A client certificate is refused, at the handshake or later; `code` gives the reason',
   'connection.refused': 'A connection is refused or closed early; see `reason`',
+  'connection.probed': 'A client opened TCP or TLS and left without a request, as health probes do',
   'request.refused': 'The server refuses a request instead of passing it to the listener; see `reason`',
   'listener.failed': 'The listener threw or rejected; the client gets 500',
   stopping: '`stop` was called',
@@ -81,9 +88,13 @@ export interface ClientCertificateSummary {
 /**
  * Why a connection was refused or closed: `total` and `address` are the limits on connections, `evicted` means closed to make
  * room for a newer one, `handshake` a failed or timed-out TLS handshake, `stalled` no byte for too long, `accept` that the
- * system could not open one (too many open files).
+ * system could not open one (too many open files). The others are of the PROXY header: not sent by one of `proxyProtocol`, sent
+ * by anybody else, not valid, too long, or not complete within `handshakeSeconds`.
  */
-export type ConnectionRefusal = 'total' | 'address' | 'evicted' | 'handshake' | 'stalled' | 'accept'
+export type ConnectionRefusal = 'total' | 'address' | 'evicted' | 'handshake' | 'stalled' | 'accept' | ProxyRefusal
+
+/** Why a connection was refused for its PROXY header. */
+export type ProxyRefusal = 'proxy-missing' | 'proxy-untrusted' | 'proxy-malformed' | 'proxy-oversized' | 'proxy-timeout'
 
 /** Why the server refused a request itself, with the status it answered. README.md has the same table. */
 export const REFUSAL_REASONS = {

@@ -3,7 +3,7 @@ import '../node-version.cjs'
 
 export { createApp } from './app.ts'
 export { type Credentials, isAuthorised } from './basic-auth.ts'
-export { peerOf } from './connection/connection.ts'
+export { clientAddressOf, peerOf } from './connection/connection.ts'
 export { holdBytes, SECURITY_HEADERS } from './connection/messages.ts'
 export { ERRORS, type ErrorCode, SecureServerError } from './errors.ts'
 export {

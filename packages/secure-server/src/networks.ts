@@ -29,7 +29,25 @@ export function unmapped(address: string): string {
   return MAPPED.exec(address)?.[1] ?? address
 }
 
+/** The one way to write an address: IPv6 as RFC 5952 says, and IPv4 mapped into IPv6 as IPv4. */
+export function canonicalAddress(address: string): string {
+  const plain = unmapped(address)
+  if (isIPv4(plain)) return plain
+  const short = new URL(`http://[${plain}]`).hostname.slice(1, -1)
+  const [, high, low] = MAPPED_HEX.exec(short) ?? []
+  if (high === undefined || low === undefined) return short
+  const bytes = [high, low].flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff])
+  return bytes.join('.')
+}
+
+/** The address in 16 bytes, as `canonicalAddress` writes it. */
+export function ipv6Text(bytes: Buffer): string {
+  const groups = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(at * 2).toString(16))
+  return canonicalAddress(groups.join(':'))
+}
+
 const MAPPED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i
+const MAPPED_HEX = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 const LOOPBACK = networks(['127.0.0.0/8', '::1'])
 
 interface Network {

@@ -17,6 +17,12 @@ export interface ServerOptions {
    * from these addresses whose `X-Forwarded-Proto` ends with `https`; limits per address count the client that the ingress names.
    */
   readonly trustProxy?: readonly string[]
+  /**
+   * Addresses and CIDRs of load balancers that pass TLS through. A connection from one must start with a PROXY protocol header,
+   * version 1 or 2, and limits, events and `clientAddressOf` then use the client that it names; a header from anybody else is
+   * refused. Only with `tls`. If omitted, nobody may send a header.
+   */
+  readonly proxyProtocol?: readonly string[]
   /** Paths served over plain HTTP without that header, to anyone who reaches the port; for health probes. */
   readonly plainPaths?: readonly string[]
   /** Methods that reach the listener; others are answered 405. TRACE and CONNECT cannot be allowed. Default `METHODS`. */

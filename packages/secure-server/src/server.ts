@@ -2,10 +2,9 @@
 import type { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { addressKey, TrustedProxies } from './address.ts'
+import { addresses, addressKey, TrustedProxies } from './address.ts'
 import { admitConnections } from './connection/admission.ts'
 import { ClientAdmission } from './connection/client-admission.ts'
-import type { Connection } from './connection/connection.ts'
 import { Connections } from './connection/connections.ts'
 import { stopGracefully } from './connection/graceful-stop.ts'
 import { createNodeServer, listen, type NodeServer } from './connection/node-server.ts'
@@ -32,13 +31,13 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   const proxies = options.trustProxy === undefined ? undefined : new TrustedProxies(options.trustProxy)
   if ((options.tls === undefined) === (proxies === undefined))
     throw new SecureServerError('ERR_OPTIONS_INVALID', 'exactly one of tls and trustProxy is required')
+  const isBalancer = balancers(options)
 
   const onEvent = contained(options.onEvent)
   const material = options.tls && (await TlsMaterial.read(options.tls, onEvent))
   const clientPolicy = options.tls?.clientCertificates
   const rate = new RateLimit(limits.requestsPerSecondPerAddress)
   const connections = new Connections(limits, refused)
-  const byStream = new WeakMap<Duplex, Connection>()
   const requests = new Requests(
     listener,
     new RequestRules({
@@ -52,18 +51,21 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     }),
     { limits, render: options.renderRefusal ?? renderProblem, onEvent },
     connections,
-    (stream) => byStream.get(stream),
+    (stream) => admitted.of(stream),
   )
   const server = createNodeServer(limits, material && { ...material.context, requestCert: clientPolicy !== undefined })
   const clients = clientPolicy && createClientAdmission(clientPolicy)
   let watching = false
   let stopped: Promise<void> | undefined
-  admitConnections(server, connections, byStream, {
+  const admitted = admitConnections(server, connections, {
     isProxy: (address) => proxies?.includes(address) ?? false,
+    isBalancer,
     isStopping: () => stopped !== undefined,
     tls: material !== undefined,
+    handshakeSeconds: limits.handshakeSeconds,
     halfClosedSeconds: limits.halfClosedSeconds,
     clients,
+    onEvent,
   })
   receiveRequests()
 
@@ -104,17 +106,26 @@ export async function startServer(listener: Listener, options: ServerOptions): P
     server.on('checkExpectation', (request, response) => requests.refuseExpectation(request, response))
     server.on('connect', (request, stream) => requests.refuseConnect(request, stream))
     server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
-      if (byStream.has(stream)) return requests.refuseUnparsed(stream, error)
-      // ECONNRESET: the client closed, as port probes do, or was evicted, which has emitted its own event.
-      if (error.code !== 'ECONNRESET') refused('handshake', addressKey((stream as Socket).remoteAddress), error.code)
-      stream.destroy()
+      if (admitted.of(stream) !== undefined) requests.refuseUnparsed(stream, error)
+      else failHandshake(stream as Socket, error)
     })
     server.on('timeout', (stream: Socket) => {
-      const connection = byStream.get(stream)
+      const connection = admitted.of(stream)
       // Node also emits this when a kept-alive connection has been idle for too long, which is not a refusal.
       if (connection !== undefined && connection.unanswered > 0) refused('stalled', connection.address)
+      connection?.destroy()
       stream.destroy()
     })
+  }
+
+  function failHandshake(stream: Socket, { code }: NodeJS.ErrnoException): void {
+    const connection = admitted.handshaking(stream)
+    // ECONNRESET: the client closed, as port probes do, or was evicted, which has emitted its own event.
+    if (code !== 'ECONNRESET' && !connection?.socket.destroyed) {
+      refused('handshake', connection?.address ?? addressKey(stream.remoteAddress), code)
+      connection?.destroy()
+    }
+    stream.destroy()
   }
 
   async function refresh(force: boolean): Promise<void> {
@@ -158,6 +169,14 @@ export async function startServer(listener: Listener, options: ServerOptions): P
 const WATCH_MILLISECONDS = 250
 
 function ignore(): void {}
+
+/** Whether a peer is one of the load balancers; undefined if there are none. */
+function balancers({ proxyProtocol, tls }: ServerOptions): ((address: string | undefined) => boolean) | undefined {
+  if (proxyProtocol === undefined) return undefined
+  if (tls === undefined) throw new SecureServerError('ERR_OPTIONS_INVALID', 'proxyProtocol needs tls')
+  if (proxyProtocol.length === 0) throw new SecureServerError('ERR_OPTIONS_INVALID', 'proxyProtocol is empty')
+  return addresses('proxyProtocol', proxyProtocol)
+}
 
 /** Ignores what the caller's `onEvent` throws: reporting an event must not affect the server. */
 function contained(emit: (event: ServerEvent) => void = ignore): (event: ServerEvent) => void {

@@ -96,9 +96,15 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
 function serverLevel({ type }: ServerEvent): Level {
   if (type === 'certificate.refused' || type === 'trust.refused' || type === 'listener.failed') return 'error'
   if (type === 'certificate.expiring' || type.startsWith('crl.')) return 'warn'
-  // An attack causes thousands of these, and metrics count them.
-  return type === 'connection.refused' || type === 'request.refused' ? 'debug' : 'info'
+  // An attack or a health probe causes thousands of these, and metrics count refusals.
+  return FREQUENT.has(type) ? 'debug' : 'info'
 }
+
+const FREQUENT: ReadonlySet<ServerEvent['type']> = new Set([
+  'connection.refused',
+  'connection.probed',
+  'request.refused',
+])
 
 const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> = {
   'adapter.started': 'info',

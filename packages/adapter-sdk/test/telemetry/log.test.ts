@@ -51,6 +51,14 @@ describe('the log', () => {
     })
   }
 
+  it('has nothing at level info of what an attack or a health probe causes', () => {
+    const events = ['connection.refused', 'connection.probed', 'request.refused', 'stopping'].map((type) => ({ type }))
+    const program = `const { logEvents } = await import('${new URL('../../src/telemetry/log.ts', import.meta.url)}')
+      for (const server of ${JSON.stringify(events)}) logEvents(log)({ event: 'server', server })`
+
+    expect(written(program).match(/"msg":"[^"]*"/g)).to.deep.equal(['"msg":"server.stopping"'])
+  })
+
   it('writes what another listener of the exit logs', () => {
     expect(written("process.on('exit', () => log.info('last'))\nlog.info('one')")).to.match(/"one"\}\n\{.*"last"\}\n$/)
   })

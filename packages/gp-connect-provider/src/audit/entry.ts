@@ -38,8 +38,8 @@ export function entryOfExchange(exchange: Exchange, status: number | null, error
 }
 
 /** The entry of a connection that was refused; `status` is null if it got no answer. */
-export function entryOfConnection(at: number, status: number | null, errorCode: string): AuditEntry {
-  return entryWithoutRequest(at, { outcome: 'refused', status, errorCode })
+export function entryOfConnection(at: number, status: number | null, errorCode: string, address: string): AuditEntry {
+  return entryWithoutRequest(at, { outcome: 'refused', status, errorCode, address })
 }
 
 interface User {

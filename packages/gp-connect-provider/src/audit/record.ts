@@ -25,7 +25,7 @@ export interface AuditEntry {
   readonly organization: string | null
   readonly organizationName: string | null
   readonly device: string | null
-  /** The address of the peer. */
+  /** The address of the client: the peer, or the one that a load balancer names in its PROXY header. */
   readonly address: string | null
   /** The addresses that proxies name in the Forwarded header. */
   readonly forwarded: string | null
@@ -37,7 +37,12 @@ export interface AuditEntry {
 /** An entry of something other than a request that was read: all that a request would say is null. */
 export function entryWithoutRequest(
   at: number,
-  { outcome, status, errorCode }: Pick<AuditEntry, 'outcome' | 'status' | 'errorCode'>,
+  {
+    outcome,
+    status,
+    errorCode,
+    address = null,
+  }: Pick<AuditEntry, 'outcome' | 'status' | 'errorCode'> & Partial<Pick<AuditEntry, 'address'>>,
 ): AuditEntry {
   return {
     timestamp: new Date(at).toISOString(),
@@ -53,7 +58,7 @@ export function entryWithoutRequest(
     organization: null,
     organizationName: null,
     device: null,
-    address: null,
+    address,
     forwarded: null,
     dataId: null,
     status,

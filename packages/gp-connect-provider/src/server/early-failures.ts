@@ -21,6 +21,7 @@ const REMEMBERED_MAX = 1000
 
 interface RefusedConnection {
   readonly code: string
+  readonly address: string
   readonly at: number
   waiting: NodeJS.Timeout | undefined
 }
@@ -40,9 +41,10 @@ export class EarlyFailures {
 
   /** Records a refused client certificate: in `strict` mode at once, in `respond` mode with the client's first request. */
   connectionRefused(event: ServerEvent & { type: 'client.refused' }, mode: 'strict' | 'respond'): void {
-    const refused: RefusedConnection = { code: event.code, at: Date.now(), waiting: undefined }
+    const { code, address } = event
+    const refused: RefusedConnection = { code, address, at: Date.now(), waiting: undefined }
     if (mode === 'strict') {
-      this.#record(entryOfConnection(refused.at, null, refused.code))
+      this.#record(entryOfConnection(refused.at, null, code, address))
       return
     }
     for (const [peer, oldest] of this.#connections) {
@@ -54,8 +56,16 @@ export class EarlyFailures {
     this.#connections.set(event.peer, refused)
   }
 
+  /** Drops the record of a client that has left without a certificate and without a request: it was a health probe. */
+  connectionProbed({ peer }: ServerEvent & { type: 'connection.probed' }): void {
+    const probe = this.#connections.get(peer)
+    if (probe === undefined) return
+    clearTimeout(probe.waiting)
+    this.#connections.delete(peer)
+  }
+
   /** Renders a refusal of secure-server as an OperationOutcome, and records it. */
-  render({ status, reason, request }: RefusalDescription): RenderedRefusal {
+  render({ status, reason, address, request }: RefusalDescription): RenderedRefusal {
     const exchange = request && this.#exchangeOf(request)
     const code = failureOfStatus(status)
     const format = (exchange && negotiateFormat(exchange, exchange.fhir)) ?? 'json'
@@ -66,7 +76,7 @@ export class EarlyFailures {
       this.#recorded.add(request)
       this.#record(entryOfExchange(exchange, status, ofCertificate ? this.#reasonOf(request, code) : errorCode))
     } else if (request === undefined && !ofCertificate) {
-      this.#record(entryOfConnection(Date.now(), status, errorCode))
+      this.#record(entryOfConnection(Date.now(), status, errorCode, address))
     }
     return { headers: { 'Content-Type': contentType }, body }
   }
@@ -104,7 +114,7 @@ export class EarlyFailures {
     if (refused.waiting === undefined) return
     clearTimeout(refused.waiting)
     refused.waiting = undefined
-    this.#record(entryOfConnection(refused.at, null, refused.code))
+    this.#record(entryOfConnection(refused.at, null, refused.code, refused.address))
   }
 
   #record(entry: AuditEntry): void {

@@ -27,7 +27,12 @@ describe('refusals', () => {
     for (let port = 1; port <= 999; port++) refuse(peerName(port), 'CERT_HAS_EXPIRED')
     refuse(peerName(1000), 'CERT_REVOKED')
     refuse(peerName(1001), 'CERT_HAS_EXPIRED')
-    earlyFailures.render({ status: 495, reason: 'certificate-refused', request: requestFrom('192.0.2.1', 1000) })
+    earlyFailures.render({
+      status: 495,
+      reason: 'certificate-refused',
+      address: '192.0.2.7',
+      request: requestFrom('192.0.2.1', 1000),
+    })
     earlyFailures.flush()
     await audit.close()
 

@@ -24,11 +24,16 @@ export class ClientAdmission {
     const leaf = stream.getPeerX509Certificate()
     const conclude = (code: string | undefined): void => {
       if (stream.destroyed) return
-      if (code === undefined && leaf !== undefined) this.#admitted.set(connection, leaf)
+      if (code === undefined && leaf !== undefined) this.#accept(connection, leaf)
       else if (!this.#refuse(connection, leaf, code ?? 'CERT_MISSING')) return
       serve()
     }
     const code = attempt(() => this.#clients.refusalOf(stream))
+    if (leaf === undefined && this.#clients.mode === 'strict') {
+      // A health probe has no certificate either, and closes by itself.
+      untilLeftOr(stream, PROBE_MILLISECONDS, () => conclude(code))
+      return
+    }
     const check = code === undefined && leaf !== undefined ? this.#clients.check(leaf) : undefined
     if (check === undefined) conclude(code)
     // The CA and CRL files may have changed while the check ran.
@@ -46,6 +51,11 @@ export class ClientAdmission {
     }
   }
 
+  #accept(connection: Connection, leaf: X509Certificate): void {
+    this.#admitted.set(connection, leaf)
+    if (this.#clients.areOne) this.#connections.exempt(connection)
+  }
+
   /** Returns true if the connection stays open so that each of its requests is answered with the refusal. */
   #refuse(connection: Connection, leaf: X509Certificate | undefined, code: string): boolean {
     this.#note(connection, leaf, code)
@@ -57,9 +67,30 @@ export class ClientAdmission {
     return true
   }
 
-  #note({ address, socket }: Connection, leaf: X509Certificate | undefined, code: string): void {
+  #note({ clientAddress: address, socket }: Connection, leaf: X509Certificate | undefined, code: string): void {
     const peer = peerOf(socket)
     this.#onEvent({ type: 'client.refused', code, address, peer, ...(leaf && { certificate: summaryOf(leaf) }) })
+  }
+}
+
+/** How long a client without a certificate may take to send something, or to leave, before it is refused. */
+const PROBE_MILLISECONDS = 1000
+
+/** Closes the stream if the client ends it, and calls `stays` if it sends something instead, or nothing for this long. */
+function untilLeftOr(stream: TLSSocket, milliseconds: number, stays: () => void): void {
+  const timer = setTimeout(decide, milliseconds)
+  stream.once('close', () => clearTimeout(timer))
+  stream.once('end', () => stream.destroy())
+  stream.on('readable', look)
+
+  function look(): void {
+    if (stream.read() !== null) decide()
+  }
+
+  function decide(): void {
+    clearTimeout(timer)
+    stream.off('readable', look)
+    stays()
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { ConnectionRefusal } from '../events.ts'
 import type { Limits } from '../limits.ts'
-import { Connection, type Stage } from './connection.ts'
+import { type Arrival, Connection, type Stage } from './connection.ts'
 
 /**
  * Limits the connections in total and per address. When a new one arrives at a limit, the oldest connection of the earliest
@@ -37,23 +37,38 @@ export class Connections {
   }
 
   /** Adds a new connection. At a limit where no other connection may be closed, destroys it and returns undefined. */
-  admit(socket: Socket, address: string, isProxy: boolean, stage: Stage): Connection | undefined {
-    const ofAddress = this.#byAddress.get(address)
-    // All clients of a proxy share its address, so only the total, and the proxy itself, limit them.
-    if (!isProxy && ofAddress !== undefined && ofAddress.size >= this.#limits.connectionsPerAddress) {
-      if (!this.#evict(earliest(ofAddress))) return this.#refuse(socket, 'address', address)
-    }
+  admit(socket: Socket, arrival: Arrival): Connection | undefined {
+    const { address, isCounted, stage } = arrival
+    if (isCounted && !this.#hasRoom(address)) return this.#refuse(socket, 'address', address)
     if (this.#all.size >= this.#limits.connections && !this.#evict(this.#earliestOfAll()))
       return this.#refuse(socket, 'total', address)
 
-    const connection = new Connection(socket, address, isProxy, stage)
+    const connection = new Connection(socket, arrival)
     this.#all.add(connection)
     this.#stages[stage].add(connection)
-    const group = this.#byAddress.get(address)
-    if (group === undefined) this.#byAddress.set(address, new Set([connection]))
-    else group.add(connection)
+    if (isCounted) this.#group(connection)
     socket.once('close', () => this.#forget(connection))
     return connection
+  }
+
+  /** Counts a connection for the client that its load balancer names. At a limit, as `admit`: destroys it and returns false. */
+  name(connection: Connection, client: string): boolean {
+    connection.name(client)
+    if (!this.#hasRoom(connection.address)) {
+      this.#refused('address', connection.address)
+      connection.destroy()
+      return false
+    }
+    connection.isCounted = true
+    this.#group(connection)
+    return true
+  }
+
+  /** From now on limits per address count neither the connection nor its requests. */
+  exempt(connection: Connection): void {
+    connection.isCounted = false
+    connection.isExempt = true
+    this.#ungroup(connection)
   }
 
   /** Records that a connection has reached a stage. */
@@ -62,6 +77,24 @@ export class Connections {
     this.#stages[connection.stage].delete(connection)
     connection.stage = stage
     this.#stages[stage].add(connection)
+  }
+
+  /** Makes room for one more connection of an address, and returns false if none may be closed for it. */
+  #hasRoom(address: string): boolean {
+    const group = this.#byAddress.get(address)
+    return group === undefined || group.size < this.#limits.connectionsPerAddress || this.#evict(earliest(group))
+  }
+
+  #group(connection: Connection): void {
+    const group = this.#byAddress.get(connection.address)
+    if (group === undefined) this.#byAddress.set(connection.address, new Set([connection]))
+    else group.add(connection)
+  }
+
+  #ungroup(connection: Connection): void {
+    const group = this.#byAddress.get(connection.address)
+    group?.delete(connection)
+    if (group?.size === 0) this.#byAddress.delete(connection.address)
   }
 
   #earliestOfAll(): Connection | undefined {
@@ -86,9 +119,7 @@ export class Connections {
   #forget(connection: Connection): void {
     this.#all.delete(connection)
     this.#stages[connection.stage].delete(connection)
-    const group = this.#byAddress.get(connection.address)
-    group?.delete(connection)
-    if (group?.size === 0) this.#byAddress.delete(connection.address)
+    this.#ungroup(connection)
   }
 }
 

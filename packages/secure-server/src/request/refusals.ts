@@ -10,6 +10,8 @@ import type { Refusal } from './request-syntax.ts'
 export interface RefusalDescription {
   readonly status: number
   readonly reason: RefusalReason
+  /** As in the event: the peer's, or that of the client that a load balancer names. */
+  readonly address: string
   readonly request?: IncomingMessage
   /** What the peer said of the scheme; only with `proxy-untrusted` and `forwarded-proto`. */
   readonly forwardedProto?: ForwardedProto

@@ -96,7 +96,7 @@ export class Requests {
     answerRefusal(
       request,
       response,
-      rendered(this.#rules.render, { ...descriptionOf(refusal), request }),
+      rendered(this.#rules.render, { ...descriptionOf(connection, refusal), request }),
       refusal,
       keep,
     )
@@ -152,7 +152,7 @@ export class Requests {
   #writeRefusal(connection: Connection, stream: Duplex, refusal: Refusal, request: IncomingMessage | undefined): void {
     connection.stopReading()
     this.#note(connection, refusal)
-    const content = rendered(this.#rules.render, { ...descriptionOf(refusal), ...(request && { request }) })
+    const content = rendered(this.#rules.render, { ...descriptionOf(connection, refusal), ...(request && { request }) })
     writeRefusal(stream, content, refusal.status, refusal.headers ?? {})
   }
 
@@ -194,8 +194,9 @@ export class Requests {
     this.refuse(connection, request, response, { status: 500, reason: 'listener-failed' })
   }
 
-  #note({ peerAddress: address }: Connection, refusal: Refusal): void {
-    this.#rules.onEvent({ type: 'request.refused', ...descriptionOf(refusal), address })
+  #note(connection: Connection, refusal: Refusal): void {
+    connection.use()
+    this.#rules.onEvent({ type: 'request.refused', ...descriptionOf(connection, refusal) })
   }
 }
 
@@ -220,8 +221,8 @@ const UNPARSED: readonly { codes: RegExp; status: number; reason: RefusalReason 
 ]
 
 /** What the event and the renderer get to know about a refusal. */
-function descriptionOf({ status, reason, forwardedProto }: Refusal) {
-  return { status, reason, ...(forwardedProto !== undefined && { forwardedProto }) }
+function descriptionOf({ clientAddress: address }: Connection, { status, reason, forwardedProto }: Refusal) {
+  return { status, reason, address, ...(forwardedProto !== undefined && { forwardedProto }) }
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

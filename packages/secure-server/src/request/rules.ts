@@ -35,7 +35,7 @@ export class RequestRules {
     const { limits, rate } = this.#rules
     const certificate = certificateRefusal(connection)
     if (certificate !== undefined) return certificate
-    const wait = rate.secondsToWait(this.clientOf(connection, request), now)
+    const wait = connection.isExempt ? 0 : rate.secondsToWait(this.clientOf(connection, request), now)
     if (wait > 0) return { status: 429, reason: 'rate', headers: { 'Retry-After': String(wait) } }
     const unclean = refusalOf(request, this.#rules) ?? this.#proxyRefusal(connection, request)
     if (unclean !== undefined) return unclean

@@ -21,6 +21,11 @@ export interface ClientCertificatePolicy {
   readonly fqdns?: readonly string[]
   /** For a refused client, `strict` closes the connection before any HTTP; `respond` answers 496 (no certificate) or 495. */
   readonly mode: 'strict' | 'respond'
+  /**
+   * Whether all accepted clients are one, such as a proxy that many share: limits per address then count only connections whose
+   * certificate is not accepted yet. Default false.
+   */
+  readonly areOne?: boolean
   /** How many days before a CRL's nextUpdate to warn; default 2, may be a fraction. */
   readonly crlWarningDays?: number
   /**
@@ -58,6 +63,10 @@ export class ClientCertificates {
 
   get mode(): ClientCertificatePolicy['mode'] {
     return this.#policy.mode
+  }
+
+  get areOne(): boolean {
+    return this.#policy.areOne ?? false
   }
 
   /** The code with which a client is refused right after its handshake, or undefined. Does not run the policy's `check`. */

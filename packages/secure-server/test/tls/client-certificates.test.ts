@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Agent } from 'node:https'
 import { expect } from 'chai'
 import { atOnce } from '../../../../test/faults/at-once.ts'
@@ -443,6 +444,39 @@ describe('client certificates', () => {
 
       expect(asked).to.equal(0)
     })
+  })
+
+  for (const [areOne, statuses] of [
+    [false, ['200', '429', '429']],
+    [true, ['200', '200', '200']],
+  ] as const)
+    it(`${areOne ? 'leaves accepted clients out of' : 'counts accepted clients in'} the limits per address`, async () => {
+      await using pki = await ClientPki.create()
+      const limits = { connectionsPerAddress: 1, requestsPerSecondPerAddress: 1 }
+      await using server = await pki.start({ areOne }, { limits })
+      const socket = await server.tls({ ...pki.good })
+      const answers = received(socket)
+
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2))
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+
+      expect((await answers).match(/(?<=HTTP\/1\.1 )\d+/g)).to.deep.equal(statuses)
+    })
+
+  it('does not let strangers displace accepted clients of the same address', async () => {
+    await using pki = await ClientPki.create()
+    await using server = await pki.start({ areOne: true }, { limits: { connectionsPerAddress: 2 } })
+    const accepted = [await server.tls({ ...pki.good }), await server.tls({ ...pki.good })]
+    for (const socket of accepted) {
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      await once(socket, 'data')
+    }
+
+    const strangers = await Promise.all(Array.from({ length: 6 }, () => server.tcp()))
+    await until(() => server.of('connection.refused').length === 4)
+
+    expect(accepted.map(({ destroyed }) => destroyed)).to.deep.equal([false, false])
+    for (const socket of strangers) socket.destroy()
   })
 
   for (const [what, policy] of [

@@ -1,5 +1,6 @@
 /** One request during its checks: what was sent, and what the checks have parsed from it so far. */
 import type { IncomingMessage } from 'node:http'
+import { clientAddressOf } from '@formbuilder/secure-server'
 import type { FhirFormat, FhirRelease } from './fhir/format.ts'
 import type { KnownInteraction, ServiceRoot, ServiceRoots } from './roots/service-root.ts'
 import { DEFAULT_RULES, type Rules } from './rules.ts'
@@ -33,7 +34,7 @@ export interface Exchange {
   readonly headers: Readonly<Partial<Record<GuardedHeader, string>>>
   /** Headers that were sent more than once, which is not allowed. */
   readonly repeated: readonly GuardedHeader[]
-  /** The address of the peer. */
+  /** The address of the client: the peer, or the one that a load balancer names in its PROXY header. */
   readonly address: string | undefined
   /** When the request arrived, in milliseconds since 1970. */
   readonly receivedAt: number
@@ -88,7 +89,7 @@ export function createExchange(request: IncomingMessage, receivedAt: number): Ex
     query: question === -1 ? '' : target.slice(question + 1),
     headers,
     repeated,
-    address: request.socket.remoteAddress,
+    address: clientAddressOf(request.socket),
     receivedAt,
     rules: DEFAULT_RULES,
     fhir: 'STU3',

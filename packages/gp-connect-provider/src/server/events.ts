@@ -56,6 +56,7 @@ function withoutNames(event: ServerEvent & { type: 'client.refused' }): Record<s
 
 const LEVELS: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
   'transaction.served': 'debug',
+  'connection.probed': 'debug',
   'transaction.cut': 'warn',
   'transaction.failed': 'error',
   'audit.failed': 'error',

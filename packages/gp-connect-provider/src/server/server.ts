@@ -15,6 +15,11 @@ export interface ServerSettings {
   readonly certFile: string
   readonly keyFile: string
   readonly client: ClientSettings
+  /**
+   * Addresses and networks of load balancers that pass TLS through. Each of their connections must start with a PROXY protocol
+   * header, version 1 or 2; from others it is refused. Default: none.
+   */
+  readonly proxyProtocol?: readonly string[]
   /** Default `TLSv1.2`, which the specification requires for all interactions. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
   /** OpenSSL cipher list of approved suites; default `GP_CONNECT_CIPHERS`. */
@@ -52,6 +57,7 @@ export function startGuardedServer(
   return startServer(listener, {
     port: settings.port,
     ...(settings.host !== undefined && { host: settings.host }),
+    ...(settings.proxyProtocol !== undefined && { proxyProtocol: settings.proxyProtocol }),
     tls: {
       certFile: settings.certFile,
       keyFile: settings.keyFile,
@@ -63,6 +69,8 @@ export function startGuardedServer(
         crlFiles: client.crlFiles,
         fqdns: client.fqdns,
         mode,
+        // Only the Spine Security Proxy is accepted, and every consumer comes through it.
+        areOne: true,
         ...(client.crlWarningDays !== undefined && { crlWarningDays: client.crlWarningDays }),
         ...(client.ocsp !== undefined && { check: ocspCheck(client.caFiles, client.ocsp) }),
       },
@@ -70,6 +78,7 @@ export function startGuardedServer(
     limits: { ...settings.limits, bodyBytes: parts.maxBodyBytes },
     onEvent(event) {
       if (event.type === 'client.refused') earlyFailures.connectionRefused(event, mode)
+      if (event.type === 'connection.probed') earlyFailures.connectionProbed(event)
       parts.onEvent(event)
     },
     renderRefusal: (refusal) => earlyFailures.render(refusal),

@@ -7,12 +7,13 @@ import type { ServerSettings } from './server.ts'
 /** The problems of all settings. */
 export function settingProblems(settings: ServerSettings): string[] {
   if (!isObject(settings)) return ['the settings of the server are not an object']
-  const { client, limits = {}, ciphers = GP_CONNECT_CIPHERS, maxVersion = 'TLSv1.2' } = settings
+  const { client, limits = {}, proxyProtocol = [], ciphers = GP_CONNECT_CIPHERS, maxVersion = 'TLSv1.2' } = settings
   const { ocsp, mode = 'strict', crlWarningDays = 0 } = isObject(client) ? client : {}
   return [
     ...memberProblems(settings, SETTINGS, 'the server'),
     ...memberProblems(client, CLIENT, 'client'),
-    ...['caFiles', 'crlFiles', 'fqdns'].flatMap((name) => listProblems(client, name)),
+    ...['caFiles', 'crlFiles', 'fqdns'].flatMap((name) => listProblems(client, 'client.', name)),
+    ...listProblems({ proxyProtocol }, '', 'proxyProtocol'),
     ...(mode === 'strict' || mode === 'respond' ? [] : ['client.mode is neither strict nor respond']),
     ...(typeof crlWarningDays === 'number' ? [] : ['client.crlWarningDays is not a number']),
     ...(ocsp === undefined ? [] : memberProblems(ocsp, OCSP, 'client.ocsp')),
@@ -25,13 +26,13 @@ export function settingProblems(settings: ServerSettings): string[] {
   ]
 }
 
-function listProblems(client: unknown, name: string): string[] {
-  const value: unknown = isObject(client) ? client[name] : []
+function listProblems(of: unknown, prefix: string, name: string): string[] {
+  const value: unknown = isObject(of) ? of[name] : []
   return Array.isArray(value) && value.every((one) => typeof one === 'string')
     ? []
-    : [`client.${name} is not a list of texts`]
+    : [`${prefix}${name} is not a list of texts`]
 }
 
-const SETTINGS = ['port', 'host', 'certFile', 'keyFile', 'client', 'maxVersion', 'ciphers', 'limits']
+const SETTINGS = ['port', 'host', 'certFile', 'keyFile', 'client', 'proxyProtocol', 'maxVersion', 'ciphers', 'limits']
 const CLIENT = ['caFiles', 'crlFiles', 'fqdns', 'mode', 'crlWarningDays', 'ocsp']
 const OCSP = ['url', 'responderFile', 'timeoutSeconds', 'cacheSeconds']

@@ -23,6 +23,14 @@ export type ServerEvent =
       readonly daysLeft: number
     }
   | { readonly type: 'crl.stale'; readonly issuer: string; readonly nextUpdate: Date }
+  | { readonly type: 'crl.fetched'; readonly host: string; readonly thisUpdate: Date; readonly nextUpdate: Date }
+  | {
+      readonly type: 'crl.refused'
+      readonly reason: CrlRefusal
+      /** Missing if the file is the reason. */
+      readonly host?: string
+      readonly code?: string
+    }
   | {
       readonly type: 'client.refused'
       readonly code: string
@@ -66,7 +74,9 @@ export const EVENTS = {
   'trust.refused': 'New CA or CRL files are invalid; the old ones stay in use',
   'crl.missing': 'An authority has no CRL, so its clients are refused; once a day',
   'crl.expiring': 'A CRL expires within `crlWarningDays`; once a day',
-  'crl.stale': 'A CRL is past its nextUpdate, so its clients are refused; once a day',
+  'crl.stale': 'A CRL is past its nextUpdate, so its clients are refused unless `staleCrl` allows them; once a day',
+  'crl.fetched': 'A CRL was fetched from its distribution point and is kept',
+  'crl.refused': 'A CRL could not be fetched, checked or kept, and the one before stays in use; see `reason`',
   'client.refused': 'A client certificate is refused, at the handshake or later; `code` gives the reason',
   'connection.refused': 'A connection is refused or closed early; see `reason`',
   'connection.probed': 'A client opened TCP or TLS and left without a request, as health probes do',
@@ -95,6 +105,27 @@ export type ConnectionRefusal = 'total' | 'address' | 'evicted' | 'handshake' | 
 
 /** Why a connection was refused for its PROXY header. */
 export type ProxyRefusal = 'proxy-missing' | 'proxy-untrusted' | 'proxy-malformed' | 'proxy-oversized' | 'proxy-timeout'
+
+/**
+ * Why a CRL was not fetched: its `address` is private and not allowed, the `status` is not 200, the content has an `encoding`, the
+ * `size` is more than `maxBytes`, the `timeout` is over, or nobody answers (`unreachable`). Why it was not kept: `form` is not
+ * exactly one CRL, `extension` one with a critical extension that the server does not know (delta CRLs), `issuer` not of an
+ * authority by name and signature, `older` than the one kept, `early` before its thisUpdate. `file`: the file, or that of an
+ * authority, cannot be read or written.
+ */
+export type CrlRefusal =
+  | 'address'
+  | 'status'
+  | 'encoding'
+  | 'size'
+  | 'timeout'
+  | 'unreachable'
+  | 'form'
+  | 'extension'
+  | 'issuer'
+  | 'older'
+  | 'early'
+  | 'file'
 
 /** Why the server refused a request itself, with the status it answered. README.md has the same table. */
 export const REFUSAL_REASONS = {

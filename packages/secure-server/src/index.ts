@@ -9,6 +9,7 @@ export { ERRORS, type ErrorCode, SecureServerError } from './errors.ts'
 export {
   type ClientCertificateSummary,
   type ConnectionRefusal,
+  type CrlRefusal,
   EVENTS,
   REFUSAL_REASONS,
   type RefusalReason,
@@ -23,6 +24,7 @@ export { METHODS } from './request/request-syntax.ts'
 export type { Listener } from './request/requests.ts'
 export { startServer } from './server.ts'
 export type { ClientCertificatePolicy } from './tls/client-certificates.ts'
+export type { CrlFetchOptions } from './tls/crl-fetch.ts'
 export { type Identity, type NamedFile, parseIdentity } from './tls/identity.ts'
-export type { TlsOptions } from './tls/material.ts'
+export type { CrlState, TlsOptions } from './tls/material.ts'
 export { DEFAULT_CIPHERS, type TlsPolicy } from './tls/policy.ts'

@@ -2,7 +2,7 @@
 import type { ServerEvent } from './events.ts'
 import type { Limits } from './limits.ts'
 import type { RenderRefusal } from './request/refusals.ts'
-import type { TlsOptions } from './tls/material.ts'
+import type { CrlState, TlsOptions } from './tls/material.ts'
 
 /** The options of `startServer`. */
 export interface ServerOptions {
@@ -44,6 +44,8 @@ export interface RunningServer {
   reload(): Promise<void>
   /** The server certificate in use, or undefined on plain HTTP. */
   certificate(): { readonly notAfter: Date; readonly daysLeft: number } | undefined
+  /** The newest CRL of each authority that has one, for metrics of its age and its end; empty if revocation is not checked. */
+  crls(): readonly CrlState[]
   /** The current load, for a metric: open connections, requests not answered yet, and the bytes of their bodies. */
   load(): { readonly connections: number; readonly requests: number; readonly bodyBytes: number }
   /**

@@ -75,12 +75,14 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   const watch = material && setInterval(() => void watchFiles(), WATCH_MILLISECONDS).unref()
   onEvent({ type: 'listening', port, tls: material !== undefined })
   material?.announce()
+  material?.start()
   everySecond()
 
   return {
     port,
     reload: () => refresh(true),
     certificate: () => material?.certificate(),
+    crls: () => material?.crls(Date.now()) ?? [],
     load: () => ({
       connections: connections.size,
       requests: requests.unanswered,
@@ -96,7 +98,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
 
   function createClientAdmission(policy: ClientCertificatePolicy): ClientAdmission {
     // Trust is never undefined here: it is read whenever there is a policy.
-    const trust = (): Trust => material?.trust ?? { authorities: [], crls: undefined }
+    const trust = (): Trust => material?.trust ?? { authorities: [], crls: undefined, staleMilliseconds: 0 }
     return new ClientAdmission(new ClientCertificates(policy, limits.clientCheckSeconds, trust), connections, onEvent)
   }
 
@@ -157,6 +159,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
   function stop({ graceSeconds = 10 }: { readonly graceSeconds?: number } = {}): Promise<void> {
     stopped ??= (async () => {
       onEvent({ type: 'stopping', graceSeconds })
+      material?.stop()
       const cutConnections = await stopGracefully(server, connections, graceSeconds)
       clearInterval(tick)
       clearInterval(watch)

@@ -36,6 +36,10 @@ export interface Revocations {
   readonly revoked?: readonly Credentials[]
   readonly thisUpdate?: Date
   readonly nextUpdate?: Date
+  /** Default: the name of the authority. */
+  readonly issuer?: string
+  /** A critical extension, as OID and DER. */
+  readonly extension?: readonly [string, Uint8Array<ArrayBuffer>]
 }
 
 /** A certificate authority: the root when made with `Authority.root`, a subordinate when made by another. */
@@ -109,9 +113,11 @@ export class Authority {
   }
 
   /** A CRL of this authority, as PEM. */
-  async crl({ revoked = [], thisUpdate = hours(-1), nextUpdate = hours(24) }: Revocations = {}): Promise<string> {
+  async crl(revocations: Revocations = {}): Promise<string> {
+    const { revoked = [], thisUpdate = hours(-1), nextUpdate = hours(24), issuer, extension } = revocations
     const crl = await x509.X509CrlGenerator.create({
-      issuer: this.#certificate.subject,
+      issuer: issuer ?? this.#certificate.subject,
+      ...(extension && { extensions: [new x509.Extension(extension[0], true, extension[1])] }),
       thisUpdate,
       nextUpdate,
       entries: revoked.map(({ serialNumber }) => ({ serialNumber, revocationDate: thisUpdate })),

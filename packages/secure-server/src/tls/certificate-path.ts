@@ -6,6 +6,8 @@ import type { Crl } from './crl.ts'
 export interface Trust {
   readonly authorities: readonly X509Certificate[]
   readonly crls: readonly Crl[] | undefined
+  /** For how long after its nextUpdate a CRL is still used. */
+  readonly staleMilliseconds: number
 }
 
 /** Valid until a time in milliseconds, or refused with an OpenSSL error code. */
@@ -15,7 +17,11 @@ export type PathResult = { readonly validUntil: number } | { readonly code: stri
  * Checks a client's certificate against the current authorities, dates and CRLs. Every certificate of the path, the root
  * included, needs a current CRL of its issuer.
  */
-export function checkPath(leaf: X509Certificate, { authorities, crls }: Trust, now: number): PathResult {
+export function checkPath(
+  leaf: X509Certificate,
+  { authorities, crls, staleMilliseconds }: Trust,
+  now: number,
+): PathResult {
   const path = findPath(leaf, authorities, [])
   if (path === undefined) return { code: 'UNABLE_TO_GET_ISSUER_CERT' }
   let validUntil = Number.POSITIVE_INFINITY
@@ -28,9 +34,12 @@ export function checkPath(leaf: X509Certificate, { authorities, crls }: Trust, n
     const issuer = path[i + 1] ?? certificate
     const lists = crls.filter((crl) => crl.isSignedBy(issuer))
     if (lists.some((crl) => crl.revokes(certificate))) return { code: 'CERT_REVOKED' }
-    const current = lists.filter((crl) => crl.isCurrent(now))
+    const current = lists.filter((crl) => crl.isCurrent(now, staleMilliseconds))
     if (current.length === 0) return { code: lists.length === 0 ? 'UNABLE_TO_GET_CRL' : 'CRL_HAS_EXPIRED' }
-    validUntil = Math.min(validUntil, Math.max(...current.map(({ nextUpdate }) => nextUpdate.getTime())))
+    validUntil = Math.min(
+      validUntil,
+      Math.max(...current.map(({ nextUpdate }) => nextUpdate.getTime())) + staleMilliseconds,
+    )
   }
   return { validUntil }
 }

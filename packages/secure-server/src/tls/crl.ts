@@ -7,6 +7,9 @@ export class Crl {
   readonly pem: string
   readonly thisUpdate: Date
   readonly nextUpdate: Date
+  /** The OIDs of the extensions that nobody may ignore, as hex. */
+  readonly criticalExtensions: readonly string[]
+  readonly #issuer: Buffer
   readonly #signed: Buffer
   readonly #signature: Buffer
   readonly #algorithm: string
@@ -29,9 +32,11 @@ export class Crl {
     const fields = derElements(expectTag(signed, TAG.sequence).content)
     // Version is optional; signature algorithm and issuer follow.
     if (fields[0]?.tag === TAG.integer) fields.shift()
+    this.#issuer = expectTag(fields[1], TAG.sequence).whole
     this.thisUpdate = derTime(fields[2])
     this.nextUpdate = derTime(fields[3])
     this.#revoked = serials(fields[4])
+    this.criticalExtensions = criticalOids(fields.slice(4).find(({ tag }) => tag === TAG.extensions))
   }
 
   /** Whether this authority signed the list. */
@@ -43,9 +48,14 @@ export class Crl {
     return signs
   }
 
-  /** Whether `now` is between thisUpdate and nextUpdate. */
-  isCurrent(now: number): boolean {
-    return this.thisUpdate.getTime() <= now && now < this.nextUpdate.getTime()
+  /** Whether the name of its issuer is that of the authority, written with the same bytes (RFC 5280 section 5.1.2.3). */
+  hasIssuer(authority: X509Certificate): boolean {
+    return this.#issuer.equals(subjectOf(authority))
+  }
+
+  /** Whether `now` is between thisUpdate and nextUpdate, or no more than `graceMilliseconds` later. */
+  isCurrent(now: number, graceMilliseconds = 0): boolean {
+    return this.thisUpdate.getTime() <= now && now < this.nextUpdate.getTime() + graceMilliseconds
   }
 
   /** Whether a certificate that this CRL's authority issued is revoked. */
@@ -90,6 +100,26 @@ const ALGORITHMS: ReadonlyMap<string, { readonly key: string; readonly hash: str
   ['2a8648ce3d040304', { key: 'ec', hash: 'sha512' }],
   ['2b6570', { key: 'ed25519', hash: null }],
 ])
+
+/** The subject's name in DER. Its fields are those of RFC 5280 section 4.1: version, serial number, algorithm, issuer, validity, subject. */
+function subjectOf({ raw }: X509Certificate): Buffer {
+  const [certificate] = derElements(raw)
+  const [signed] = derElements(expectTag(certificate, TAG.sequence).content)
+  const fields = derElements(expectTag(signed, TAG.sequence).content)
+  // Version is optional.
+  if (fields[0]?.tag === TAG.version) fields.shift()
+  return expectTag(fields[4], TAG.sequence).whole
+}
+
+function criticalOids(extensions: DerElement | undefined): string[] {
+  if (extensions === undefined) return []
+  const [list] = derElements(extensions.content)
+  return derElements(expectTag(list, TAG.sequence).content).flatMap((extension) => {
+    const [oid, critical] = derElements(expectTag(extension, TAG.sequence).content)
+    const isCritical = critical?.tag === TAG.boolean && critical.content[0] !== 0
+    return isCritical ? [expectTag(oid, TAG.oid).content.toString('hex')] : []
+  })
+}
 
 /** The serial numbers of the revoked list. An empty list is omitted, and the field is then the extensions. */
 function serials(revoked: DerElement | undefined): Set<string> {

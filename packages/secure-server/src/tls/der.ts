@@ -49,14 +49,18 @@ export function expectTag(element: DerElement | undefined, ...tags: readonly num
   return element
 }
 
-/** The tags used in a CRL. */
+/** The tags used in a CRL and in a certificate. */
 export const TAG = {
+  boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,
   oid: 0x06,
   utcTime: 0x17,
   generalizedTime: 0x18,
   sequence: 0x30,
+  /** `[0]` of both. */
+  version: 0xa0,
+  extensions: 0xa0,
 } as const
 
 /** Parses a UTCTime or GeneralizedTime in the form that RFC 5280 requires: with seconds, ending in Z. */

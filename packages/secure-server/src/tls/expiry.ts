@@ -1,6 +1,8 @@
 /** Warns before the server certificate or a CRL expires, at most once a day each. */
+import type { X509Certificate } from 'node:crypto'
 import type { ServerEvent } from '../events.ts'
 import type { Trust } from './certificate-path.ts'
+import type { Crl } from './crl.ts'
 import { daysUntil, type Identity } from './identity.ts'
 import { issuerOf } from './trust.ts'
 
@@ -24,12 +26,11 @@ export class ExpiryWarnings {
   }
 
   /** Warns about the newest CRL of each authority, and about authorities that have none. */
-  crls({ authorities, crls }: Trust, warningDays: number, now: number): void {
+  crls({ authorities, crls }: Pick<Trust, 'authorities' | 'crls'>, warningDays: number, now: number): void {
     if (crls === undefined) return
     for (const authority of authorities) {
-      const issuer = authority.subject.replaceAll('\n', ', ')
-      const own = crls.filter((crl) => issuerOf(crl, authorities) === authority)
-      const newest = own.sort((a, b) => b.nextUpdate.getTime() - a.nextUpdate.getTime())[0]
+      const issuer = nameOf(authority)
+      const newest = newestOf(authority, crls, authorities)
       if (newest === undefined) {
         this.#emit(`crl ${authority.fingerprint256}`, now, { type: 'crl.missing', issuer })
         continue
@@ -49,6 +50,21 @@ export class ExpiryWarnings {
     this.#emittedAt.set(key, now)
     this.#onEvent(event)
   }
+}
+
+/** The name of an authority in one line. */
+export function nameOf({ subject }: X509Certificate): string {
+  return subject.replaceAll('\n', ', ')
+}
+
+/** The CRL of an authority that is valid for longest. */
+export function newestOf(
+  authority: X509Certificate,
+  crls: readonly Crl[],
+  authorities: readonly X509Certificate[],
+): Crl | undefined {
+  const own = crls.filter((crl) => issuerOf(crl, authorities) === authority)
+  return own.sort((a, b) => b.nextUpdate.getTime() - a.nextUpdate.getTime())[0]
 }
 
 const DAY_MILLISECONDS = 86_400_000

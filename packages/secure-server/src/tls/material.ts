@@ -3,8 +3,9 @@ import type { SecureContextOptions } from 'node:tls'
 import { reasonOf } from '../errors.ts'
 import type { ServerEvent } from '../events.ts'
 import type { Trust } from './certificate-path.ts'
-import { assertPolicy, type ClientCertificatePolicy } from './client-certificates.ts'
-import { ExpiryWarnings } from './expiry.ts'
+import { assertPolicy, type ClientCertificatePolicy, staleMillisecondsOf } from './client-certificates.ts'
+import { CrlFetch } from './crl-fetch.ts'
+import { ExpiryWarnings, nameOf, newestOf } from './expiry.ts'
 import { daysUntil, type Identity, parseIdentity } from './identity.ts'
 import { assertTlsPolicy, secureContextOptions, type TlsPolicy } from './policy.ts'
 import { parseTrust, trustOptions } from './trust.ts'
@@ -20,6 +21,18 @@ export interface TlsOptions extends TlsPolicy {
   readonly clientCertificates?: ClientCertificatePolicy
 }
 
+/** The newest CRL of one authority. */
+export interface CrlState {
+  /** The name of the authority. */
+  readonly issuer: string
+  readonly thisUpdate: Date
+  readonly nextUpdate: Date
+  /** Since thisUpdate. */
+  readonly ageSeconds: number
+  /** Until nextUpdate; negative once it is stale. */
+  readonly daysLeft: number
+}
+
 /** The TLS files of one server, in their last valid version. */
 export class TlsMaterial {
   readonly #options: TlsOptions
@@ -27,6 +40,7 @@ export class TlsMaterial {
   readonly #warnings: ExpiryWarnings
   readonly #identityFiles: WatchedFiles
   readonly #trustFiles: WatchedFiles | undefined
+  readonly #crlFetch: CrlFetch | undefined
   #identity: Identity
   #trust: Trust | undefined
 
@@ -39,10 +53,12 @@ export class TlsMaterial {
     assertTlsPolicy(options)
     if (clients !== undefined) assertPolicy(clients)
     const identityFiles = new WatchedFiles([options.certFile, options.keyFile])
-    const trustFiles = clients && new WatchedFiles([...clients.caFiles, ...(clients.crlFiles ?? [])])
+    const crlFetch = clients?.crlFetch && new CrlFetch(clients.crlFetch, clients, onEvent)
+    const trustFiles = clients && new WatchedFiles([...clients.caFiles, ...(crlFilesOf(clients) ?? [])])
     const identity = await readIdentity(options, identityFiles)
+    await crlFetch?.open()
     const trust = trustFiles && (await readTrust(options, trustFiles))
-    return new TlsMaterial(options, onEvent, { identityFiles, trustFiles, identity, trust })
+    return new TlsMaterial(options, onEvent, { identityFiles, trustFiles, crlFetch, identity, trust })
   }
 
   private constructor(
@@ -51,6 +67,7 @@ export class TlsMaterial {
     read: {
       identityFiles: WatchedFiles
       trustFiles: WatchedFiles | undefined
+      crlFetch: CrlFetch | undefined
       identity: Identity
       trust: Trust | undefined
     },
@@ -60,6 +77,7 @@ export class TlsMaterial {
     this.#warnings = new ExpiryWarnings(onEvent)
     this.#identityFiles = read.identityFiles
     this.#trustFiles = read.trustFiles
+    this.#crlFetch = read.crlFetch
     this.#identity = read.identity
     this.#trust = read.trust
   }
@@ -79,6 +97,27 @@ export class TlsMaterial {
   certificate(): { readonly notAfter: Date; readonly daysLeft: number } {
     const { notAfter } = this.#identity
     return { notAfter, daysLeft: daysUntil(notAfter) }
+  }
+
+  /** The newest CRL of each authority that has one. */
+  crls(now: number): CrlState[] {
+    const { authorities, crls = [] } = this.#trust ?? { authorities: [] }
+    return authorities.flatMap((authority) => {
+      const crl = newestOf(authority, crls, authorities)
+      if (crl === undefined) return []
+      const { thisUpdate, nextUpdate } = crl
+      const ageSeconds = Math.max(0, Math.floor((now - thisUpdate.getTime()) / 1000))
+      return [{ issuer: nameOf(authority), thisUpdate, nextUpdate, ageSeconds, daysLeft: daysUntil(nextUpdate, now) }]
+    })
+  }
+
+  /** Fetches CRLs from now on, if the policy says so, until `stop`. */
+  start(): void {
+    this.#crlFetch?.start()
+  }
+
+  stop(): void {
+    this.#crlFetch?.stop()
   }
 
   /**
@@ -154,8 +193,15 @@ async function readIdentity(options: TlsOptions, files: WatchedFiles): Promise<I
 }
 
 async function readTrust(options: TlsOptions, files: WatchedFiles): Promise<Trust> {
-  const { caFiles = [], crlFiles } = options.clientCertificates ?? {}
+  const { clientCertificates: clients } = options
+  const caCount = clients?.caFiles.length ?? 0
   const contents = await files.read('ERR_TRUST_INVALID')
   const named = files.paths.map((path, i) => ({ path, contents: contents[i] ?? EMPTY }))
-  return parseTrust(named.slice(0, caFiles.length), crlFiles && named.slice(caFiles.length), policyOf(options))
+  const crlFiles = clients && crlFilesOf(clients) && named.slice(caCount)
+  return parseTrust(named.slice(0, caCount), crlFiles, policyOf(options), staleMillisecondsOf(clients?.staleCrl))
+}
+
+/** The CRL files that are given and the one that the server writes; undefined if there is neither. */
+function crlFilesOf({ crlFiles, crlFetch }: ClientCertificatePolicy): readonly string[] | undefined {
+  return crlFetch === undefined ? crlFiles : [...(crlFiles ?? []), crlFetch.file]
 }

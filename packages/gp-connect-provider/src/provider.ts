@@ -70,6 +70,12 @@ export interface RunningProvider {
   readonly port: number
   /** Reads certificate, key, CA and CRL files now. */
   reload(): Promise<void>
+  /** The server certificate in use, for a metric. */
+  certificate(): ReturnType<RunningServer['certificate']>
+  /** The newest CRL of each authority that has one, for metrics of its age and its end. */
+  crls(): ReturnType<RunningServer['crls']>
+  /** The current load, for a metric. */
+  load(): ReturnType<RunningServer['load']>
   /** Lets running requests finish, closes the server, then the audit trail. */
   stop(options?: { readonly graceSeconds?: number }): Promise<void>
   /** The same as `stop`. */
@@ -161,7 +167,15 @@ function running(server: RunningServer, audit: AuditTrail, recordRest: () => Pro
     })()
     return stopped
   }
-  return { port: server.port, reload: () => server.reload(), stop, [Symbol.asyncDispose]: () => stop() }
+  return {
+    port: server.port,
+    reload: () => server.reload(),
+    certificate: () => server.certificate(),
+    crls: () => server.crls(),
+    load: () => server.load(),
+    stop,
+    [Symbol.asyncDispose]: () => stop(),
+  }
 }
 
 function capabilitiesOf({ all = [] }: ServiceRoots): CapabilitiesByRoot {

@@ -123,6 +123,8 @@ describe('provider', () => {
         crlFiles: pki.crlFiles,
         fqdns: [SSP_FQDN],
         crls: [],
+        crlFetch: { urls: 'http://a', hosts: [] } as object,
+        staleCrl: { acceptHours: 1, forever: true } as object,
         ocsp: { uri: 'x' } as object,
       },
     }
@@ -137,6 +139,10 @@ describe('provider', () => {
       .deep.equal([
         'the option cipher of the server does not exist',
         'the option crls of client does not exist',
+        'the option hosts of client.crlFetch does not exist',
+        'client.crlFetch.urls is not a list of texts',
+        'client.crlFetch.file is not the name of a file',
+        'the option forever of client.staleCrl does not exist',
         'the option uri of client.ocsp does not exist',
         'limits.bodyBytes is maxBodyBytes of the provider',
       ])

@@ -68,5 +68,6 @@ const LEVELS: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
   'crl.stale': 'error',
   'certificate.expiring': 'warn',
   'crl.expiring': 'warn',
+  'crl.refused': 'warn',
   'client.refused': 'warn',
 }

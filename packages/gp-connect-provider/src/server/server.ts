@@ -1,5 +1,11 @@
 /** Starts secure-server with the TLS rules that GP Connect requires. */
-import { type Limits, type Listener, type RunningServer, startServer } from '@formbuilder/secure-server'
+import {
+  type CrlFetchOptions,
+  type Limits,
+  type Listener,
+  type RunningServer,
+  startServer,
+} from '@formbuilder/secure-server'
 import { GP_CONNECT_CIPHERS, withTls13 } from './ciphers.ts'
 import type { EarlyFailures } from './early-failures.ts'
 import type { ProviderEvent } from './events.ts'
@@ -31,8 +37,15 @@ export interface ServerSettings {
 export interface ClientSettings {
   /** PEM files of the Spine root and subordinate authorities. No others are trusted, in particular no public roots. */
   readonly caFiles: readonly string[]
-  /** PEM or DER files with a current CRL of each of them, read again when they change. */
-  readonly crlFiles: readonly string[]
+  /** PEM or DER files with a current CRL of each of them, read again when they change. Required, unless `crlFetch` is given. */
+  readonly crlFiles?: readonly string[]
+  /** Distribution points from which the provider fetches CRLs itself, and the file in which it keeps them. */
+  readonly crlFetch?: CrlFetchOptions
+  /**
+   * What happens once a CRL is past its nextUpdate: `hard-fail` (default) refuses every client. `{ acceptHours }` accepts them for so
+   * many hours more, apart from those that the CRL lists; write it only if you have decided to carry this risk.
+   */
+  readonly staleCrl?: 'hard-fail' | { readonly acceptHours: number }
   /** Names of the Spine Security Proxy. The certificate must carry exactly one of them. */
   readonly fqdns: readonly string[]
   /** `strict` (default) closes a refused connection; `respond` answers 495 or 496, as the official test suite expects. */
@@ -66,7 +79,9 @@ export function startGuardedServer(
       ciphers: maxVersion === 'TLSv1.3' ? withTls13(ciphers) : ciphers,
       clientCertificates: {
         caFiles: client.caFiles,
-        crlFiles: client.crlFiles,
+        crlFiles: client.crlFiles ?? [],
+        ...(client.crlFetch !== undefined && { crlFetch: client.crlFetch }),
+        staleCrl: client.staleCrl ?? 'hard-fail',
         fqdns: client.fqdns,
         mode,
         // Only the Spine Security Proxy is accepted, and every consumer comes through it.

@@ -8,11 +8,24 @@ import type { ServerSettings } from './server.ts'
 export function settingProblems(settings: ServerSettings): string[] {
   if (!isObject(settings)) return ['the settings of the server are not an object']
   const { client, limits = {}, proxyProtocol = [], ciphers = GP_CONNECT_CIPHERS, maxVersion = 'TLSv1.2' } = settings
-  const { ocsp, mode = 'strict', crlWarningDays = 0 } = isObject(client) ? client : {}
+  const {
+    ocsp,
+    mode = 'strict',
+    crlWarningDays = 0,
+    crlFiles = [],
+    crlFetch,
+    staleCrl,
+  } = isObject(client) ? client : {}
   return [
     ...memberProblems(settings, SETTINGS, 'the server'),
     ...memberProblems(client, CLIENT, 'client'),
-    ...['caFiles', 'crlFiles', 'fqdns'].flatMap((name) => listProblems(client, 'client.', name)),
+    ...['caFiles', 'fqdns'].flatMap((name) => listProblems(client, 'client.', name)),
+    ...listProblems({ crlFiles }, 'client.', 'crlFiles'),
+    ...(crlFetch === undefined ? [] : crlFetchProblems(crlFetch)),
+    ...(isObject(staleCrl) ? memberProblems(staleCrl, ['acceptHours'], 'client.staleCrl') : []),
+    ...(crlFetch === undefined && Array.isArray(crlFiles) && crlFiles.length === 0
+      ? ['client has neither crlFiles nor crlFetch']
+      : []),
     ...listProblems({ proxyProtocol }, '', 'proxyProtocol'),
     ...(mode === 'strict' || mode === 'respond' ? [] : ['client.mode is neither strict nor respond']),
     ...(typeof crlWarningDays === 'number' ? [] : ['client.crlWarningDays is not a number']),
@@ -26,6 +39,17 @@ export function settingProblems(settings: ServerSettings): string[] {
   ]
 }
 
+/** secure-server checks the values that it gets; JavaScript could give it something else than texts. */
+function crlFetchProblems(crlFetch: unknown): string[] {
+  const { file, privateAddresses = [] } = isObject(crlFetch) ? crlFetch : {}
+  return [
+    ...memberProblems(crlFetch, CRL_FETCH, 'client.crlFetch'),
+    ...listProblems(crlFetch, 'client.crlFetch.', 'urls'),
+    ...listProblems({ privateAddresses }, 'client.crlFetch.', 'privateAddresses'),
+    ...(typeof file === 'string' && file !== '' ? [] : ['client.crlFetch.file is not the name of a file']),
+  ]
+}
+
 function listProblems(of: unknown, prefix: string, name: string): string[] {
   const value: unknown = isObject(of) ? of[name] : []
   return Array.isArray(value) && value.every((one) => typeof one === 'string')
@@ -34,5 +58,6 @@ function listProblems(of: unknown, prefix: string, name: string): string[] {
 }
 
 const SETTINGS = ['port', 'host', 'certFile', 'keyFile', 'client', 'proxyProtocol', 'maxVersion', 'ciphers', 'limits']
-const CLIENT = ['caFiles', 'crlFiles', 'fqdns', 'mode', 'crlWarningDays', 'ocsp']
+const CLIENT = ['caFiles', 'crlFiles', 'crlFetch', 'staleCrl', 'fqdns', 'mode', 'crlWarningDays', 'ocsp']
+const CRL_FETCH = ['urls', 'file', 'privateAddresses', 'everyMinutes', 'timeoutSeconds', 'maxBytes']
 const OCSP = ['url', 'responderFile', 'timeoutSeconds', 'cacheSeconds']

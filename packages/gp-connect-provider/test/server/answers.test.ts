@@ -1,11 +1,12 @@
 /** Tests that every request has a record, in whatever way its handler answers or fails. */
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
 import type { AuditSink, FoundTrail } from '../../src/audit/trail.ts'
 import { type FailureCode, ProviderError } from '../../src/failures.ts'
 import type { Handler } from '../../src/server/handlers.ts'
 import { until } from '../cases/case.ts'
-import { exchange } from '../client.ts'
+import { exchange, open } from '../client.ts'
 import { Pki } from '../pki.ts'
 import { type PracticeOptions, startPractice } from '../practice.ts'
 import { ask, goodRequest, PATIENT, targetOf } from '../requests.ts'
@@ -64,6 +65,24 @@ describe('answers of handlers', () => {
       expect(practice.log()).to.not.include('9000000009')
     })
   }
+
+  it('answers a client that has closed its sending side, after the server has asked whether it still reads', async () => {
+    await using practice = await startPractice(pki, {
+      ...withHandler(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 400))
+        return patient()
+      }),
+      server: { limits: { halfClosedSeconds: 0.1 } },
+    })
+    let text = ''
+    const socket = open(targetOf(practice.port, pki), () => socket.end(goodRequest(PATIENT)))
+    socket.on('data', (chunk) => {
+      text += chunk
+    })
+    await once(socket, 'close')
+
+    expect(text.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 102', 'HTTP/1.1 102', 'HTTP/1.1 200'])
+  })
 
   it('leaves a request that the server refuses while its handler runs to the server', async () => {
     let refused = false

@@ -1,6 +1,7 @@
 /** Tells a client that has closed its sending side, and still reads, from one that is gone: both look the same until written to. */
 import type { Duplex } from 'node:stream'
 import type { Connection } from './connection.ts'
+import { writeInterim } from './messages.ts'
 
 /**
  * Once the client has closed its sending side, writes `102 Processing` (RFC 9110 section 15.2: clients skip it) after this many
@@ -14,8 +15,8 @@ export function probeHalfClosed(connection: Connection, stream: Duplex, seconds:
       left -= 1
       if (left === 0) clearInterval(timer)
       const { oldest } = connection
-      // HTTP/1.0 knows no interim answers, and an answer that has begun finds out by itself.
-      if (oldest?.req.httpVersion === '1.1' && !oldest.headersSent) oldest.writeProcessing()
+      // HTTP/1.0 knows no interim answers.
+      if (oldest?.req.httpVersion === '1.1') writeInterim(oldest)
     }, seconds * 1000)
     stream.once('close', () => clearInterval(timer))
   })

@@ -93,6 +93,15 @@ export class SecuredResponse extends ServerResponse<CountedRequest> {
   }
 }
 
+/**
+ * Sends `102 Processing`, unless the answer has begun, which finds out by itself whether its client is gone. A listener may hold
+ * back what is written to its response, so neither its methods nor what it shows count here.
+ */
+export function writeInterim(response: Response): void {
+  if (Reflect.get(ServerResponse.prototype, 'headersSent', response) === false)
+    ServerResponse.prototype.writeProcessing.call(response)
+}
+
 /** Node applies the headers given to `writeHead` last. Setting them first allows ours to replace them. */
 function applyHeaders(
   response: Response,

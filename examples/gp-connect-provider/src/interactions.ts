@@ -1,7 +1,6 @@
 /** The handlers of the interactions that the example implements. */
 import {
   type FailureCode,
-  type Handler,
   type Interaction,
   isNhsNumber,
   ProviderError,
@@ -18,6 +17,14 @@ export const TEST_INTERACTIONS: readonly Interaction[] = [
   { id: 'urn:test:throw', method: 'GET', path: '__throw', scope: 'organization/*.read' },
   { id: 'urn:test:public-cache', method: 'GET', path: '__public-cache', scope: 'organization/*.read' },
 ]
+
+/** What answers an interaction, with Koa or without: a resource, whose answer may get further headers. */
+export type Handler = (transaction: Transaction, answer: AnswerHeaders) => Resource
+
+/** The headers of an answer. Koa's context has this method, and the response of Express. */
+export interface AnswerHeaders {
+  set(name: string, value: string): unknown
+}
 
 const BASE = 'urn:nhs:names:services:gpconnect:fhir:'
 const STRUCTURED = 'urn:nhs:names:services:gpconnect:structured:fhir:'
@@ -50,10 +57,10 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
 }
 
 function read(type: string, absent: FailureCode): Handler {
-  return ({ id }, ctx) => {
+  return ({ id }, answer) => {
     const resource = RECORDS.get(`${type}/${id}`)
     if (resource === undefined) throw new ProviderError(absent)
-    ctx.set('ETag', 'W/"1"')
+    answer.set('ETag', 'W/"1"')
     return resource
   }
 }
@@ -111,7 +118,7 @@ function patientOf(transaction: Transaction): Resource {
   return patient
 }
 
-function publicCache(transaction: Transaction, ctx: Parameters<Handler>[1]): Resource {
-  ctx.set('Cache-Control', 'public, max-age=3600')
+function publicCache(transaction: Transaction, answer: AnswerHeaders): Resource {
+  answer.set('Cache-Control', 'public, max-age=3600')
   return capabilityStatement(transaction)
 }

@@ -1,5 +1,5 @@
 /** Tests the example from outside: its process, environment, files and stdout. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,19 +14,18 @@ import {
 } from '../../../packages/gp-connect-provider/test/cases/case.ts'
 import { moreCases } from '../../../packages/gp-connect-provider/test/cases/own.ts'
 import { exchange, KeptConnection, plain } from '../../../packages/gp-connect-provider/test/client.ts'
-import { Pki, SSP_FQDN } from '../../../packages/gp-connect-provider/test/pki.ts'
+import { Pki } from '../../../packages/gp-connect-provider/test/pki.ts'
 import { readRecords } from '../../../packages/gp-connect-provider/test/practice.ts'
 import { ask, goodRequest, PATIENT, targetOf } from '../../../packages/gp-connect-provider/test/requests.ts'
+import {
+  fits,
+  type StartedExample,
+  startExample,
+  subjectOf,
+} from '../../../packages/gp-connect-provider/test/started-example.ts'
 
 const ROOT = new URL('../../../', import.meta.url).pathname
 const COMMAND = join(ROOT, 'examples/gp-connect-provider/bin/example-gp-connect-provider.js')
-const PUBLIC_URL = 'https://provider.example.test'
-const ROOTS = {
-  '/GP0001/STU3/1/gpconnect': { asid: '918999198993', preset: 'v1.2' },
-  '/GP0002/STU3/1/gpconnect': { asid: '918999198994', preset: 'v1.6' },
-  '/GP0001/DSTU2/0/gpconnect': { asid: '918999198995', preset: 'v0.5' },
-  '/GP0001/STU3/1/gpconnect/documents': { asid: '918999198996', preset: 'documents' },
-} as const
 
 describe('example of a GP Connect provider', () => {
   let pki: Pki
@@ -44,7 +43,7 @@ describe('example of a GP Connect provider', () => {
 
   for (const mode of ['strict', 'respond'] as const) {
     describe(`${mode} mode`, () => {
-      let example: Example
+      let example: StartedExample
       let subject: Subject
 
       before(async () => {
@@ -53,7 +52,7 @@ describe('example of a GP Connect provider', () => {
           AUDIT_FILE: join(folder, `${mode}.jsonl`),
         })
         const kept = new KeptConnection(targetOf(example.port, pki))
-        subject = { ...subjectOf(example, mode), kept }
+        subject = { ...subjectOf(example, pki, mode), kept }
       })
 
       after(async () => {
@@ -137,7 +136,7 @@ describe('example of a GP Connect provider', () => {
       expect: { status: 403, body: 'OperationOutcome', issueCode: 'forbidden', spineErrorCode: 'NO_RELATIONSHIP' },
     }
 
-    expect(await runCase(foreign, '1.6+', subjectOf(example, 'strict'))).to.deep.equal([])
+    expect(await runCase(foreign, '1.6+', subjectOf(example, pki, 'strict'))).to.deep.equal([])
   })
 
   it('refuses an invalid NHS number in a body', async () => {
@@ -302,101 +301,10 @@ describe('example of a GP Connect provider', () => {
     expect([...read].filter((name) => !documented.has(name))).to.deep.equal([])
   })
 
-  function subjectOf(example: Example, mode: 'strict' | 'respond'): Subject {
-    const paths: Record<string, keyof typeof ROOTS> = {
-      '0.x': '/GP0001/DSTU2/0/gpconnect',
-      '1.6+': '/GP0002/STU3/1/gpconnect',
-      documents: '/GP0001/STU3/1/gpconnect/documents',
-    }
-    return {
-      port: example.port,
-      pki,
-      mode,
-      root(profile) {
-        const path = paths[profile] ?? '/GP0001/STU3/1/gpconnect'
-        return { path, asid: ROOTS[path].asid }
-      },
-      otherAsid: '918999198994',
-      publicUrl: PUBLIC_URL,
-      log: example.stdout,
-      records: () => readRecords(example.auditFile),
-    }
-  }
-
-  async function start(environment: Record<string, string>): Promise<Example> {
-    // At a port that the kernel gives out, a client of another file's server that is gone could be recorded, too.
-    const PORT = String(await freePort())
-    const child = spawn(process.execPath, [COMMAND], { env: { ...variables(), PORT, ...environment } })
-    const example = new Example(child, environment['AUDIT_FILE'] ?? '')
-    await until(() => example.port !== 0 || child.exitCode !== null)
-    expect(child.exitCode, example.stdout() + example.stderr()).to.equal(null)
-    return example
-  }
-
-  function variables(): Record<string, string> {
-    return {
-      PORT: '0',
-      HOST: '127.0.0.1',
-      TLS_CERT_FILE: pki.path('server.pem'),
-      TLS_KEY_FILE: pki.path('server.key'),
-      CLIENT_CA_FILES: pki.caFiles.join(','),
-      CLIENT_CRL_FILES: pki.crlFiles.join(','),
-      SSP_FQDNS: `another.example.test,${SSP_FQDN}`,
-      SERVICE_ROOTS: JSON.stringify(ROOTS),
-      PUBLIC_URL,
-      MAX_BODY_BYTES: '262144',
-    }
+  function start(environment: Record<string, string>): Promise<StartedExample> {
+    return startExample([COMMAND], pki, environment)
   }
 })
-
-/** A running process of the example. */
-class Example implements AsyncDisposable {
-  readonly auditFile: string
-  readonly #child: ChildProcess
-  readonly #ended: Promise<void>
-  #stdout = ''
-  #stderr = ''
-
-  constructor(child: ChildProcess, auditFile: string) {
-    this.#child = child
-    this.auditFile = auditFile
-    this.#ended = new Promise((resolve) => child.once('close', () => resolve()))
-    child.stdout?.on('data', (chunk) => {
-      this.#stdout += chunk
-    })
-    child.stderr?.on('data', (chunk) => {
-      this.#stderr += chunk
-    })
-  }
-
-  /** Its port; 0 until it listens. */
-  get port(): number {
-    return Number(/"listening","port":(\d+),/.exec(this.#stdout)?.[1] ?? 0)
-  }
-
-  stdout = (): string => this.#stdout
-
-  stderr = (): string => this.#stderr
-
-  async stop(): Promise<void> {
-    this.#child.kill('SIGTERM')
-    await this.#ended
-  }
-
-  async kill(): Promise<void> {
-    this.#child.kill('SIGKILL')
-    await this.#ended
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop()
-  }
-}
-
-/** Whether a case can run against the example. Cases that need other settings are left out. */
-function fits({ request: { tls, rawBytes } }: Case): boolean {
-  return tls.serverState === undefined && tls.noHandshake !== true && rawBytes?.endsWith('X: ') !== true
-}
 
 /** Selects a sample of the further cases, because the tests of the package run all of them. */
 function servesFixtureData({ expect: { status } }: Case, at: number): boolean {

@@ -24,6 +24,7 @@ export {
 } from './roots/interactions.ts'
 export { LEGACY_AUDIENCE, type ServiceRootOptions } from './roots/service-root.ts'
 export { DEFAULT_RULES, type Rules } from './rules.ts'
+export { formatResource } from './server/answer.ts'
 export { GP_CONNECT_CIPHERS } from './server/ciphers.ts'
 export { type GuardEvent, logEvents, type ProviderEvent } from './server/events.ts'
 export { type Handler, handleInteractions } from './server/handlers.ts'

@@ -13,7 +13,7 @@ export function providerProblems(options: unknown): string[] {
     publicUrl,
     audiences = [],
     rules = {},
-    handlers,
+    handlers = {},
     audit,
     maxBodyBytes = 1,
     onEvent,

@@ -1,5 +1,5 @@
 /** Creates a provider from its parts: server, guard, handlers and audit trail. */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Listener, RunningServer } from '@formbuilder/secure-server'
 import Koa from 'koa'
 import { entryOfExchange } from './audit/entry.ts'
@@ -19,11 +19,13 @@ import { AdmittedRequests } from './server/admitted-requests.ts'
 import { EarlyFailures } from './server/early-failures.ts'
 import type { ProviderEvent } from './server/events.ts'
 import { Guard } from './server/guard.ts'
+import { GuardedRequests } from './server/guarded-requests.ts'
 import { type Handler, handleInteractions } from './server/handlers.ts'
 import { koaGuard } from './server/koa.ts'
 import { type ServerSettings, startGuardedServer } from './server/server.ts'
 import { settingProblems } from './server/setting-problems.ts'
 import { Switches, type SwitchSource } from './server/switches.ts'
+import type { Transaction } from './transaction.ts'
 
 /** The options of `createProvider`. */
 export interface ProviderOptions {
@@ -40,8 +42,8 @@ export interface ProviderOptions {
   readonly switches?: SwitchSource
   /** Choices that the specification leaves open. A service root can override them. */
   readonly rules?: Partial<Rules>
-  /** Handlers by interaction ID. Other Koa middleware can be added with `provider.app.use`. */
-  readonly handlers: Readonly<Record<string, Handler>>
+  /** Handlers by interaction ID, for `provider.app`. Other Koa middleware can be added with `provider.app.use`. */
+  readonly handlers?: Readonly<Record<string, Handler>>
   /** A file, or a custom sink. A provider must have an audit trail. */
   readonly audit: { readonly file: string; readonly flush?: 'interval' | 'always' } | AuditSink
   /** Largest body in bytes, also when decompressed (default 1,048,576). */
@@ -58,11 +60,24 @@ export interface Provider {
    */
   readonly app: Koa
   /**
-   * Starts the server with mutual TLS.
+   * The transaction of a request that `start` has passed to a listener: for Express, Fastify and bare `node:http`. `refused`: the
+   * request has its answer, and nothing may be done for it. A request that came in any other way is refused, and its connection
+   * closed. Whatever is written to the response of an admitted request is sent after its record is stored.
+   */
+  guard(request: IncomingMessage, response: ServerResponse): Promise<Transaction | 'refused'>
+  /**
+   * Answers a request that `start` has passed to a listener with a failure, in place of what was written to the response so far.
+   * If a part of an answer is sent already, its connection is cut.
+   */
+  fail(response: ServerResponse, error: unknown): Promise<void>
+  /**
+   * Starts the server with mutual TLS. Requests that pass every check are answered by `app`, or by the listener: an Express
+   * application, `fastify.routing`, or a function for requests and responses of `node:http`. What it throws is answered as an
+   * OperationOutcome.
    * @throws {ConfigError} A setting does not exist; the message names each of them.
    * @throws {Error} from secure-server: a certificate, key, CA or CRL file cannot be used.
    */
-  start(settings: ServerSettings): Promise<RunningProvider>
+  start(settings: ServerSettings, listener?: Listener): Promise<RunningProvider>
 }
 
 /** A running provider. */
@@ -119,16 +134,22 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
     unanswered,
     onEvent,
   })
+  const guarded = new GuardedRequests(guard)
   const app = new Koa()
   // Koa would print errors with their messages; here each error is an event.
   app.silent = true
   app.use(koaGuard(guard))
-  app.use(handleInteractions(options.handlers))
+  app.use(handleInteractions(options.handlers ?? {}))
 
   return {
     app,
-    async start(settings) {
-      const wrong = settingProblems(settings)
+    guard: (request, response) => guarded.transaction(request, response),
+    fail: (response, error) => guarded.fail(response, error),
+    async start(settings, given) {
+      const wrong = [
+        ...settingProblems(settings),
+        ...(given === undefined || typeof given === 'function' ? [] : ['the listener is not a function']),
+      ]
       if (wrong.length > 0) throw new ConfigError(wrong)
       await audit.open()
       await switches?.open().catch(async (error: unknown) => {
@@ -136,7 +157,7 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
         throw error
       })
       const earlyFailures = new EarlyFailures(roots, audit, recorded)
-      const answer = app.callback()
+      const answer = given === undefined ? app.callback() : guarded.listener(given)
       const listener: Listener = (request, response) => {
         admitted.add(request)
         return answer(request, response)

@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Listener } from '@formbuilder/secure-server'
 import type { Middleware } from 'koa'
 import { pino } from 'pino'
 import { freePort } from '../../adapter-sdk/test/free-port.ts'
@@ -10,7 +11,7 @@ import type { AuditRecord } from '../src/audit/record.ts'
 import { checks } from '../src/checks/checks.ts'
 import { type FailureCode, ProviderError } from '../src/failures.ts'
 import type { Resource } from '../src/fhir/operation-outcome.ts'
-import { assembleProvider, type ProviderOptions, type RunningProvider } from '../src/provider.ts'
+import { assembleProvider, type Provider, type ProviderOptions, type RunningProvider } from '../src/provider.ts'
 import type { ServiceRootOptions } from '../src/roots/service-root.ts'
 import { logEvents, type ProviderEvent } from '../src/server/events.ts'
 import type { Handler } from '../src/server/handlers.ts'
@@ -37,6 +38,8 @@ export interface PracticeOptions {
   readonly provider?: Partial<ProviderOptions>
   /** Middleware after the handlers. */
   readonly use?: Middleware
+  /** Answers instead of the handlers. */
+  readonly listener?: (provider: Provider) => Listener
   /** Options of the v1.2 root. */
   readonly root?: Partial<ServiceRootOptions>
 }
@@ -87,7 +90,7 @@ async function startIn(folder: string, pki: Pki, options: PracticeOptions): Prom
     (...given) => checks(...given).filter(({ name }) => !without.includes(name)),
   )
   if (options.use !== undefined) provider.app.use(options.use)
-  const running = await provider.start({
+  const settings: ServerSettings = {
     // At a port that the kernel gives out, a client of another file's server that is gone could be recorded, too.
     port: await freePort(),
     host: '127.0.0.1',
@@ -101,7 +104,8 @@ async function startIn(folder: string, pki: Pki, options: PracticeOptions): Prom
       ...options.client,
     },
     ...options.server,
-  })
+  }
+  const running = await provider.start(settings, options.listener?.(provider))
   return {
     port: running.port,
     provider: running,

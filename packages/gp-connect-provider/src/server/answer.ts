@@ -9,6 +9,7 @@ import { type FhirFormat, type FhirRelease, mediaType } from '../fhir/format.ts'
 import { operationOutcome, type Resource, spineCode, statusOf } from '../fhir/operation-outcome.ts'
 import { writeFhirXml } from '../fhir/xml.ts'
 import { isObject } from '../strict-json.ts'
+import type { Transaction } from '../transaction.ts'
 
 /**
  * Prepares what a handler has put into `ctx.body`, so that nothing can fail after the record is stored: writes a resource in
@@ -26,6 +27,14 @@ export async function settleBody(ctx: Context, { format = 'json', fhir }: Exchan
   } else if (typeof body === 'object' && body !== null && PLAIN.has(Object.getPrototypeOf(body))) {
     ctx.body = JSON.stringify(body)
   }
+}
+
+/** A resource as a transaction's consumer wants it: for an answer that is not written with Koa. */
+export function formatResource(
+  resource: Resource,
+  { format, root }: Pick<Transaction, 'format'> & { readonly root: Pick<Transaction['root'], 'fhir'> },
+): { readonly contentType: string; readonly body: string } {
+  return { contentType: mediaType(format, root.fhir), body: serialise(resource, format) }
 }
 
 /** Answers with a FHIR resource as JSON or XML. */

@@ -25,7 +25,7 @@ export type GuardEvent =
       /** Name and code of the error; its message may quote a patient. */
       readonly error: string
     })
-  /** The connection has ended before the last byte of an answer that is recorded as sent. */
+  /** The connection has ended before the last byte of the answer; `status` is 0 if nothing of it was sent. */
   | (Summary & { readonly type: 'transaction.cut' })
 
 interface Summary {

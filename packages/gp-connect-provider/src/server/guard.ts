@@ -11,10 +11,10 @@ import { negotiateFormat } from '../fhir/format.ts'
 import { statusOf } from '../fhir/operation-outcome.ts'
 import type { AdmittedRequests } from './admitted-requests.ts'
 import { failureAnswer } from './answer.ts'
-import { sendWhole } from './encoding.ts'
+import { type HeaderValue, sendWhole } from './encoding.ts'
 import type { GuardEvent } from './events.ts'
 import { eventOf, type Result } from './guard-events.ts'
-import { release } from './intercepted-response.ts'
+import { isSent, release } from './intercepted-response.ts'
 
 /** The parts that a guard uses. */
 export interface GuardParts {
@@ -116,15 +116,24 @@ export class Guard {
   ): Promise<void> {
     this.#parts.onEvent(eventOf(exchange, answer.status, result))
     // secure-server may have answered already, for example a body that is too long.
-    if (response.headersSent || response.destroyed) return
-    release(response)
-    for (const name of response.getHeaderNames()) response.removeHeader(name)
-    response.statusCode = answer.status
-    response.setHeader('Content-Type', answer.contentType)
-    if (result.failure?.bearer !== undefined)
-      response.setHeader('WWW-Authenticate', `Bearer error="${result.failure.bearer}"`)
-    if (result.failure?.code === 'AUDIT_UNAVAILABLE') response.setHeader('Connection', 'close')
-    await sendWhole(request, response, Buffer.from(answer.body))
+    if (isSent(response)) return
+    const headers = new Map<string, HeaderValue>([['content-type', answer.contentType]])
+    if (result.failure?.bearer !== undefined) headers.set('www-authenticate', `Bearer error="${result.failure.bearer}"`)
+    if (result.failure?.code === 'AUDIT_UNAVAILABLE') headers.set('connection', 'close')
+    await sendWhole(request, response, { status: answer.status, headers, body: Buffer.from(answer.body) })
+  }
+
+  /** Records that the answer was not sent, or was not sent to its end. A record that says how it began may exist. */
+  abandon(exchange: Exchange, request: IncomingMessage, errorCode: 'ANSWER_NOT_SENT' | 'ANSWER_CUT'): void {
+    const { recorded, unanswered, audit } = this.#parts
+    unanswered.delete(request)
+    if (errorCode === 'ANSWER_NOT_SENT') {
+      if (recorded.has(request)) return
+      this.#reportCut(exchange, 0)
+    }
+    recorded.add(request)
+    // The trail emits an event if it cannot store the record.
+    audit.append(entryOfExchange(exchange, null, errorCode)).catch(() => {})
   }
 
   /** Resolves to a failure if the record could not be stored. */
@@ -148,10 +157,16 @@ export class Guard {
 
   /** Reports an answer whose last byte is never sent. */
   #watch(exchange: Exchange, response: ServerResponse, status: number): void {
-    response.once('close', () => {
-      if (response.writableFinished) return
-      this.#parts.onEvent({ ...eventOf(exchange, status, { errorCode: null }), type: 'transaction.cut' })
-    })
+    const report = (): void => {
+      if (!response.writableFinished) this.#reportCut(exchange, status)
+    }
+    // The client may have left while the record was being stored.
+    if (response.destroyed) report()
+    else response.once('close', report)
+  }
+
+  #reportCut(exchange: Exchange, status: number): void {
+    this.#parts.onEvent({ ...eventOf(exchange, status, { errorCode: null }), type: 'transaction.cut' })
   }
 
   /**

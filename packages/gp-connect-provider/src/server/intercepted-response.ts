@@ -4,6 +4,8 @@ import type { ServerResponse } from 'node:http'
 const NAMES = ['writeHead', 'write', 'end', 'flushHeaders', 'writeEarlyHints', 'writeProcessing'] as const
 
 const INTERCEPTOR = Symbol('interceptor')
+/** The prototype that a response has at first. Frameworks replace it: Express with its own. */
+const ORIGINAL = Symbol('original')
 
 /** The methods of a response that send something. */
 export type WritingMethod = (typeof NAMES)[number]
@@ -24,7 +26,7 @@ export interface Interceptor {
 /** Replaces every method that writes. */
 export function intercept(response: ServerResponse, interceptor: Interceptor): void {
   // The methods stay for good, because deleting a property would make every later use of the response slow.
-  Object.assign(response, { [INTERCEPTOR]: interceptor }, METHODS)
+  Object.assign(response, { [INTERCEPTOR]: interceptor, [ORIGINAL]: Object.getPrototypeOf(response) }, METHODS)
 }
 
 /** Lets a response write again, if it is intercepted. */
@@ -34,8 +36,25 @@ export function release(response: ServerResponse & { [INTERCEPTOR]?: Interceptor
 
 /** Calls the response's own method. */
 export function write(response: ServerResponse, name: WritingMethod, given: readonly unknown[]): unknown {
-  return Object.getPrototypeOf(response)[name].apply(response, given)
+  return originalOf(response)[name].apply(response, [...given])
 }
+
+/** What the response itself says, whatever an interceptor shows. */
+export function read(response: ServerResponse, name: 'headersSent' | 'writableEnded'): boolean {
+  return Reflect.get(originalOf(response), name, response)
+}
+
+/** Whether the head was sent, or the connection has closed. */
+export function isSent(response: ServerResponse): boolean {
+  return response.destroyed || read(response, 'headersSent')
+}
+
+/** The methods of a response as they were before it was intercepted. */
+export function originalOf(response: ServerResponse & { [ORIGINAL]?: Methods }): Methods {
+  return response[ORIGINAL] ?? Object.getPrototypeOf(response)
+}
+
+type Methods = { readonly [Name in WritingMethod | 'setHeader' | 'removeHeader']: (...given: unknown[]) => unknown }
 
 /** A response that sends nothing until `release`. */
 export interface HeldResponse {

@@ -55,6 +55,8 @@ export interface Exchange {
   claims?: Claims
   scope?: RequestedScope
   body?: unknown
+  /** The bytes of a body that was accepted, in the coding in which they were sent. */
+  sentBody?: Buffer
   /** Whether the bytes of the body are being read, or were read. */
   bodyTaken?: boolean
   /** Whether the guard has begun to store its record. */

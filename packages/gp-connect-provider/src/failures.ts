@@ -228,12 +228,33 @@ export const FAILURES = {
     display: 'FHIR resource or operation not implemented at server',
     diagnostics: 'The interaction is known but not implemented here',
   },
+  UPSTREAM_UNAVAILABLE: {
+    status: 502,
+    issue: 'transient',
+    spineCode: 'INTERNAL_SERVER_ERROR',
+    display: 'Internal server error',
+    diagnostics: 'The system behind this server cannot be reached, or has not finished its answer',
+  },
+  UPSTREAM_INVALID: {
+    status: 502,
+    issue: 'exception',
+    spineCode: 'INTERNAL_SERVER_ERROR',
+    display: 'Internal server error',
+    diagnostics: 'The answer of the system behind this server is not valid HTTP',
+  },
   OVERLOADED: {
     status: 503,
     issue: 'transient',
     spineCode: 'INTERNAL_SERVER_ERROR',
     display: 'Internal server error',
     diagnostics: 'The server is busy; try again later',
+  },
+  UPSTREAM_TIMEOUT: {
+    status: 504,
+    issue: 'timeout',
+    spineCode: 'INTERNAL_SERVER_ERROR',
+    display: 'Internal server error',
+    diagnostics: 'The system behind this server has not answered in time',
   },
 } as const satisfies Record<string, Failure>
 

@@ -12,6 +12,8 @@ export type { FhirFormat, FhirRelease } from './fhir/format.ts'
 export { isNhsNumber } from './fhir/nhs-number.ts'
 export type { Resource } from './fhir/operation-outcome.ts'
 export { parameter, parameterIdentifier } from './fhir/parameters.ts'
+export { CLAIMS_HEADER } from './gateway/forwarded-headers.ts'
+export type { ForwardOptions } from './gateway/upstream-options.ts'
 export { createProvider, type Provider, type ProviderOptions, type RunningProvider } from './provider.ts'
 export {
   type Interaction,

@@ -9,6 +9,9 @@ import { checks } from './checks/checks.ts'
 import type { IsOn } from './checks/endpoint.ts'
 import { ConfigError } from './config-error.ts'
 import type { Exchange } from './exchange.ts'
+import { forwarder } from './gateway/forward.ts'
+import { Upstream } from './gateway/upstream.ts'
+import type { ForwardOptions } from './gateway/upstream-options.ts'
 import { tolerant } from './listeners.ts'
 import { providerProblems } from './provider-problems.ts'
 import { capabilityOf } from './roots/capabilities.ts'
@@ -70,6 +73,13 @@ export interface Provider {
    * If a part of an answer is sent already, its connection is cut.
    */
   fail(response: ServerResponse, error: unknown): Promise<void>
+  /**
+   * A listener that forwards requests to a system that speaks HTTP, in whatever language: plain HTTP to a literal loopback address
+   * (`http://127.0.0.1:8080`) or a Unix socket (`unix:/run/clinical.sock`), mutual TLS anywhere else. It gets the claims in one signed
+   * header. The listener is for `start` of this provider, or for a route of a framework behind it.
+   * @throws {ConfigError} The message names every problem of the URL and the options.
+   */
+  forward(url: string, options: ForwardOptions): Listener
   /**
    * Starts the server with mutual TLS. Requests that pass every check are answered by `app`, or by the listener: an Express
    * application, `fastify.routing`, or a function for requests and responses of `node:http`. What it throws is answered as an
@@ -135,6 +145,7 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
     onEvent,
   })
   const guarded = new GuardedRequests(guard)
+  const upstreams: Upstream[] = []
   const app = new Koa()
   // Koa would print errors with their messages; here each error is an event.
   app.silent = true
@@ -145,6 +156,11 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
     app,
     guard: (request, response) => guarded.transaction(request, response),
     fail: (response, error) => guarded.fail(response, error),
+    forward(url, given) {
+      const upstream = new Upstream(url, given)
+      upstreams.push(upstream)
+      return forwarder(guarded, upstream)
+    },
     async start(settings, given) {
       const wrong = [
         ...settingProblems(settings),
@@ -173,6 +189,7 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
         await switches?.close()
         earlyFailures.flush()
         recordUnanswered(unanswered, recorded, audit)
+        await Promise.all(upstreams.map((upstream) => upstream.close()))
       })
     },
   }

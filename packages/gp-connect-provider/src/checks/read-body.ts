@@ -9,11 +9,21 @@ export function announcesBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
+/** A body, and the same bytes as they were sent. */
+export interface ReadBody {
+  readonly bytes: Buffer
+  readonly sent: Buffer
+}
+
 /**
  * Reads the whole body. `encoding` is that of its Content-Encoding.
  * @throws {ProviderError} BODY_TOO_LARGE, or BAD_REQUEST: it ends early, or cannot be decompressed.
  */
-export function readBody(request: IncomingMessage, encoding: 'identity' | 'gzip', limitBytes: number): Promise<Buffer> {
+export function readBody(
+  request: IncomingMessage,
+  encoding: 'identity' | 'gzip',
+  limitBytes: number,
+): Promise<ReadBody> {
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) {
     request.resume()
     return Promise.reject(new ProviderError('BODY_TOO_LARGE'))
@@ -21,6 +31,8 @@ export function readBody(request: IncomingMessage, encoding: 'identity' | 'gzip'
   return new Promise((resolve, reject) => {
     const source = encoding === 'gzip' ? request.pipe(createGunzip()) : request
     const chunks: Buffer[] = []
+    const sent: Buffer[] = source === request ? chunks : []
+    if (source !== request) request.on('data', (chunk: Buffer) => sent.push(chunk))
     let size = 0
     const settle = (error: ProviderError | undefined): void => {
       source.off('data', take).off('end', end).off('error', fail)
@@ -28,7 +40,8 @@ export function readBody(request: IncomingMessage, encoding: 'identity' | 'gzip'
       // An error that comes later must not end the process.
       source.on('error', () => {})
       if (error === undefined) {
-        resolve(Buffer.concat(chunks))
+        const bytes = Buffer.concat(chunks)
+        resolve({ bytes, sent: source === request ? bytes : Buffer.concat(sent) })
         return
       }
       // Discard the rest of the body, or the next request on this connection would wait for it. The server limits its size.

@@ -23,7 +23,8 @@ export async function readRefusedBody(exchange: Exchange, request: IncomingMessa
   if (exchange.bodyTaken === true || !hasBody(exchange.method) || !announcesBody(request)) return
   const encoding = encodingOf(exchange) ?? 'identity'
   try {
-    const text = decodeUtf8(await readBody(request, encoding, limitBytes))?.trimStart() ?? ''
+    const { bytes } = await readBody(request, encoding, limitBytes)
+    const text = decodeUtf8(bytes)?.trimStart() ?? ''
     // The media type may be what was refused.
     const body = parseText(text, text.startsWith('<') ? 'xml' : 'json')
     if (isObject(body)) exchange.body = body
@@ -34,13 +35,15 @@ async function parse(exchange: Exchange, request: IncomingMessage, limitBytes: n
   const encoding = encodingOf(exchange)
   if (encoding === undefined) throw new ProviderError('MEDIA_TYPE_UNSUPPORTED', 'Content-Encoding is not supported')
   exchange.bodyTaken = true
-  const text = decodeUtf8(await readBody(request, encoding, limitBytes))
+  const { bytes, sent } = await readBody(request, encoding, limitBytes)
+  const text = decodeUtf8(bytes)
   const format = bodyFormat(exchange.headers['content-type'] ?? '', exchange.fhir) ?? 'json'
   const body = text === undefined ? undefined : parseText(text, format)
   const isPatch = exchange.method === 'PATCH' && Array.isArray(body)
   if (!isObject(body) && !isPatch)
     throw new ProviderError('BAD_REQUEST', 'The body is not a FHIR resource in the format it claims')
   exchange.body = body
+  exchange.sentBody = sent
 }
 
 function encodingOf({ headers }: Exchange): 'identity' | 'gzip' | undefined {

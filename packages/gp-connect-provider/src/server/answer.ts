@@ -76,7 +76,7 @@ function serialise(resource: Resource, format: FhirFormat): string {
 /** The answer to a failure. */
 export interface FailureAnswer {
   readonly status: number
-  /** The Spine error code, for the audit trail. */
+  /** For the audit trail: the Spine error code, or one of ours that says more. */
   readonly errorCode: string
   readonly contentType: string
   readonly body: string
@@ -90,7 +90,8 @@ export function failureAnswer(
 ): FailureAnswer {
   return {
     status: statusOf(code, bearer, rules),
-    errorCode: spineCode(code, rules),
+    // The specification has one code for every failure of a server. Of what lies behind the gateway, the trail has more.
+    errorCode: code.startsWith('UPSTREAM_') ? code : spineCode(code, rules),
     contentType: mediaType(format, fhir),
     body: serialise(operationOutcome(code, diagnostics, fhir, rules), format),
   }

@@ -196,7 +196,9 @@ function describe(exchange: Exchange, thrown: unknown, check?: string): Describe
   const expected = thrown instanceof ProviderError
   const failure = expected ? thrown : new ProviderError('INTERNAL_SERVER_ERROR')
   const { bearer, code } = failure
-  const correlationId = statusOf(code, bearer, exchange.rules) === 500 ? randomUUID() : undefined
+  const status = statusOf(code, bearer, exchange.rules)
+  const isForOperators = status === 500 || (status > 500 && failure.cause !== undefined)
+  const correlationId = isForOperators ? randomUUID() : undefined
   const diagnostics =
     correlationId === undefined ? failure.diagnostics : `${failure.diagnostics}; correlation id ${correlationId}`
   const format = exchange.format ?? negotiateFormat(exchange, exchange.fhir) ?? 'json'

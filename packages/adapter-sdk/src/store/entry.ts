@@ -72,10 +72,12 @@ export interface Filter {
 export interface Counts {
   readonly waiting: number
   readonly running: number
+  /** Of the waiting ones: those of paused forms. */
+  readonly paused: number
   readonly dead: number
   /** In total, including those that were forgotten since. */
   readonly delivered: number
-  /** Seconds since the oldest waiting or running submission was received; 0 if there is none. */
+  /** Seconds since the oldest waiting or running submission was received; 0 if there is none. What waits for a paused form is left out. */
   readonly oldestWaitingSeconds: number
   /** Waiting submissions that failed at least once. */
   readonly retrying: number
@@ -120,13 +122,29 @@ export interface Hour {
   readonly dead: number
 }
 
-/** Something that a person did. */
+/** Something that a person did to a submission, or to a form: then `id` and `submissionId` are null. */
 export interface Action {
   readonly at: string
   readonly action: string
   readonly by: string
   readonly reason: string | null
-  readonly id: string
-  readonly submissionId: string
+  readonly id: string | null
+  readonly submissionId: string | null
   readonly form: string
+}
+
+/** A form that an adapter was started with, and how it is. */
+export interface FormState {
+  readonly name: string
+  /** Whether it asks the case system about an uncertain submission before it handles it again. */
+  readonly asksFirst: boolean
+  /** Null: its submissions are handed out. */
+  readonly paused: Pause | null
+}
+
+/** A pause of a form. `at`: ISO 8601. */
+export interface Pause {
+  readonly at: string
+  readonly by: string
+  readonly reason: string
 }

@@ -2,7 +2,7 @@
 import type { StoredFile } from '../files/capture.ts'
 import type { FileStore } from '../files/file-store.ts'
 import type { Claim, Ending, Loss } from './claim.ts'
-import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment, WaitingForFiles } from './entry.ts'
+import type { Action, Counts, DeadGroup, Entry, Filter, FormState, Hour, Moment, WaitingForFiles } from './entry.ts'
 import type { Accepted, Incoming } from './submission.ts'
 
 /**
@@ -62,7 +62,10 @@ export interface FailedDelivery {
 
 /** What the worker may do. */
 export interface Delivering {
-  /** Settles what ended and claims what is due, in one transaction: each claim goes to one caller only. */
+  /**
+   * Settles what ended and claims what is due, in one transaction: each claim goes to one caller only. Nothing of a paused form
+   * is claimed.
+   */
   turn(turn: Turn): Promise<Claim[]>
   /** Running attempts whose lease has run out. */
   overdue(): Promise<Overdue[]>
@@ -152,8 +155,15 @@ export interface KnownForm {
 
 /** What operators may see and do: never an answer, a name or a file. */
 export interface Operating {
-  /** Those that adapters recorded, by name. */
-  forms(): Promise<KnownForm[]>
+  /** Those that adapters recorded, by name, and how they are. */
+  forms(): Promise<FormState[]>
+  /**
+   * Pauses a form, on record: from now on no process claims a submission of it, and they are accepted as before. Attempts that
+   * run go on. `already`: it is paused, and stays as it was paused first.
+   */
+  pause(form: string, by: string, reason: string): Promise<Paused>
+  /** Ends a pause, on record: what is due is claimed at once. `already`: the form is not paused. */
+  resume(form: string, by: string, reason: string | null): Promise<Paused>
   /** Forms and error codes that any kept submission has, or had. Reads all that is kept: for messages about mistakes. */
   mentioned(): Promise<{ readonly forms: readonly string[]; readonly codes: readonly string[] }>
   /** What is in a state, a step at a time, each row once however many there are and whatever is moved between two steps. */
@@ -185,6 +195,9 @@ export interface Operating {
   /** Makes what waits for a retry due now; an uncertain one not before its outcome may be asked for. */
   retryNow(chosen: Chosen, by: string, reason: string | null): Promise<Moved[]>
 }
+
+/** Whether a form was paused or resumed. `unknown`: no adapter has recorded such a form. */
+export type Paused = 'done' | 'already' | 'unknown'
 
 /** A page of a list. `limit`: 1 to 1000. */
 export interface Page {

@@ -1454,8 +1454,8 @@ onEachEngine('a store', (engine) => {
     const forms = (await store.forms()).filter(({ name }) => name.startsWith(form))
 
     expect(forms).to.deep.equal([
-      { name: form, asksFirst: true },
-      { name: `${form}-b`, asksFirst: true },
+      { name: form, asksFirst: true, paused: null },
+      { name: `${form}-b`, asksFirst: true, paused: null },
     ])
   })
 

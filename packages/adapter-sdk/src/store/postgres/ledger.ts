@@ -1,7 +1,7 @@
 /** The statements of operators: what there is, what happened, and what people do. */
 import { hash } from 'node:crypto'
 import type { Filter } from '../entry.ts'
-import type { Chosen, KnownForm, Page, Position, Step, WalkState } from '../store.ts'
+import type { Chosen, Page, Position, Step, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
 import { storable, storableFilter, storableOrNull } from '../text.ts'
 import { DUE_CHANNEL, time } from './accept.ts'
@@ -9,7 +9,8 @@ import type { Statement } from './pool.ts'
 import { byId } from './queue.ts'
 import { SCHEMA } from './tables.ts'
 
-const iso = (expression: string) => `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+/** A time as ISO 8601. */
+export const iso = (expression: string) => `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
 const ENTRY = `s.id::text AS id, s.submission_id AS "submissionId", s.form, s.service_slug AS "serviceSlug", s.state,
   s.uncertain, s.code, s.reason, s.reference, s.attempts, s.losses, s.revision,
@@ -88,26 +89,6 @@ export function nextPosition(state: WalkState, { limit, after }: Step, rows: rea
   return part + 1 < WALKS[state].length ? [part + 1] : null
 }
 
-/** `(forms)`: records the forms of an adapter. In the order of names: replicas that start at once must not deadlock. */
-export const RECORD_FORMS: Statement = {
-  name: 'record-forms',
-  text: `
-  INSERT INTO ${SCHEMA}.form (name, asks_first)
-  SELECT name, "asksFirst" FROM json_to_recordset($1::json) AS f (name text, "asksFirst" boolean) ORDER BY name
-  ON CONFLICT (name) DO UPDATE SET asks_first = excluded.asks_first WHERE form.asks_first <> excluded.asks_first`,
-}
-
-/** The values of the statement. */
-export function formRows(forms: readonly KnownForm[]): string {
-  return JSON.stringify(forms)
-}
-
-/** By name. */
-export const FORMS: Statement = {
-  name: 'forms',
-  text: `SELECT name, asks_first AS "asksFirst" FROM ${SCHEMA}.form ORDER BY name COLLATE "C"`,
-}
-
 /** Forms and codes that stand anywhere. */
 export const MENTIONED: Statement = {
   name: 'mentioned',
@@ -138,13 +119,16 @@ export const HISTORY: Statement = {
 export const COUNTS: Statement = {
   name: 'counts',
   text: `
-  WITH waiting AS (
-    SELECT received_at, attempts_since_redrive, code FROM ${SCHEMA}.submission WHERE state = 'waiting' AND losses = 0
-    UNION ALL SELECT received_at, attempts_since_redrive, code FROM ${SCHEMA}.submission WHERE state = 'waiting' AND losses > 0
+  WITH paused AS (SELECT name FROM ${SCHEMA}.form WHERE paused_at IS NOT NULL), waiting AS (
+    SELECT received_at, attempts_since_redrive, code, form IN (SELECT name FROM paused) AS is_paused
+    FROM ${SCHEMA}.submission WHERE state = 'waiting' AND losses = 0
+    UNION ALL SELECT received_at, attempts_since_redrive, code, form IN (SELECT name FROM paused)
+    FROM ${SCHEMA}.submission WHERE state = 'waiting' AND losses > 0
   ), running AS (SELECT received_at FROM ${SCHEMA}.submission WHERE state = 'running')
   SELECT (SELECT count(*)::int FROM waiting) AS waiting, (SELECT count(*)::int FROM running) AS running,
+    (SELECT count(*)::int FROM waiting WHERE is_paused) AS paused,
     (SELECT count(*)::int FROM waiting WHERE attempts_since_redrive > 0 AND code IS NOT NULL) AS retrying,
-    COALESCE(GREATEST(EXTRACT(EPOCH FROM ${time('$1')} - LEAST((SELECT min(received_at) FROM waiting),
+    COALESCE(GREATEST(EXTRACT(EPOCH FROM ${time('$1')} - LEAST((SELECT min(received_at) FROM waiting WHERE NOT is_paused),
       (SELECT min(received_at) FROM running))), 0), 0)::float8 AS "oldestWaitingSeconds",
     (SELECT count(*)::int FROM ${SCHEMA}.submission WHERE state = 'dead') AS dead,
     (SELECT COALESCE(sum(count), 0)::float8 FROM ${SCHEMA}.hourly WHERE what = 'delivered') AS delivered,
@@ -184,8 +168,9 @@ export const HOURS: Statement = {
 export const ACTIONS: Statement = {
   name: 'actions',
   text: `
-  SELECT ${iso('h.at')} AS at, h.what AS action, h.by, h.reason, s.id::text AS id, s.submission_id AS "submissionId", s.form
-  FROM ${SCHEMA}.history h JOIN ${SCHEMA}.submission s ON s.id = h.submission
+  SELECT ${iso('h.at')} AS at, h.what AS action, h.by, h.reason, s.id::text AS id, s.submission_id AS "submissionId",
+    COALESCE(s.form, h.form) AS form
+  FROM ${SCHEMA}.history h LEFT JOIN ${SCHEMA}.submission s ON s.id = h.submission
   WHERE h.by IS NOT NULL ORDER BY h.seq DESC LIMIT $1 OFFSET $2`,
 }
 

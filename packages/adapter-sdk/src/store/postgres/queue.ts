@@ -73,7 +73,9 @@ const tooFar = (horizon: string) => {
 
 /** Claims what JSON rows of `wanted` ask for; `claimed` is what was claimed. `but`: what must not be claimed. */
 const claim = (wanted: string, lease: string, horizon: string, but: string) => `
-  wanted AS MATERIALIZED (SELECT * FROM json_to_recordset(${wanted}::json) AS w (form text, most int, suspects int)),
+  wanted AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(${wanted}::json) AS w (form text, most int, suspects int)
+    WHERE NOT EXISTS (SELECT FROM ${SCHEMA}.form f WHERE f.name = w.form AND f.paused_at IS NOT NULL)),
   picked AS MATERIALIZED (
     SELECT p.* FROM wanted w, moment, LATERAL (
       (${due('= 0', 'w.most', horizon, but)}) UNION ALL (${due('> 0', 'w.suspects', horizon, but)})

@@ -4,7 +4,7 @@ import { AdapterError } from '../../errors.ts'
 import { errorName } from '../../events.ts'
 import { attachmentTables, tableStore } from '../../files/table.ts'
 import type { Claim } from '../claim.ts'
-import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment, WaitingForFiles } from '../entry.ts'
+import type { Action, Counts, DeadGroup, Entry, Filter, FormState, Hour, Moment, WaitingForFiles } from '../entry.ts'
 import type {
   ClaimRef,
   FailedDeliveries,
@@ -19,15 +19,17 @@ import type {
   OpenOptions,
   Overdue,
   Owner,
+  Paused,
   Store,
   Turn,
   Walked,
 } from '../store.ts'
 import { type Accepted, type Incoming, rowId } from '../submission.ts'
 import * as accept from './accept.ts'
+import * as forms from './forms.ts'
 import * as keys from './keys.ts'
 import * as ledger from './ledger.ts'
-import { openPool, type Pool, withConnection } from './pool.ts'
+import { openPool, type Pool, type Statement, withConnection } from './pool.ts'
 import * as queue from './queue.ts'
 import * as sweep from './sweep.ts'
 import { assertStartable, assertVersion, FILE_SCHEMA, migrate, SCHEMA } from './tables.ts'
@@ -165,12 +167,26 @@ class PostgresStore implements Store {
     return row?.count ?? 0
   }
 
-  async recordForms(forms: readonly KnownForm[]): Promise<void> {
-    await this.#pool.query(ledger.RECORD_FORMS, [ledger.formRows(forms)])
+  async recordForms(known: readonly KnownForm[]): Promise<void> {
+    await this.#pool.query(forms.RECORD_FORMS, [forms.formRows(known)])
   }
 
-  async forms(): Promise<KnownForm[]> {
-    return await this.#pool.query<KnownForm>(ledger.FORMS, [])
+  async forms(): Promise<FormState[]> {
+    return await this.#pool.query<FormState>(forms.FORMS, [])
+  }
+
+  async pause(...[form, by, reason]: Parameters<Store['pause']>): Promise<Paused> {
+    return await this.#changeForm(forms.PAUSE, form, by, reason)
+  }
+
+  async resume(...[form, by, reason]: Parameters<Store['resume']>): Promise<Paused> {
+    return await this.#changeForm(forms.RESUME, form, by, reason)
+  }
+
+  async #changeForm(statement: Statement, form: string, by: string, reason: string | null): Promise<Paused> {
+    const values = forms.changeValues(form, by, reason, this.#now())
+    const [row] = await this.#pool.query<{ outcome: Paused }>(statement, values)
+    return (row as { outcome: Paused }).outcome // the statement always returns one row
   }
 
   async mentioned() {

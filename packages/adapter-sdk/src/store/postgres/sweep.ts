@@ -49,6 +49,11 @@ export const FORGET: Statement = {
       WHERE state IN ('delivered', 'discarded') AND erased_at IS NOT NULL AND changed_at < ${ago('$1', '$6')}
       ORDER BY changed_at LIMIT $5 FOR UPDATE SKIP LOCKED) RETURNING id
   ), histories AS (DELETE FROM ${SCHEMA}.history WHERE submission IN (SELECT id FROM submissions)
+  ), of_forms AS (
+    -- What people did to forms is remembered for as long as what they did to submissions.
+    DELETE FROM ${SCHEMA}.history WHERE seq IN (
+      SELECT seq FROM ${SCHEMA}.history WHERE submission IS NULL AND at < ${ago('$1', '$6')}
+      ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED)
   ), deliveries AS (
     DELETE FROM ${SCHEMA}.failed_delivery WHERE id IN (
       SELECT id FROM ${SCHEMA}.failed_delivery WHERE changed_at < ${ago('$2', '$6')}

@@ -67,7 +67,8 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE ${SCHEMA}.history (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    submission uuid NOT NULL,
+    submission uuid,                            -- null: it happened to a form
+    form text,                                  -- only where it happened to a form
     at timestamptz NOT NULL,
     what text NOT NULL,
     attempt int,
@@ -118,6 +119,8 @@ export const MIGRATIONS: readonly string[] = [
     paused_reason text,
     last_delivered_at timestamptz,
     failures_in_a_row int NOT NULL DEFAULT 0,
+    last_failed_at timestamptz,
+    last_failure_code text,
     asks_first boolean NOT NULL DEFAULT false   -- it has confirm: uncertain ones are asked for before they are handled
   );
 

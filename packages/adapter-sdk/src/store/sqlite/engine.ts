@@ -1,6 +1,7 @@
 /** One connection to SQLite with the methods of a store, as a thread runs them. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import * as receiver from './accept.ts'
+import * as forms from './forms.ts'
 import * as keys from './keys.ts'
 import * as ledger from './ledger.ts'
 import * as queue from './queue.ts'
@@ -44,9 +45,13 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
     list: (_now: number, filter: First<typeof ledger.list>, page: After<typeof ledger.list>[1]) =>
       ledger.list(prepare, filter, page),
     count: (_now: number, filter: First<typeof ledger.countOf>) => ledger.countOf(prepare, filter),
-    recordForms: (_now: number, forms: First<typeof ledger.recordForms>) =>
-      write(() => ledger.recordForms(prepare, forms)),
-    forms: (_now: number) => ledger.forms(prepare),
+    recordForms: (_now: number, known: First<typeof forms.recordForms>) =>
+      write(() => forms.recordForms(prepare, known)),
+    forms: (_now: number) => forms.forms(prepare),
+    pause: (now: number, form: string, by: string, reason: string) =>
+      write(() => forms.pause(prepare, form, by, reason, now)),
+    resume: (now: number, form: string, by: string, reason: string | null) =>
+      write(() => forms.resume(prepare, form, by, reason, now)),
     mentioned: (_now: number) => ledger.mentioned(prepare),
     walk: (
       _now: number,

@@ -1,6 +1,6 @@
 /** What operators ask of SQLite: what there is, what happened, and what people do. */
 import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment, WaitingForFiles } from '../entry.ts'
-import type { Chosen, KnownForm, Moved, Page, Position, Step, Walked, WalkState } from '../store.ts'
+import type { Chosen, Moved, Page, Position, Step, Walked, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
 import { storable, storableFilter, storableOrNull } from '../text.ts'
 import { HOUR_MILLISECONDS } from './accept.ts'
@@ -86,23 +86,6 @@ export function walk(prepare: Prepare, state: WalkState, filter: Filter, { limit
   }
 }
 
-/** Records the forms of an adapter. Runs in a transaction. */
-export function recordForms(prepare: Prepare, forms: readonly KnownForm[]): void {
-  for (const { name, asksFirst } of forms) {
-    prepare(`INSERT INTO form (name, asks_first) VALUES (?, ?)
-      ON CONFLICT (name) DO UPDATE SET asks_first = excluded.asks_first WHERE asks_first <> excluded.asks_first`).run(
-      name,
-      asksFirst ? 1 : 0,
-    )
-  }
-}
-
-/** By name. */
-export function forms(prepare: Prepare): KnownForm[] {
-  const rows = prepare('SELECT name, asks_first FROM form ORDER BY name').all() as Row[]
-  return rows.map((row) => ({ name: String(row['name']), asksFirst: row['asks_first'] === 1 }))
-}
-
 /** Forms and codes that stand anywhere. */
 export function mentioned(prepare: Prepare): { forms: string[]; codes: string[] } {
   const all = (text: string) =>
@@ -136,10 +119,12 @@ export function history(prepare: Prepare, id: string): Moment[] {
 /** Reads what waits, runs and is dead, and no row of what has ended. */
 export function counts(prepare: Prepare, now: number): Counts {
   const one = (text: string) => prepare(text).get() as Row
+  const isPaused = "state = 'waiting' AND form IN (SELECT name FROM form WHERE paused_at IS NOT NULL)"
   const kinds = ["state = 'waiting' AND losses = 0", "state = 'waiting' AND losses > 0", "state = 'running'"].map(
     (kind) =>
       one(`
-      SELECT count(*) AS count, min(received_at) AS oldest,
+      SELECT count(*) AS count, count(*) FILTER (WHERE ${isPaused}) AS paused,
+        min(received_at) FILTER (WHERE NOT (${isPaused})) AS oldest,
         count(*) FILTER (WHERE attempts_since_redrive > 0 AND code IS NOT NULL) AS retrying
       FROM submission WHERE ${kind}`),
   ) as [Row, Row, Row]
@@ -154,6 +139,7 @@ export function counts(prepare: Prepare, now: number): Counts {
   return {
     waiting: Number(due['count']) + Number(suspects['count']),
     running: Number(running['count']),
+    paused: Number(due['paused']) + Number(suspects['paused']),
     retrying: Number(due['retrying']) + Number(suspects['retrying']),
     oldestWaitingSeconds: Number.isFinite(oldest) ? Math.max(0, (now - oldest) / 1000) : 0,
     dead: codes.reduce((sum, each) => sum + Number(each['count']), 0),
@@ -213,12 +199,14 @@ export function hours(prepare: Prepare, wanted: number, now: number): Hour[] {
 /** What people did, newest first. */
 export function actions(prepare: Prepare, { limit, offset }: Page): Action[] {
   const rows = prepare(`
-    SELECT h.at, h.what AS action, h.by, h.reason, s.id, s.submission_id AS submissionId, s.form
-    FROM history h JOIN submission s ON s.row = h.row WHERE h.by IS NOT NULL ORDER BY h.seq DESC LIMIT ? OFFSET ?`).all(
+    SELECT h.at, h.what AS action, h.by, h.reason, s.id, s.submission_id AS submissionId, COALESCE(s.form, h.form) AS form
+    FROM history h LEFT JOIN submission s ON s.row = h.row WHERE h.by IS NOT NULL ORDER BY h.seq DESC LIMIT ? OFFSET ?`).all(
     limit,
     offset,
   )
-  return rows.map((row) => ({ ...row, at: iso(row['at']), id: uuidOf(row['id']) }) as unknown as Action)
+  return rows.map(
+    (row) => ({ ...row, at: iso(row['at']), id: row['id'] === null ? null : uuidOf(row['id']) }) as unknown as Action,
+  )
 }
 
 /** An action of a person: what it is called, which state it is for, and what it changes. */

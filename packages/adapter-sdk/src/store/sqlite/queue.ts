@@ -12,7 +12,9 @@ export function turn(prepare: Prepare, turn: Turn, horizonSeconds: number, slot:
   for (const settled of endings) settle(prepare, settled, slot, now)
   const settledIds = new Set(endings.map(({ claim }) => claim.id))
   const horizon = now + horizonSeconds * 1000
-  return turn.claim.flatMap(({ form, most, suspects }) =>
+  const isPaused = prepare('SELECT 1 FROM form WHERE name = ? AND paused_at IS NOT NULL')
+  const wanted = turn.claim.filter(({ form }) => isPaused.get(form) === undefined)
+  return wanted.flatMap(({ form, most, suspects }) =>
     [...due(prepare, '= 0', form, most, now, horizon), ...due(prepare, '> 0', form, suspects, now, horizon)]
       // As on PostgreSQL, where one statement changes a row once: what is settled here is claimed by the next turn.
       .filter(({ id }) => !settledIds.has(uuidOf(id)))

@@ -136,6 +136,16 @@ class SqliteStore implements Store {
     return this.#reader.ask('forms', this.#now())
   }
 
+  pause(...[form, by, reason]: Parameters<Store['pause']>) {
+    return this.#decide(() => this.#writer.ask('pause', this.#now(), form, by, reason))
+  }
+
+  async resume(...[form, by, reason]: Parameters<Store['resume']>) {
+    const resumed = await this.#decide(() => this.#writer.ask('resume', this.#now(), form, by, reason))
+    this.#wake()
+    return resumed
+  }
+
   mentioned() {
     return this.#reader.ask('mentioned', this.#now())
   }
@@ -229,14 +239,18 @@ class SqliteStore implements Store {
     await this.#writer.close()
   }
 
-  /** An action of a person. It waits its turn: a busy store is asked again, after a pause of another length each time. */
   async #act(kind: Action, chosen: Chosen, by: string, reason: string | null): Promise<Moved[]> {
+    const moved = await this.#decide(() => this.#writer.ask('act', this.#now(), kind, chosen, by, reason))
+    if (moved.length > 0) this.#wake()
+    return moved
+  }
+
+  /** An action of a person. It waits its turn: a busy store is asked again, after a pause of another length each time. */
+  async #decide<T>(ask: () => Promise<T>): Promise<T> {
     const latest = performance.now() + this.#busyMilliseconds
     for (;;) {
       try {
-        const moved = await this.#writer.ask('act', this.#now(), kind, chosen, by, reason)
-        if (moved.length > 0) this.#wake()
-        return moved
+        return await ask()
       } catch (error) {
         if (!isBusy(error)) throw error
         if (performance.now() > latest) {

@@ -70,6 +70,12 @@ export function forget(prepare: Prepare, ages: Ages, most: number, now: number):
     before(ages.givenUpSeconds),
     most,
   )
+  // What people did to forms is remembered for as long as what they did to submissions.
+  prepare(`
+    DELETE FROM history WHERE seq IN (SELECT seq FROM history WHERE row IS NULL AND at < ? ORDER BY seq LIMIT ?)`).run(
+    before(ages.endedSeconds),
+    most,
+  )
   return {
     submissions: old.length,
     failedDeliveries: Number(deliveries.changes),

@@ -53,7 +53,8 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE history (
     seq INTEGER PRIMARY KEY,
-    row INTEGER NOT NULL,
+    row INTEGER,                                -- null: it happened to a form
+    form TEXT,                                  -- only where it happened to a form
     at INTEGER NOT NULL,
     what TEXT NOT NULL,
     attempt INTEGER,
@@ -103,6 +104,8 @@ export const MIGRATIONS: readonly string[] = [
     paused_reason TEXT,
     last_delivered_at INTEGER,
     failures_in_a_row INTEGER NOT NULL DEFAULT 0,
+    last_failed_at INTEGER,
+    last_failure_code TEXT,
     asks_first INTEGER NOT NULL DEFAULT 0       -- it has confirm: uncertain ones are asked for before they are handled
   ) STRICT, WITHOUT ROWID;
 

@@ -12,6 +12,7 @@ import { addBackupCommands } from './operator/backup-commands.ts'
 import type { Check } from './operator/check.ts'
 import { addLedgerCommands, addSetupCommands, type Output } from './operator/commands.ts'
 import { addKeysCommand } from './operator/keys.ts'
+import { addPauseCommands } from './operator/pause-commands.ts'
 import { PACKAGE } from './package-folder.ts'
 
 export type { Check, Finding } from './operator/check.ts'
@@ -39,7 +40,7 @@ export const EXIT_CODES = {
   1: 'An unexpected failure',
   2: 'The command was not understood',
   3: 'No submission has this id',
-  4: 'The submission is in another state: not a dead letter, or not waiting',
+  4: 'The submission is in another state: not a dead letter, or not waiting; or the form is paused already, or not paused',
   5: 'The store cannot be reached or used',
   6: '`check` found a problem',
   7: 'Done, and some were left out: the message says how many, and why',
@@ -108,6 +109,7 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
       result.code = code
     },
   })
+  addPauseCommands(root, context)
   addBackupCommands(root, context)
   addKeysCommand(root, { ...context, forms: options.forms })
   addSetupCommands(root, {
@@ -142,6 +144,7 @@ Examples:
   ${name} show 72c49803-e9c3-42ac-bde1-09c04595a2d3
   ${name} redrive --code ERR_ANSWERS_INVALID
   ${name} discard 72c49803-e9c3-42ac-bde1-09c04595a2d3 --reason "entered by hand, case 492233"
+  ${name} pause complaint --reason "the case system is being moved"
   ${name} keys
   ${name} backup /backup/adapter
   ${name} restored --backup-taken 2026-11-28T01:00:00Z --lost-at 2026-11-28T09:30:00Z

@@ -179,11 +179,12 @@ export const ERRORS = meanings({
   ERR_RETRIES_EXHAUSTED: { meaning: 'Every retry failed; the reason of the last one is recorded' },
 
   ERR_SUBMISSION_NOT_FOUND: { status: 404, meaning: 'No submission has this id' },
-  ERR_STATE_CONFLICT: { status: 409, meaning: 'The submission is not in a state that allows this' },
+  ERR_STATE_CONFLICT: { status: 409, meaning: 'The submission or the form is not in a state that allows this' },
 
   ERR_FILTER_UNKNOWN: {
     status: 422,
-    meaning: 'No submission has or had this form or code; the message names the known ones',
+    meaning:
+      'No adapter has this form, or no submission has or had this form or code; the message names the known ones',
   },
   ERR_REASON_INVALID: { status: 422, meaning: 'An action needs a reason, of at most 500 characters' },
 

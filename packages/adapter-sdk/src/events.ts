@@ -86,6 +86,8 @@ export type AdapterEvent =
   | (About & { readonly event: 'submission.discarded'; readonly by: string })
   /** A person made a waiting submission due. */
   | (About & { readonly event: 'submission.retry-now'; readonly by: string })
+  /** A person paused a form, or ended the pause. */
+  | { readonly event: 'form.paused' | 'form.resumed'; readonly form: string; readonly by: string }
   | { readonly event: 'store.committed'; readonly submissions: number; readonly milliseconds: number }
   /** At each start: submissions are held whose key was removed from the settings. They cannot be handed out, nor their files be read. */
   | {

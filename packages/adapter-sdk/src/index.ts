@@ -45,8 +45,10 @@ export type {
   DetailedEntry,
   Entry,
   Filter,
+  FormState,
   Hour,
   Moment,
+  Pause,
   State,
   WaitingForFiles,
 } from './store/entry.ts'

@@ -18,6 +18,7 @@ import { addRoutes, serverOptions } from './receiver/routes.ts'
 import { findFile } from './receiver/stored-files.ts'
 import { keyIds } from './store/key-id.ts'
 import { HORIZON_SECONDS, openStore } from './store/open.ts'
+import { pausedForms } from './store/pauses.ts'
 import type { OpenOptions, Store } from './store/store.ts'
 import { failureReporter } from './telemetry/failures.ts'
 import type { ListenerState } from './telemetry/gauges.ts'
@@ -102,6 +103,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     counts: () => store.counts(),
     keys: () => readKeyFigures(),
     waitingForFiles: () => store.waitingForFiles(),
+    forms: () => store.forms(),
     waitingForCommit: () => arrivals.waiting,
     attemptsRunning: () => worker.running,
     linesDropped: () => standardOutput().dropped,
@@ -157,6 +159,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
       health: {
         isStopping: () => state.stopping,
         check: () => arrivals.check(),
+        paused: async () => pausedForms(await store.forms()),
         waiting: () => ({ requests: arrivals.waiting, limit: config.ACCEPT_WAITING_LIMIT }),
       },
       readMetrics: metrics.read,

@@ -5,6 +5,7 @@ import { type ActionName, cleaned, type Done, type Plan, REASON_LENGTH, reasonPr
 import { type CommandContext, operator, placeOf, printer, withLedger } from './commands.ts'
 import { erasureText, type KeepDays } from './erasure.ts'
 import type { Ledger } from './ledger.ts'
+import { waitsText } from './pauses.ts'
 import { countText, listText } from './text.ts'
 
 /** What the commands of decisions need. */
@@ -138,18 +139,25 @@ function show(context: ActionContext, plan: Plan, done: Done, options: Options, 
   const { output } = context
   const { done: word } = COMMANDS[plan.action]
   const { count, leftOut, settling, remaining } = done
+  const paused = waitsText(plan.paused)
   const erasure = plan.action === 'discard' ? { erasure: keep } : {}
-  printer(output)(options.json, { [word]: count, leftOut, settling, remaining, ...erasure }, () =>
+  printer(output)(options.json, { [word]: count, leftOut, settling, remaining, ...pausedOf(plan), ...erasure }, () =>
     [
       plan.count + leftOut.uncertain + leftOut.changed === 0 ? 'no submissions match' : countText(count, word),
       ...(leftOut.uncertain + leftOut.changed > 0 ? [leftOutText(leftOut)] : []),
       ...(settling === null
         ? []
         : [`${settling.count} uncertain: the case system is not asked before ${settling.until} (the settle time)`]),
+      ...(paused === undefined ? [] : [paused]),
       ...(remaining > 0 ? [`interrupted: ${remaining} not done; run the command again for the rest`] : []),
     ].join('\n'),
   )
   if (plan.action === 'discard' && count > 0 && !options.json) output.error(erasureText(keep))
+}
+
+/** Forms that are paused, in JSON. */
+function pausedOf({ paused }: Plan): { readonly paused?: readonly string[] } {
+  return paused.length === 0 ? {} : { paused }
 }
 
 function leftOutText({ uncertain, changed }: Done['leftOut']): string {
@@ -167,7 +175,8 @@ async function showPlan(
   { json }: Options,
 ): Promise<void> {
   const { count, leftOut, doubtful, askedFirst, action } = plan
-  const head = { dryRun: true, action, count, leftOut, doubtful, askedFirst }
+  const head = { dryRun: true, action, count, leftOut, doubtful, askedFirst, ...pausedOf(plan) }
+  const paused = waitsText(plan.paused)
   if (json && count === plan.entries.length) {
     output.out(JSON.stringify({ ...head, submissions: plan.entries.map(planned) }, null, 2))
   } else if (json) {
@@ -190,6 +199,7 @@ async function showPlan(
           ? 'nothing would be done'
           : `${countText(count, `would be ${COMMANDS[action].done}`)}${doubtText(plan)} (--expect ${count})`,
         ...(leftOut.uncertain + leftOut.changed > 0 ? [leftOutText(leftOut)] : []),
+        ...(paused === undefined ? [] : [paused]),
         ...(action === 'discard' ? [erasureText(keepDays(environment))] : []),
       ].join('\n'),
     )
@@ -237,13 +247,15 @@ function count(text: string): number {
   return Number(text)
 }
 
-function person(text: string): string {
+/** Reads the name of a person from the command line. */
+export function person(text: string): string {
   const name = cleaned(text)
   if (name === '' || name.length > 200) throw new InvalidArgumentError('It must have 1 to 200 characters.')
   return name
 }
 
-function reasonText(text: string): string {
+/** Reads a reason from the command line. */
+export function reasonText(text: string): string {
   const reason = cleaned(text)
   if (reasonProblem(reason, true) !== undefined) {
     throw new InvalidArgumentError(`It must have 1 to ${REASON_LENGTH} characters.`)

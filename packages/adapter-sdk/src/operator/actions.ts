@@ -2,6 +2,7 @@
 import { AdapterError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Entry, Filter } from '../store/entry.ts'
+import { pausedForms } from '../store/pauses.ts'
 import type { Chosen, Moved, Operating, Position, Walked } from '../store/store.ts'
 
 /** What a person may do. */
@@ -40,6 +41,8 @@ export interface Plan {
   /** Whether a person decides, so that a reason is required. */
   readonly needsReason: boolean
   readonly isApproved: boolean
+  /** Forms of these that are paused: no attempt starts until they are resumed. None for a discard, which needs no attempt. */
+  readonly paused: readonly string[]
   /** Uncertain ones of these forms are asked for first. */
   readonly asking: ReadonlySet<string>
   /** When the last of all that match changed, by the store's clock: what has changed later is left out. */
@@ -72,7 +75,10 @@ export const STATE_OF = { redrive: 'dead', discard: 'dead', 'retry-now': 'waitin
 /** Looks for what an action would do. What the forms can do is what adapters recorded at their start. */
 export async function planned(store: Operating, request: ActionRequest): Promise<Plan> {
   const { action, isNamed = false, includeUncertain = false, seen, shown } = request
-  const asking = new Set((await store.forms()).filter(({ asksFirst }) => asksFirst).map(({ name }) => name))
+  const forms = await store.forms()
+  const asking = new Set(forms.filter(({ asksFirst }) => asksFirst).map(({ name }) => name))
+  const pausing = new Set(action === 'discard' ? [] : pausedForms(forms).map(({ form }) => form))
+  const paused = new Set<string>()
   const at = Date.now()
   const entries: Entry[] = []
   let [count, uncertain, doubtful, askedFirst, missingFiles, changed, found, until] = [0, 0, 0, 0, 0, 0, 0, 0]
@@ -86,6 +92,7 @@ export async function planned(store: Operating, request: ActionRequest): Promise
       else if (kind === 'uncertain') uncertain += 1
       else {
         count += 1
+        if (pausing.has(entry.form)) paused.add(entry.form)
         if (entry.missingFiles > 0) missingFiles += 1
         if (entries.length < MOST_SHOWN) entries.push(entry)
         if (kind === 'asked first') askedFirst += 1
@@ -106,6 +113,7 @@ export async function planned(store: Operating, request: ActionRequest): Promise
     leftOut: { uncertain, changed },
     needsReason: action === 'discard' || doubtful > 0 || (isNamed && askedFirst > 0),
     isApproved: isNamed || includeUncertain,
+    paused: [...paused].sort(),
     asking,
     until: shown?.until ?? until,
     at,

@@ -8,10 +8,13 @@ import { generateKey } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
 import type { Filter, State } from '../store/entry.ts'
 import { HORIZON_SECONDS, openStore, refusedAsRestored } from '../store/open.ts'
+import { pausedForms } from '../store/pauses.ts'
 import type { Store } from '../store/store.ts'
 import { adapterChecks, type Check, diagnose } from './check.ts'
 import { Ledger } from './ledger.ts'
-import { entryText, findingsText, listText, statsText } from './text.ts'
+import { pauseText } from './pauses.ts'
+import { entryText, findingsText, listText, second, statsText } from './text.ts'
+import { printable } from './text-table.ts'
 
 /** Where a command writes, a line at a time. */
 export interface Output {
@@ -89,13 +92,19 @@ export function addLedgerCommands(root: Command, context: CommandContext): void 
 
   root
     .command('stats')
-    .description('count submissions by state, and show what is with its sender because its files cannot be fetched')
+    .description('count submissions by state; show paused forms, and what is with its sender because of its files')
     .option('--json', 'as JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const [counts, waitingForFiles] = await withLedger(context, false, (ledger) =>
-        Promise.all([ledger.counts(), ledger.waitingForFiles()]),
+      const [counts, waitingForFiles, forms] = await withStore(context, false, (store) =>
+        Promise.all([store.counts(), store.waitingForFiles(), store.forms()]),
       )
-      print(json, { ...counts, waitingForFiles }, () => statsText(counts, waitingForFiles, output.width))
+      const paused = pausedForms(forms)
+      print(json, { ...counts, pausedForms: paused, waitingForFiles }, () =>
+        [
+          statsText(counts, waitingForFiles, output.width),
+          ...paused.map((each) => printable(pauseText(each, second))),
+        ].join('\n\n'),
+      )
     })
 
   root

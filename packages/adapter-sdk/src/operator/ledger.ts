@@ -129,10 +129,11 @@ export class Ledger {
 }
 
 /** A word of a person, as one line of bounded length. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return JSON.stringify(cleaned(text).slice(0, 100))
 }
 
-function knownText(what: string, known: readonly string[]): string {
+/** The known names, for a message about a mistake. */
+export function knownText(what: string, known: readonly string[]): string {
   return known.length === 0 ? `the store has no ${what} yet` : `known ${what}: ${known.slice(0, 50).join(', ')}`
 }

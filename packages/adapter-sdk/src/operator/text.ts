@@ -183,4 +183,5 @@ function filesText({ files, missingFiles }: Pick<Entry, 'files' | 'missingFiles'
 /** Times are in UTC, as in the logs. */
 /** A time (ISO 8601) to the minute. */
 export const minute = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 16)}`
-const second = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`
+/** A time (ISO 8601) to the second. */
+export const second = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`

@@ -1,5 +1,6 @@
 /** Answers GET /health and GET /readiness for Kubernetes and other orchestrators. */
 import type { Context, Middleware, Next } from 'koa'
+import type { PausedForm } from '../store/pauses.ts'
 
 /** One reason why this process should not be sent submissions now. */
 export interface Reason {
@@ -13,6 +14,8 @@ export interface HealthOptions {
   readonly check: () => Promise<void>
   /** How many requests are waiting to be stored, and how many may wait. */
   readonly waiting: () => { readonly requests: number; readonly limit: number }
+  /** Forms whose submissions are received, and not handed out. They do not make the process unready. */
+  readonly paused: () => Promise<readonly PausedForm[]>
   /** Whether the caller may read the reasons. */
   readonly mayReadReasons: (authorization: string) => boolean
 }
@@ -31,7 +34,8 @@ export function health(given: HealthOptions): Middleware {
       if (ctx.status === 503) ctx.set('Retry-After', '5')
       ctx.vary('Accept')
       const wantsReasons = ctx.accepts('text', 'json') === 'json'
-      ctx.body = wantsReasons && options.mayReadReasons(ctx.get('Authorization')) ? { status, reasons } : status
+      const mayRead = wantsReasons && options.mayReadReasons(ctx.get('Authorization'))
+      ctx.body = mayRead ? { status, reasons, ...(await pausesOf(options)) } : status
     } else {
       await next()
     }
@@ -47,6 +51,12 @@ function shared(check: () => Promise<void>): () => Promise<void> {
     })
     return checking
   }
+}
+
+/** Nothing where there are none, or the store does not say: the reasons say that. */
+async function pausesOf({ paused }: HealthOptions): Promise<{ readonly paused?: readonly PausedForm[] }> {
+  const forms = await paused().catch(() => [])
+  return forms.length === 0 ? {} : { paused: forms }
 }
 
 async function reasonsOf({ isStopping, check, waiting }: HealthOptions): Promise<Reason[]> {

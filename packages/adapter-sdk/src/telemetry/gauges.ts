@@ -1,6 +1,6 @@
 /** The metrics that show the present state: they are set at each scrape, from what the adapter reports then. */
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Counts, WaitingForFiles } from '../store/entry.ts'
+import type { Counts, FormState, WaitingForFiles } from '../store/entry.ts'
 import { closed, type LabelName, type LabelSets, OTHER } from './metric-labels.ts'
 
 /** What the metrics say of keys. */
@@ -24,6 +24,8 @@ export interface MetricSources {
   readonly keys: () => Promise<KeyFigures>
   /** If it rejects, the gauges of what waits for its files are omitted. */
   readonly waitingForFiles: () => Promise<readonly WaitingForFiles[]>
+  /** If it rejects, the gauges of forms are omitted. */
+  readonly forms: () => Promise<readonly FormState[]>
   /** How many requests are waiting to be stored. */
   readonly waitingForCommit: () => number
   /** How many attempts are running in this process. */
@@ -46,6 +48,7 @@ export interface ReadOfStore {
   readonly counts: Counts | undefined
   readonly keys: KeyFigures | undefined
   readonly waitingForFiles: readonly WaitingForFiles[] | undefined
+  readonly forms: readonly FormState[] | undefined
 }
 
 /** Registers the gauges. `set` gives each its value; what the store did not answer is omitted. */
@@ -57,8 +60,13 @@ export function gauges(registry: Registry, sets: LabelSets) {
   const waiting = gauge('submissions_waiting', 'Submissions waiting for an attempt')
   const running = gauge('submissions_running', 'Submissions with a running attempt')
   const retrying = gauge('submissions_retrying', 'Submissions waiting for a retry')
+  const ofPaused = gauge('submissions_paused', 'Submissions waiting because people paused their form')
+  const formPaused = gauge('form_paused', '1 if people paused the form, otherwise 0', 'form')
   const deadLetters = gauge('dead_letters', 'Dead letters, which need a person, by error code', 'code')
-  const oldest = gauge('oldest_waiting_seconds', 'Age of the oldest submission that is waiting or running')
+  const oldest = gauge(
+    'oldest_waiting_seconds',
+    'Age of the oldest submission that is waiting or running; what waits for a paused form is left out',
+  )
   const lastAccepted = gauge(
     'last_accepted_timestamp_seconds',
     'When the newest submission was accepted, by the store; 0 if it is forgotten since, absent if none ever was',
@@ -92,24 +100,28 @@ export function gauges(registry: Registry, sets: LabelSets) {
   const requests = gauge('requests_unanswered', 'Requests that have started and are not yet answered', 'listener')
 
   return {
-    set(sources: MetricSources, { counts, keys, waitingForFiles }: ReadOfStore): void {
+    set(sources: MetricSources, { counts, keys, waitingForFiles, forms }: ReadOfStore): void {
       storeUp.set(counts === undefined ? 0 : 1)
-      for (const each of [waiting, running, retrying, deadLetters, oldest]) each.reset()
+      for (const each of [waiting, running, retrying, ofPaused, deadLetters, oldest]) each.reset()
       lastAccepted.remove()
       if (typeof counts?.lastAcceptedSeconds === 'number') lastAccepted.set(counts.lastAcceptedSeconds)
       if (counts === undefined) {
         // A zero would look as if all were well.
-        for (const each of [waiting, running, retrying, oldest]) each.remove()
+        for (const each of [waiting, running, retrying, ofPaused, oldest]) each.remove()
       } else {
         waiting.set(counts.waiting)
         running.set(counts.running)
         retrying.set(counts.retrying)
+        ofPaused.set(counts.paused)
         oldest.set(counts.oldestWaitingSeconds)
         for (const code of sets.code) deadLetters.set({ code }, 0)
         for (const [code, count] of Object.entries(counts.deadByCode)) {
           deadLetters.inc({ code: closed(sets, 'code', code) }, count)
         }
       }
+      formPaused.reset()
+      const paused = new Set((forms ?? []).flatMap(({ name, paused }) => (paused === null ? [] : [name])))
+      if (forms !== undefined) for (const form of sets.form) formPaused.set({ form }, paused.has(form) ? 1 : 0)
       for (const each of [keyUsed, receiving, removable]) each.reset()
       for (const { form, position, use, at } of keys?.lastUses ?? []) {
         keyUsed.set({ form: closed(sets, 'form', form), position: closed(sets, 'position', String(position)), use }, at)

@@ -130,6 +130,8 @@ const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> 
   'submission.redriven': 'info',
   'submission.discarded': 'info',
   'submission.retry-now': 'info',
+  'form.paused': 'info',
+  'form.resumed': 'info',
   'store.committed': 'debug',
   'store.failed': 'error',
   'store.swept': 'info',

@@ -22,12 +22,13 @@ export function createMetrics(sets: LabelSets, sources: MetricSources): Metrics 
   let scraping: Promise<string> | undefined
 
   async function scrape(): Promise<string> {
-    const [counts, keys, waitingForFiles] = await Promise.all([
+    const [counts, keys, waitingForFiles, forms] = await Promise.all([
       sources.counts().catch(() => undefined),
       sources.keys().catch(() => undefined),
       sources.waitingForFiles().catch(() => undefined),
+      sources.forms().catch(() => undefined),
     ])
-    present.set(sources, { counts, keys, waitingForFiles })
+    present.set(sources, { counts, keys, waitingForFiles, forms })
     const text = await registry.metrics()
     return counts === undefined ? text : `${liveGauges(counts)}\n${text}`
   }

@@ -57,6 +57,7 @@ describe('the runbook', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
     await open()
+    await store.recordForms([{ name: 'complaint', asksFirst: false }])
     id = crypto.randomUUID()
   })
   afterEach(async () => {
@@ -74,6 +75,7 @@ describe('the runbook', () => {
       .map(([, quoted, word]) => quoted ?? word ?? '')
       .map((word) => (/^(\.\.\.|2026-.*Z)$/.test(word) ? (times.shift() ?? word) : word))
       .map((word) => (word === 'ID' || /^[0-9a-f]{8}-/.test(word) ? id : word === 'CODE' ? 'ERR_TEAM_UNKNOWN' : word))
+      .map((word) => (word === 'FORM' ? 'complaint' : word))
       .map((word) => (word.startsWith('/backup/') ? place('backup') : word))
     const out: string[] = []
     const output = { out: (text: string) => out.push(text), error: (text: string) => out.push(text) }
@@ -98,6 +100,7 @@ describe('the runbook', () => {
       if (words.startsWith('retry-now')) {
         await store.redrive(await store.list({}, { limit: 1, offset: 0 }), 'test', null)
       }
+      if (words.startsWith('resume')) await store.pause('complaint', 'test', 'x')
       // Refused while another process has the store open, as the runbook says.
       if (words.startsWith('restored')) await store.close()
 

@@ -7,6 +7,7 @@ import { createAdapter } from '../../src/adapter.ts'
 import { loadConfig } from '../../src/config.ts'
 import { health } from '../../src/receiver/health.ts'
 import { addRoutes } from '../../src/receiver/routes.ts'
+import type { PausedForm } from '../../src/store/pauses.ts'
 import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
 
 const forms = { complaint: { path: '/v2/complaint', handle: async () => undefined } }
@@ -49,6 +50,7 @@ describe('health of an adapter', () => {
 describe('reasons for not being ready', () => {
   let server: Server
   let state = { stopping: false, store: true, requests: 0 }
+  let paused: readonly PausedForm[] = []
   before(async () => {
     const environment = {
       JWE_SHARED_KEY: '0123456789abcdef',
@@ -64,6 +66,7 @@ describe('reasons for not being ready', () => {
         isStopping: () => state.stopping,
         check: () => (state.store ? Promise.resolve() : Promise.reject(new Error('password of the database'))),
         waiting: () => ({ requests: state.requests, limit: 10 }),
+        paused: () => (state.store ? Promise.resolve(paused) : Promise.reject(new Error('password of the database'))),
       },
     })
     server = createServer(answer).listen(0, '127.0.0.1')
@@ -72,6 +75,7 @@ describe('reasons for not being ready', () => {
   after(() => server.close())
   beforeEach(() => {
     state = { stopping: false, store: true, requests: 0 }
+    paused = []
   })
 
   const ask = (headers: Record<string, string>) =>
@@ -109,6 +113,18 @@ describe('reasons for not being ready', () => {
     })
   }
 
+  it('are none while a form is paused: its submissions are received', async () => {
+    paused = [{ form: 'complaint', at: '2030-01-01T12:00:00.000Z', by: 'ada', reason: 'moved' }]
+
+    const [answer, probe] = [
+      await ask({ ...basic, Accept: 'application/json' }),
+      await ask({ Accept: 'application/json' }),
+    ]
+
+    expect([answer.status, await answer.json()]).to.deep.equal([200, { status: 'ready', reasons: [], paused }])
+    expect([probe.status, await probe.text()]).to.deep.equal([200, 'ready'])
+  })
+
   it('are none while fewer requests are waiting than the limit', async () => {
     state = { ...state, requests: 9 }
 
@@ -135,7 +151,8 @@ describe('probes of the readiness', () => {
       return next()
     })
     const waiting = () => ({ requests: 0, limit: 1 })
-    app.use(health({ isStopping: () => false, check, waiting, mayReadReasons: () => false }))
+    const paused = async () => []
+    app.use(health({ isStopping: () => false, check, waiting, paused, mayReadReasons: () => false }))
     const server = app.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/readiness`

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
 import { PermanentError } from '../../src/errors.ts'
 import type { AdapterEvent } from '../../src/events.ts'
+import type { FormState } from '../../src/store/entry.ts'
 import { labelSets } from '../../src/telemetry/metric-labels.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
@@ -243,6 +244,26 @@ describe('metrics of an adapter', () => {
     expect(value(text, 'formbuilder_store_up')).to.equal(1)
   })
 
+  it('say of each form whether it is paused, and nothing while the store does not answer that', async () => {
+    const sets = labelSets(new Map(['complaint', 'enquiry'].map((form) => [form, {}])), 1)
+    const paused = { at: '2030-01-01T12:00:00.000Z', by: 'Jane', reason: 'Jane' }
+    let forms = async (): Promise<FormState[]> => [
+      { name: 'complaint', asksFirst: false, paused },
+      { name: 'of-an-older-version', asksFirst: false, paused },
+    ]
+    const metrics = createMetrics(sets, { ...NOTHING, forms: () => forms() })
+    const text = await metrics.read()
+    forms = () => Promise.reject(new Error())
+    const down = await metrics.read()
+
+    expect([...text.matchAll(/^formbuilder_form_paused.*$/gm)].map(String)).to.deep.equal([
+      'formbuilder_form_paused{form="complaint"} 1',
+      'formbuilder_form_paused{form="enquiry"} 0',
+    ])
+    expect(text).not.to.contain('Jane')
+    expect(down).not.to.match(/^formbuilder_form_paused/m)
+  })
+
   it('have only label values from a closed set, whatever the events contain', async () => {
     const sets = labelSets(new Map([['complaint', {}]]), 2)
     const metrics = createMetrics(sets, NOTHING)
@@ -280,6 +301,7 @@ const NOTHING = {
     waiting: 0,
     running: 0,
     retrying: 0,
+    paused: 0,
     dead: 1,
     delivered: 0,
     oldestWaitingSeconds: 0,
@@ -292,6 +314,7 @@ const NOTHING = {
       submissionIds: ['Jane'],
     },
   ],
+  forms: async () => [{ name: 'Jane', asksFirst: false, paused: { at: '2030', by: 'Jane', reason: 'Jane' } }],
   waitingForCommit: () => 0,
   attemptsRunning: () => 0,
   linesDropped: () => 0,

@@ -5,11 +5,13 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Middleware } from 'koa'
 import { AdapterError, ERRORS } from '../../errors.ts'
+import { pausedForms } from '../../store/pauses.ts'
 import type { ReportFailure } from '../../telemetry/failures.ts'
 import { showActions } from './actions.ts'
 import { assets } from './assets.ts'
 import { showDeadLetters } from './dead-letters.ts'
 import { askDecision, takeDecision } from './decisions.ts'
+import { askPause, showForms, takePause } from './forms.ts'
 import { identity, userOf } from './identity.ts'
 import { showOverview } from './overview.ts'
 import { type OperatorParts, type Show, showProblem } from './parts.ts'
@@ -26,6 +28,7 @@ export function createOperatorApp(parts: OperatorParts): Koa {
       user: userOf(ctx),
       path: ctx.path,
       now: new Date().toISOString(),
+      paused: ctx.state[PAUSED],
       ...values,
     })
   }
@@ -37,10 +40,14 @@ export function createOperatorApp(parts: OperatorParts): Koa {
   router.get('/actions', showActions(parts, show))
   router.get('/decide', askDecision(parts, show))
   router.post('/decide', takeDecision(parts, show))
+  router.get('/forms', showForms(parts, show))
+  router.get('/pause', askPause(parts, show))
+  router.post('/pause', takePause(parts, show))
   app.use(headers)
   app.use(identity(parts.identity))
   app.use(problems(parts.reportFailure, show))
   app.use(assets())
+  app.use(paused(parts))
   app.use(router.routes() as unknown as Middleware) // the router's own context type extends Koa's
   return app
 }
@@ -64,6 +71,16 @@ const POLICY = [
   "base-uri 'none'",
   "frame-ancestors 'none'",
 ].join('; ')
+
+/** Every page says which forms are paused. A store that does not answer says so elsewhere. */
+function paused({ store }: OperatorParts): Middleware {
+  return async (ctx, next) => {
+    ctx.state[PAUSED] = pausedForms(await store.forms().catch(() => []))
+    await next()
+  }
+}
+
+const PAUSED = 'paused forms'
 
 function problems(reportFailure: ReportFailure, show: Show): Middleware {
   return async (ctx, next) => {

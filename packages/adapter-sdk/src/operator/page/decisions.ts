@@ -1,11 +1,11 @@
 /** Redrives, discards or retries now exactly the submissions that were shown, after asking for a reason. */
-import { contentCodings } from '@formbuilder/secure-server'
 import type { Context, Middleware } from 'koa'
-import bodyParser from 'koa-bodyparser'
 import { type ActionName, type ActionRequest, type Plan, REASON_LENGTH, reasonProblem } from '../actions.ts'
 import { erasureText } from '../erasure.ts'
+import { waitsText } from '../pauses.ts'
 import { userOf } from './identity.ts'
 import { field, type OperatorParts, type Show, showProblem } from './parts.ts'
+import { postedForm } from './posted.ts'
 
 /** Shows the chosen submissions and asks for the reason. */
 export function askDecision(parts: OperatorParts, show: Show): Middleware {
@@ -24,27 +24,11 @@ export function askDecision(parts: OperatorParts, show: Show): Middleware {
 
 /** Does what was decided, then redirects to a list. */
 export function takeDecision(parts: OperatorParts, show: Show): Middleware {
-  const { ledger, csrf, emit } = parts
-  const read = bodyParser({
-    enableTypes: ['text'],
-    extendTypes: { text: ['application/x-www-form-urlencoded'] },
-    textLimit: '256kb',
-  })
+  const { ledger } = parts
+  const posted = postedForm(parts, show)
   return async (ctx) => {
-    // The parser compares the coding literally: one that names nothing is none.
-    if (contentCodings(ctx.get('Content-Encoding')).length === 0) delete ctx.request.headers['content-encoding']
-    await read(ctx, async () => undefined)
-    const body = new URLSearchParams(String(ctx.request.rawBody ?? ''))
-    if (!csrf.isOurs(ctx, body.get('token') ?? '')) {
-      emit({ event: 'operator.refused', why: 'csrf' })
-      showProblem(
-        ctx,
-        show,
-        403,
-        'the form was not sent from this page, or is out of date: go back and reload the page',
-      )
-      return
-    }
+    const body = await posted(ctx)
+    if (body === undefined) return
     const request = requestOf(body, true)
     if (request === undefined) {
       showProblem(ctx, show, 422, 'the action must be redrive, discard or retry-now')
@@ -133,6 +117,7 @@ async function showForm(ctx: Context, show: Show, { ledger, csrf, keep }: Operat
     token: csrf.token(ctx),
     uncertain: plan.doubtful,
     askedFirst: plan.askedFirst,
+    waits: waitsText(plan.paused),
     leftOut: plan.leftOut,
     needsReason: plan.needsReason || plan.leftOut.uncertain > 0,
     missing: plan.missingFiles,

@@ -29,7 +29,10 @@ export interface OperatorParts {
 export type Show = (ctx: Context, view: string, values: Readonly<Record<string, unknown>>) => void
 
 /** Every page by its path. The list is closed, so that the server knows all paths. */
-export const PAGES = ['/', '/submissions', '/submission', '/dead-letters', '/decide', '/actions'] as const
+export const PAGES = [
+  ...['/', '/submissions', '/submission', '/dead-letters', '/decide', '/actions'],
+  ...['/forms', '/pause'],
+] as readonly string[]
 
 /** First value of a field in a query or a form, or an empty string. */
 export function field(fields: URLSearchParams, name: string): string {

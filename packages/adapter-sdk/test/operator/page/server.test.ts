@@ -1,4 +1,3 @@
-import { request } from 'node:https'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
@@ -8,58 +7,7 @@ import type { TestAdapter } from '../../../src/testing/index.ts'
 import { dead, incoming } from '../../submissions.ts'
 import { until } from '../../until.ts'
 import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
-
-interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly text: string
-}
-
-const basic = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
-const SIGNED_IN = basic(`${OPERATOR.username}:${OPERATOR.password}`)
-
-async function ask(
-  adapter: TestAdapter,
-  path: string,
-  headers: Record<string, string> = SIGNED_IN,
-  body?: URLSearchParams,
-): Promise<Answer> {
-  return await new Promise((resolve, reject) => {
-    const sending = request(
-      {
-        host: '127.0.0.1',
-        servername: 'localhost',
-        port: adapter.running.adminPort,
-        ca: adapter.certificate.cert,
-        path,
-        method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/x-www-form-urlencoded' },
-        agent: false,
-      },
-      (response) => {
-        let text = ''
-        response.setEncoding('utf8')
-        response.on('data', (chunk: string) => {
-          text += chunk
-        })
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }))
-      },
-    )
-    sending.on('error', reject)
-    sending.end(body?.toString())
-  })
-}
-
-/** The form of a decision in a browser: its hidden fields and its cookie. */
-async function formOf(adapter: TestAdapter, id: string, headers = SIGNED_IN, action = 'discard') {
-  const { text, headers: given } = await ask(adapter, `/decide?action=${action}&id=${id}`, headers)
-  const fields = [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)]
-  const cookie = String(given['set-cookie']).split(';')[0] ?? ''
-  return {
-    body: new URLSearchParams(fields.map(([, name = '', value = '']): [string, string] => [name, value])),
-    cookie,
-  }
-}
+import { ask, basic, formOf, SIGNED_IN } from './ask.ts'
 
 describe("the operator's page", () => {
   let adapter: TestAdapter

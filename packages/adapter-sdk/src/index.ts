@@ -49,6 +49,8 @@ export type {
   Hour,
   Moment,
   Pause,
+  Refusal,
+  SeenProcess,
   State,
   WaitingForFiles,
 } from './store/entry.ts'

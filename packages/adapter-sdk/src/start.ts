@@ -20,6 +20,7 @@ import { keyIds } from './store/key-id.ts'
 import { HORIZON_SECONDS, openStore } from './store/open.ts'
 import { pausedForms } from './store/pauses.ts'
 import type { OpenOptions, Store } from './store/store.ts'
+import { CheckIn } from './telemetry/check-in.ts'
 import { failureReporter } from './telemetry/failures.ts'
 import type { ListenerState } from './telemetry/gauges.ts'
 import { KeyUseLog } from './telemetry/key-use-log.ts'
@@ -53,6 +54,8 @@ export interface StartOptions {
   readonly leaseSeconds?: number
   /** How long a use of a key waits to be recorded, in seconds; default 60. Less only in tests. */
   readonly keyUseSeconds?: number
+  /** How often the process tells the store that it is there, in seconds; default 10. Less only in tests. */
+  readonly checkInSeconds?: number
 }
 
 /** A started adapter. */
@@ -135,6 +138,13 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const keyUses = new KeyUseLog(store, ids, emit, options.keyUseSeconds)
   sinks.push(keyUses.record)
   opened.push(() => keyUses.close())
+  const checkIn = new CheckIn(
+    store,
+    { role: config.ADAPTER_ROLE, version: options.version },
+    emit,
+    options.checkInSeconds,
+  )
+  sinks.push(checkIn.record)
   const { files } = store
   const arrivals = new Arrivals(store, emit, config.ACCEPT_WAITING_LIMIT)
   const ledger = new Ledger(store, emit)
@@ -205,6 +215,8 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     })
   const sweeping = isWorker ? startSweeping(sweepNow, (error) => reportFailure('sweep', error)) : undefined
   const { port } = server
+  checkIn.start()
+  opened.push(() => checkIn.close())
   emit({ event: 'adapter.started', port, store: store.kind, forms: forms.size })
   // It reads everything that is held: no request waits for it.
   const sayingMissing = missingKeys(store, ids).then(
@@ -244,6 +256,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     await sweeping?.stop()
     await sayingMissing
     await keyUses.close()
+    await checkIn.close()
     await store.close()
     calls[Symbol.dispose]()
     emit({ event: 'adapter.stopped' })

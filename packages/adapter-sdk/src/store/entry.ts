@@ -50,6 +50,8 @@ export interface Filter {
   readonly state?: State | undefined
   readonly form?: string | undefined
   readonly code?: string | undefined
+  /** Attempts have failed since it was last redriven, or none has: of waiting ones, what `Counts.retrying` counts. */
+  readonly failed?: boolean | undefined
   readonly reason?: string | undefined
   readonly uncertain?: boolean | undefined
   /** submissionId or the id of a row, whole. */
@@ -140,6 +142,30 @@ export interface FormState {
   readonly asksFirst: boolean
   /** Null: its submissions are handed out. */
   readonly paused: Pause | null
+  /** When a submission of it was last delivered (ISO 8601, to some seconds); null: none was yet. */
+  readonly lastDeliveredAt: string | null
+  /** Attempts that have failed since then, or ever. */
+  readonly failuresInARow: number
+  /** The last attempt that failed: when (ISO 8601, to some seconds), and its code. Null: none has. */
+  readonly lastFailure: { readonly at: string; readonly code: string } | null
+}
+
+/** A process that has checked in. Times are ISO 8601. */
+export interface SeenProcess {
+  readonly id: string
+  readonly role: string
+  readonly version: string
+  readonly startedAt: string
+  readonly seenAt: string
+  /** Since it was last seen, by the store's clock. */
+  readonly silentSeconds: number
+}
+
+/** Deliveries of one form that were refused with one code. */
+export interface Refusal {
+  readonly form: string
+  readonly code: string
+  readonly count: number
 }
 
 /** A pause of a form. `at`: ISO 8601. */

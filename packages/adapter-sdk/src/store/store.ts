@@ -2,14 +2,26 @@
 import type { StoredFile } from '../files/capture.ts'
 import type { FileStore } from '../files/file-store.ts'
 import type { Claim, Ending, Loss } from './claim.ts'
-import type { Action, Counts, DeadGroup, Entry, Filter, FormState, Hour, Moment, WaitingForFiles } from './entry.ts'
+import type {
+  Action,
+  Counts,
+  DeadGroup,
+  Entry,
+  Filter,
+  FormState,
+  Hour,
+  Moment,
+  Refusal,
+  SeenProcess,
+  WaitingForFiles,
+} from './entry.ts'
 import type { Accepted, Incoming } from './submission.ts'
 
 /**
  * Each method is one transaction: a batch is written whole or not at all, and durably when it resolves. Rejects with the
  * error of the driver; callers decide what that means. Batches of a few hundred rows keep writes short.
  */
-export interface Store extends Accepting, Delivering, Operating, Sweeping, KnowingKeys {
+export interface Store extends Accepting, Delivering, Operating, Sweeping, KnowingKeys, CheckingIn {
   readonly kind: 'sqlite' | 'postgres'
   /** Captured files: a folder beside SQLite, tables in PostgreSQL. */
   readonly files: FileStore
@@ -180,8 +192,12 @@ export interface Operating {
   deadGroups(): Promise<DeadGroup[]>
   /** What is still with its sender because its files cannot be fetched, by host and code, most numerous first. */
   waitingForFiles(): Promise<WaitingForFiles[]>
-  /** The last hours, oldest first, the current one last. */
-  hours(count: number): Promise<Hour[]>
+  /** The last hours, oldest first, the current one last. `form`: only what happened to submissions of it. */
+  hours(count: number, form?: string): Promise<Hour[]>
+  /** Deliveries that were refused in the last hours, most numerous first. `hours`: the current one counts. */
+  refusals(hours: number): Promise<Refusal[]>
+  /** Processes that were seen within the last hour and have not stopped, the one that started first, first. */
+  processes(): Promise<SeenProcess[]>
   /** What people did, newest first. */
   actions(page: Page): Promise<Action[]>
   /**
@@ -241,6 +257,38 @@ export interface Moved {
   readonly uncertain: boolean
   /** When it may be handed out (ISO 8601); null when it was discarded. */
   readonly dueAt: string | null
+}
+
+/** What every process says of itself now and then. */
+export interface CheckingIn {
+  /**
+   * Records that a process is there, and what has happened in it since it last checked in. Processes that have not been seen for
+   * an hour are forgotten.
+   */
+  checkIn(process: OwnProcess, since: Happened): Promise<void>
+  /** Forgets a process, because it stops. */
+  checkOut(id: string): Promise<void>
+}
+
+/** A process, as it says. `id`: a UUID of its own, new with each start. */
+export interface OwnProcess {
+  readonly id: string
+  readonly role: string
+  readonly version: string
+}
+
+/** What has happened in a process. */
+export interface Happened {
+  /** How attempts of each form ended: whether one was delivered, and how many have failed since the last that was. */
+  readonly ended: readonly {
+    readonly form: string
+    readonly wasDelivered: boolean
+    readonly failures: number
+    /** Of the last that failed; null: none has. */
+    readonly code: string | null
+  }[]
+  /** Deliveries that were refused. Forms and codes of a closed set: each pair is a row an hour. */
+  readonly refused: readonly Refusal[]
 }
 
 /** What is known of keys, by their ids. Never a key. */

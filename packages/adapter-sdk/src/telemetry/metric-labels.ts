@@ -58,6 +58,7 @@ export const PROXY_REFUSALS = ['proxy-untrusted', 'forwarded-proto'] as const
 const STORE_WORK = [
   ...['look up', 'count', 'check', 'accept', 'claim', 'settle', 'heartbeat', 'supervision', 'idle', 'run'],
   'keys',
+  'check-in',
 ]
 const REQUEST_REFUSALS = [
   ...['malformed', 'framing', 'host', 'target', 'duplicate-header', 'method', 'timeout', 'headers-too-large'],

@@ -1453,9 +1453,10 @@ onEachEngine('a store', (engine) => {
 
     const forms = (await store.forms()).filter(({ name }) => name.startsWith(form))
 
+    const fresh = { paused: null, lastDeliveredAt: null, failuresInARow: 0, lastFailure: null }
     expect(forms).to.deep.equal([
-      { name: form, asksFirst: true, paused: null },
-      { name: `${form}-b`, asksFirst: true, paused: null },
+      { name: form, asksFirst: true, ...fresh },
+      { name: `${form}-b`, asksFirst: true, ...fresh },
     ])
   })
 

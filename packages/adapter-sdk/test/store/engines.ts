@@ -61,7 +61,17 @@ export const ENGINES: Readonly<Record<Store['kind'], () => Promise<Engine>>> = {
   },
 }
 
-const TABLES = ['submission', 'letter', 'history', 'attachment', 'hourly', 'failed_delivery', 'key_use', 'form']
+const TABLES = [
+  'submission',
+  'letter',
+  'history',
+  'attachment',
+  'hourly',
+  'failed_delivery',
+  'key_use',
+  'form',
+  'process',
+]
 
 /** Defines a suite once for each engine. `engine` is there from `before` on, empty at its start. */
 export function onEachEngine(title: string, suite: (engine: () => Engine) => void): void {

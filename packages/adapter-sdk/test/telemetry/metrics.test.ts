@@ -248,8 +248,8 @@ describe('metrics of an adapter', () => {
     const sets = labelSets(new Map(['complaint', 'enquiry'].map((form) => [form, {}])), 1)
     const paused = { at: '2030-01-01T12:00:00.000Z', by: 'Jane', reason: 'Jane' }
     let forms = async (): Promise<FormState[]> => [
-      { name: 'complaint', asksFirst: false, paused },
-      { name: 'of-an-older-version', asksFirst: false, paused },
+      { ...FRESH, name: 'complaint', asksFirst: false, paused },
+      { ...FRESH, name: 'of-an-older-version', asksFirst: false, paused },
     ]
     const metrics = createMetrics(sets, { ...NOTHING, forms: () => forms() })
     const text = await metrics.read()
@@ -295,6 +295,8 @@ delayed_jobs_pending 0
 delayed_jobs_failed 0
 `
 
+const FRESH = { lastDeliveredAt: null, failuresInARow: 0, lastFailure: null }
+
 const NOTHING = {
   keys: async () => ({ lastUses: [], previous: [] }),
   counts: async () => ({
@@ -314,7 +316,7 @@ const NOTHING = {
       submissionIds: ['Jane'],
     },
   ],
-  forms: async () => [{ name: 'Jane', asksFirst: false, paused: { at: '2030', by: 'Jane', reason: 'Jane' } }],
+  forms: async () => [{ ...FRESH, name: 'Jane', asksFirst: false, paused: { at: '2030', by: 'Jane', reason: 'Jane' } }],
   waitingForCommit: () => 0,
   attemptsRunning: () => 0,
   linesDropped: () => 0,

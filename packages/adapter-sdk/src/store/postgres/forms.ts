@@ -25,7 +25,9 @@ export const FORMS: Statement = {
   name: 'forms',
   text: `
   SELECT name, asks_first AS "asksFirst", CASE WHEN paused_at IS NOT NULL THEN
-    json_build_object('at', ${iso('paused_at')}, 'by', paused_by, 'reason', paused_reason) END AS paused
+    json_build_object('at', ${iso('paused_at')}, 'by', paused_by, 'reason', paused_reason) END AS paused,
+    ${iso('last_delivered_at')} AS "lastDeliveredAt", failures_in_a_row AS "failuresInARow", CASE WHEN last_failed_at IS NOT NULL
+    THEN json_build_object('at', ${iso('last_failed_at')}, 'code', last_failure_code) END AS "lastFailure"
   FROM ${SCHEMA}.form ORDER BY name COLLATE "C"`,
 }
 

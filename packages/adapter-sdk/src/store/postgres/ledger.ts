@@ -151,7 +151,7 @@ export const DEAD_GROUPS: Statement = {
   FROM ${SCHEMA}.submission WHERE state = 'dead' GROUP BY form, COALESCE(code, '') ORDER BY count DESC, form, code`,
 }
 
-/** `(hours, now)`: oldest first, an hour in which nothing happened too. */
+/** `(hours, now, form)`: oldest first, of a form or of all, an hour in which nothing happened too. */
 export const HOURS: Statement = {
   name: 'hours',
   text: `
@@ -161,7 +161,7 @@ export const HOURS: Statement = {
       .join(', ')}
   FROM (SELECT date_trunc('hour', ${time('$2')}) AS current) moment,
     generate_series(current - ($1::int - 1) * interval '1 hour', current, interval '1 hour') h
-    LEFT JOIN ${SCHEMA}.hourly ON hourly.hour = h GROUP BY h ORDER BY h`,
+    LEFT JOIN ${SCHEMA}.hourly ON hourly.hour = h AND ($3::text IS NULL OR hourly.form = $3::text) GROUP BY h ORDER BY h`,
 }
 
 /** `(limit, offset)`: what people did, newest first. */
@@ -274,6 +274,7 @@ function conditions(given: Filter): { readonly where: string; readonly values: r
   if (filter.state !== undefined) found.push(STATES[filter.state])
   add((p) => `s.form = ${p}`, filter.form)
   add((p) => `s.code = ${p}`, filter.code)
+  if (filter.failed !== undefined) found.push(`${filter.failed ? '' : 'NOT '}${HAS_FAILED}`)
   add((p) => `s.reason = ${p}`, filter.reason)
   add((p) => `s.uncertain = ${p}`, filter.uncertain)
   add((p) => `s.reference = ${p}`, filter.reference)
@@ -282,6 +283,9 @@ function conditions(given: Filter): { readonly where: string; readonly values: r
   add((p) => `s.attempts >= ${p}`, filter.attempts)
   return { where: found.length === 0 ? '' : `WHERE ${found.join(' AND ')}`, values }
 }
+
+// Of what waits, the ones that `COUNTS` calls retrying.
+const HAS_FAILED = '(s.attempts_since_redrive > 0 AND s.code IS NOT NULL)'
 
 const STATES = {
   waiting: `s.state = 'waiting'`,

@@ -4,7 +4,19 @@ import { AdapterError } from '../../errors.ts'
 import { errorName } from '../../events.ts'
 import { attachmentTables, tableStore } from '../../files/table.ts'
 import type { Claim } from '../claim.ts'
-import type { Action, Counts, DeadGroup, Entry, Filter, FormState, Hour, Moment, WaitingForFiles } from '../entry.ts'
+import type {
+  Action,
+  Counts,
+  DeadGroup,
+  Entry,
+  Filter,
+  FormState,
+  Hour,
+  Moment,
+  Refusal,
+  SeenProcess,
+  WaitingForFiles,
+} from '../entry.ts'
 import type {
   ClaimRef,
   FailedDeliveries,
@@ -30,6 +42,7 @@ import * as forms from './forms.ts'
 import * as keys from './keys.ts'
 import * as ledger from './ledger.ts'
 import { openPool, type Pool, type Statement, withConnection } from './pool.ts'
+import * as processes from './processes.ts'
 import * as queue from './queue.ts'
 import * as sweep from './sweep.ts'
 import { assertStartable, assertVersion, FILE_SCHEMA, migrate, SCHEMA } from './tables.ts'
@@ -221,8 +234,24 @@ class PostgresStore implements Store {
     return await this.#pool.query<WaitingForFiles>(ledger.WAITING_FOR_FILES, [this.#now()])
   }
 
-  async hours(count: number): Promise<Hour[]> {
-    return await this.#pool.query<Hour>(ledger.HOURS, [count, this.#now()])
+  async hours(count: number, form?: string): Promise<Hour[]> {
+    return await this.#pool.query<Hour>(ledger.HOURS, [count, this.#now(), form ?? null])
+  }
+
+  async refusals(hours: number): Promise<Refusal[]> {
+    return await this.#pool.query<Refusal>(processes.REFUSALS, [hours, this.#now()])
+  }
+
+  async processes(): Promise<SeenProcess[]> {
+    return await this.#pool.query<SeenProcess>(processes.PROCESSES, [this.#now()])
+  }
+
+  async checkIn(...[own, since]: Parameters<Store['checkIn']>): Promise<void> {
+    await this.#pool.query(processes.CHECK_IN, processes.checkInValues(own, since, this.#slot, this.#now()))
+  }
+
+  async checkOut(id: string): Promise<void> {
+    await this.#pool.query(processes.CHECK_OUT, [id])
   }
 
   async actions({ limit, offset }: { readonly limit: number; readonly offset: number }): Promise<Action[]> {

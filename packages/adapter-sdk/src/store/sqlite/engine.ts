@@ -4,6 +4,7 @@ import * as receiver from './accept.ts'
 import * as forms from './forms.ts'
 import * as keys from './keys.ts'
 import * as ledger from './ledger.ts'
+import * as processes from './processes.ts'
 import * as queue from './queue.ts'
 import * as sweep from './sweep.ts'
 import { inTransaction, type OpenFile, openDatabase, type Prepare } from './tables.ts'
@@ -63,7 +64,12 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
     counts: (now: number) => ledger.counts(prepare, now),
     deadGroups: (_now: number) => ledger.deadGroups(prepare),
     waitingForFiles: (now: number) => ledger.waitingForFiles(prepare, now),
-    hours: (now: number, count: number) => ledger.hours(prepare, count, now),
+    hours: (now: number, count: number, form?: string) => ledger.hours(prepare, count, form, now),
+    refusals: (now: number, hours: number) => processes.refusals(prepare, hours, now),
+    processes: (now: number) => processes.processes(prepare, now),
+    checkIn: (now: number, own: First<typeof processes.checkIn>, since: After<typeof processes.checkIn>[1]) =>
+      write(() => processes.checkIn(prepare, own, since, slot, now)),
+    checkOut: (_now: number, id: string) => write(() => processes.checkOut(prepare, id)),
     actions: (_now: number, page: First<typeof ledger.actions>) => ledger.actions(prepare, page),
     act: (
       now: number,

@@ -17,7 +17,8 @@ export function recordForms(prepare: Prepare, forms: readonly KnownForm[]): void
 
 /** By name. */
 export function forms(prepare: Prepare): FormState[] {
-  const rows = prepare('SELECT name, asks_first, paused_at, paused_by, paused_reason FROM form ORDER BY name').all()
+  const rows = prepare('SELECT * FROM form ORDER BY name').all()
+  const iso = (value: unknown) => (value === null ? null : new Date(Number(value)).toISOString())
   return rows.map((row) => ({
     name: String(row['name']),
     asksFirst: row['asks_first'] === 1,
@@ -25,10 +26,16 @@ export function forms(prepare: Prepare): FormState[] {
       row['paused_at'] === null
         ? null
         : {
-            at: new Date(Number(row['paused_at'])).toISOString(),
+            at: iso(row['paused_at']) as string,
             by: String(row['paused_by']),
             reason: String(row['paused_reason']),
           },
+    lastDeliveredAt: iso(row['last_delivered_at']),
+    failuresInARow: Number(row['failures_in_a_row']),
+    lastFailure:
+      row['last_failed_at'] === null
+        ? null
+        : { at: iso(row['last_failed_at']) as string, code: String(row['last_failure_code']) },
   }))
 }
 

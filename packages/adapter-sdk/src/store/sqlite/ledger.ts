@@ -181,12 +181,13 @@ export function waitingForFiles(prepare: Prepare, now: number): WaitingForFiles[
 }
 
 /** Oldest first, the current hour last; an hour in which nothing happened too. */
-export function hours(prepare: Prepare, wanted: number, now: number): Hour[] {
+export function hours(prepare: Prepare, wanted: number, form: string | undefined, now: number): Hour[] {
   const current = now - (now % HOUR_MILLISECONDS)
   const first = current - (wanted - 1) * HOUR_MILLISECONDS
-  const rows = prepare('SELECT hour, what, sum(count) AS count FROM hourly WHERE hour >= ? GROUP BY hour, what').all(
-    first,
-  )
+  const ofForm = form === undefined ? '' : 'AND form = ?'
+  const rows = prepare(
+    `SELECT hour, what, sum(count) AS count FROM hourly WHERE hour >= ? ${ofForm} GROUP BY hour, what`,
+  ).all(first, ...(form === undefined ? [] : [form]))
   const found = new Map(rows.map((row) => [`${row['hour']} ${row['what']}`, Number(row['count'])]))
   return Array.from({ length: wanted }, (_, i) => {
     const hour = first + i * HOUR_MILLISECONDS
@@ -289,6 +290,7 @@ function conditions(given: Filter): { readonly where: string; readonly values: r
   if (filter.state !== undefined) found.push(STATES[filter.state])
   add('s.form = ?', filter.form)
   add('s.code = ?', filter.code)
+  if (filter.failed !== undefined) found.push(`${filter.failed ? '' : 'NOT '}${HAS_FAILED}`)
   add('s.reason = ?', filter.reason)
   add('s.uncertain = ?', uncertain === undefined ? undefined : uncertain ? 1 : 0)
   add('s.reference = ?', filter.reference)
@@ -297,6 +299,9 @@ function conditions(given: Filter): { readonly where: string; readonly values: r
   add('s.attempts >= ?', filter.attempts)
   return { where: found.length === 0 ? '' : `WHERE ${found.join(' AND ')}`, values }
 }
+
+// Of what waits, the ones that `counts` calls retrying.
+const HAS_FAILED = '(s.attempts_since_redrive > 0 AND s.code IS NOT NULL)'
 
 const STATES = {
   // What waits stands in two indexes. Without them a list of it, which may be short, would read all that has ended.

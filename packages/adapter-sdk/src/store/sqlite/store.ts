@@ -170,8 +170,24 @@ class SqliteStore implements Store {
     return this.#reader.ask('waitingForFiles', this.#now())
   }
 
-  hours(count: number) {
-    return this.#reader.ask('hours', this.#now(), count)
+  hours(count: number, form?: string) {
+    return this.#reader.ask('hours', this.#now(), count, form)
+  }
+
+  refusals(hours: number) {
+    return this.#reader.ask('refusals', this.#now(), hours)
+  }
+
+  processes() {
+    return this.#reader.ask('processes', this.#now())
+  }
+
+  checkIn(...[own, since]: Parameters<Store['checkIn']>) {
+    return this.#writer.ask('checkIn', this.#now(), own, since)
+  }
+
+  checkOut(id: string) {
+    return this.#writer.ask('checkOut', this.#now(), id)
   }
 
   actions(page: Page) {

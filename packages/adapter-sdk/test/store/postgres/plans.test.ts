@@ -5,6 +5,7 @@ import * as accept from '../../../src/store/postgres/accept.ts'
 import * as forms from '../../../src/store/postgres/forms.ts'
 import * as ledger from '../../../src/store/postgres/ledger.ts'
 import { SESSION, type Statement } from '../../../src/store/postgres/pool.ts'
+import * as processes from '../../../src/store/postgres/processes.ts'
 import * as queue from '../../../src/store/postgres/queue.ts'
 import { openPostgres } from '../../../src/store/postgres/store.ts'
 import * as sweep from '../../../src/store/postgres/sweep.ts'
@@ -35,7 +36,8 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
     for (const [name, value] of Object.entries(SESSION)) await client.query(`SET ${name} = '${value}'`)
     await client.query('SET plan_cache_mode = force_generic_plan')
     // As in a process that started on empty tables: the plans are made before the rows are there.
-    for (const [, { name, text }] of STATEMENTS) await client.query(`PREPARE "${name}" AS ${text}`)
+    for (const [name, text] of new Map(STATEMENTS.map(([, each]) => [each.name, each.text])))
+      await client.query(`PREPARE "${name}" AS ${text}`)
     await fill(client)
     for (const state of ['waiting', 'running', 'dead', 'delivered']) {
       const { rows } = await client.query(
@@ -127,7 +129,26 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
     ['resumes', forms.RESUME, () => ['complaint', 'x', null, null], 10],
     ['counts dead letters by code', ledger.DEAD_BY_CODE, () => [], 300],
     ['groups dead letters', ledger.DEAD_GROUPS, () => [], 300],
-    ['tells the last hours', ledger.HOURS, () => [24, null], 300],
+    ['tells the last hours', ledger.HOURS, () => [24, null, null], 300],
+    ['tells the last 28 days of a form', ledger.HOURS, () => [28 * 24, null, 'complaint'], 2000],
+    ['counts refusals', processes.REFUSALS, () => [24, null], 300],
+    [
+      'checks in',
+      processes.CHECK_IN,
+      () =>
+        processes.checkInValues(
+          { id: randomUUID(), role: 'all', version: '1' },
+          {
+            ended: [{ form: 'complaint', wasDelivered: true, failures: 1, code: 'ERR' }],
+            refused: [{ form: 'complaint', code: 'ERR', count: 1 }],
+          },
+          0,
+          null,
+        ),
+      10,
+    ],
+    ['checks out', processes.CHECK_OUT, () => [randomUUID()], 1],
+    ['lists processes', processes.PROCESSES, () => [null], 10],
     ['tells what people did', ledger.ACTIONS, () => [50, 0], 150],
     ['redrives 16', ledger.REDRIVE, () => [chosen('dead'), 'x', 'y', null, 'dead'], 100],
     ['discards 16', ledger.DISCARD, () => [chosen('dead'), 'x', 'y', null, 'dead'], 100],
@@ -176,8 +197,8 @@ async function read(client: pg.Client, name: string, values: readonly unknown[])
       scans: nodes
         .filter((node) => node['Node Type'] === 'Seq Scan')
         .map((node) => String(node['Relation Name']))
-        // It has a row for each form, however many submissions there are.
-        .filter((name) => name !== 'form'),
+        // They have a row for each form and each process, however many submissions there are.
+        .filter((name) => !['form', 'process'].includes(name)),
       rows: nodes
         .filter((node) => /Index (Only )?Scan/.test(String(node['Node Type'])))
         .map(

@@ -97,6 +97,11 @@ describe('the statements of SQLite, on 100,000 rows', () => {
     ['groups dead letters', () => engine.deadGroups(now), ['submission_dead']],
     ['shows what waits for its files', () => engine.waitingForFiles(now), ['f', 'waiting', '(subquery-4)']],
     ['lists the last hours', () => engine.hours(now, 24), []],
+    ['lists the last hours of a form', () => engine.hours(now, 24, 'complaint'), []],
+    ['counts refusals', () => engine.refusals(now, 24), []],
+    ['checks in', () => engine.checkIn(now, { id: randomUUID(), role: 'all', version: '1' }, HAPPENED), ['process']],
+    ['checks out', () => engine.checkOut(now, randomUUID()), []],
+    ['lists processes', () => engine.processes(now), ['process']],
     ['lists what people did', () => engine.actions(now, PAGE), ['history_action']],
     ['reads the history of one', () => engine.history(now, ids['delivered']?.[0] ?? ''), []],
     ['redrives', () => engine.act(now, 'redrive', chosen('dead'), 'x', 'y'), []],
@@ -155,6 +160,10 @@ describe('the statements of SQLite, on 100,000 rows', () => {
   })
 })
 
+const HAPPENED = {
+  ended: [{ form: 'complaint', wasDelivered: true, failures: 1, code: 'ERR' }],
+  refused: [{ form: 'complaint', code: 'ERR', count: 1 }],
+}
 const FAILED = { form: 'complaint', submissionId: 'x', host: null, code: 'ERR' }
 const AGES = { endedSeconds: 86_400, failedDeliverySeconds: 86_400, hourSeconds: 86_400, givenUpSeconds: 86_400 }
 

@@ -161,6 +161,8 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const worker = createWorker({ config, forms, store, log, calls, emit, leaseSeconds: options.leaseSeconds })
 
   const state = { stopping: false }
+  /** Forms with a key that is missing, once that was looked for. */
+  let missing: readonly string[] = []
   const http = addRoutes(
     {
       config,
@@ -195,8 +197,15 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   if (config.ADMIN_PORT !== undefined) {
     const { ADMIN_PORT: port } = config
     const { startOperatorPage } = await import('./operator/page/server.ts')
+    const self = {
+      version: options.version,
+      role: config.ADAPTER_ROLE,
+      certificateDaysLeft: () => daysLeft([...listeners.values()]),
+      keys: readKeyFigures,
+      missingKeys: () => missing,
+    }
     const page = await listening({ port: 'ADMIN_PORT', host: 'ADMIN_HOST' }, port, () =>
-      startOperatorPage({ config, port, forms, ledger, store, emit, reportFailure }),
+      startOperatorPage({ config, port, forms, ledger, store, self, emit, reportFailure }),
     )
     listeners.set('operator', page)
     opened.push(() => page.stop({ graceSeconds: 0 }))
@@ -220,7 +229,10 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   emit({ event: 'adapter.started', port, store: store.kind, forms: forms.size })
   // It reads everything that is held: no request waits for it.
   const sayingMissing = missingKeys(store, ids).then(
-    (events) => events.forEach(emit),
+    (events) => {
+      missing = events.map(({ form }) => form)
+      events.forEach(emit)
+    },
     (error) => emit({ event: 'store.failed', during: 'keys', code: errorName(error) }),
   )
 
@@ -280,6 +292,12 @@ const STOP_MARGIN_SECONDS = 15
 
 function longestKeyring(config: Config): number {
   return Math.max(0, ...Object.values(config.keyrings).map(({ keys }) => keys.length))
+}
+
+/** Until the first certificate expires; undefined: there is none. */
+function daysLeft(servers: readonly RunningServer[]): number | undefined {
+  const days = servers.flatMap((server) => server.certificate()?.daysLeft ?? [])
+  return days.length === 0 ? undefined : Math.min(...days)
 }
 
 function stateOf(server: RunningServer): ListenerState {

@@ -47,7 +47,7 @@ export function keyFigures(
 export async function missingKeys(
   store: Pick<KnowingKeys, 'keyUses' | 'keyNeeds'>,
   ids: KeyIds,
-): Promise<readonly AdapterEvent[]> {
+): Promise<readonly Extract<AdapterEvent, { event: 'key.missing' }>[]> {
   const reports = keyReports(ids, await store.keyUses(), await store.keyNeeds())
   const missing = reports.filter(({ form, state }) => state === 'missing' && form in ids)
   return [...Map.groupBy(missing, ({ form }) => form)].map(([form, keys]) => {

@@ -126,6 +126,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     attachmentAuthorities: [certificate.cert],
     store: store.open,
     keyUseSeconds: 0,
+    checkInSeconds: 0.25,
   })
   const target = { port: running.port, ca: certificate.cert }
 

@@ -1,8 +1,9 @@
 /** What every page needs, and how a page is shown. */
 import type { Context } from 'koa'
 import type { Emit } from '../../events.ts'
-import type { Operating } from '../../store/store.ts'
+import type { Operating, Store } from '../../store/store.ts'
 import type { ReportFailure } from '../../telemetry/failures.ts'
+import type { KeyFigures } from '../../telemetry/gauges.ts'
 import type { KeepDays } from '../erasure.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Advise } from './advice.ts'
@@ -12,7 +13,8 @@ import type { IdentityOptions } from './identity.ts'
 /** What the pages need. */
 export interface OperatorParts {
   readonly ledger: Ledger
-  readonly store: Operating
+  readonly store: Operating & Pick<Store, 'kind' | 'check'>
+  readonly self: ThisProcess
   readonly forms: readonly string[]
   /** Name of the adapter, in the heading. */
   readonly name: string
@@ -23,6 +25,17 @@ export interface OperatorParts {
   readonly keep: KeepDays
   readonly emit: Emit
   readonly reportFailure: ReportFailure
+}
+
+/** What the process says of itself. */
+export interface ThisProcess {
+  readonly version: string
+  readonly role: string
+  /** Whole days until the first of its certificates expires; undefined: it has none. */
+  readonly certificateDaysLeft: () => number | undefined
+  readonly keys: () => Promise<KeyFigures>
+  /** Forms with submissions whose key was removed, when the process started. */
+  readonly missingKeys: () => readonly string[]
 }
 
 /** Shows a view with its values, and those that every view has. */

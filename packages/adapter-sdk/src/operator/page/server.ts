@@ -12,20 +12,20 @@ import type { Config } from '../../config.ts'
 import type { Emit } from '../../events.ts'
 import type { Form } from '../../form.ts'
 import { renderRefusal, serverEvents } from '../../proxy-refusals.ts'
-import type { Operating } from '../../store/store.ts'
 import type { ReportFailure } from '../../telemetry/failures.ts'
 import type { Ledger } from '../ledger.ts'
 import { advisor } from './advice.ts'
 import { createOperatorApp } from './app.ts'
 import { assetFiles } from './assets.ts'
 import { Csrf } from './csrf.ts'
-import { PAGES } from './parts.ts'
+import { type OperatorParts, PAGES, type ThisProcess } from './parts.ts'
 
 export interface OperatorOptions {
   readonly config: Config
   readonly forms: ReadonlyMap<string, Form>
   readonly ledger: Ledger
-  readonly store: Operating
+  readonly store: OperatorParts['store']
+  readonly self: ThisProcess
   readonly emit: Emit
   readonly reportFailure: ReportFailure
 }
@@ -35,7 +35,7 @@ export interface OperatorOptions {
  * `ADMIN_TRUSTED_PROXIES` or on the loopback address.
  */
 export async function startOperatorPage(options: OperatorOptions & { readonly port: number }): Promise<RunningServer> {
-  const { config, forms, ledger, store, emit, reportFailure } = options
+  const { config, forms, ledger, store, self, emit, reportFailure } = options
   const { ADMIN_AUTH_USERNAME: username, ADMIN_AUTH_PASSWORD: password } = config
   const { ADMIN_FORWARDED_USER_HEADER: header, ADMIN_TRUSTED_PROXIES: proxies } = config
   const isTrusted = networks(proxies)
@@ -43,6 +43,7 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
   const app = createOperatorApp({
     ledger,
     store,
+    self,
     forms: [...forms.keys()],
     name: config.HOST ?? '',
     advise: advisor(new Map([...forms].map(([name, { advice }]) => [name, advice ?? {}]))),

@@ -52,6 +52,8 @@ interface Shown {
   readonly state: string
   readonly form: string
   readonly code: string
+  /** `yes`: only those that failed before. */
+  readonly failed: string
   /** In hours; an empty string means any time. */
   readonly received: string
 }
@@ -62,12 +64,20 @@ function filterOf(ctx: Context): { ledger: Filter; shown: { [Name in keyof Shown
   const [id, form, code] = [query(ctx, 'id'), query(ctx, 'form'), query(ctx, 'code')]
   // Few submissions are waiting or dead. There may be millions of delivered ones, so the default is the newest.
   const isFew = state === 'dead' || state === 'waiting' || state === 'running' || id !== ''
+  const failed = query(ctx, 'failed') === 'yes' ? 'yes' : ''
   const asked = query(ctx, 'received')
   const received = isFew ? '' : asked === 'any' ? 'any' : asked === '168' ? '168' : '24'
   const receivedAfter = Number(received) > 0 ? new Date(Date.now() - Number(received) * 3_600_000) : undefined
   return {
-    ledger: { state, id: id || undefined, form: form || undefined, code: code || undefined, receivedAfter },
-    shown: { id, state: state ?? '', form, code, received },
+    ledger: {
+      state,
+      id: id || undefined,
+      form: form || undefined,
+      code: code || undefined,
+      ...(failed && { failed: true }),
+      receivedAfter,
+    },
+    shown: { id, state: state ?? '', form, code, failed, received },
   }
 }
 

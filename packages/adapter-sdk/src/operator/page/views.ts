@@ -13,7 +13,6 @@ export function createRender(): Render {
     lstripBlocks: true,
   })
   environment.addFilter('time', timeText)
-  environment.addFilter('hour', (iso: string) => HOUR.format(new Date(iso)))
   environment.addFilter('count', (count: number) => COUNT.format(count))
   environment.addFilter('age', ageOf)
   environment.addFilter('plural', (count: number, one: string, many = `${one}s`) => (count === 1 ? one : many))
@@ -50,4 +49,3 @@ const COUNT = new Intl.NumberFormat('en-GB')
 const TIME_ZONE = 'Europe/London'
 const DATE = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, dateStyle: 'medium' })
 const TIME = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, timeStyle: 'medium' })
-const HOUR = new Intl.DateTimeFormat('en-GB', { timeZone: TIME_ZONE, hour: '2-digit', minute: '2-digit' })

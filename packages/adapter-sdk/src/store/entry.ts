@@ -53,6 +53,8 @@ export interface Filter {
   /** Attempts have failed since it was last redriven, or none has: of waiting ones, what `Counts.retrying` counts. */
   readonly failed?: boolean | undefined
   readonly reason?: string | undefined
+  /** A part of the reason, as it is written. */
+  readonly reasonPart?: string | undefined
   readonly uncertain?: boolean | undefined
   /** submissionId or the id of a row, whole. */
   readonly id?: string | undefined
@@ -65,6 +67,8 @@ export interface Filter {
   readonly receivedBefore?: Date | undefined
   /** At least so many. */
   readonly attempts?: number | undefined
+  /** Look at one after the other by their receipt, and use no other index: for what many submissions match. */
+  readonly byReceipt?: boolean | undefined
   /** Newest first; default 50, at most 1000. */
   readonly limit?: number | undefined
   readonly offset?: number | undefined
@@ -101,6 +105,28 @@ export interface DeadGroup {
   /** When the oldest of them became a dead letter (ISO 8601). */
   readonly since: string
 }
+
+/** Dead letters of one form with one code and one reason, in words of this package. */
+export interface DeadReason extends DeadGroup {
+  readonly reason: string
+}
+
+/** What only the page of one submission shows. */
+export interface Detail {
+  /** In the order of the submission. Empty once they were erased. */
+  readonly files: readonly FileEntry[]
+  /** Ended: answers and files are gone. */
+  readonly erased: boolean
+  /** Attempts since it was accepted, replaced or redriven. */
+  readonly attemptsSinceRedrive: number
+  /** A person decided that it is to be handled, although it is uncertain. */
+  readonly approved: boolean
+  /** Id of its trace (W3C Trace Context), if the sender or the receiver gave it one. */
+  readonly traceId: string | null
+}
+
+/** A file: its size in clear, or why it is missing. Never its name or id. */
+export type FileEntry = { readonly bytes: number } | { readonly missing: string }
 
 /** Submissions that are with their sender, because their files cannot be fetched, of one host and code. */
 export interface WaitingForFiles {

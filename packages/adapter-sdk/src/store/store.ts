@@ -6,6 +6,8 @@ import type {
   Action,
   Counts,
   DeadGroup,
+  DeadReason,
+  Detail,
   Entry,
   Filter,
   FormState,
@@ -182,14 +184,22 @@ export interface Operating {
   walk(state: WalkState, filter: Filter, step: Step): Promise<Walked>
   /** Newest first. */
   list(filter: Filter, page: Page): Promise<Entry[]>
-  /** How many `list` would return without a limit. */
-  count(filter: Filter): Promise<number>
+  /** How many `list` would return without a limit. Counts no further than `most`. */
+  count(filter: Filter, most?: number): Promise<number>
+  /** When the submission was received after which so many were received before this time. Null: there are fewer. */
+  receivedBehind(newer: number, before?: Date): Promise<Date | null>
+  /** What matches, newest first, a step at a time: a step looks at `limit` rows, and may find nothing. Each row once. */
+  scan(filter: Filter, step: Pick<Step, 'limit' | 'after'>): Promise<Scanned>
+  /** What only the page of one shows; undefined: there is none with this id of a row. */
+  detail(id: string): Promise<Detail | undefined>
   /** All that happened to a submission, oldest first. */
   history(id: string): Promise<Moment[]>
   /** How many submissions are in which state now. */
   counts(): Promise<Counts>
   /** Dead letters by form and code, most numerous first. */
   deadGroups(): Promise<DeadGroup[]>
+  /** Dead letters by form, code and reason, most numerous first, where the reason is in our words. */
+  deadReasons(most: number): Promise<DeadReason[]>
   /** What is still with its sender because its files cannot be fetched, by host and code, most numerous first. */
   waitingForFiles(): Promise<WaitingForFiles[]>
   /** The last hours, oldest first, the current one last. `form`: only what happened to submissions of it. */
@@ -245,6 +255,9 @@ export interface Walked {
   /** When the last of the entries changed, in the store's own unit and by its own clock; 0: there are none. */
   readonly latest: number
 }
+
+/** What a step of a scan found, and where to go on; null: that was all. */
+export type Scanned = Pick<Walked, 'entries' | 'next'>
 
 /** Entries as they were shown: a submission that has changed since has another revision. At most 500. */
 export type Chosen = readonly { readonly id: string; readonly revision: number }[]

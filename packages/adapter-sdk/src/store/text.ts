@@ -1,5 +1,7 @@
 /** Texts as every store can hold them, and how a submission starts. */
-import type { Filter } from './entry.ts'
+import { ERRORS } from '../errors.ts'
+import type { StoredFile } from '../files/capture.ts'
+import type { FileEntry, Filter } from './entry.ts'
 import { type Incoming, isRowId } from './submission.ts'
 
 /**
@@ -30,11 +32,44 @@ export function storableTraceparent(text: string | undefined): string | null {
   return text !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(text) ? text : null
 }
 
+/** The id of the trace in a traceparent. */
+export function traceIdOf(traceparent: string | null): string | null {
+  return traceparent?.split('-')[1] ?? null
+}
+
+/** A stored file as people see it. */
+export function fileEntry(file: StoredFile): FileEntry {
+  return 'id' in file ? { bytes: file.plaintextBytes } : { missing: file.missing }
+}
+
 /** Why a submission is a dead letter from the start: a file of it is missing. Null: it waits. */
 export function deadFromStart({ files }: Incoming): { readonly code: string; readonly reason: string } | null {
   const missing = files.flatMap((file) => ('missing' in file ? [`${file.message} (${file.missing})`] : []))
   return missing.length === 0 ? null : { code: 'ERR_ATTACHMENT_MISSING', reason: storable(missing.join('; ')) }
 }
+
+/**
+ * Conditions of SQL, one of which the reason of a dead letter in our own words meets. The words of a handler may differ from
+ * one submission to the next.
+ */
+export const OUR_REASONS: readonly string[] = [
+  `code IN (${Object.keys(ERRORS)
+    .filter(
+      (code) =>
+        !['ERR_HANDLER_PERMANENT', 'ERR_HANDLER_RETRY', 'ERR_OUTCOME_UNCERTAIN', 'ERR_RETRIES_EXHAUSTED'].includes(
+          code,
+        ),
+    )
+    .map((code) => `'${code}'`)
+    .join(', ')})`,
+  ...[
+    'the handler threw %',
+    'the schema threw %',
+    'the outcome of an earlier attempt is unknown, %',
+    '% lost with the process that ran it',
+    '% attempts failed, the last with %: the handler threw %',
+  ].map((pattern) => `reason LIKE '${pattern}'`),
+]
 
 /** In the history of a dead letter: a copy with a file missing did not take its place, because the letter holds more. */
 export const NOT_TAKEN = 'copy not taken'

@@ -817,6 +817,7 @@ onEachEngine('a store', (engine) => {
         { state: 'dead' },
         { code: 'ERR_A' },
         { reason: 'because' },
+        { reasonPart: 'ecaus' },
         { uncertain: true },
         { reference: 'R-1' },
         { id: letter.submissionId },
@@ -827,10 +828,45 @@ onEachEngine('a store', (engine) => {
         { receivedBefore: new Date(received.getTime() + 1), state: 'dead' },
       ]) {
         expect(await ids(filter), JSON.stringify(filter)).to.deep.equal([letter.submissionId])
+        expect(await ids({ ...filter, byReceipt: true }), JSON.stringify(filter)).to.deep.equal([letter.submissionId])
       }
+      for (const reasonPart of ['BECAUSE', 'b%e', 'because of', '_ecause'])
+        expect(await ids({ reasonPart })).to.deep.equal([])
       expect(await ids({ state: 'waiting', receivedAfter: received })).to.deep.equal([waiting.submissionId])
       expect(await ids({ ids: [] })).to.deep.equal([])
       expect(await ids({ id: '%' })).to.deep.equal([])
+    })
+
+    it('no further than to a number, and says what was received behind so many', async () => {
+      const start = clock.now()
+      for (let i = 0; i < 4; i++) {
+        clock.pass(1)
+        await accepted()
+      }
+      const before = new Date(start.getTime() + 3500)
+
+      expect(await store.count({ form }, 3)).to.equal(3)
+      expect(await store.count({ form }, 9)).to.equal(4)
+      expect(await store.receivedBehind(0)).not.to.equal(null)
+      expect((await store.receivedBehind(0, before))?.getTime()).to.equal(start.getTime() + 3000)
+      expect((await store.receivedBehind(2, before))?.getTime()).to.equal(start.getTime() + 1000)
+      expect(await store.receivedBehind(1_000_000)).to.equal(null)
+    })
+
+    it('what one shows: sizes of files or why they are missing, its attempts and its trace', async () => {
+      const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+      const letter = await deadLetter({}, { files: [captured()], traceparent })
+      await accepted({ files: [captured(), missing()] })
+      const [bare] = await store.list({ form, code: 'ERR_ATTACHMENT_MISSING' }, PAGE)
+
+      expect(await store.detail(letter.id)).to.deep.equal({
+        ...{ files: [{ bytes: 20 }], erased: false, attemptsSinceRedrive: 1, approved: false, traceId: 'a'.repeat(32) },
+      })
+      expect(await store.detail(bare?.id ?? '')).to.deep.equal({
+        files: [{ bytes: 20 }, { missing: 'ERR_ATTACHMENT_STATUS' }],
+        ...{ erased: false, attemptsSinceRedrive: 0, approved: false, traceId: null },
+      })
+      expect([await store.detail(randomUUID()), await store.detail('no id')]).to.deep.equal([undefined, undefined])
     })
 
     it('by ids in capitals, and by texts that no store holds', async () => {
@@ -862,6 +898,32 @@ onEachEngine('a store', (engine) => {
         { form, code: 'ERR_A', count: 1, uncertain: 0, since },
       ])
     })
+  })
+
+  it('groups dead letters by reason where the words are ours, most numerous first', async () => {
+    const thrown = 'the handler threw TypeError, at case.ts:7'
+    const retried = `5 attempts failed, the last with ERR_HANDLER_FAILED: ${thrown}`
+    const since = clock.now().toISOString()
+    const two = { code: 'ERR_ANSWERS_INVALID', reason: 'answers.name is missing' }
+    for (const over of [
+      { ...two, uncertain: true },
+      two,
+      { code: 'ECONNRESET', reason: thrown },
+      { code: 'ERR_RETRIES_EXHAUSTED', reason: retried },
+      { code: 'ERR_RETRIES_EXHAUSTED', reason: '5 attempts failed, the last with ERR_BUSY: come back at 10:31' },
+      { code: 'ERR_HANDLER_PERMANENT', reason: 'team 7 is closed' },
+      { code: 'ERR_CASEWORK_TEAM', reason: 'case 8 is closed' },
+    ])
+      await deadLetter(over)
+
+    const reasons = (await store.deadReasons(100)).filter((group) => group.form === form)
+
+    expect(reasons).to.deep.equal([
+      { form, ...two, count: 2, uncertain: 1, since },
+      { form, code: 'ECONNRESET', reason: thrown, count: 1, uncertain: 0, since },
+      { form, code: 'ERR_RETRIES_EXHAUSTED', reason: retried, count: 1, uncertain: 0, since },
+    ])
+    expect(await store.deadReasons(1)).to.have.length(1)
   })
 
   it('counts what there is', async () => {
@@ -1536,6 +1598,59 @@ onEachEngine('a store', (engine) => {
       await store.retryNow([await entry(each)], 'ada', null)
 
       expect((await all('waiting', latest)).found).to.deep.equal([])
+    })
+  })
+
+  describe('scans', () => {
+    const all = async (filter: object, limit: number, between = async () => undefined as unknown) => {
+      const found: string[] = []
+      let [after, steps] = [null as Position | null, 0]
+      do {
+        const step = await store.scan({ form, ...filter }, { limit, after })
+        found.push(...step.entries.map(({ submissionId }) => submissionId))
+        after = step.next
+        steps += 1
+        await between()
+      } while (after !== null)
+      return { found, steps }
+    }
+
+    it('newest first, each once, also of one moment, whatever arrives and changes in between', async () => {
+      const first = Array.from({ length: 5 }, () => made())
+      await store.accept(first)
+      clock.pass(1)
+      const second = Array.from({ length: 4 }, () => made())
+      await store.accept(second)
+
+      const { found } = await all({}, 2, async () => {
+        clock.pass(1)
+        await accepted()
+        const [claimed] = await claim(1, 0)
+        if (claimed !== undefined) await settle(claimed, delivered())
+      })
+
+      const ids = (submissions: readonly Incoming[]) => submissions.map(({ submissionId }) => submissionId).sort()
+      expect([found.slice(0, 4).sort(), found.slice(4).sort()]).to.deep.equal([ids(second), ids(first)])
+    })
+
+    it('looks at no more rows than it is told in a step, and finds what matches by every filter', async () => {
+      const start = clock.now()
+      const letter = await deadLetter({ code: 'ERR_RARE', reason: 'rare', reference: 'R-2' })
+      for (let i = 0; i < 6; i++) {
+        clock.pass(1)
+        await accepted()
+      }
+
+      for (const filter of [
+        { state: 'dead' },
+        { code: 'ERR_RARE' },
+        { reference: 'R-2' },
+        { idPrefix: letter.submissionId.slice(0, 9) },
+        { receivedBefore: new Date(start.getTime() + 1) },
+      ])
+        expect((await all({ ...filter, receivedAfter: start }, 2)).found).to.deep.equal([letter.submissionId])
+      const { found, steps } = await all({ state: 'dead', receivedAfter: start }, 3)
+      expect([found, steps]).to.deep.equal([[letter.submissionId], 3])
     })
   })
 

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import type { Filter } from '../entry.ts'
 import type { Chosen, Page, Position, Step, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
-import { storable, storableFilter, storableOrNull } from '../text.ts'
+import { OUR_REASONS, storable, storableFilter, storableOrNull } from '../text.ts'
 import { DUE_CHANNEL, time } from './accept.ts'
 import type { Statement } from './pool.ts'
 import { byId } from './queue.ts'
@@ -48,6 +48,9 @@ const WALKS = {
 
 const microseconds = (expression: string) => `(EXTRACT(EPOCH FROM ${expression}) * 1000000)::float8`
 const timeOf = (position: string) => `timestamptz 'epoch' + ${position}::float8 * interval '1 microsecond'`
+
+/** The year 9999, in microseconds. */
+const NEVER = 253_370_764_800_000_000
 
 /** A row of a walk: the entry with its place. */
 export interface WalkRow {
@@ -98,10 +101,57 @@ export const MENTIONED: Statement = {
       UNION SELECT code FROM ${SCHEMA}.history WHERE code IS NOT NULL ORDER BY 1) AS codes`,
 }
 
-/** How many. */
-export function count(filter: Filter): Filtered {
+/** How many, counted up to `most`. */
+export function count(filter: Filter, most: number | null = null): Filtered {
   const { where, values } = conditions(filter)
-  return { ...named('count', `SELECT count(*)::int AS count FROM ${SCHEMA}.submission s ${where}`), values }
+  const rows = `SELECT FROM ${SCHEMA}.submission s ${where} LIMIT $${values.length + 1}::bigint`
+  return { ...named('count', `SELECT count(*)::int AS count FROM (${rows}) found`), values: [...values, most] }
+}
+
+/** `(before, newer)`: when the submission was received after which so many were. */
+export const RECEIVED_BEHIND: Statement = {
+  name: 'received-behind',
+  text: `
+  SELECT received_at AS "receivedAt" FROM ${SCHEMA}.submission WHERE received_at < COALESCE($1::timestamptz, 'infinity')
+  ORDER BY received_at DESC LIMIT 1 OFFSET $2`,
+}
+
+/** `(received, id, received from, rows before the last) -> position`: where a step of a scan ends. */
+export const SCAN_END: Statement = {
+  name: 'scan-end',
+  text: `
+  SELECT json_build_array(${microseconds('received_at')}, id) AS position FROM ${SCHEMA}.submission
+  WHERE received_at <= ${timeOf('$1')} AND (received_at, id) < (${timeOf('$1')}, $2::uuid)
+    AND received_at >= COALESCE($3::timestamptz, '-infinity')
+  ORDER BY received_at DESC, id DESC LIMIT 1 OFFSET $4`,
+}
+
+/** Where a scan starts. */
+export const SCAN_START: Position = [NEVER, 'ffffffff-ffff-ffff-ffff-ffffffffffff']
+
+/** What matches from one position to another, newest first. */
+export function scan(filter: Filter, from: Position, end: Position | null): Filtered {
+  const { where, values: given } = conditions({ ...filter, byReceipt: true })
+  const values = [...given]
+  const value = (each: unknown) => `$${values.push(each)}`
+  const [newest, above] = from.map(value) as [string, string]
+  const found = [
+    ...(where === '' ? [] : [where.slice('WHERE '.length)]),
+    `s.received_at <= ${timeOf(newest)} AND (s.received_at, s.id) < (${timeOf(newest)}, ${above}::uuid)`,
+  ]
+  const [oldest, last] = (end ?? [0, '00000000-0000-0000-0000-000000000000']).map(value) as [string, string]
+  found.push(`s.received_at >= ${timeOf(oldest)} AND (s.received_at, s.id) >= (${timeOf(oldest)}, ${last}::uuid)`)
+  const text = `SELECT ${ENTRY} FROM ${SCHEMA}.submission s WHERE ${found.join(' AND ')}
+    ORDER BY s.received_at DESC, s.id DESC`
+  return { ...named('scan', text), values }
+}
+
+/** `(id)`: what only the page of one shows. */
+export const DETAIL: Statement = {
+  name: 'detail',
+  text: `
+  SELECT files, traceparent, attempts_since_redrive AS "attemptsSinceRedrive", approved, erased_at IS NOT NULL AS erased
+  FROM ${SCHEMA}.submission WHERE id = $1`,
 }
 
 /** `(id) -> moments`, oldest first. */
@@ -149,6 +199,16 @@ export const DEAD_GROUPS: Statement = {
   SELECT form, COALESCE(code, '') AS code, count(*)::int AS count, (count(*) FILTER (WHERE uncertain))::int AS uncertain,
     ${iso('min(changed_at)')} AS since
   FROM ${SCHEMA}.submission WHERE state = 'dead' GROUP BY form, COALESCE(code, '') ORDER BY count DESC, form, code`,
+}
+
+/** `(most)`: most numerous first, in our words only. */
+export const DEAD_REASONS: Statement = {
+  name: 'dead-reasons',
+  text: `
+  SELECT form, COALESCE(code, '') AS code, reason, count(*)::int AS count, (count(*) FILTER (WHERE uncertain))::int AS uncertain,
+    ${iso('min(changed_at)')} AS since
+  FROM ${SCHEMA}.submission WHERE state = 'dead' AND reason IS NOT NULL AND (${OUR_REASONS.join(' OR ')})
+  GROUP BY form, COALESCE(code, ''), reason ORDER BY count DESC, form, code, reason LIMIT $1`,
 }
 
 /** `(hours, now, form)`: oldest first, of a form or of all, an hour in which nothing happened too. */
@@ -260,24 +320,27 @@ function conditions(given: Filter): { readonly where: string; readonly values: r
     values.push(value)
     found.push(condition(`$${values.length}`))
   }
-  const { id, idPrefix } = filter
+  const { id, idPrefix, byReceipt = false } = filter
   if (id !== undefined) {
     const isRow = isRowId(id.toLowerCase())
     add((p) => (isRow ? `(s.submission_id = ${p} OR s.id = ${p}::uuid)` : `s.submission_id = ${p}`), id)
   }
-  if (idPrefix !== undefined) {
+  if (idPrefix !== undefined && byReceipt) {
+    add((p) => `substr(s.submission_id, 1, length(${p})) = ${p}`, idPrefix)
+  } else if (idPrefix !== undefined) {
     add((p) => `s.submission_id >= ${p}`, idPrefix)
     add((p) => `s.submission_id < ${p}`, `${idPrefix}\u{10ffff}`)
   }
   add((p) => `s.id = ANY(${p}::uuid[])`, filter.ids)
   // A state is part of the text: it has an index of its own.
-  if (filter.state !== undefined) found.push(STATES[filter.state])
+  if (filter.state !== undefined) found.push(byReceipt ? `s.state || '' = '${filter.state}'` : STATES[filter.state])
   add((p) => `s.form = ${p}`, filter.form)
   add((p) => `s.code = ${p}`, filter.code)
   if (filter.failed !== undefined) found.push(`${filter.failed ? '' : 'NOT '}${HAS_FAILED}`)
   add((p) => `s.reason = ${p}`, filter.reason)
+  add((p) => `strpos(s.reason, ${p}) > 0`, filter.reasonPart)
   add((p) => `s.uncertain = ${p}`, filter.uncertain)
-  add((p) => `s.reference = ${p}`, filter.reference)
+  add((p) => (byReceipt ? `s.reference || '' = ${p}` : `s.reference = ${p}`), filter.reference)
   add((p) => `s.received_at >= ${p}::timestamptz`, filter.receivedAfter)
   add((p) => `s.received_at < ${p}::timestamptz`, filter.receivedBefore)
   add((p) => `s.attempts >= ${p}`, filter.attempts)

@@ -2,12 +2,15 @@
 import pg from 'pg'
 import { AdapterError } from '../../errors.ts'
 import { errorName } from '../../events.ts'
+import type { StoredFile } from '../../files/capture.ts'
 import { attachmentTables, tableStore } from '../../files/table.ts'
 import type { Claim } from '../claim.ts'
 import type {
   Action,
   Counts,
   DeadGroup,
+  DeadReason,
+  Detail,
   Entry,
   Filter,
   FormState,
@@ -32,11 +35,14 @@ import type {
   Overdue,
   Owner,
   Paused,
+  Position,
+  Scanned,
   Store,
   Turn,
   Walked,
 } from '../store.ts'
-import { type Accepted, type Incoming, rowId } from '../submission.ts'
+import { type Accepted, type Incoming, isRowId, rowId } from '../submission.ts'
+import { fileEntry, traceIdOf } from '../text.ts'
 import * as accept from './accept.ts'
 import * as forms from './forms.ts'
 import * as keys from './keys.ts'
@@ -87,6 +93,11 @@ function openFailure(cause: unknown): AdapterError {
 }
 
 const INSUFFICIENT_PRIVILEGE = '42501'
+
+interface DetailRow {
+  readonly files: readonly StoredFile[]
+  readonly traceparent: string | null
+}
 
 class PostgresStore implements Store {
   readonly kind = 'postgres'
@@ -174,10 +185,32 @@ class PostgresStore implements Store {
     return await this.#pool.query<Entry>(statement, values)
   }
 
-  async count(filter: Filter): Promise<number> {
-    const { values, ...statement } = ledger.count(filter)
+  async count(filter: Filter, most?: number): Promise<number> {
+    const { values, ...statement } = ledger.count(filter, most)
     const [row] = await this.#pool.query<{ count: number }>(statement, values)
     return row?.count ?? 0
+  }
+
+  async receivedBehind(newer: number, before?: Date): Promise<Date | null> {
+    const [row] = await this.#pool.query<{ receivedAt: Date }>(ledger.RECEIVED_BEHIND, [before ?? null, newer])
+    return row?.receivedAt ?? null
+  }
+
+  async scan(...[filter, { limit, after }]: Parameters<Store['scan']>): Promise<Scanned> {
+    const from = after ?? ledger.SCAN_START
+    const end = [...from, filter.receivedAfter ?? null, limit - 1]
+    const [last] = await this.#pool.query<{ position: Position }>(ledger.SCAN_END, end)
+    const next = last?.position ?? null
+    const { values, ...statement } = ledger.scan(filter, from, next)
+    return { entries: await this.#pool.query<Entry>(statement, values), next }
+  }
+
+  async detail(id: string): Promise<Detail | undefined> {
+    if (!isRowId(id)) return undefined
+    const [row] = await this.#pool.query<Omit<Detail, 'traceId' | 'files'> & DetailRow>(ledger.DETAIL, [id])
+    if (row === undefined) return undefined
+    const { traceparent, files, ...rest } = row
+    return { ...rest, files: files.map(fileEntry), traceId: traceIdOf(traceparent) }
   }
 
   async recordForms(known: readonly KnownForm[]): Promise<void> {
@@ -228,6 +261,10 @@ class PostgresStore implements Store {
 
   async deadGroups(): Promise<DeadGroup[]> {
     return await this.#pool.query<DeadGroup>(ledger.DEAD_GROUPS, [])
+  }
+
+  async deadReasons(most: number): Promise<DeadReason[]> {
+    return await this.#pool.query<DeadReason>(ledger.DEAD_REASONS, [most])
   }
 
   async waitingForFiles(): Promise<WaitingForFiles[]> {

@@ -45,7 +45,12 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
 
     list: (_now: number, filter: First<typeof ledger.list>, page: After<typeof ledger.list>[1]) =>
       ledger.list(prepare, filter, page),
-    count: (_now: number, filter: First<typeof ledger.countOf>) => ledger.countOf(prepare, filter),
+    count: (_now: number, filter: First<typeof ledger.countOf>, most?: number) => ledger.countOf(prepare, filter, most),
+    receivedBehind: (_now: number, newer: number, before: Date | undefined) =>
+      ledger.receivedBehind(prepare, newer, before),
+    scan: (_now: number, filter: First<typeof ledger.scan>, step: After<typeof ledger.scan>[1]) =>
+      ledger.scan(prepare, filter, step),
+    detail: (_now: number, id: string) => ledger.detail(prepare, id),
     recordForms: (_now: number, known: First<typeof forms.recordForms>) =>
       write(() => forms.recordForms(prepare, known)),
     forms: (_now: number) => forms.forms(prepare),
@@ -63,6 +68,7 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
     history: (_now: number, id: string) => ledger.history(prepare, id),
     counts: (now: number) => ledger.counts(prepare, now),
     deadGroups: (_now: number) => ledger.deadGroups(prepare),
+    deadReasons: (_now: number, most: number) => ledger.deadReasons(prepare, most),
     waitingForFiles: (now: number) => ledger.waitingForFiles(prepare, now),
     hours: (now: number, count: number, form?: string) => ledger.hours(prepare, count, form, now),
     refusals: (now: number, hours: number) => processes.refusals(prepare, hours, now),

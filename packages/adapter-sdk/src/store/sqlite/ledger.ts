@@ -1,8 +1,20 @@
 /** What operators ask of SQLite: what there is, what happened, and what people do. */
-import type { Action, Counts, DeadGroup, Entry, Filter, Hour, Moment, WaitingForFiles } from '../entry.ts'
-import type { Chosen, Moved, Page, Position, Step, Walked, WalkState } from '../store.ts'
+import type { StoredFile } from '../../files/capture.ts'
+import type {
+  Action,
+  Counts,
+  DeadGroup,
+  DeadReason,
+  Detail,
+  Entry,
+  Filter,
+  Hour,
+  Moment,
+  WaitingForFiles,
+} from '../entry.ts'
+import type { Chosen, Moved, Page, Position, Scanned, Step, Walked, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
-import { storable, storableFilter, storableOrNull } from '../text.ts'
+import { fileEntry, OUR_REASONS, storable, storableFilter, storableOrNull, traceIdOf } from '../text.ts'
 import { HOUR_MILLISECONDS } from './accept.ts'
 import { bytesOf, type Prepare, uuidOf } from './tables.ts'
 
@@ -99,10 +111,66 @@ export function mentioned(prepare: Prepare): { forms: string[]; codes: string[] 
   }
 }
 
-/** How many. */
-export function countOf(prepare: Prepare, filter: Filter): number {
+/** How many, counted up to `most`. */
+export function countOf(prepare: Prepare, filter: Filter, most?: number): number {
   const { where, values } = conditions(filter)
-  return Number(prepare(`SELECT count(*) AS count FROM submission s ${where}`).get(...values)?.['count'])
+  const found = `FROM submission s ${where}`
+  const row =
+    most === undefined
+      ? prepare(`SELECT count(*) AS count ${found}`).get(...values)
+      : prepare(`SELECT count(*) AS count FROM (SELECT 1 ${found} LIMIT ?)`).get(...values, most)
+  return Number(row?.['count'])
+}
+
+/** When the submission was received after which so many were. */
+export function receivedBehind(prepare: Prepare, newer: number, before: Date | undefined): Date | null {
+  const row = prepare(
+    'SELECT received_at FROM submission WHERE received_at < ? ORDER BY received_at DESC LIMIT 1 OFFSET ?',
+  ).get(before?.getTime() ?? Number.MAX_SAFE_INTEGER, newer)
+  return row === undefined ? null : new Date(Number(row['received_at']))
+}
+
+/** Newest first. The first statement reads an index only, and finds where the step ends. */
+export function scan(prepare: Prepare, filter: Filter, { limit, after }: Pick<Step, 'limit' | 'after'>): Scanned {
+  const [time, row] = (after ?? [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]) as [number, number]
+  const last = prepare(`
+    SELECT received_at, row FROM submission WHERE (received_at, row) < (?, ?) AND received_at >= ?
+    ORDER BY received_at DESC, row DESC LIMIT 1 OFFSET ?`).get(
+    time,
+    row,
+    filter.receivedAfter?.getTime() ?? 0,
+    limit - 1,
+  )
+  const { where, values } = conditions({ ...filter, byReceipt: true })
+  const step = [
+    ...(where === '' ? [] : [where.slice('WHERE '.length)]),
+    '(s.received_at, s.row) < (?, ?)',
+    ...(last === undefined ? [] : ['(s.received_at, s.row) >= (?, ?)']),
+  ]
+  const next = last === undefined ? null : [Number(last['received_at']), Number(last['row'])]
+  const rows = prepare(
+    `SELECT ${ENTRY} FROM submission s WHERE ${step.join(' AND ')} ORDER BY s.received_at DESC, s.row DESC`,
+  ).all(...values, time, row, ...(next ?? [])) as Row[]
+  return { entries: rows.map(entryOf), next }
+}
+
+/** What only the page of one shows. */
+export function detail(prepare: Prepare, id: string): Detail | undefined {
+  const row = isRowId(id)
+    ? prepare(`
+        SELECT files, traceparent, attempts_since_redrive, approved, erased_at FROM submission WHERE id = ?`).get(
+        bytesOf(id),
+      )
+    : undefined
+  if (row === undefined) return undefined
+  const files = JSON.parse(String(row['files'])) as StoredFile[]
+  return {
+    files: files.map(fileEntry),
+    erased: row['erased_at'] !== null,
+    attemptsSinceRedrive: Number(row['attempts_since_redrive']),
+    approved: row['approved'] === 1,
+    traceId: traceIdOf(row['traceparent'] as string | null),
+  }
 }
 
 /** All that happened to a submission, oldest first. */
@@ -155,6 +223,15 @@ export function deadGroups(prepare: Prepare): DeadGroup[] {
     SELECT form, COALESCE(code, '') AS code, count(*) AS count, sum(uncertain) AS uncertain, min(changed_at) AS since
     FROM submission WHERE state = 'dead' GROUP BY 1, 2 ORDER BY count DESC, form, code`).all()
   return rows.map((row) => ({ ...row, since: iso(row['since']) }) as unknown as DeadGroup)
+}
+
+/** Most numerous first, in our words only. */
+export function deadReasons(prepare: Prepare, most: number): DeadReason[] {
+  const rows = prepare(`
+    SELECT form, COALESCE(code, '') AS code, reason, count(*) AS count, sum(uncertain) AS uncertain, min(changed_at) AS since
+    FROM submission WHERE state = 'dead' AND reason IS NOT NULL AND (${OUR_REASONS.join(' OR ')})
+    GROUP BY 1, 2, 3 ORDER BY count DESC, form, 2, reason LIMIT ?`).all(most)
+  return rows.map((row) => ({ ...row, since: iso(row['since']) }) as unknown as DeadReason)
 }
 
 /** Most numerous first. */
@@ -276,24 +353,28 @@ function conditions(given: Filter): { readonly where: string; readonly values: r
     found.push(condition)
     values.push(...known)
   }
-  const { id, idPrefix, ids, uncertain, receivedAfter, receivedBefore } = filter
+  const { id, idPrefix, ids, uncertain, receivedAfter, receivedBefore, byReceipt = false } = filter
   if (id !== undefined) {
     if (isRowId(id.toLowerCase())) add('(s.submission_id = ? OR s.id = ?)', id, bytesOf(id))
     else add('s.submission_id = ?', id)
   }
-  if (idPrefix !== undefined) add('s.submission_id >= ? AND s.submission_id < ?', idPrefix, `${idPrefix}\u{10ffff}`)
+  if (idPrefix !== undefined && byReceipt) add('substr(s.submission_id, 1, length(?)) = ?', idPrefix, idPrefix)
+  else if (idPrefix !== undefined) {
+    add('s.submission_id >= ? AND s.submission_id < ?', idPrefix, `${idPrefix}\u{10ffff}`)
+  }
   // One text for any number of ids: a statement is kept for each text.
   if (ids !== undefined) {
     add('s.id IN (SELECT unhex(value) FROM json_each(?))', JSON.stringify(ids.map((each) => each.replaceAll('-', ''))))
   }
   // A state is part of the text: it has an index of its own.
-  if (filter.state !== undefined) found.push(STATES[filter.state])
+  if (filter.state !== undefined) found.push(byReceipt ? `+s.state = '${filter.state}'` : STATES[filter.state])
   add('s.form = ?', filter.form)
   add('s.code = ?', filter.code)
   if (filter.failed !== undefined) found.push(`${filter.failed ? '' : 'NOT '}${HAS_FAILED}`)
   add('s.reason = ?', filter.reason)
+  add('instr(s.reason, ?) > 0', filter.reasonPart)
   add('s.uncertain = ?', uncertain === undefined ? undefined : uncertain ? 1 : 0)
-  add('s.reference = ?', filter.reference)
+  add(byReceipt ? '+s.reference = ?' : 's.reference = ?', filter.reference)
   add('s.received_at >= ?', receivedAfter?.getTime())
   add('s.received_at < ?', receivedBefore?.getTime())
   add('s.attempts >= ?', filter.attempts)

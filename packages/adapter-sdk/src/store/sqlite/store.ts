@@ -124,8 +124,20 @@ class SqliteStore implements Store {
     return this.#reader.ask('list', this.#now(), filter, page)
   }
 
-  count(filter: Filter) {
-    return this.#reader.ask('count', this.#now(), filter)
+  count(filter: Filter, most?: number) {
+    return this.#reader.ask('count', this.#now(), filter, most)
+  }
+
+  receivedBehind(newer: number, before?: Date) {
+    return this.#reader.ask('receivedBehind', this.#now(), newer, before)
+  }
+
+  scan(...[filter, step]: Parameters<Store['scan']>) {
+    return this.#reader.ask('scan', this.#now(), filter, step)
+  }
+
+  detail(id: string) {
+    return this.#reader.ask('detail', this.#now(), id)
   }
 
   recordForms(forms: readonly KnownForm[]) {
@@ -164,6 +176,10 @@ class SqliteStore implements Store {
 
   deadGroups() {
     return this.#reader.ask('deadGroups', this.#now())
+  }
+
+  deadReasons(most: number) {
+    return this.#reader.ask('deadReasons', this.#now(), most)
   }
 
   waitingForFiles() {

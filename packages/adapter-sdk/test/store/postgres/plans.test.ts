@@ -67,6 +67,9 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
   const chosen = (state: string) => JSON.stringify(of(state))
   const old = new Date(Date.now() - 20 * 86_400_000)
 
+  const NEWEST = { byReceipt: true, receivedAfter: old, receivedBefore: old }
+  const POSITION = [old.getTime() * 1000, randomUUID()]
+
   // Each row: a statement, its values, and how many rows of all tables it may read.
   const STATEMENTS: readonly (readonly [string, Statement, () => unknown[], number])[] = [
     [
@@ -115,6 +118,35 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
     ['tells the history of one', ledger.HISTORY, () => [of('delivered')[0]?.id], 10],
     ['lists the newest', ledger.list({}, { limit: 50, offset: 0 }), () => [50, 0], 100],
     ['lists what is dead', ledger.list({ state: 'dead' }, { limit: 50, offset: 0 }), () => [50, 0], 400],
+    [
+      'looks for a code among the newest',
+      ledger.list({ ...NEWEST, code: 'ERR' }, { limit: 50, offset: 0 }),
+      () => ['ERR', old, new Date(old.getTime() + 600_000), 50, 0],
+      100,
+    ],
+    [
+      'looks for dead letters of a form among the newest',
+      ledger.list({ ...NEWEST, state: 'dead', form: 'x', idPrefix: 's' }, { limit: 50, offset: 0 }),
+      () => ['s', 'comment', old, new Date(old.getTime() + 600_000), 50, 0],
+      100,
+    ],
+    [
+      'counts what waits among the newest',
+      ledger.count({ ...NEWEST, state: 'waiting' }, 20_000),
+      () => [old, new Date(old.getTime() + 600_000), 20_000],
+      100,
+    ],
+    ['counts no further than 50 dead letters', ledger.count({ state: 'dead' }, 50), () => [50], 50],
+    ['finds where the newest 5,000 end', ledger.RECEIVED_BEHIND, () => [null, 5000], 5001],
+    ['finds where a step of a scan ends', ledger.SCAN_END, () => [...POSITION, null, 500], 502],
+    [
+      'scans a step',
+      ledger.scan({ state: 'dead' }, POSITION, [(old.getTime() - 600_000) * 1000, POSITION[1] as string]),
+      () => [...POSITION, (old.getTime() - 600_000) * 1000, POSITION[1]],
+      100,
+    ],
+    ['reads the detail of one', ledger.DETAIL, () => [of('delivered')[0]?.id], 2],
+    ['groups dead letters by reason', ledger.DEAD_REASONS, () => [200], 300],
     ['finds a submissionId', ledger.list({ id: 'x' }, { limit: 1, offset: 0 }), () => ['nobody', 1, 0], 5],
     [
       'finds the beginning of a submissionId',

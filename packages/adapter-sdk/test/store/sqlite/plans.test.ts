@@ -122,6 +122,19 @@ describe('the statements of SQLite, on 100,000 rows', () => {
     ['finds the beginning of a submissionId', () => list({ idPrefix: 'submission-4242' }), []],
     ['finds a reference', () => list({ reference: 'case-77' }), []],
     ['finds ids', () => list({ ids: ids['delivered'] ?? [] }), []],
+    // What many match is looked for among so many of the newest, and no further: by the index of the time alone.
+    ['finds where the newest end', () => engine.receivedBehind(now, 20_000, undefined), []],
+    ['finds where the newest before a time end', () => engine.receivedBehind(now, 20_000, new Date(now)), []],
+    ['lists the newest dead letters', () => list({ ...NEWEST, state: 'dead' }), []],
+    ['lists the newest that wait', () => list({ ...NEWEST, state: 'waiting', form: 'comment' }), []],
+    ['lists the newest with a code', () => list({ ...NEWEST, code: 'ERR', reasonPart: 'x', attempts: 2 }), []],
+    ['lists the newest that begin with a letter', () => list({ ...NEWEST, idPrefix: 's' }), []],
+    ['lists the newest with a reference', () => list({ ...NEWEST, reference: 'case-77' }), []],
+    ['counts the newest', () => engine.count(now, { ...NEWEST, code: 'ERR' }, 20_000), ['(subquery-1)']],
+    ['scans from the newest', () => engine.scan(now, { state: 'dead' }, { limit: 500, after: null }), []],
+    ['scans on', () => engine.scan(now, { form: 'comment' }, { limit: 500, after: [now - 600_000, 100] }), []],
+    ['reads the detail of one', () => engine.detail(now, ids['delivered']?.[0] ?? ''), []],
+    ['groups dead letters by reason', () => engine.deadReasons(now, 200), ['submission_dead']],
     ['lists what waits', () => list({ state: 'waiting' }), ['submission_due', 'submission_suspect']],
     [
       'lists what waits of a form',
@@ -138,6 +151,7 @@ describe('the statements of SQLite, on 100,000 rows', () => {
     ['counts what waits', () => engine.count(now, { state: 'waiting' }), ['submission_due', 'submission_suspect']],
     ['counts dead letters', () => engine.count(now, { state: 'dead' }), ['submission_dead']],
   ]
+  const NEWEST = { byReceipt: true, receivedAfter: new Date(now - 600_000), receivedBefore: new Date(now) }
   const list = (filter: Filter) => engine.list(now, filter, PAGE)
 
   for (const [title, call, scans] of CALLS) {

@@ -66,8 +66,11 @@ function withTargetOptions(command: Command): Command {
     .requiredOption('--endpoint <url>', "the form's URL: https, on gov.uk")
     .requiredOption('--key-file <file>', 'file that contains only the shared key')
     .option('--timeout-seconds <seconds>', 'time allowed for one attempt (1 to 600)', wholeNumber(1, 600), 60)
-    .option('--allow-local', 'development only: also allow localhost, on any port')
-    .option('--ca-file <file>', 'with --allow-local: certificate authority to trust for localhost (PEM)')
+    .option(
+      '--allow-local',
+      'development only: also allow this machine, on any port; by http only 127.0.0.0/8 and [::1]',
+    )
+    .option('--ca-file <file>', 'with --allow-local: certificate authority to trust for this machine (PEM)')
     .option('--json', 'print the result as one line of JSON')
 }
 
@@ -87,7 +90,8 @@ ${Object.entries(EXIT_MEANINGS)
 const SEND_HELP = `
 Examples:
   npx @formbuilder/submitter send --endpoint https://adapter.service.gov.uk/v2/complaint --key-file key.txt submission.json
-  npx @formbuilder/submitter send --endpoint https://localhost:8443/v2/complaint --allow-local --ca-file ca.pem --key-file key.txt - < submission.json`
+  npx @formbuilder/submitter send --endpoint https://localhost:8443/v2/complaint --allow-local --ca-file ca.pem --key-file key.txt - < submission.json
+  npx @formbuilder/submitter send --endpoint http://127.0.0.1:3000/v2/complaint --allow-local --key-file key.txt submission.json`
 const VERIFY_HELP = `
 Example:
   npx @formbuilder/submitter verify --endpoint https://adapter.service.gov.uk/v2/complaint --key-file key.txt`

@@ -1,11 +1,11 @@
 /** Sends one JWE by POST, with the same bytes and headers as Form Builder, and reads the answer. */
-import { Agent } from 'node:https'
 import type { Readable } from 'node:stream'
 import { AdapterError } from '@formbuilder/adapter-sdk/protocol'
 import axios from 'axios'
-import { isLocal } from './endpoint.ts'
+import { agentsFor, type ConnectionOptions } from './connection.ts'
+import { timedOut, unreachable } from './unreachable.ts'
 
-export interface PostOptions {
+export interface PostOptions extends Pick<ConnectionOptions, 'open'> {
   /** Time for the request and its answer, in seconds (1 to 600). */
   readonly timeoutSeconds: number
   readonly signal?: AbortSignal | undefined
@@ -29,13 +29,10 @@ export interface Answer {
 export async function post(endpoint: URL, jwe: string, options: PostOptions): Promise<Answer> {
   const deadline = AbortSignal.timeout(options.timeoutSeconds * 1000)
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal])
-  // `rejectUnauthorized` is set explicitly, so that no environment variable can turn it off.
-  const ca = isLocal(endpoint) && options.ca !== undefined ? { ca: options.ca } : {}
-  const httpsAgent = new Agent({ keepAlive: false, minVersion: 'TLSv1.2', rejectUnauthorized: true, ...ca })
   try {
     const { status, headers, data } = await axios.post<Readable>(endpoint.href, Buffer.from(jwe, 'latin1'), {
-      headers: HEADERS,
-      httpsAgent,
+      headers: endpoint.protocol === 'http:' ? { ...HEADERS, ...AS_INGRESS } : HEADERS,
+      ...agentsFor(endpoint, { ...options, signal }),
       signal,
       proxy: false,
       maxRedirects: 0,
@@ -48,7 +45,9 @@ export async function post(endpoint: URL, jwe: string, options: PostOptions): Pr
     return { status, contentType: text(headers['content-type']), retryAfter: headers['retry-after'], body }
   } catch (error) {
     options.signal?.throwIfAborted()
-    throw unreachable(error, deadline.aborted, options.timeoutSeconds)
+    const cause = error instanceof Error ? error.cause : undefined
+    if (cause instanceof AdapterError) throw cause // of the check of the address
+    throw deadline.aborted ? timedOut(options.timeoutSeconds) : unreachable(error, endpoint)
   }
 }
 
@@ -60,6 +59,8 @@ const HEADERS = {
   'Content-Type': 'application/x-www-form-urlencoded',
   'User-Agent': 'formbuilder-submitter',
 }
+// An adapter without a certificate accepts only what an ingress in front says to have come by https.
+const AS_INGRESS = { 'X-Forwarded-Proto': 'https' }
 const BODY_LIMIT_BYTES = 64 * 1024
 
 async function readStart(stream: Readable): Promise<string> {
@@ -75,20 +76,4 @@ async function readStart(stream: Readable): Promise<string> {
 
 function text(header: unknown): string {
   return typeof header === 'string' ? header : ''
-}
-
-/** Keeps only the code of the original error, because the error itself contains the whole request. */
-function unreachable(error: unknown, timedOut: boolean, timeoutSeconds: number): AdapterError {
-  if (timedOut)
-    return new AdapterError('ERR_RECEIVER_UNREACHABLE', `no answer within ${timeoutSeconds} s`, {
-      retryable: true,
-    })
-  const original = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const code = /^[A-Z][A-Z0-9_]{2,63}$/.test(original) ? original : 'unknown reason'
-  const untrusted = /CERT|ISSUER|ALTNAME|SIGNATURE/.test(code)
-  return new AdapterError(
-    'ERR_RECEIVER_UNREACHABLE',
-    untrusted ? `the certificate of the receiver is not trusted (${code})` : `no answer from the receiver (${code})`,
-    { retryable: !untrusted },
-  )
 }

@@ -1,6 +1,7 @@
 /** Prints results to stdout and everything else to stderr, and never prints a key, an answer or a link. */
 import type { Readable, Writable } from 'node:stream'
 import { AdapterError } from '@formbuilder/adapter-sdk/protocol'
+import { adviceFor } from './advice.ts'
 import { UsageError } from './exit-code.ts'
 import { RefusalError } from './refusal.ts'
 
@@ -29,7 +30,11 @@ export function printError(error: unknown, json: boolean, streams: Streams): voi
     code === 'internal'
       ? `unexpected ${error instanceof Error ? error.name : 'error'}`
       : String((error as Error).message)
+  const advice = adviceFor(error)
   const status = error instanceof RefusalError ? { status: error.status } : {}
-  if (json) streams.stdout.write(`${JSON.stringify({ outcome: 'failed', code, message, ...status })}\n`)
-  else printNote(streams, `${code}: ${message}`)
+  if (json)
+    streams.stdout.write(
+      `${JSON.stringify({ outcome: 'failed', code, message, ...status, ...(advice && { advice }) })}\n`,
+    )
+  else printNote(streams, `${code}: ${message}${advice === undefined ? '' : `; ${advice}`}`)
 }

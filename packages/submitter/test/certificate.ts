@@ -14,14 +14,15 @@ export async function makeCertificate(
     { type: 'dns', value: 'localhost' },
     { type: 'ip', value: '127.0.0.1' },
   ],
+  { notBefore = new Date(Date.now() - 60_000), notAfter = new Date(Date.now() + 86_400_000) } = {},
 ): Promise<Certificate> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as never
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       name: 'CN=receiver',
-      notBefore: new Date(Date.now() - 60_000),
-      notAfter: new Date(Date.now() + 86_400_000),
+      notBefore,
+      notAfter,
       signingAlgorithm: algorithm,
       keys,
       extensions: [new x509.BasicConstraintsExtension(true, 0, true), new x509.SubjectAlternativeNameExtension(names)],

@@ -18,9 +18,13 @@ describe('an endpoint', () => {
       expect(assertEndpoint(new URL(text)).href).to.equal(href)
     })
 
+  const NAME_BY_HTTP = 'is not https, and http is allowed to 127.0.0.1 or [::1] only, not to a name'
   const NOT_GOV_UK = 'is not on gov.uk or a subdomain of it'
   const refused: [string, string][] = [
     ['http://adapter.service.gov.uk/', 'is not https'],
+    ['http://127.0.0.1:3000/', 'is on this machine, which is allowed for development only'],
+    ['http://[::1]:3000/', 'is on this machine, which is allowed for development only'],
+    ['http://localhost:3000/', 'is on this machine, which is allowed for development only'],
     ['ftp://adapter.service.gov.uk/', 'is not https'],
     ['wss://adapter.service.gov.uk/', 'is not https'],
     ['https:adapter.service.gov.uk', 'is not an absolute URL, such as https://adapter.service.gov.uk/v2/form'],
@@ -111,13 +115,34 @@ describe('an endpoint', () => {
       'https://127.9.9.9/',
       'https://[::1]:8443/',
       'https://x.gov.uk/',
+      'http://127.0.0.1:3000/v2/complaint',
+      'HTTP://127.9.9.9/',
+      'http://[::1]:3000/v2/complaint',
     ])
       it(`may be ${text}`, async () => {
         expect(await outcome(() => assertEndpoint(text, { allowLocal: true }))).to.equal('done')
       })
 
     for (const [text, why] of [
-      ['http://localhost:8080/', 'is not https'],
+      ['http://localhost:8080/', NAME_BY_HTTP],
+      ['http://LocalHost/', NAME_BY_HTTP],
+      ['http://x.gov.uk/', 'is not https'],
+      ['http://127.0.0.1.gov.uk/', 'is not https'],
+      ['http://127.1/', 'is not https'],
+      ['http://2130706433/', 'is not https'],
+      ['http://0x7f000001/', 'is not https'],
+      ['http://[::ffff:127.0.0.1]/', 'is not https'],
+      ['http://[::]/', 'is not https'],
+      ['http://0.0.0.0/', 'is not https'],
+      ['http://192.168.0.1/', 'is not https'],
+      ['http://128.0.0.1/', 'is not https'],
+      ['http://127.0.0.1.evil.com/', 'is not https'],
+      ['http://evil.com@127.0.0.1/', 'is not https'],
+      ['https://evil.com@127.0.0.1/', 'contains credentials'],
+      ['http://127.0.0.1@evil.com/', 'is not https'],
+      ['http://127.0.0.1/#', 'contains a fragment'],
+      ['http://127.0.0.999/', 'is not a valid URL'],
+      ['ws://127.0.0.1/', 'is not https'],
       ['https://user@localhost/', 'contains credentials'],
       ['https://localhost.evil.com/', NOT_GOV_UK],
       ['https://evil-localhost/', NOT_GOV_UK],

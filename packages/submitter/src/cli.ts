@@ -1,9 +1,11 @@
 /** Defines the command `submitter`: its options, its help and its exit codes. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { type KeygenOptions, keycheck, keygen, send, type TargetOptions, verify } from './commands.ts'
+import { type KeygenOptions, keycheck, keygen, verify } from './commands.ts'
 import { EXIT_MEANINGS, exitCode } from './exit-code.ts'
+import { type SendOptions, send } from './send.ts'
 import { printError, type Streams } from './streams.ts'
+import type { TargetOptions } from './target.ts'
 
 /** Runs the command and returns its exit code. Never throws. */
 export async function main(args: readonly string[], streams: Streams): Promise<number> {
@@ -30,8 +32,11 @@ function createProgram(streams: Streams): Command {
     .description('Encrypts a submission as Form Builder does, and sends it.')
     .argument('<file>', 'file with the JSON of a submission; - reads standard input')
     .option('--retry <times>', 'how often to try again after no answer, 429 or 5xx (0 to 25)', wholeNumber(0, 25), 0)
+    .option('--submission-id <id>', 'send it under this id, whether or not it has one')
+    .option('--repeat', 'try again as Form Builder does, after anything but 2xx: 25 times in 20 days')
+    .option('--speed <times>', 'with --repeat: how many times faster (1 to 1000000)', wholeNumber(1, 1_000_000))
     .addHelpText('after', SEND_HELP)
-    .action((file: string, options: TargetOptions & { retry: number }) => send(file, options, streams))
+    .action((file: string, options: SendOptions) => send(file, options, streams))
 
   withTargetOptions(program.command('verify'))
     .description('Asks an endpoint to prove that it has the key. The adapter stores nothing and creates no case.')
@@ -76,7 +81,7 @@ function withTargetOptions(command: Command): Command {
 
 function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
-    const number = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN
+    const number = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN
     if (number >= least && number <= most) return number
     throw new InvalidArgumentError(`must be a whole number from ${least} to ${most}.`)
   }

@@ -2,10 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   AdapterError,
+  type AttachmentLink,
   encryptCompact,
   type Key,
   parseKeyring,
   retryAfterSeconds,
+  SENDER_DELIVERIES,
+  senderRetrySeconds,
 } from '@formbuilder/adapter-sdk/protocol'
 import { assertEndpoint, type EndpointRules } from './endpoint.ts'
 import { type SubmissionInput, writeSubmission } from './plaintext.ts'
@@ -28,11 +31,24 @@ export interface Target extends EndpointRules {
 /** Options of {@link submit}. */
 export interface SubmitOptions extends Target {
   readonly submission: SubmissionInput
+  /** Sends it under this id, whether or not it has one: the same submission again, or a new one with the same answers. */
+  readonly submissionId?: string
+  /** Called before each attempt: fresh links to files, added to the attachments of the submission. */
+  readonly attachments?: () => readonly AttachmentLink[]
   /**
    * How often to try again after no answer, 429 or 5xx (0 to 25, default 0). Waits as `Retry-After` asks, for at most 5
    * minutes, or else 1, 2, 4 ... up to 60 seconds. A retry is safe, because the receiver recognises the submissionId.
    */
   readonly retries?: number
+  /**
+   * Instead of `retries`: tries again as Form Builder does, after anything that is not 2xx, on its schedule: after 6 s, 21 s,
+   * 86 s and so on, 25 times in 20 days. Default `false`.
+   */
+  readonly repeat?: boolean
+  /** With `repeat`: how many times faster than Form Builder its schedule passes (1 to 1,000,000, default 1). */
+  readonly speed?: number
+  /** Called before each attempt, counted from 1. */
+  readonly onAttempt?: (attempt: number) => void
   /** Called before each wait. */
   readonly onRetry?: (attempt: number, waitSeconds: number, error: AdapterError) => void
   /** Replaces the wait between attempts, for tests. */
@@ -60,18 +76,20 @@ export interface Receipt {
  */
 export async function submit(options: SubmitOptions): Promise<Receipt> {
   const { endpoint, key, timeoutSeconds } = assertTarget(options)
-  const { plaintext, submissionId } = writeSubmission(options.submission)
-  const retries = assertInRange(options.retries ?? 0, 0, 25, 'retries')
+  const secondsUntilNext = waiting(options)
+  const { submissionId } = writeSubmission(options.submission, { submissionId: options.submissionId })
   for (let attempts = 1; ; attempts++) {
+    const { plaintext } = writeSubmission(options.submission, { submissionId, attachments: options.attachments?.() })
     try {
       const jwe = await encryptCompact(plaintext, key)
+      options.onAttempt?.(attempts)
       const answer = await post(endpoint, jwe, { timeoutSeconds, signal: options.signal, ca: options.ca })
       if (answer.status < 200 || answer.status > 299) throw new RefusalError(answer)
       return { outcome: outcomeOf(answer, submissionId), status: answer.status, submissionId, attempts }
     } catch (error) {
-      if (!(error instanceof AdapterError) || !error.retryable || attempts > retries) throw error
-      const waitSeconds = secondsToWait(error, attempts)
-      options.onRetry?.(attempts, waitSeconds, error)
+      const waitSeconds = error instanceof AdapterError ? secondsUntilNext(error, attempts) : undefined
+      if (waitSeconds === undefined) throw error
+      options.onRetry?.(attempts, waitSeconds, error as AdapterError)
       await (options.wait ?? sleep)(waitSeconds * 1000, options.signal)
     }
   }
@@ -88,6 +106,17 @@ export function assertTarget(target: Target): { endpoint: URL; key: Key; timeout
   const [key] = parseKeyring(target.key).keys
   if (key === undefined) throw new AdapterError('ERR_KEY_INVALID', 'the key is missing')
   return { endpoint, key, timeoutSeconds }
+}
+
+/** Says after a failed attempt how long to wait for the next, in seconds; `undefined`: there is none. */
+function waiting(options: SubmitOptions): (error: AdapterError, attempts: number) => number | undefined {
+  const retries = assertInRange(options.retries ?? 0, 0, 25, 'retries')
+  const speed = assertInRange(options.speed ?? 1, 1, 1_000_000, 'speed')
+  if (options.repeat !== true)
+    return (error, attempts) => (error.retryable && attempts <= retries ? secondsToWait(error, attempts) : undefined)
+  if (retries > 0) throw new RangeError('retries must be 0 with repeat')
+  return ({ code }, attempts) =>
+    code.startsWith('ERR_RECEIVER_') && attempts < SENDER_DELIVERIES ? senderRetrySeconds(attempts) / speed : undefined
 }
 
 const RETRY_AFTER_LIMIT_SECONDS = 300

@@ -7,6 +7,7 @@ import type { Adapter } from '../adapter.ts'
 import { givenShowErrors } from '../config.ts'
 import type { AdapterEvent } from '../events.ts'
 import { generateKey, type Key, parseKeyring } from '../protocol/keyring.ts'
+import { SENDER_DELIVERIES } from '../protocol/schedule.ts'
 import type { RunningAdapter } from '../start.ts'
 import type { DetailedEntry } from '../store/entry.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from './certificate.ts'
@@ -18,7 +19,6 @@ import {
   compose,
   type PlainRequest,
   postAsSender,
-  SENDER_DELIVERIES,
   type SentAnswer,
   senderRetrySeconds,
   type TestAnswer,

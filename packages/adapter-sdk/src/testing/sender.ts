@@ -7,6 +7,8 @@ import type { Key } from '../protocol/keyring.ts'
 import type { AttachmentLink } from '../protocol/submission.ts'
 import type { TestFileStore, Upload } from './file-server.ts'
 
+export { senderRetrySeconds } from '../protocol/schedule.ts'
+
 /** A submission as a test writes it. Missing parts are made up. */
 export interface TestSubmission {
   /** Default: a new one in every call. */
@@ -80,14 +82,6 @@ export async function postAsSender(target: Target, path: string, body: string): 
 export async function ask(target: Target, method: string, path: string, plain: PlainRequest = {}): Promise<TestAnswer> {
   return await exchange(target, { method, path, headers: { ...plain.headers } }, plain.body)
 }
-
-/** How long the sender's queue waits before delivery `delivery + 1`, in seconds: 6, 21, 86, 261 ... 25 deliveries in 20 days. */
-export function senderRetrySeconds(delivery: number): number {
-  return delivery ** 4 + 5
-}
-
-/** Number of deliveries after which the sender's queue gives up. */
-export const SENDER_DELIVERIES = 25
 
 /** JSON as Rails writes it: five characters are escaped that JSON.stringify leaves alone. */
 function railsJson(value: unknown): string {

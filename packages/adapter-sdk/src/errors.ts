@@ -192,6 +192,9 @@ export const ERRORS = meanings({
   ERR_ENDPOINT_UNPROVEN: { meaning: 'Submitter: the endpoint did not prove that it holds the key' },
   ERR_RECEIVER_REFUSED: { meaning: 'Submitter: the receiver answered, but not that it has the submission' },
   ERR_RECEIVER_UNREACHABLE: { meaning: 'Submitter: no answer from the receiver' },
+  ERR_FILES_NOT_FETCHED: {
+    meaning: 'Submitter: the receiver has the submission, and did not fetch every file while its link lived',
+  },
   ERR_SENDING_STOPPED: {
     meaning: 'Submitter: stopped before the end; the message says what was sent and what was not',
   },

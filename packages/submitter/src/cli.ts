@@ -1,5 +1,7 @@
 /** Defines the command `submitter`: its options, its help and its exit codes. */
 import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type KeygenOptions, keycheck, keygen, verify } from './commands.ts'
 import { EXIT_MEANINGS, exitCode } from './exit-code.ts'
@@ -35,6 +37,13 @@ function createProgram(streams: Streams): Command {
     .option('--submission-id <id>', 'send it under this id, whether or not it has one')
     .option('--repeat', 'try again as Form Builder does, after anything but 2xx: 25 times in 20 days')
     .option('--speed <times>', 'with --repeat: how many times faster (1 to 1000000)', wholeNumber(1, 1_000_000))
+    .option('--file <path>', 'with --allow-local: attach this file and serve it; may be repeated', collect)
+    .option('--file-port <port>', 'port of this machine at which files are served', wholeNumber(1, 65_535), 9443)
+    .option(
+      '--certificate-folder <folder>',
+      'where the certificate of the served files is kept',
+      join(homedir(), '.formbuilder-submitter'),
+    )
     .addHelpText('after', SEND_HELP)
     .action((file: string, options: SendOptions) => send(file, options, streams))
 
@@ -77,6 +86,10 @@ function withTargetOptions(command: Command): Command {
     )
     .option('--ca-file <file>', 'with --allow-local: certificate authority to trust for this machine (PEM)')
     .option('--json', 'print the result as one line of JSON')
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value]
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {

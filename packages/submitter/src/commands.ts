@@ -19,7 +19,7 @@ export async function verify(options: TargetOptions, streams: Streams): Promise<
   using progress = new Progress(streams.stderr)
   progress.waitFor((seconds) => `waiting for the receiver, ${seconds} s ...`)
   const proof = await verifyEndpoint(target)
-  progress[Symbol.dispose]()
+  progress.end()
   const relay =
     proof.origin === null
       ? '\nThe adapter does not know its own host name (HOST), so another host could have forwarded the challenge to it.'

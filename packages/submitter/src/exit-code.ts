@@ -9,6 +9,7 @@ export const EXIT_CODES = {
   ERR_RECEIVER_REFUSED: 6,
   ERR_RECEIVER_UNREACHABLE: 7,
   ERR_ENDPOINT_UNPROVEN: 8,
+  ERR_FILES_NOT_FETCHED: 9,
   ERR_SENDING_STOPPED: 130,
 } as const satisfies Partial<Record<ErrorCode, number>>
 
@@ -23,6 +24,7 @@ export const EXIT_MEANINGS = {
   6: 'the receiver did not accept the submission',
   7: 'the receiver did not answer',
   8: 'the endpoint did not prove that it has the key',
+  9: 'the receiver has the submission, and did not fetch every file of --file',
   130: 'stopped; the message says what was sent and what was not',
 } as const
 

@@ -15,7 +15,7 @@ export class Progress implements Disposable {
    * printed after one second and then every five, or never if it is for terminals only.
    */
   waitFor(line: (seconds: number) => string, { terminalOnly = false } = {}): void {
-    this.#end()
+    this.end()
     let seconds = 0
     if (this.#stderr.isTTY) this.#rewrite(line(0))
     this.#timer = setInterval(() => {
@@ -27,15 +27,16 @@ export class Progress implements Disposable {
 
   /** Prints a line that stays, and ends the wait. */
   note(line: string): void {
-    this.#end()
+    this.end()
     this.#stderr.write(`${line}\n`)
   }
 
   [Symbol.dispose](): void {
-    this.#end()
+    this.end()
   }
 
-  #end(): void {
+  /** Ends the wait: what follows may print. */
+  end(): void {
     if (this.#timer === undefined) return
     clearInterval(this.#timer)
     this.#timer = undefined

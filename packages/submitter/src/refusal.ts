@@ -10,6 +10,8 @@ export class RefusalError extends AdapterError {
   /** Title and detail of an `application/problem+json` answer, shortened and without control characters. */
   readonly title: string | undefined
   readonly detail: string | undefined
+  /** The code in such an answer, if it has the form of one of an adapter: `ERR_ATTACHMENT_REFUSED`. */
+  readonly problemCode: string | undefined
   readonly retryAfter: string | undefined
 
   constructor(answer: Answer) {
@@ -21,6 +23,7 @@ export class RefusalError extends AdapterError {
     this.status = answer.status
     this.title = title
     this.detail = detail
+    this.problemCode = problemCode(answer)
     this.retryAfter = answer.retryAfter
   }
 }
@@ -34,6 +37,12 @@ export function jsonMembers(answer: Answer): ReadonlyMap<string, unknown> {
   } catch {
     return new Map()
   }
+}
+
+/** The code of the problem in an answer: upper case letters, digits and underscores. */
+export function problemCode(answer: Answer): string | undefined {
+  const code = jsonMembers(answer).get('code')
+  return typeof code === 'string' && /^ERR_[A-Z0-9_]{1,60}$/.test(code) ? code : undefined
 }
 
 /** Makes text from outside safe for a terminal or a log: one line, 300 characters, no control or invisible characters. */

@@ -1,11 +1,10 @@
 /** Makes and keeps what an adapter needs to start on a developer's machine. Never for a deployment. */
-import { X509Certificate } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isLoopback } from '@formbuilder/secure-server'
 import type { Environment } from '../config.ts'
 import { generateKey } from '../protocol/keyring.ts'
-import { makeDevelopmentCertificate } from './certificate.ts'
+import { keptCertificate } from './kept-certificate.ts'
 
 /**
  * Settings for https://localhost:3000 with a certificate, a shared key and a store in `folder`, which is created if it is
@@ -13,33 +12,19 @@ import { makeDevelopmentCertificate } from './certificate.ts'
  */
 export async function developmentEnvironment(folder: string, given: Environment = {}): Promise<Environment> {
   const at = (name: string) => join(resolve(folder), name)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  if (!isValidForLong(at('certificate.pem'))) {
-    const certificate = await makeDevelopmentCertificate(CERTIFICATE_DAYS)
-    writeFileSync(at('certificate-key.pem'), certificate.key, { mode: 0o600 })
-    writeFileSync(at('certificate.pem'), certificate.cert)
-  }
+  const { certFile, keyFile } = await keptCertificate(folder)
   if (!existsSync(at('shared-key'))) writeFileSync(at('shared-key'), generateKey(16), { mode: 0o600 })
   const { PORT = '3000' } = given
   return {
     PORT,
     LISTEN_HOST: '127.0.0.1',
     HOST: `localhost:${PORT}`,
-    TLS_CERT_FILE: at('certificate.pem'),
-    TLS_KEY_FILE: at('certificate-key.pem'),
+    TLS_CERT_FILE: certFile,
+    TLS_KEY_FILE: keyFile,
     JWE_SHARED_KEY: readFileSync(at('shared-key'), 'utf8'),
     DATA_DIR: at('data'),
     // An address that others can reach may get their submissions.
     ...(isLoopback(given['LISTEN_HOST'] ?? '127.0.0.1') && { SHOW_ERRORS: 'true' }),
     ...given,
   }
-}
-
-const CERTIFICATE_DAYS = 90
-/** The server warns of a certificate that is valid for less. */
-const RENEWAL_DAYS = 31
-
-function isValidForLong(file: string): boolean {
-  if (!existsSync(file)) return false
-  return new X509Certificate(readFileSync(file)).validToDate.getTime() > Date.now() + RENEWAL_DAYS * 86_400_000
 }

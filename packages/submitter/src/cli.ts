@@ -37,6 +37,7 @@ function createProgram(streams: Streams): Command {
     .option('--submission-id <id>', 'send it under this id, whether or not it has one')
     .option('--repeat', 'try again as Form Builder does, after anything but 2xx: 25 times in 20 days')
     .option('--speed <times>', 'with --repeat: how many times faster (1 to 1000000)', wholeNumber(1, 1_000_000))
+    .option('--capture <file>', 'record the requests in a new file for a bug report, without key, answers and files')
     .option('--file <path>', 'with --allow-local: attach this file and serve it; may be repeated', collect)
     .option('--file-port <port>', 'port of this machine at which files are served', wholeNumber(1, 65_535), 9443)
     .option(

@@ -1,7 +1,6 @@
 /** The error for an answer that is not 2xx, with the receiver's explanation in a form that is safe to print. */
-import { MIMEType } from 'node:util'
 import { AdapterError } from '@formbuilder/adapter-sdk/protocol'
-import type { Answer } from './post.ts'
+import { type Answer, jsonMembers, printable, problemCode } from './answer.ts'
 
 /** The receiver did not accept the submission. `retryable` after 429 and 5xx. */
 export class RefusalError extends AdapterError {
@@ -27,33 +26,6 @@ export class RefusalError extends AdapterError {
     this.retryAfter = answer.retryAfter
   }
 }
-
-/** The members of a JSON answer. Empty if the answer is not a JSON object. */
-export function jsonMembers(answer: Answer): ReadonlyMap<string, unknown> {
-  try {
-    if (!/^(?:application|text)\/(?:[^+]+\+)?json$/.test(new MIMEType(answer.contentType).essence)) return new Map()
-    const value: unknown = JSON.parse(answer.body.replace(/^\ufeff/, ''))
-    return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
-  } catch {
-    return new Map()
-  }
-}
-
-/** The code of the problem in an answer: upper case letters, digits and underscores. */
-export function problemCode(answer: Answer): string | undefined {
-  const code = jsonMembers(answer).get('code')
-  return typeof code === 'string' && /^ERR_[A-Z0-9_]{1,60}$/.test(code) ? code : undefined
-}
-
-/** Makes text from outside safe for a terminal or a log: one line, 300 characters, no control or invisible characters. */
-export function printable(text: string): string {
-  const clean = text.slice(0, 4 * PRINTED_CHARACTERS).replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
-  const characters = [...clean.trim()]
-  if (characters.length <= PRINTED_CHARACTERS) return characters.join('')
-  return `${characters.slice(0, PRINTED_CHARACTERS).join('')} ...`
-}
-
-const PRINTED_CHARACTERS = 300
 
 function problem(answer: Answer): { title: string | undefined; detail: string | undefined } {
   const members = jsonMembers(answer)

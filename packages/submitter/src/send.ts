@@ -1,10 +1,12 @@
 /** The command `send`: one submission, once, with retries, or on the schedule of Form Builder. */
 import { readFile } from 'node:fs/promises'
-import { AdapterError, SENDER_DELIVERIES, senderRetrySeconds } from '@formbuilder/adapter-sdk/protocol'
+import { AdapterError, SENDER_DELIVERIES } from '@formbuilder/adapter-sdk/protocol'
+import { Capture } from './capture.ts'
 import { UsageError } from './exit-code.ts'
 import { Interruption } from './interruption.ts'
 import { inWords, Progress } from './progress.ts'
 import { RefusalError } from './refusal.ts'
+import { Sent } from './sent.ts'
 import { print, type Streams } from './streams.ts'
 import { type Receipt, submit } from './submit.ts'
 import { readStdin, readTarget, type TargetOptions, withFile } from './target.ts'
@@ -20,6 +22,8 @@ export interface SendOptions extends TargetOptions {
   readonly file?: readonly string[]
   readonly filePort: number
   readonly certificateFolder: string
+  /** File for a record of the requests. */
+  readonly capture?: string
 }
 
 /** Sends the submission from a file or from standard input. */
@@ -28,19 +32,22 @@ export async function send(file: string, options: SendOptions, streams: Streams)
   const target = await readTarget(options, streams)
   const submission = file === '-' ? await readStdin(streams.stdin) : await withFile(file, readFile)
   using progress = new Progress(streams.stderr)
+  using capture = options.capture === undefined ? undefined : await withFile(options.capture, Capture.open)
   await using uploads = await startUploads(options, progress)
   using interruption = new Interruption()
   const { signal } = interruption
   const sent = new Sent(options)
   if (options.repeat) progress.note(REPEATS)
+  let receipt: Receipt | undefined
   try {
-    const receipt = await submit({
+    receipt = await submit({
       ...target,
       submission,
       retries: options.retry,
       repeat: options.repeat ?? false,
       speed: options.speed ?? 1,
       signal,
+      ...(capture !== undefined && { onExchange: (exchange) => capture.add(exchange) }),
       ...(options.submissionId !== undefined && { submissionId: options.submissionId }),
       ...(uploads !== undefined && { attachments: () => uploads.links() }),
       onAttempt(attempt) {
@@ -65,9 +72,9 @@ export async function send(file: string, options: SendOptions, streams: Streams)
     const isOurs = error instanceof AdapterError
     if (signal.aborted && !(isOurs && error.code === 'ERR_SENDING_STOPPED')) throw sent.stopped()
     if (!isOurs) throw error
-    if (options.repeat && sent.isLast)
+    if (options.repeat && sent.isLast && receipt === undefined)
       progress.note(`${sent.failed(SENDER_DELIVERIES, error)}; Form Builder gives up here`)
-    if (uploads !== undefined && error instanceof RefusalError && error.problemCode?.startsWith('ERR_ATTACHMENT_'))
+    if (uploads !== undefined && error instanceof RefusalError && CANNOT_FETCH.test(error.problemCode ?? ''))
       progress.note(`the adapter could not fetch the files; start it with ${uploads.settings.join(' ')}`)
     throw error
   }
@@ -111,6 +118,8 @@ async function serve(uploads: Uploads, receipt: Receipt, progress: Progress, sig
 
 const inFiles = (count: number) => (count === 1 ? '1 file' : `${count} files`)
 
+const CANNOT_FETCH = /^ERR_ATTACHMENT_(?:REFUSED|UNREACHABLE)$/
+
 const REPEATS = `repeating as Form Builder does: up to ${SENDER_DELIVERIES} deliveries in 20 days, until the answer is 2xx; Ctrl-C stops`
 
 function assertOptions({ repeat, retry, speed, file, allowLocal }: SendOptions): void {
@@ -131,62 +140,4 @@ function printReceipt(receipt: Receipt, { json }: SendOptions, streams: Streams)
   const meaning = outcome === 'duplicate' ? 'the receiver already had it' : 'the receiver has it'
   const atAttempt = attempts > 1 ? `, at attempt ${attempts}` : ''
   print(streams, json, receipt, `${outcome}: ${meaning} (${status}${atAttempt}), submission ${submissionId}`)
-}
-
-/** What was sent so far, in words. */
-class Sent {
-  readonly #repeat: boolean
-  readonly #speed: number
-  readonly #most: number
-  #begun = 0
-  readonly #failures: AdapterError[] = []
-
-  constructor({ repeat, speed = 1, retry }: SendOptions) {
-    this.#repeat = repeat === true
-    this.#speed = speed
-    this.#most = this.#repeat ? SENDER_DELIVERIES : retry + 1
-  }
-
-  begin(): void {
-    this.#begun++
-  }
-
-  fail(error: AdapterError): void {
-    this.#failures.push(error)
-  }
-
-  get isLast(): boolean {
-    return this.#begun === this.#most
-  }
-
-  /** How a line about an attempt begins. */
-  name(attempt: number): string {
-    return this.#repeat ? `delivery ${attempt} of ${this.#most}: ` : ''
-  }
-
-  failed(attempt: number, { message }: AdapterError): string {
-    return `${this.#repeat ? this.name(attempt) : `attempt ${attempt}: `}${message}`
-  }
-
-  next(attempt: number, seconds: number): string {
-    if (!this.#repeat) return `trying again in ${Math.ceil(seconds)} s`
-    const sendersTime = inWords(senderRetrySeconds(attempt))
-    return `the next in ${sendersTime}${this.#speed === 1 ? '' : ` at speed ${this.#speed}: ${inWords(seconds)}`}`
-  }
-
-  /** The error for a stop: what arrived, what may have, and what was not sent. */
-  stopped(): AdapterError {
-    const isUnderWay = this.#begun > this.#failures.length
-    const mayHaveIt = isUnderWay || this.#failures.some(({ code }) => code === 'ERR_RECEIVER_UNREACHABLE')
-    const rest = this.#most - this.#begun
-    const parts = [
-      this.#begun === 0 ? 'stopped before anything was sent' : `stopped: ${this.#begun} of ${this.#most} sent`,
-      ...(isUnderWay ? ['the last one was still without an answer'] : []),
-      ...(this.#begun > 0 && rest > 0 ? [`${rest} not sent`] : []),
-      ...(mayHaveIt ? ['the receiver may have the submission'] : []),
-      ...(this.#begun > 0 && !mayHaveIt ? ['the receiver has not taken the submission'] : []),
-      'sending it again is safe',
-    ]
-    return new AdapterError('ERR_SENDING_STOPPED', parts.join('; '))
-  }
 }

@@ -10,10 +10,12 @@ import {
   SENDER_DELIVERIES,
   senderRetrySeconds,
 } from '@formbuilder/adapter-sdk/protocol'
+import { type Answer, jsonMembers } from './answer.ts'
 import { assertEndpoint, type EndpointRules } from './endpoint.ts'
+import type { Exchange } from './exchange.ts'
 import { type SubmissionInput, writeSubmission } from './plaintext.ts'
-import { type Answer, post } from './post.ts'
-import { jsonMembers, RefusalError } from './refusal.ts'
+import { post } from './post.ts'
+import { RefusalError } from './refusal.ts'
 
 /** The endpoint, its key and the limits of a request, for `submit` and `verifyEndpoint`. */
 export interface Target extends EndpointRules {
@@ -26,6 +28,8 @@ export interface Target extends EndpointRules {
   readonly ca?: string
   /** Aborts the request, and the wait before a retry. */
   readonly signal?: AbortSignal
+  /** Called after each request with a record of it that is safe to show: no key, token, answer or link. Must not throw. */
+  readonly onExchange?: (exchange: Exchange) => void
 }
 
 /** Options of {@link submit}. */
@@ -83,7 +87,7 @@ export async function submit(options: SubmitOptions): Promise<Receipt> {
     try {
       const jwe = await encryptCompact(plaintext, key)
       options.onAttempt?.(attempts)
-      const answer = await post(endpoint, jwe, { timeoutSeconds, signal: options.signal, ca: options.ca })
+      const answer = await post(endpoint, jwe, { ...options, timeoutSeconds })
       if (answer.status < 200 || answer.status > 299) throw new RefusalError(answer)
       return { outcome: outcomeOf(answer, submissionId), status: answer.status, submissionId, attempts }
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Asks an endpoint to prove that it has the key, before any submission is sent to it. */
 import { AdapterError, createChallenge, type EndpointProof, verifyAnswer } from '@formbuilder/adapter-sdk/protocol'
-import { type Answer, post } from './post.ts'
+import type { Answer } from './answer.ts'
+import { post } from './post.ts'
 import { RefusalError } from './refusal.ts'
 import { assertTarget, type Target } from './submit.ts'
 
@@ -13,7 +14,7 @@ import { assertTarget, type Target } from './submit.ts'
 export async function verifyEndpoint(target: Target): Promise<EndpointProof> {
   const { endpoint, key, timeoutSeconds } = assertTarget(target)
   const { challenge, jwe } = await createChallenge(key, endpoint)
-  const answer = await post(endpoint, jwe, { timeoutSeconds, signal: target.signal, ca: target.ca })
+  const answer = await post(endpoint, jwe, { ...target, timeoutSeconds })
   if (answer.status === 200) return verifyAnswer(answer.body.trim(), challenge, key)
   const refusal = new RefusalError(answer)
   if (refusal.retryable) throw refusal

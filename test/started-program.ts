@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
 import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +21,13 @@ export interface ProgramOptions {
 /** A line of the log. */
 export type Line = Readonly<Record<string, unknown>>
 
+/** An answer to a GET. */
+export interface Answer {
+  readonly status: number
+  readonly text: string
+  readonly headers: IncomingHttpHeaders
+}
+
 export interface StartedProgram extends AsyncDisposable {
   readonly url: string
   readonly log: readonly Line[]
@@ -27,8 +35,8 @@ export interface StartedProgram extends AsyncDisposable {
   line(fits: (line: Line) => boolean): Promise<Line>
   /** Sends a submission as Form Builder does. */
   send(path: string, submission: Partial<SubmissionEnvelope>): Promise<Receipt>
-  /** GETs a path: status and text. */
-  get(path: string): Promise<{ readonly status: number; readonly text: string }>
+  /** GETs a path. */
+  get(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>
   /** Ends it, and returns its exit code; null: it was killed. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -80,13 +88,7 @@ export async function startProgram(main: string, options: ProgramOptions = {}): 
           ...submission,
         },
       }),
-    get: (path) =>
-      new Promise((resolve, reject) => {
-        const asked = get(`${url}${path}`, { ca: certificate.cert, agent: false }, async (answer) => {
-          resolve({ status: answer.statusCode ?? 0, text: (await answer.toArray()).join('') })
-        })
-        asked.on('error', reject)
-      }),
+    get: (path, headers = {}) => fetchText(`${url}${path}`, certificate.cert, headers),
     async stop(signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill(signal)
@@ -102,7 +104,19 @@ export async function startProgram(main: string, options: ProgramOptions = {}): 
   return program
 }
 
-function follow(child: ChildProcess): Pick<StartedProgram, 'log' | 'line'> {
+/** GETs a URL whose server has this certificate, on a connection of its own. */
+export function fetchText(url: string, ca: string, headers: Readonly<Record<string, string>>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = get(url, { ca, headers, agent: false }, async (answer) => {
+      const text = (await answer.toArray()).join('')
+      resolve({ status: answer.statusCode ?? 0, text, headers: answer.headers })
+    })
+    asked.on('error', reject)
+  })
+}
+
+/** Reads what a program prints: lines of JSON are its log, others are for people. */
+export function follow(child: ChildProcess): Pick<StartedProgram, 'log' | 'line'> {
   const log: Line[] = []
   const waiting = new Set<() => void>()
   let errors = ''
@@ -119,7 +133,7 @@ function follow(child: ChildProcess): Pick<StartedProgram, 'log' | 'line'> {
   })
   if (child.stdout !== null) {
     createInterface(child.stdout).on('line', (text) => {
-      log.push(JSON.parse(text) as Line)
+      if (text.startsWith('{')) log.push(JSON.parse(text) as Line)
       look()
     })
   }

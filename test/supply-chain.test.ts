@@ -1,6 +1,6 @@
 /** What comes from others: exactly which, with its hash, and what of it may run. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
 
@@ -33,12 +33,7 @@ const read = <T>(path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf
 const LOCKED = Object.entries(read<{ packages: Record<string, Locked> }>('package-lock.json').packages).filter(
   ([path, { link }]) => path.includes('node_modules/') && link !== true,
 )
-const MANIFESTS = [
-  'package.json',
-  ...['packages', 'examples'].flatMap((folder) =>
-    readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}/package.json`),
-  ),
-]
+const MANIFESTS = ['package.json', ...globSync('{packages/*,examples/*,docs/reference}/package.json', { cwd: ROOT })]
 const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
 
 describe('the supply chain', () => {

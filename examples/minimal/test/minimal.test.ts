@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { startCaseSystem } from '../../../test/case-system.ts'
+import { startPrintedExample } from '../../../test/printed-example.ts'
 import { startProgram } from '../../../test/started-program.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -17,5 +18,23 @@ describe('the minimal example', () => {
     expect(outcome).to.equal('accepted')
     expect(casework.requests).to.deep.equal([{ key: submissionId, body: { ...submissionAnswers, files: [] } }])
     expect(await program.stop()).to.equal(0)
+  })
+
+  it('runs as its README says', async () => {
+    await using casework = await startCaseSystem()
+    await using example = await startPrintedExample('minimal', () => ({ CASEWORK_URL: casework.url }))
+
+    const submissionId = await example.send()
+
+    expect(casework.requests.map(({ key }) => key)).to.deep.equal([submissionId])
+  })
+
+  it('runs with a case system of its own', async () => {
+    await using example = await startPrintedExample('minimal')
+
+    const submissionId = await example.send()
+
+    const delivered = await example.line((line) => line['event'] === 'submission.delivered')
+    expect(delivered).to.include({ submissionId, referenced: true })
   })
 })

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { startPrintedExample } from '../../../test/printed-example.ts'
 import { type StartedProgram, startProgram } from '../../../test/started-program.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -7,7 +8,9 @@ const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 describe('the example with routes of its own', () => {
   let program: StartedProgram
   before(async () => {
-    program = await startProgram(main)
+    program = await startProgram(main, {
+      environment: { HANDLED_AUTH_USERNAME: 'operator', HANDLED_AUTH_PASSWORD: 'a-password-of-16' },
+    })
   })
   after(() => program.stop())
 
@@ -16,9 +19,52 @@ describe('the example with routes of its own', () => {
     const { submissionId } = await program.send('/v2/complaint', { submissionAnswers })
     await program.line((line) => line['event'] === 'submission.delivered' && line['submissionId'] === submissionId)
 
-    expect(await program.get('/internal/handled')).to.deep.equal({ status: 200, text: '{"complaint":1}' })
+    const headers = { Authorization: `Basic ${btoa('operator:a-password-of-16')}` }
+    expect(await program.get('/internal/handled', headers)).to.include({ status: 200, text: '{"complaint":1}' })
     expect((await program.get('/health')).status).to.equal(200)
-    expect((await program.get('/internal/nothing')).status).to.equal(404)
+    expect((await program.get('/internal/nothing', headers)).status).to.equal(404)
+  })
+
+  for (const [who, authorization] of [
+    ['nobody', undefined],
+    ['another user', `Basic ${btoa('operators:a-password-of-16')}`],
+    ['a wrong password', `Basic ${btoa('operator:a-password-of-17')}`],
+    ['an empty password', `Basic ${btoa('operator:')}`],
+    ['another scheme', 'Bearer a-password-of-16'],
+  ] as const) {
+    for (const path of ['/internal/handled', '/internal/handled/', '/INTERNAL/handled', '/internal/nothing']) {
+      it(`says nothing at ${path} to ${who}`, async () => {
+        const headers = authorization === undefined ? {} : { Authorization: authorization }
+
+        const { status, text, headers: answered } = await program.get(path, headers)
+
+        expect(text).not.to.contain('complaint')
+        if (path === '/internal/handled') {
+          expect(status).to.equal(401)
+          expect(answered['www-authenticate']).to.match(/^Basic realm="internal"/)
+        } else {
+          expect(status).to.be.oneOf([401, 404])
+        }
+      })
+    }
+  }
+
+  it('does not start without a password, and names the setting', async () => {
+    const error = await startProgram(main).catch((error: Error) => error)
+
+    expect(String(error))
+      .to.contain('HANDLED_AUTH_PASSWORD is missing')
+      .and.to.contain('HANDLED_AUTH_USERNAME is missing')
+  })
+
+  it('runs as its README says', async () => {
+    await using example = await startPrintedExample('mounted', () => ({ HANDLED_AUTH_PASSWORD: 'a-password-of-16' }))
+
+    await example.send()
+
+    const headers = { Authorization: `Basic ${btoa('developer:a-password-of-16')}` }
+    expect(await example.get('/internal/handled', headers)).to.include({ status: 200, text: '{"complaint":1}' })
+    expect((await example.get('/internal/handled')).status).to.equal(401)
   })
 
   it('leaves what the handler refused for a person', async () => {

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { PostgresServer } from '../../../packages/adapter-sdk/test/postgres-server.ts'
 import { type CaseSystem, startCaseSystem } from '../../../test/case-system.ts'
+import { startPrintedExample } from '../../../test/printed-example.ts'
 import { type StartedProgram, startProgram } from '../../../test/started-program.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -46,6 +47,15 @@ describe('the example on PostgreSQL', () => {
 
     await delivered(worker, submissionId)
 
+    expect(casework.requests.at(-1)?.key).to.equal(submissionId)
+  })
+
+  it('runs as its README says, on a PostgreSQL that it starts', async () => {
+    await using example = await startPrintedExample('postgres', () => ({ CASEWORK_URL: casework.url }))
+
+    const submissionId = await example.send()
+
+    expect(await example.line(({ event }) => event === 'adapter.started')).to.include({ store: 'postgres' })
     expect(casework.requests.at(-1)?.key).to.equal(submissionId)
   })
 })

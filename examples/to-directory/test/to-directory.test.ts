@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeDevelopmentCertificate, TestFileStore } from '@formbuilder/adapter-sdk/testing'
 import { expect } from 'chai'
+import { startPrintedExample } from '../../../test/printed-example.ts'
 import { type StartedProgram, startProgram } from '../../../test/started-program.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -41,5 +42,13 @@ describe('the example that saves to a directory', () => {
     expect(readFileSync(join(saved, '1-letter.pdf'), 'utf8')).to.equal('content of letter.pdf')
     const record = JSON.parse(readFileSync(join(saved, 'answers.json'), 'utf8'))
     expect(record).to.deep.include({ submissionId, serviceSlug: 'test', submissionAnswers })
+  })
+
+  it('runs as its README says', async () => {
+    await using example = await startPrintedExample('to-directory', (folder) => ({ OUTPUT_DIR: join(folder, 'saved') }))
+
+    const submissionId = await example.send()
+
+    expect(readdirSync(join(example.folder, 'saved'))).to.deep.equal([submissionId])
   })
 })

@@ -35,7 +35,7 @@ export class Connection {
   #isNamed = false
   #stream: Socket | TLSSocket | undefined
   /** In the order of their requests. */
-  readonly #unanswered = new Set<SecuredResponse>()
+  readonly #unanswered: SecuredResponse[] = []
   #requests = 0
   #answer: SecuredResponse | undefined
   #isEnding = false
@@ -78,7 +78,7 @@ export class Connection {
 
   /** Requests started and not yet answered; more than one when the client pipelines. */
   get unanswered(): number {
-    return this.#unanswered.size
+    return this.#unanswered.length
   }
 
   /** Requests started, answered or not. */
@@ -88,7 +88,7 @@ export class Connection {
 
   /** The answer that the client waits for first. */
   get oldest(): SecuredResponse | undefined {
-    return this.#unanswered.values().next().value
+    return this.#unanswered[0]
   }
 
   /** The answer to the newest request, until it is sent. */
@@ -129,14 +129,14 @@ export class Connection {
 
   startRequest(answer: SecuredResponse): void {
     this.use()
-    this.#unanswered.add(answer)
+    this.#unanswered.push(answer)
     this.#requests += 1
     this.#answer = answer
-    answer.endsConnection = () => this.endsWith(answer)
   }
 
   endRequest(answer: SecuredResponse): void {
-    this.#unanswered.delete(answer)
+    const position = this.#unanswered.indexOf(answer)
+    if (position >= 0) this.#unanswered.splice(position, 1)
     if (this.#answer === answer) this.#answer = undefined
   }
 

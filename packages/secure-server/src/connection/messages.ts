@@ -14,39 +14,42 @@ export const SECURITY_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 } as const
 
+/** What is told of the body of a request as it arrives. */
+export interface BodyWatch {
+  /** So many bytes are kept for this request. False: the request has been refused. */
+  arrived(bytes: number): boolean
+  /** The body has more bytes than it may. */
+  exceeded(): void
+  /** The last byte of the request has arrived. */
+  completed(): void
+}
+
 /** A request whose body is counted as it arrives, before anything can read it. */
 export class CountedRequest extends IncomingMessage {
   /** Bytes of body that may still arrive. */
   bodyBytesLeft = Number.POSITIVE_INFINITY
-  /** Called once, when more bytes than that arrive. */
-  onExcess: (() => void) | undefined = undefined
-  /** Called once, when the last byte of the request has arrived. */
-  onComplete: (() => void) | undefined = undefined
-  /** Called with each number of bytes that are kept for this request. False: the request has been refused. */
-  onBytes: ((bytes: number) => boolean) | undefined = undefined
+  watch: BodyWatch | undefined = undefined
   #dropped = false
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
-    if (chunk === null) {
-      const { onComplete } = this
-      this.onComplete = undefined
-      onComplete?.()
-    } else if (chunk instanceof Uint8Array) {
+    if (chunk === null) this.watch?.completed()
+    else if (chunk instanceof Uint8Array) {
       this.bodyBytesLeft -= chunk.byteLength
-      if (this.bodyBytesLeft < 0) {
-        const { onExcess } = this
-        this.onExcess = undefined
-        onExcess?.()
-      } else if (!this.#dropped) this.onBytes?.(chunk.byteLength)
+      if (this.bodyBytesLeft < 0) this.watch?.exceeded()
+      else this.hold(chunk.byteLength)
     }
     // A reader must not mistake a part for the whole body: after `abandon` it gets no data and no end.
     return this.#dropped || super.push(chunk, encoding)
   }
 
+  /** Counts bytes that are kept for this request. False: there was no room for them, and it has been refused. */
+  hold(bytes: number): boolean {
+    return this.#dropped || this.watch === undefined || this.watch.arrived(bytes)
+  }
+
   /** Fails every reader of the body, but keeps the connection open so that an answer can be sent. */
   abandon(): void {
     this.#dropped = true
-    this.onBytes = undefined
     this.destroy(new Error('the request was refused'))
   }
 
@@ -64,7 +67,15 @@ export class CountedRequest extends IncomingMessage {
  * False: there is no room for them, and the request has been refused with 503.
  */
 export function holdBytes(request: IncomingMessage, bytes: number): boolean {
-  return !(request instanceof CountedRequest) || request.onBytes === undefined || request.onBytes(bytes)
+  return !(request instanceof CountedRequest) || request.hold(bytes)
+}
+
+/** What an answer belongs to, once its request is served. */
+export interface Served {
+  /** Whether the connection closes after this answer. Read when the head of the answer is written. */
+  readonly endsConnection: boolean
+  /** The answer is sent, or its connection is closed. */
+  closed(): void
 }
 
 /**
@@ -72,13 +83,19 @@ export function holdBytes(request: IncomingMessage, bytes: number): boolean {
  * what an error handler removed; answers that Node writes itself pass here too.
  */
 export class SecuredResponse extends ServerResponse<CountedRequest> {
-  /** Whether the connection closes after this answer. Called when the head of the answer is written. */
-  endsConnection: () => boolean = () => false
+  /** Its own property: some frameworks replace the prototypes of what they answer. */
+  served: Served | undefined = undefined
 
   constructor(request: CountedRequest) {
     super(request)
     // A handler that keeps writing after a refusal causes an error that nothing else handles.
-    this.on('error', () => {})
+    this.on('error', ignore)
+  }
+
+  /** Called once, when the request is served. */
+  serve(served: Served): void {
+    this.served = served
+    this.on('close', closed)
   }
 
   override writeHead(statusCode: number, ...rest: unknown[]): this {
@@ -88,7 +105,7 @@ export class SecuredResponse extends ServerResponse<CountedRequest> {
     this.removeHeader('Server')
     this.removeHeader('X-Powered-By')
     for (const name in SECURITY_HEADERS) this.setHeader(name, SECURITY_HEADERS[name as keyof typeof SECURITY_HEADERS])
-    if (this.endsConnection()) this.setHeader('Connection', 'close')
+    if (this.served?.endsConnection) this.setHeader('Connection', 'close')
     return message === undefined ? super.writeHead(statusCode) : super.writeHead(statusCode, message)
   }
 }
@@ -116,4 +133,10 @@ function applyHeaders(
   const flat: OutgoingHttpHeader[] = headers.flat() as OutgoingHttpHeader[]
   for (let i = 0; i < flat.length; i += 2) response.removeHeader(String(flat[i]))
   for (let i = 0; i + 1 < flat.length; i += 2) response.appendHeader(String(flat[i]), flat[i + 1] as string | string[])
+}
+
+function ignore(): void {}
+
+function closed(this: SecuredResponse): void {
+  this.served?.closed()
 }

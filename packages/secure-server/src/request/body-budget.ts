@@ -4,7 +4,7 @@
 export interface HeldBody {
   readonly address: string
   /** Called when its bytes are needed for others: the request has to be refused, and its bytes to be dropped. */
-  readonly refuse: () => void
+  refuse(): void
   bytes: number
 }
 
@@ -32,6 +32,7 @@ export class BodyBudget {
 
   /** Counts bytes of a body that have arrived. False: the body itself had to give way, and has been refused. */
   take(body: HeldBody, bytes: number): boolean {
+    if (bytes === 0) return true
     if (!this.#counted.has(body)) this.#open(body)
     body.bytes += bytes
     this.#bytes += bytes
@@ -46,6 +47,7 @@ export class BodyBudget {
 
   /** The last byte has arrived. From here on the body is kept until its request is answered. */
   complete(body: HeldBody): void {
+    if (body.bytes === 0) return
     const parts = this.#parts.get(body.address)
     parts?.delete(body)
     if (parts?.size === 0) this.#parts.delete(body.address)
@@ -53,6 +55,7 @@ export class BodyBudget {
 
   /** The request is answered or refused. May be called again. */
   release(body: HeldBody): void {
+    if (body.bytes === 0) return
     this.complete(body)
     if (this.#counted.delete(body)) this.#bytes -= body.bytes
   }

@@ -105,9 +105,13 @@ function closeOnceComplete(request: CountedRequest): void {
   if (request.complete || socket.readableEnded) return
   let complete = false
   let close: (() => void) | undefined
-  request.onComplete = () => {
-    complete = true
-    close?.()
+  request.watch = {
+    arrived: () => true,
+    exceeded: () => undefined,
+    completed() {
+      complete = true
+      close?.()
+    },
   }
   // Node calls this method once it has written the answer.
   socket.destroySoon = () => {

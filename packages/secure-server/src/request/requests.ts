@@ -7,6 +7,7 @@ import type { CountedRequest, SecuredResponse } from '../connection/messages.ts'
 import type { RefusalReason, ServerEvent } from '../events.ts'
 import type { Limits } from '../limits.ts'
 import { BodyBudget } from './body-budget.ts'
+import { OpenRequest, type Serving } from './open-request.ts'
 import { answerRefusal, type RenderRefusal, rendered, writeRefusal } from './refusals.ts'
 import { type Refusal, toOriginForm } from './request-syntax.ts'
 import { certificateRefusal, type RequestRules } from './rules.ts'
@@ -29,6 +30,7 @@ export class Requests {
   readonly #connections: Connections
   readonly #connectionOf: (stream: Duplex) => Connection | undefined
   readonly #bodies: BodyBudget
+  readonly #serving: Serving
   #unanswered = 0
 
   constructor(
@@ -44,6 +46,14 @@ export class Requests {
     this.#bodies = new BodyBudget(rules.limits.heldBodyBytes)
     this.#connections = connections
     this.#connectionOf = connectionOf
+    this.#serving = {
+      connections,
+      bodies: this.#bodies,
+      refuse: ({ connection, request, response }, refusal) => this.refuse(connection, request, response, refusal),
+      onAnswered: () => {
+        this.#unanswered -= 1
+      },
+    }
   }
 
   /** Requests of all connections that are not answered yet. */
@@ -65,12 +75,13 @@ export class Requests {
     if (connection.requests >= this.#rules.limits.requestsPerConnection) return
     const now = Date.now()
     toOriginForm(request)
-    const refusal = this.#requestRules.refusalOf(connection, request, now, this.#unanswered)
+    const address = this.#requestRules.clientOf(connection, request)
+    const refusal = this.#requestRules.refusalOf(connection, request, address, now, this.#unanswered)
     if (refusal !== undefined) {
       this.refuse(connection, request, response, refusal)
       return
     }
-    this.#start(connection, request, response, now)
+    this.#start(connection, request, response, now, address)
     if (expectsContinue) response.writeContinue()
     try {
       // Koa's callback returns a promise, though the type Listener does not say so.
@@ -156,34 +167,23 @@ export class Requests {
     writeRefusal(stream, content, refusal.status, refusal.headers ?? {})
   }
 
-  #start(connection: Connection, request: CountedRequest, response: SecuredResponse, now: number): void {
+  #start(
+    connection: Connection,
+    request: CountedRequest,
+    response: SecuredResponse,
+    now: number,
+    address: string,
+  ): void {
     const { limits } = this.#rules
     this.#unanswered += 1
     connection.startRequest(response)
     const old = now - connection.openedAt > limits.connectionSeconds * 1000
     if (old || connection.requests >= limits.requestsPerConnection) connection.endWithNextAnswer()
     if (connection.unanswered === 1) this.#connections.move(connection, 'receiving')
+    const open = new OpenRequest(this.#serving, connection, request, response, address)
     request.bodyBytesLeft = limits.bodyBytes
-    request.onExcess = () => this.refuse(connection, request, response, { status: 413, reason: 'body-too-large' })
-    const body = {
-      address: this.#requestRules.clientOf(connection, request),
-      bytes: 0,
-      refuse: () => this.refuse(connection, request, response, NO_ROOM),
-    }
-    request.onBytes = (bytes) => this.#bodies.take(body, bytes)
-    request.onComplete = () => {
-      this.#bodies.complete(body)
-      this.#connections.move(connection, 'working')
-    }
-    response.once('close', () => {
-      request.onBytes = undefined
-      this.#bodies.release(body)
-      this.#unanswered -= 1
-      connection.endRequest(response)
-      if (connection.unanswered > 0) return
-      this.#connections.move(connection, 'waiting')
-      if (connection.isOver) request.socket.end()
-    })
+    request.watch = open
+    response.serve(open)
   }
 
   #failed(connection: Connection, request: CountedRequest, response: SecuredResponse, error: unknown): void {
@@ -199,8 +199,6 @@ export class Requests {
     this.#rules.onEvent({ type: 'request.refused', ...descriptionOf(connection, refusal) })
   }
 }
-
-const NO_ROOM: Refusal = { status: 503, reason: 'bodies', headers: { 'Retry-After': '1' } }
 
 /** Refusals that keep the connection open for an honest client, provided that no part of the request is left to read. */
 const KEEPING = new Set<RefusalReason>([

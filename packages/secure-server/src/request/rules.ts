@@ -30,12 +30,18 @@ export class RequestRules {
     return { status: 405, reason: 'method', headers: { Allow: this.#rules.allow } }
   }
 
-  /** The refusal of a request, or undefined to serve it. The request counts towards the rate limit. */
-  refusalOf(connection: Connection, request: IncomingMessage, now: number, unanswered: number): Refusal | undefined {
+  /** The refusal of a request, or undefined to serve it. It counts towards the rate limit of `client`, as `clientOf` says. */
+  refusalOf(
+    connection: Connection,
+    request: IncomingMessage,
+    client: string,
+    now: number,
+    unanswered: number,
+  ): Refusal | undefined {
     const { limits, rate } = this.#rules
     const certificate = certificateRefusal(connection)
     if (certificate !== undefined) return certificate
-    const wait = connection.isExempt ? 0 : rate.secondsToWait(this.clientOf(connection, request), now)
+    const wait = connection.isExempt ? 0 : rate.secondsToWait(client, now)
     if (wait > 0) return { status: 429, reason: 'rate', headers: { 'Retry-After': String(wait) } }
     const unclean = refusalOf(request, this.#rules) ?? this.#proxyRefusal(connection, request)
     if (unclean !== undefined) return unclean

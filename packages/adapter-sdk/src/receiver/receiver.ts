@@ -1,30 +1,34 @@
 /** Receives submissions as Koa middleware, at every spelling of the forms' paths. */
 import Router from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
-import bodyParser from 'koa-bodyparser'
 import { assertText, pathsOf, type ReceiverOptions, type ReceivingForm, receive, TEXT_TYPES } from './submissions.ts'
 
 /** Koa middleware that receives submissions at the paths of the forms. */
 export function receiver(options: ReceiverOptions): Middleware {
   const router = new Router()
-  const readBody = bodyParser({
-    enableTypes: ['text'],
-    extendTypes: { text: [...TEXT_TYPES] },
-    textLimit: `${options.bodyLimitBytes}b`,
-    ...BYTE_FOR_BYTE,
-  })
+  let parser: Promise<Middleware> | undefined
   for (const form of options.forms) {
-    router.post(pathsOf(form), (ctx) => {
+    router.post(pathsOf(form), async (ctx) => {
       ctx.state['form'] = form.name
       assertText(ctx.get('Content-Type'), ctx.get('Content-Encoding'))
       // The parser recognises no coding but `identity`, in small letters and alone, and skips a body without a known type.
       delete ctx.request.headers['content-encoding']
       ctx.request.headers['content-type'] = 'text/plain'
-      return readBody(ctx, () => answer(ctx, form, options))
+      parser ??= bodyParser(options.bodyLimitBytes)
+      await (await parser)(ctx, () => answer(ctx, form, options))
     })
   }
   const routes = router.routes() as unknown as Middleware // the router's own context type extends Koa's
   return async (ctx, next) => await routes(ctx, () => noteUnmatched(ctx, next, options))
+}
+
+/** Loaded when it is first needed: nearly every request goes the short way, and a start is quicker without it. */
+async function bodyParser(limitBytes: number): Promise<Middleware> {
+  const { default: parse } = await import('koa-bodyparser')
+  // A compact JWE is ASCII. Reading the body as UTF-8 would drop a byte order mark. The parser's types lack this option.
+  const byteForByte = { encoding: 'binary' }
+  const extendTypes = { text: [...TEXT_TYPES] }
+  return parse({ enableTypes: ['text'], extendTypes, textLimit: `${limitBytes}b`, ...byteForByte })
 }
 
 async function answer(ctx: Context, form: ReceivingForm, options: ReceiverOptions): Promise<void> {
@@ -45,6 +49,3 @@ async function noteUnmatched(ctx: Context, next: Next, { forms, emit }: Receiver
 }
 
 const FORM_PATH = /^(?=.{1,64}$)(\/[\w.~-]{1,32}){1,4}\/?$/
-
-// A compact JWE is ASCII. Reading the body as UTF-8 would drop a byte order mark. The parser's types lack this option.
-const BYTE_FOR_BYTE = { encoding: 'binary' }

@@ -83,42 +83,51 @@ const PLACES: Readonly<Record<string, (lab: Lab, name: string) => Promise<Place>
     }
   },
   async PostgreSQL(lab, name) {
-    const settings = { DATABASE_URL: await lab.database(name) }
-    const query = async (text: string): Promise<{ bytes?: string } | undefined> => {
-      const client = new pg.Client({ connectionString: settings.DATABASE_URL })
-      await client.connect()
-      try {
-        return (await client.query<{ bytes?: string }>(text)).rows[0]
-      } finally {
-        await client.end()
-      }
+    return postgresPlace(await lab.database(name))
+  },
+}
+
+/** Fills a database with a million submissions, as they are once they were delivered and erased. */
+export async function fillPostgres(url: string): Promise<void> {
+  await fill(postgresPlace(url))
+}
+
+function postgresPlace(url: string): Place {
+  const settings = { DATABASE_URL: url }
+  const query = async (text: string): Promise<{ bytes?: string } | undefined> => {
+    const client = new pg.Client({ connectionString: settings.DATABASE_URL })
+    await client.connect()
+    try {
+      return (await client.query<{ bytes?: string }>(text)).rows[0]
+    } finally {
+      await client.end()
     }
-    return {
-      settings,
-      run: async (statements) => {
-        for (const each of statements) await query(each)
-      },
-      fill: [
-        `INSERT INTO formbuilder.submission (id, form, submission_id, service_slug, state, attempts, attempts_since_redrive,
+  }
+  return {
+    settings,
+    run: async (statements) => {
+      for (const each of statements) await query(each)
+    },
+    fill: [
+      `INSERT INTO formbuilder.submission (id, form, submission_id, service_slug, state, attempts, attempts_since_redrive,
            reference, revision, received_at, changed_at, erased_at)
          SELECT gen_random_uuid(), 'complaint', gen_random_uuid()::text, 'hmcts-complaint-form-eng', 'delivered', 1, 1,
            'case-' || (${FIRST_CASE} + i), 3, t, t, t
          FROM (SELECT i, now() - interval '8 days' + i * interval '1 ms' AS t FROM generate_series(1, ${ROWS}) i) n`,
-        `INSERT INTO formbuilder.history (submission, at, what, attempt) SELECT s.id, s.changed_at, w.what, 1
+      `INSERT INTO formbuilder.history (submission, at, what, attempt) SELECT s.id, s.changed_at, w.what, 1
          FROM formbuilder.submission s, (VALUES ('attempt started'), ('attempt delivered')) w (what)`,
-        'VACUUM ANALYZE formbuilder.submission',
-        'VACUUM ANALYZE formbuilder.history',
-        'CHECKPOINT',
-      ],
-      async bytes() {
-        // Without what was updated and deleted: PostgreSQL uses that room again.
-        for (const table of ['submission', 'letter', 'history']) await query(`VACUUM FULL formbuilder.${table}`)
-        const row = await query(`SELECT sum(pg_total_relation_size(c.oid)) AS bytes FROM pg_class c
+      'VACUUM ANALYZE formbuilder.submission',
+      'VACUUM ANALYZE formbuilder.history',
+      'CHECKPOINT',
+    ],
+    async bytes() {
+      // Without what was updated and deleted: PostgreSQL uses that room again.
+      for (const table of ['submission', 'letter', 'history']) await query(`VACUUM FULL formbuilder.${table}`)
+      const row = await query(`SELECT sum(pg_total_relation_size(c.oid)) AS bytes FROM pg_class c
           WHERE c.relnamespace = 'formbuilder'::regnamespace AND c.relkind = 'r'`)
-        return Number(row?.bytes)
-      },
-    }
-  },
+      return Number(row?.bytes)
+    },
+  }
 }
 
 async function open({ settings }: Place): Promise<Store> {

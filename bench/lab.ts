@@ -49,14 +49,14 @@ export class Lab implements AsyncDisposable {
     return lab
   }
 
-  /** URL of a new database on a server, which is started once. */
-  async database(name: string, server: ServerName = 'PostgreSQL'): Promise<string> {
+  /** URL of a new database on a server, which is started once. `template`: the database that it is a copy of. */
+  async database(name: string, server: ServerName = 'PostgreSQL', template = 'template1'): Promise<string> {
     const starting = this.#servers.get(server) ?? this.#startServer(server)
     this.#servers.set(server, starting)
     const { url } = await starting
     const client = new pg.Client({ connectionString: `${url}/postgres` })
     await client.connect()
-    await client.query(`CREATE DATABASE ${name}`)
+    await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
     await client.end()
     return `${url}/${name}`
   }

@@ -12,6 +12,7 @@ import { guard } from './guard.ts'
 import { Lab } from './lab.ts'
 import { latency } from './latency.ts'
 import { installedVersion } from './postgres.ts'
+import { processes } from './processes.ts'
 import { type Measure, printTable, type Row, toRows } from './report.ts'
 import { size } from './size.ts'
 import { start } from './start.ts'
@@ -28,6 +29,7 @@ const BENCHMARKS: Readonly<Record<string, (lab: Lab) => Promise<Measure[]>>> = {
   'accept-rows': acceptRows,
   drain,
   'drain-fast': drainFast,
+  processes,
   attachment,
   guard,
 }

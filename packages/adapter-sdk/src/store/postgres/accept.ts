@@ -85,10 +85,8 @@ export const ACCEPT: Statement = {
       '(SELECT now FROM moment)',
       '$2::int',
     )}
-  ), notified AS MATERIALIZED (
-    SELECT pg_notify('${DUE_CHANNEL}', '') FROM (SELECT FROM written WHERE state = 'waiting' LIMIT 1) w
   )
-  SELECT w.id::text AS id, w.outcome FROM written w LEFT JOIN notified ON true`,
+  SELECT id::text AS id, outcome FROM written`,
 }
 
 /** The values of `ACCEPT`, of submissions whose ids differ. */

@@ -44,6 +44,7 @@ import type {
 import { type Accepted, type Incoming, isRowId, rowId } from '../submission.ts'
 import { fileEntry, traceIdOf } from '../text.ts'
 import * as accept from './accept.ts'
+import { DueNotices } from './due-notices.ts'
 import * as forms from './forms.ts'
 import * as keys from './keys.ts'
 import * as ledger from './ledger.ts'
@@ -105,12 +106,14 @@ class PostgresStore implements Store {
   /** A server that is gone comes back: the process never has to exit for it. */
   readonly lost = new Promise<Error>(() => undefined)
   readonly #pool: Pool
+  readonly #notices: DueNotices
   readonly #horizonSeconds: number
   readonly #now: () => Date | null
   readonly #slot = Math.floor(Math.random() * 16)
 
   constructor(pool: Pool, { horizonSeconds, now }: OpenOptions) {
     this.#pool = pool
+    this.#notices = new DueNotices(pool)
     this.#horizonSeconds = horizonSeconds
     this.#now = now ?? (() => null)
     this.files = tableStore(pool.pool, FILE_SCHEMA)
@@ -122,7 +125,9 @@ class PostgresStore implements Store {
     const rows = new Map(submissions.map((incoming, i) => [ids[i] as string, incoming] as const).toReversed())
     const values = accept.acceptValues(rows, this.#slot, this.#now())
     try {
-      return accept.acceptResults(ids, await this.#pool.query(accept.ACCEPT, values))
+      const written = await this.#pool.query<{ id: string; outcome: Accepted }>(accept.ACCEPT, values)
+      if (written.length > 0) this.#notices.tell()
+      return accept.acceptResults(ids, written)
     } catch (cause) {
       if (!isGivenUp(cause)) throw cause
       throw new AdapterError('ERR_STORE_UNAVAILABLE', 'a file was given up while it was captured', {
@@ -177,7 +182,7 @@ class PostgresStore implements Store {
   }
 
   async onDue(wake: () => void): Promise<{ close(): Promise<void> }> {
-    return await this.#pool.listen(accept.DUE_CHANNEL, wake)
+    return await this.#notices.listen(wake)
   }
 
   async list(filter: Filter, page: { readonly limit: number; readonly offset: number }): Promise<Entry[]> {
@@ -366,6 +371,7 @@ class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.#notices.close()
     await this.#pool.close()
   }
 }

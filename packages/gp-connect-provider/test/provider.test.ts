@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { CrlFetchOptions } from '@formbuilder/secure-server'
 import { expect } from 'chai'
 import { pino } from 'pino'
 import { ConfigError } from '../src/config-error.ts'
@@ -123,8 +124,8 @@ describe('provider', () => {
         crlFiles: pki.crlFiles,
         fqdns: [SSP_FQDN],
         crls: [],
-        crlFetch: { urls: 'http://a', hosts: [] } as object,
-        staleCrl: { acceptHours: 1, forever: true } as object,
+        crlFetch: { urls: 'http://a', hosts: [] } as unknown as CrlFetchOptions,
+        staleCrl: { acceptHours: 1, forever: true } as { acceptHours: number },
         ocsp: { uri: 'x' } as object,
       },
     }

@@ -28,6 +28,7 @@ export { LEGACY_AUDIENCE, type ServiceRootOptions } from './roots/service-root.t
 export { DEFAULT_RULES, type Rules } from './rules.ts'
 export { formatResource } from './server/answer.ts'
 export { GP_CONNECT_CIPHERS } from './server/ciphers.ts'
+export { ENVIRONMENTS, type Environment, type EnvironmentName } from './server/environments.ts'
 export { type GuardEvent, logEvents, type ProviderEvent } from './server/events.ts'
 export { type Handler, handleInteractions } from './server/handlers.ts'
 export type { OcspOptions } from './server/ocsp.ts'

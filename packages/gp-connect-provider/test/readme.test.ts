@@ -9,6 +9,7 @@ import { freePort } from '../../adapter-sdk/test/free-port.ts'
 import { FAILURES } from '../src/failures.ts'
 import { PRESETS, RELEASES } from '../src/roots/interactions.ts'
 import { DEFAULT_RULES } from '../src/rules.ts'
+import { ENVIRONMENTS } from '../src/server/environments.ts'
 import { fixtureCases, until } from './cases/case.ts'
 import { moreCases } from './cases/own.ts'
 import { readRecords } from './practice.ts'
@@ -43,6 +44,16 @@ describe('README.md', () => {
     })
 
     expect(table('preset').map(([preset, releases]) => [preset, releases])).to.deep.equal(rows)
+  })
+
+  it('has the table of environments', () => {
+    const rows = Object.entries(ENVIRONMENTS).map(([name, { proxyHost, fqdns }]) => [
+      `\`${name}\``,
+      proxyHost === undefined ? 'no source names it' : `\`${proxyHost}\``,
+      fqdns === undefined ? 'give `fqdns`' : fqdns.map((fqdn) => `\`${fqdn}\``).join(', '),
+    ])
+
+    expect(table('environment')).to.deep.equal(rows)
   })
 
   it('has each line of the page on security once', () => {

@@ -11,6 +11,7 @@ export {
   type ConnectionRefusal,
   type CrlRefusal,
   EVENTS,
+  type ProxyRefusal,
   REFUSAL_REASONS,
   type RefusalReason,
   type ServerEvent,

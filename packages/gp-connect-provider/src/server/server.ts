@@ -8,6 +8,7 @@ import {
 } from '@formbuilder/secure-server'
 import { GP_CONNECT_CIPHERS, withTls13 } from './ciphers.ts'
 import type { EarlyFailures } from './early-failures.ts'
+import { type EnvironmentName, fqdnsOf } from './environments.ts'
 import type { ProviderEvent } from './events.ts'
 import { type OcspOptions, ocspCheck } from './ocsp.ts'
 
@@ -46,8 +47,10 @@ export interface ClientSettings {
    * many hours more, apart from those that the CRL lists; write it only if you have decided to carry this risk.
    */
   readonly staleCrl?: 'hard-fail' | { readonly acceptHours: number }
-  /** Names of the Spine Security Proxy. The certificate must carry exactly one of them. */
-  readonly fqdns: readonly string[]
+  /** Names of the Spine Security Proxy. The certificate must carry exactly one of them. Required, unless `environment` has them. */
+  readonly fqdns?: readonly string[]
+  /** The environment of the Spine, for what a public source names of it: see `ENVIRONMENTS`. The names of live have to be given. */
+  readonly environment?: EnvironmentName
   /** `strict` (default) closes a refused connection; `respond` answers 495 or 496, as the official test suite expects. */
   readonly mode?: 'strict' | 'respond'
   /** How many days before a CRL's nextUpdate to warn (default 2). */
@@ -82,7 +85,8 @@ export function startGuardedServer(
         crlFiles: client.crlFiles ?? [],
         ...(client.crlFetch !== undefined && { crlFetch: client.crlFetch }),
         staleCrl: client.staleCrl ?? 'hard-fail',
-        fqdns: client.fqdns,
+        // Checked before: there are some.
+        fqdns: fqdnsOf(client) ?? [],
         mode,
         // Only the Spine Security Proxy is accepted, and every consumer comes through it.
         areOne: true,

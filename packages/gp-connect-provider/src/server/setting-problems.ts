@@ -2,6 +2,7 @@
 import { memberProblems } from '../members.ts'
 import { isObject } from '../strict-json.ts'
 import { areApproved, GP_CONNECT_CIPHERS } from './ciphers.ts'
+import { ENVIRONMENTS, type EnvironmentName } from './environments.ts'
 import type { ServerSettings } from './server.ts'
 
 /** The problems of all settings. */
@@ -19,7 +20,8 @@ export function settingProblems(settings: ServerSettings): string[] {
   return [
     ...memberProblems(settings, SETTINGS, 'the server'),
     ...memberProblems(client, CLIENT, 'client'),
-    ...['caFiles', 'fqdns'].flatMap((name) => listProblems(client, 'client.', name)),
+    ...listProblems(client, 'client.', 'caFiles'),
+    ...nameProblems(client),
     ...listProblems({ crlFiles }, 'client.', 'crlFiles'),
     ...(crlFetch === undefined ? [] : crlFetchProblems(crlFetch)),
     ...(isObject(staleCrl) ? memberProblems(staleCrl, ['acceptHours'], 'client.staleCrl') : []),
@@ -37,6 +39,17 @@ export function settingProblems(settings: ServerSettings): string[] {
     ...(isObject(limits) ? [] : ['limits is not an object']),
     ...(isObject(limits) && 'bodyBytes' in limits ? ['limits.bodyBytes is maxBodyBytes of the provider'] : []),
   ]
+}
+
+function nameProblems(client: unknown): string[] {
+  const { fqdns, environment } = isObject(client) ? client : {}
+  const isKnown = typeof environment === 'string' && Object.hasOwn(ENVIRONMENTS, environment)
+  if (environment !== undefined && !isKnown)
+    return [`client.environment is none of ${Object.keys(ENVIRONMENTS).join(', ')}`]
+  if (fqdns !== undefined || environment === undefined) return listProblems(client, 'client.', 'fqdns')
+  // Known, as the first check shows.
+  const name = environment as EnvironmentName
+  return ENVIRONMENTS[name].fqdns === undefined ? [`client.fqdns is missing, and no source names those of ${name}`] : []
 }
 
 /** secure-server checks the values that it gets; JavaScript could give it something else than texts. */
@@ -58,6 +71,6 @@ function listProblems(of: unknown, prefix: string, name: string): string[] {
 }
 
 const SETTINGS = ['port', 'host', 'certFile', 'keyFile', 'client', 'proxyProtocol', 'maxVersion', 'ciphers', 'limits']
-const CLIENT = ['caFiles', 'crlFiles', 'crlFetch', 'staleCrl', 'fqdns', 'mode', 'crlWarningDays', 'ocsp']
+const CLIENT = ['caFiles', 'crlFiles', 'crlFetch', 'staleCrl', 'fqdns', 'environment', 'mode', 'crlWarningDays', 'ocsp']
 const CRL_FETCH = ['urls', 'file', 'privateAddresses', 'everyMinutes', 'timeoutSeconds', 'maxBytes']
 const OCSP = ['url', 'responderFile', 'timeoutSeconds', 'cacheSeconds']

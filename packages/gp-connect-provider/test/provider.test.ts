@@ -64,7 +64,7 @@ describe('provider', () => {
     ['an interaction that is added twice', root({ add: [ADDED, ADDED] }),                                            'add of service root 1 has the id of item 2 twice'],
     ['a handler of a misspelt interaction', { handlers: { 'urn:nhs:names:services:gpconnect:fhir:rest:read:pateint-1': () => undefined } }, 'handlers has urn:nhs:names:services:gpconnect:fhir:rest:read:pateint-1'],
     ['a handler that is not a function', { handlers: { 'urn:nhs:names:services:gpconnect:fhir:rest:read:patient-1': 1 } }, 'the handler of urn:nhs:names:services:gpconnect:fhir:rest:read:patient-1'],
-    ['handlers that are missing', { handlers: undefined },                                                           'handlers is not an object'],
+    ['handlers that are null',    { handlers: null },                                                                'handlers is not an object'],
     ['an audit trail that is missing', { audit: undefined },                                                         'audit is neither'],
     ['an unknown option of the audit trail', { audit: { file: 'a', flushes: 'always' } },                            'the option flushes of audit'],
     ['an unknown way to flush',   { audit: { file: 'a', flush: 'never' } },                                          'audit.flush'],

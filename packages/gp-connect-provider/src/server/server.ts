@@ -1,6 +1,7 @@
 /** Starts secure-server with the TLS rules that GP Connect requires. */
 import {
   type CrlFetchOptions,
+  LIMITS,
   type Limits,
   type Listener,
   type RunningServer,
@@ -31,6 +32,7 @@ export interface ServerSettings {
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
   /** OpenSSL cipher list of approved suites; default `GP_CONNECT_CIPHERS`. */
   readonly ciphers?: string
+  /** Those per address concern the Spine Security Proxy as a whole: it has no limit of requests in a second unless you set one. */
   readonly limits?: Partial<Omit<Limits, 'bodyBytes'>>
 }
 
@@ -58,6 +60,9 @@ export interface ClientSettings {
   /** If given, an OCSP responder is asked too. Any failure refuses the certificate. */
   readonly ocsp?: OcspOptions
 }
+
+/** Every consumer comes through the Spine Security Proxy, and so from few addresses, or from one. */
+const LIMITS_OF_ONE_CLIENT = { requestsPerSecondPerAddress: LIMITS.requestsPerSecondPerAddress.max }
 
 /** Starts secure-server for a provider. */
 export function startGuardedServer(
@@ -94,7 +99,7 @@ export function startGuardedServer(
         ...(client.ocsp !== undefined && { check: ocspCheck(client.caFiles, client.ocsp) }),
       },
     },
-    limits: { ...settings.limits, bodyBytes: parts.maxBodyBytes },
+    limits: { ...LIMITS_OF_ONE_CLIENT, ...settings.limits, bodyBytes: parts.maxBodyBytes },
     onEvent(event) {
       if (event.type === 'client.refused') earlyFailures.connectionRefused(event, mode)
       if (event.type === 'connection.probed') earlyFailures.connectionProbed(event)

@@ -102,8 +102,7 @@ describe('behind a load balancer', () => {
   })
 
   it('limits per address do not count the proxy, whose one address every consumer comes from', async () => {
-    const limits = { connectionsPerAddress: 2, requestsPerSecondPerAddress: 1 }
-    await using practice = await startPractice(pki, { server: { limits } })
+    await using practice = await startPractice(pki, { server: { limits: { connectionsPerAddress: 2 } } })
     const accepted: TLSSocket[] = []
     for (let i = 0; i < 4; i += 1) accepted.push(await admitted(practice.port))
     const strangers = Array.from({ length: 8 }, () => connect(practice.port, '127.0.0.1').on('error', () => {}))
@@ -115,6 +114,24 @@ describe('behind a load balancer', () => {
     expect(replies.map(({ status }) => status)).to.deep.equal([200, 200, 200, 200])
     expect(accepted.some(({ destroyed }) => destroyed)).to.equal(false)
     for (const socket of [...accepted, ...strangers]) socket.destroy()
+  })
+
+  it('the proxy as a whole has a limit of requests only if there is one in the settings', async () => {
+    const many = goodRequest({ connection: 'keep-alive' })
+    const limits = { requestsPerSecondPerAddress: 1 }
+    await using limited = await startPractice(pki, { server: { limits } })
+    await using unlimited = await startPractice(pki)
+
+    for (const [{ port, records }, expected] of [
+      [limited, [429]],
+      [unlimited, []],
+    ] as const) {
+      const socket = open(targetOf(port, pki), () => socket.write(Buffer.concat([many, many, many, many])))
+      await until(() => records().length === 4)
+      socket.destroy()
+      const refused = records().filter(({ status }) => status !== 200)
+      expect([...new Set(refused.map(({ status }) => status))]).to.deep.equal(expected)
+    }
   })
 
   it('does not start with load balancers that are no list', async () => {

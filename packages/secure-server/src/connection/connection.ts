@@ -28,8 +28,6 @@ export class Connection {
   stage: Stage
   /** Whether limits per address count it. Only `Connections` may set it, which keeps a set of connections per address. */
   isCounted: boolean
-  /** Whether no limit per address counts its requests either. Only `Connections.exempt` may set it. */
-  isExempt = false
   #address: string
   #clientAddress: string
   #isNamed = false

@@ -64,10 +64,9 @@ export class Connections {
     return true
   }
 
-  /** From now on limits per address count neither the connection nor its requests. */
+  /** From now on the connection counts in the total only. */
   exempt(connection: Connection): void {
     connection.isCounted = false
-    connection.isExempt = true
     this.#ungroup(connection)
   }
 

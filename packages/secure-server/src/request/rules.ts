@@ -41,7 +41,7 @@ export class RequestRules {
     const { limits, rate } = this.#rules
     const certificate = certificateRefusal(connection)
     if (certificate !== undefined) return certificate
-    const wait = connection.isExempt ? 0 : rate.secondsToWait(client, now)
+    const wait = rate.secondsToWait(client, now)
     if (wait > 0) return { status: 429, reason: 'rate', headers: { 'Retry-After': String(wait) } }
     const unclean = refusalOf(request, this.#rules) ?? this.#proxyRefusal(connection, request)
     if (unclean !== undefined) return unclean

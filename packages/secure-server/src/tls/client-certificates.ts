@@ -30,8 +30,8 @@ export interface ClientCertificatePolicy {
   /** For a refused client, `strict` closes the connection before any HTTP; `respond` answers 496 (no certificate) or 495. */
   readonly mode: 'strict' | 'respond'
   /**
-   * Whether all accepted clients are one, such as a proxy that many share: limits per address then count only connections whose
-   * certificate is not accepted yet. Default false.
+   * Whether all accepted clients are one, such as a proxy that many share: `connectionsPerAddress` then counts only connections
+   * whose certificate is not accepted yet. Default false.
    */
   readonly areOne?: boolean
   /** How many days before a CRL's nextUpdate to warn; default 2, may be a fraction. */

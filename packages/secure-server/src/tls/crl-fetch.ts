@@ -13,7 +13,7 @@ import { readAuthorities } from './trust.ts'
 export interface CrlFetchOptions {
   /** `http:` or `https:` URLs of the distribution points, one CRL each. Nothing else is ever requested. */
   readonly urls: readonly string[]
-  /** The fetched CRLs, in PEM. Only its owner can read it. The server writes it, and reads it again at the next start. */
+  /** The fetched CRLs, in PEM: written by one server only, for its owner only, and read again at its next start. */
   readonly file: string
   /** Addresses and CIDRs that are not public and may be connected to nevertheless; default none. */
   readonly privateAddresses?: readonly string[]

@@ -5,6 +5,7 @@ import {
   type Limits,
   type Listener,
   type RunningServer,
+  type StaleCrlPolicy,
   startServer,
 } from '@formbuilder/secure-server'
 import { GP_CONNECT_CIPHERS, withTls13 } from './ciphers.ts'
@@ -48,7 +49,7 @@ export interface ClientSettings {
    * What happens once a CRL is past its nextUpdate: `hard-fail` (default) refuses every client. `{ acceptHours }` accepts them for so
    * many hours more, apart from those that the CRL lists; write it only if you have decided to carry this risk.
    */
-  readonly staleCrl?: 'hard-fail' | { readonly acceptHours: number }
+  readonly staleCrl?: StaleCrlPolicy
   /** Names of the Spine Security Proxy. The certificate must carry exactly one of them. Required, unless `environment` has them. */
   readonly fqdns?: readonly string[]
   /** The environment of the Spine, for what a public source names of it: see `ENVIRONMENTS`. The names of live have to be given. */

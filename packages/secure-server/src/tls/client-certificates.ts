@@ -5,6 +5,7 @@ import { SecureServerError } from '../errors.ts'
 import type { ClientCertificateSummary } from '../events.ts'
 import { checkPath, type Trust } from './certificate-path.ts'
 import type { CrlFetchOptions } from './crl-fetch.ts'
+import { type StaleCrlPolicy, staleCrlProblem } from './stale-crls.ts'
 
 /** The requirements on a client's certificate. */
 export interface ClientCertificatePolicy {
@@ -20,11 +21,8 @@ export interface ClientCertificatePolicy {
   readonly crlFiles?: readonly string[]
   /** CRLs that the server fetches itself, besides those of `crlFiles`. */
   readonly crlFetch?: CrlFetchOptions
-  /**
-   * What happens once a CRL is past its nextUpdate. `hard-fail` (default) refuses the clients of its authority. Otherwise they are
-   * accepted for so many hours more (0 to 168), unless the CRL lists them; a missing CRL refuses them all the same.
-   */
-  readonly staleCrl?: 'hard-fail' | { readonly acceptHours: number }
+  /** What happens once a CRL is past its nextUpdate; default `hard-fail`. */
+  readonly staleCrl?: StaleCrlPolicy
   /** The certificate must carry one of these names exactly: in a SAN if it has any, otherwise as its CN. If omitted: any name. */
   readonly fqdns?: readonly string[]
   /** For a refused client, `strict` closes the connection before any HTTP; `respond` answers 496 (no certificate) or 495. */
@@ -51,21 +49,10 @@ export function assertPolicy({ caFiles, fqdns, crlWarningDays = 0, staleCrl }: C
   if (fqdns !== undefined && (fqdns.length === 0 || !fqdns.every((fqdn) => FQDN.test(fqdn))))
     problems.push('clientCertificates.fqdns is empty or has an entry that is not an exact host name')
   if (!(crlWarningDays >= 0)) problems.push('clientCertificates.crlWarningDays is negative')
-  const staleHours = staleMillisecondsOf(staleCrl) / HOUR_MILLISECONDS
-  if (!(staleHours >= 0 && staleHours <= STALE_HOURS_MAX))
-    problems.push(`clientCertificates.staleCrl is neither hard-fail nor acceptHours between 0 and ${STALE_HOURS_MAX}`)
+  const stale = staleCrlProblem(staleCrl)
+  if (stale !== undefined) problems.push(stale)
   if (problems.length > 0) throw new SecureServerError('ERR_OPTIONS_INVALID', problems.join('; '))
 }
-
-/** For how long after its nextUpdate a CRL is still used. NaN if the policy is not one of the two. */
-export function staleMillisecondsOf(staleCrl: ClientCertificatePolicy['staleCrl'] = 'hard-fail'): number {
-  if (staleCrl === 'hard-fail') return 0
-  const { acceptHours } = Object(staleCrl) as { readonly acceptHours?: unknown }
-  return typeof acceptHours === 'number' ? acceptHours * HOUR_MILLISECONDS : Number.NaN
-}
-
-const HOUR_MILLISECONDS = 3_600_000
-const STALE_HOURS_MAX = 168
 
 /** Checks the clients of one server against its current authorities and CRLs. */
 export class ClientCertificates {

@@ -3,10 +3,10 @@ import type { X509Certificate } from 'node:crypto'
 import { reasonOf, SecureServerError } from '../errors.ts'
 import type { CrlRefusal, ServerEvent } from '../events.ts'
 import { networks } from '../networks.ts'
-import { type ClientCertificatePolicy, staleMillisecondsOf } from './client-certificates.ts'
 import { type Crl, parseCrls } from './crl.ts'
 import { CrlError, download } from './crl-download.ts'
 import { makePrivate, readKeptCrls, writeKeptCrls } from './kept-crls.ts'
+import { type StaleCrlPolicy, staleMillisecondsOf } from './stale-crls.ts'
 import { readAuthorities } from './trust.ts'
 
 /** Where CRLs are fetched from, how often, and where they are kept. */
@@ -39,7 +39,7 @@ export class CrlFetch {
   /** @throws {SecureServerError} ERR_OPTIONS_INVALID */
   constructor(
     options: CrlFetchOptions,
-    { caFiles, staleCrl }: Pick<ClientCertificatePolicy, 'caFiles' | 'staleCrl'>,
+    { caFiles, staleCrl }: { readonly caFiles: readonly string[]; readonly staleCrl?: StaleCrlPolicy },
     onEvent: (event: ServerEvent) => void,
   ) {
     this.#options = { ...DEFAULTS, ...options }

@@ -12,7 +12,7 @@ const TSC = join(ROOT, 'node_modules/.bin/tsc')
 const BUDGET: Readonly<Record<string, { readonly holds: RegExp; readonly kilobytes: number }>> = {
   '@formbuilder/adapter-sdk': { holds: /^(bin|views)\//, kilobytes: 750 },
   '@formbuilder/create-adapter': { holds: /^(bin|template)\//, kilobytes: 40 },
-  '@formbuilder/gp-connect-provider': { holds: /^bin\//, kilobytes: 300 },
+  '@formbuilder/gp-connect-provider': { holds: /^bin\//, kilobytes: 400 },
   '@formbuilder/optics-adapter': { holds: /^(bin|charts?|deploy)\//, kilobytes: 250 },
   '@formbuilder/secure-server': { holds: /^$/, kilobytes: 250 },
   '@formbuilder/submitter': { holds: /^bin\//, kilobytes: 100 },

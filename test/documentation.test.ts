@@ -12,7 +12,7 @@ const ROOT = resolve(import.meta.dirname, '..')
 const FOLDER = join(ROOT, 'artefacts/documentation')
 
 describe('documentation', () => {
-  const files = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md', 'examples/*/README.md', 'bench/*.md'], {
+  const files = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md', 'examples/**/README.md', 'bench/*.md'], {
     cwd: ROOT,
     exclude: (path) => path.includes('node_modules') || path.includes('/site/'),
   }).sort()

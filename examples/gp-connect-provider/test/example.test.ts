@@ -260,7 +260,7 @@ describe('example of a GP Connect provider', () => {
 
   it('answers the requests of README.md as described there', async () => {
     const readme = readFileSync(join(ROOT, 'examples/gp-connect-provider/README.md'), 'utf8')
-    const [, , requests = ''] = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block)
+    const [, requests = ''] = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block)
     const port = await freePort()
     await run(process.execPath, [join(ROOT, 'examples/gp-connect-provider/src/make-pki.ts'), join(folder, 'pki')])
     const file = (name: string): string => join(folder, 'pki', name)

@@ -31,8 +31,7 @@ describe('the examples', () => {
       it('is tested as its README prints it', () => {
         const tests = globSync(join(FOLDER, name, 'test/**/*.test.ts')).map((file) => readFileSync(file, 'utf8'))
 
-        const isPrinted = (text: string) =>
-          text.includes(`startPrintedExample('${name}'`) || text.includes('readBlocks(')
+        const isPrinted = (text: string) => new RegExp(`(start|ask)Printed(Example|Provider)\\('${name}'`).test(text)
         expect(tests.filter(isPrinted), basename(name)).to.have.length(1)
       })
     })

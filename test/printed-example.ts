@@ -68,7 +68,7 @@ export async function startPrintedExample(
 }
 
 /** What a reader's terminal has: no settings of the run of tests, nor of an npm that started it. */
-function plainEnvironment(): NodeJS.ProcessEnv {
+export function plainEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env
   return { PATH, HOME }
 }

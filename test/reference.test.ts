@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
+import { readExamples } from '../docs/reference/examples.ts'
 import { pages } from '../docs/reference/tables.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -12,6 +13,56 @@ describe('the reference', () => {
       expect(readFileSync(join(ROOT, path), 'utf8')).to.equal(text)
     })
   }
+
+  for (const [page, ...options] of [
+    [
+      'form.md',
+      'path',
+      'aliases?',
+      'services?',
+      'answers?',
+      'repeatable?',
+      'timeoutSeconds?',
+      'settleSeconds?',
+      'advice?',
+    ],
+    ['form.md', 'handle', 'confirm?', 'serviceSlug', 'submissionId', 'submissionAnswers', 'reference?'],
+    [
+      'context.md',
+      'attempt',
+      'signal',
+      'receivedAt',
+      'attachments',
+      'missingAttachments',
+      'acting',
+      'previousReference?',
+    ],
+    ['handler-errors.md', 'code', 'reference', 'retryAfterSeconds', 'status'],
+    ['start-options.md', 'environment?', 'config?', 'ownsProcess?', 'onEvent?', 'leaseSeconds?', 'forms', 'version?'],
+    [
+      'test-kit.md',
+      'environment?',
+      'send',
+      'sendUntilAccepted',
+      'delivered',
+      'ended',
+      'attempted',
+      'advance',
+      'uploads?',
+    ],
+  ] as const) {
+    it(`${page} has ${options.join(', ')}`, () => {
+      const text = readFileSync(join(ROOT, 'docs/reference', page), 'utf8')
+
+      expect(options.filter((option) => !text.includes(`\n| \`${option}\` | `))).to.deep.equal([])
+    })
+  }
+
+  it('has one example of each name', () => {
+    const names = readExamples().flatMap(({ module, names }) => names.map((name) => `${module} ${name}`))
+
+    expect(names.filter((name, at) => names.indexOf(name) !== at)).to.deep.equal([])
+  })
 
   it('names files that exist, for every step and every question', () => {
     const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8').split('## Rooms')[0] ?? ''

@@ -4,12 +4,17 @@ import { join, resolve } from 'node:path'
 import { ERRORS, SETTINGS, type Settings } from '@formbuilder/adapter-sdk'
 import { OPTICS_ERRORS, OPTICS_SETTINGS } from '@formbuilder/optics-adapter'
 import { ERRORS as SERVER_ERRORS } from '@formbuilder/secure-server'
+import { Registry } from 'prom-client'
 import { EXIT_CODES as ADAPTER_EXITS } from '../../packages/adapter-sdk/src/cli.ts'
 import { SERVER_SETTINGS } from '../../packages/adapter-sdk/src/config-table.ts'
+import { counters } from '../../packages/adapter-sdk/src/telemetry/counters.ts'
+import { gauges } from '../../packages/adapter-sdk/src/telemetry/gauges.ts'
+import { labelSets } from '../../packages/adapter-sdk/src/telemetry/metric-labels.ts'
 import { EXIT_CODES as CREATE_EXITS } from '../../packages/create-adapter/src/exit-codes.ts'
 import { EXIT_CODES as AUDIT_EXITS } from '../../packages/gp-connect-provider/src/audit-command.ts'
 import { EXIT_MEANINGS as SUBMITTER_EXITS } from '../../packages/submitter/src/exit-code.ts'
 import { chartReadme } from './chart.ts'
+import { optionsPages } from './options.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -19,6 +24,8 @@ export function pages(): ReadonlyMap<string, string> {
     ['docs/reference/configuration.md', configuration()],
     ['docs/reference/errors.md', errors()],
     ['docs/reference/exit-codes.md', exitCodes()],
+    ['docs/reference/metrics.md', metrics()],
+    ...optionsPages(ROOT),
     ['docs/architecture.md', architecture()],
     ['packages/optics-adapter/deploy/chart/README.md', chartReadme(ROOT)],
   ])
@@ -82,6 +89,30 @@ ${table(['code', 'meaning', 'then'], optics)}
 Thrown at the start, or by \`reload\`, by [secure-server](../../packages/secure-server/README.md).
 
 ${table(['code', 'meaning'], server)}
+`
+}
+
+function metrics(): string {
+  const registry = new Registry()
+  const sets = labelSets(new Map(), 0)
+  counters(registry, sets)
+  gauges(registry, sets)
+  const rows = registry
+    .getMetricsAsArray()
+    .map((metric) => metric as unknown as { name: string; type: string; labelNames: readonly string[]; help: string })
+    .map(({ name, type, labelNames, help }) => [
+      `\`${name}\``,
+      type,
+      labelNames.map((label) => `\`${label}\``).join(', '),
+      help.replaceAll('|', '\\|'),
+    ])
+  return `# Metrics
+
+Every metric of an adapter at \`/metrics\`, which needs \`METRICS_AUTH_USERNAME\` and \`METRICS_AUTH_PASSWORD\`. Labels have closed sets of values, and
+nothing that a citizen wrote. Before these stand the three gauges of the live deployment (\`delayed_jobs_successful\`, \`delayed_jobs_pending\` and \`delayed_jobs_failed\`), after
+them those of the process, from [prom-client](https://github.com/siimon/prom-client). \`npm run docs:tables\` writes this page from the code.
+
+${table(['metric', 'type', 'labels', 'meaning'], rows)}
 `
 }
 

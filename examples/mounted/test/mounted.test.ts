@@ -50,9 +50,10 @@ describe('the example with routes of its own', () => {
   }
 
   it('does not start without a password, and names the setting', async () => {
-    const error = await startProgram(main).catch((error: Error) => error)
+    const started = await startProgram(main).catch((error: Error) => error)
+    if (!(started instanceof Error)) await started.stop()
 
-    expect(String(error))
+    expect(String(started))
       .to.contain('HANDLED_AUTH_PASSWORD is missing')
       .and.to.contain('HANDLED_AUTH_USERNAME is missing')
   })

@@ -46,6 +46,11 @@ export class GuardedRequests {
   async #admit(request: IncomingMessage, response: ServerResponse): Promise<Exchange | 'refused'> {
     const exchange = await this.#guard.admit(request, response)
     if (exchange === 'refused') return 'refused'
+    if (response.destroyed) {
+      // The client has left during the checks, so that nothing needs to be done.
+      this.#guard.abandon(exchange, request, 'ANSWER_NOT_SENT')
+      return 'refused'
+    }
     keepMethods(request)
     new RecordedResponse(this.#guard, exchange, request, response)
     return exchange

@@ -455,6 +455,40 @@ describe('a gateway', () => {
     })
   }
 
+  it('asks the upstream nothing for a client that has left during its checks, and records that', async () => {
+    let isChecking = false
+    let goOn = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    await using asked = await startUpstream((_, response) => response.end('{}'))
+    await using practice = await startGateway(
+      pki,
+      asked.url,
+      {},
+      {
+        server: { limits: { halfClosedSeconds: 0.1 } },
+        provider: {
+          async switches() {
+            isChecking = true
+            await held
+            return true
+          },
+        },
+      },
+    )
+    const socket = open(targetOf(practice.port, pki), () => socket.write(goodRequest(PATIENT)))
+    await until(() => isChecking)
+    socket.destroy()
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    goOn()
+    await until(() => practice.records().some(({ outcome }) => outcome === 'failed'))
+
+    const failed = practice.records().filter(({ outcome }) => outcome === 'failed')
+    expect(failed.map(({ status, errorCode }) => [status, errorCode])).to.deep.equal([[null, 'ANSWER_NOT_SENT']])
+    expect(asked.requests).to.have.length(0)
+  })
+
   it('sends nothing of an answer whose record cannot be stored, and nothing more to the upstream', async () => {
     let stopped = 0
     await using full = await startUpstream((_, response) => {

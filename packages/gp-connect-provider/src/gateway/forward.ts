@@ -12,8 +12,7 @@ export function forwarder(guarded: GuardedRequests, upstream: Upstream): Listene
     const exchange = await guarded.admit(request, response)
     if (exchange === 'refused') return
     const { method, target, sentBody } = exchange
-    const claims = await upstream.sign(exchange)
-    if (response.destroyed) return
+    const claims = upstream.sign(exchange)
     const relay = new Relay(response, upstream.headersSeconds, (error) => void guarded.fail(response, error))
     upstream.dispatch(
       {

@@ -16,10 +16,9 @@ export class Relay implements Dispatcher.DispatchHandler {
   constructor(response: ServerResponse, headersSeconds: number, fail: (error: ProviderError) => void) {
     this.#response = response
     this.#fail = fail
-    const late = Object.assign(new Error('no head'), { code: 'ERR_UPSTREAM_TIMEOUT' })
-    this.#timer = setTimeout(() => this.#break('UPSTREAM_TIMEOUT', late), headersSeconds * 1000)
+    this.#timer = setTimeout(() => this.#late(), headersSeconds * 1000)
     // The client has left, or the server has answered itself. At the end of a whole answer nothing is left to abort.
-    response.once('close', () => this.#stop(new Error('the client has left')))
+    response.once('close', () => this.#stop())
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -57,19 +56,23 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#break(codeOf(error), error)
   }
 
+  #late(): void {
+    this.#break('UPSTREAM_TIMEOUT', Object.assign(new Error('no head in time'), { code: 'ERR_UPSTREAM_TIMEOUT' }))
+  }
+
   /** The upstream has failed. */
   #break(code: FailureCode, cause: unknown): void {
     if (this.#isOver) return
-    this.#stop(new Error('the upstream has failed'))
+    this.#stop()
     this.#fail(new ProviderError(code, undefined, { cause }))
   }
 
   /** Nothing more is passed on, and the upstream need not go on. */
-  #stop(reason: Error): void {
+  #stop(): void {
     clearTimeout(this.#timer)
     if (this.#isOver) return
     this.#isOver = true
-    this.#controller?.abort(reason)
+    this.#controller?.abort(new Error('the request is over'))
   }
 }
 

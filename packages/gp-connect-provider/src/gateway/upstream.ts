@@ -1,4 +1,5 @@
 /** The connections to the system behind a gateway. */
+import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -6,7 +7,7 @@ import { isLoopback } from '@formbuilder/secure-server'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { ConfigError } from '../config-error.ts'
 import type { Exchange } from '../exchange.ts'
-import { type ClaimsKey, claimsKey, claimsToken } from './claims-token.ts'
+import { claimsKey, claimsToken } from './claims-token.ts'
 import { type ForwardOptions, forwardProblems, NUMBERS, type Place, placeOf, readSecret } from './upstream-options.ts'
 
 /** The system behind a gateway. */
@@ -16,7 +17,7 @@ export class Upstream {
   readonly #origin: URL
   readonly #pool: Pool
   readonly #connect: buildConnector.connector
-  readonly #key: Promise<ClaimsKey>
+  readonly #key: KeyObject
 
   /** @throws {ConfigError} The message names every problem of the URL, the options and their files. */
   constructor(url: string, options: ForwardOptions) {
@@ -43,8 +44,8 @@ export class Upstream {
   }
 
   /** The signed claims of a request. */
-  async sign(exchange: Exchange): Promise<string> {
-    return claimsToken(await this.#key, exchange, exchange.target, Date.now())
+  sign(exchange: Exchange): string {
+    return claimsToken(this.#key, exchange, Date.now())
   }
 
   /** Sends a request, once. */

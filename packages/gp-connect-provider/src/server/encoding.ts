@@ -52,7 +52,8 @@ export async function sendWhole(
 export function sendHead(response: ServerResponse, status: number, headers: ReadonlyMap<string, HeaderValue>): void {
   const { setHeader, removeHeader } = originalOf(response)
   for (const name of response.getHeaderNames()) if (!headers.has(name)) removeHeader.call(response, name)
-  for (const [name, value] of headers) setHeader.call(response, name, value)
+  // Most of them are there already, and checking a header again costs more than looking.
+  for (const [name, value] of headers) if (response.getHeader(name) !== value) setHeader.call(response, name, value)
   write(response, 'writeHead', [status])
 }
 

@@ -79,9 +79,10 @@ function operatorPage(settings: Settings): string[] {
   } else if (settings.ADMIN_AUTH_PASSWORD === undefined && !isForwarded) {
     problems.push('ADMIN_PORT needs ADMIN_AUTH_USERNAME and ADMIN_AUTH_PASSWORD, or ADMIN_FORWARDED_USER_HEADER')
   }
-  if ((settings.ADMIN_AUTH_PASSWORD?.length ?? 12) < 12) {
-    problems.push('ADMIN_AUTH_PASSWORD must have 12 characters or more')
+  for (const name of ['ADMIN_AUTH_PASSWORD', 'ADMIN_READER_PASSWORD'] as const) {
+    if ((settings[name]?.length ?? 12) < 12) problems.push(`${name} must have 12 characters or more`)
   }
+  problems.push(...readers(settings))
   if (isForwarded && proxies.length === 0) {
     problems.push('ADMIN_FORWARDED_USER_HEADER needs ADMIN_TRUSTED_PROXIES: without it, anybody could send the header')
   }
@@ -93,6 +94,28 @@ function operatorPage(settings: Settings): string[] {
   problems.push(...invalidNetworks('ADMIN_TRUSTED_PROXIES', proxies))
   if (settings.ADMIN_PORT !== 0 && settings.ADMIN_PORT === settings.PORT) {
     problems.push('ADMIN_PORT and PORT must differ')
+  }
+  return problems
+}
+
+/** Who may look and not act. A mistake here must not let somebody act, or keep everybody from it. */
+function readers(settings: Settings): string[] {
+  const problems: string[] = []
+  const isForwarded = settings.ADMIN_FORWARDED_USER_HEADER !== undefined
+  const hasWriters = (settings.ADMIN_WRITERS ?? []).length > 0
+  if ((settings.ADMIN_READER_USERNAME === undefined) !== (settings.ADMIN_READER_PASSWORD === undefined)) {
+    problems.push('ADMIN_READER_USERNAME and ADMIN_READER_PASSWORD must be set together')
+  }
+  if (settings.ADMIN_READER_USERNAME !== undefined && settings.ADMIN_READER_USERNAME === settings.ADMIN_AUTH_USERNAME) {
+    problems.push('ADMIN_READER_USERNAME and ADMIN_AUTH_USERNAME must differ')
+  }
+  if (hasWriters && !isForwarded) problems.push('ADMIN_WRITERS needs ADMIN_FORWARDED_USER_HEADER')
+  if (settings.ADMIN_FORWARDED_GROUPS_HEADER !== undefined && !(isForwarded && hasWriters)) {
+    problems.push('ADMIN_FORWARDED_GROUPS_HEADER needs ADMIN_FORWARDED_USER_HEADER and ADMIN_WRITERS')
+  }
+  const [user, groups] = [settings.ADMIN_FORWARDED_USER_HEADER, settings.ADMIN_FORWARDED_GROUPS_HEADER]
+  if (user !== undefined && user.toLowerCase() === groups?.toLowerCase()) {
+    problems.push('ADMIN_FORWARDED_GROUPS_HEADER and ADMIN_FORWARDED_USER_HEADER must differ')
   }
   return problems
 }

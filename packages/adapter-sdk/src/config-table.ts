@@ -173,6 +173,16 @@ export const SETTINGS = {
   ADMIN_FORWARDED_USER_HEADER: headerName(
     'Header in which that proxy sends the name of the signed-in user; replaces user name and password',
   ),
+  ADMIN_FORWARDED_GROUPS_HEADER: headerName(
+    'Header in which that proxy sends the groups of the signed-in user, separated by commas. `ADMIN_WRITERS` are then groups',
+  ),
+  ADMIN_WRITERS: list(
+    "Whom that proxy signs in and who may act on the operator's page: groups with `ADMIN_FORWARDED_GROUPS_HEADER`, otherwise names. All others may look. Without it everybody may act",
+  ),
+  ADMIN_READER_USERNAME: userName(
+    "Second user name for the operator's page: who signs in with it may look and not act",
+  ),
+  ADMIN_READER_PASSWORD: text('Password of that user: 12 characters or more', { secret: true }),
 }
 
 /** A setting for each limit of the HTTPS server: `idleSeconds` is `SERVER_IDLE_SECONDS`. */

@@ -107,8 +107,8 @@ export type AdapterEvent =
       readonly files: number
       readonly oldDeadLetters: number
     }
-  /** A request to the operator's page was refused: wrong credentials, a name that cannot be used (`detail` says why, without it), or a form of another page. */
-  | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf'; readonly detail?: string }
+  /** A request to the operator's page was refused: wrong credentials, a name that cannot be used (`detail` says why, without it), a form of another page, or somebody who may only look. */
+  | { readonly event: 'operator.refused'; readonly why: 'identity' | 'csrf' | 'read-only'; readonly detail?: string }
   /** A request did not come over https through the trusted proxy. `detail` says what is wrong and what to do. */
   | {
       readonly event: 'proxy.refused'

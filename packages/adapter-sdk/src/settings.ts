@@ -149,6 +149,8 @@ export function list(meaning: string, options: Options<readonly string[]> = {}):
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== '')
+    // As if it were not set: a list of those who may do something would allow it to everybody.
+    if (value.length === 0) return { problem: 'has commas only: leave it out, or name an entry' }
     const wrong = value.findIndex((part) => CONTROL.test(part))
     return wrong === -1 ? { value } : { problem: `entry ${wrong + 1} has a line end or another control character` }
   }) as Setting<readonly string[]> // there is a default

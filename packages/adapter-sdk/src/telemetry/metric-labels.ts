@@ -67,4 +67,4 @@ const REQUEST_REFUSALS = [
   ...PROXY_REFUSALS,
 ]
 const CONNECTION_REFUSALS = ['total', 'address', 'evicted', 'handshake', 'stalled', 'accept']
-const PAGE_REFUSALS = ['identity', 'csrf']
+const PAGE_REFUSALS = ['identity', 'csrf', 'read-only']

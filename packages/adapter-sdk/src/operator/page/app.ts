@@ -12,9 +12,9 @@ import { assets } from './assets.ts'
 import { showDeadLetters } from './dead-letters.ts'
 import { askDecision, takeDecision } from './decisions.ts'
 import { askPause, showForms, takePause } from './forms.ts'
-import { identity, userOf } from './identity.ts'
+import { identity, mayAct, userOf } from './identity.ts'
 import { showOverview } from './overview.ts'
-import { type OperatorParts, type Show, showProblem } from './parts.ts'
+import { ACTING, type OperatorParts, type Show, showProblem } from './parts.ts'
 import { showSubmission, showSubmissions } from './submissions.ts'
 import { createRender } from './views.ts'
 
@@ -26,6 +26,7 @@ export function createOperatorApp(parts: OperatorParts): Koa {
     ctx.body = render(view, {
       name: parts.name,
       user: userOf(ctx),
+      mayAct: mayAct(ctx),
       path: ctx.path,
       now: new Date().toISOString(),
       paused: ctx.state[PAUSED],
@@ -48,6 +49,7 @@ export function createOperatorApp(parts: OperatorParts): Koa {
   app.use(problems(parts.reportFailure, show))
   app.use(assets())
   app.use(paused(parts))
+  app.use(lookOnly(parts, show))
   app.use(router.routes() as unknown as Middleware) // the router's own context type extends Koa's
   return app
 }
@@ -81,6 +83,16 @@ function paused({ store }: OperatorParts): Middleware {
 }
 
 const PAUSED = 'paused forms'
+
+/** Keeps people who may only look from everything that changes something, and from the pages that ask for it. */
+function lookOnly({ emit }: OperatorParts, show: Show): Middleware {
+  return async (ctx, next) => {
+    const isLook = (ctx.method === 'GET' || ctx.method === 'HEAD') && !ACTING.includes(ctx.path)
+    if (isLook || mayAct(ctx)) return await next()
+    emit({ event: 'operator.refused', why: 'read-only' })
+    showProblem(ctx, show, 403, 'you may look, and not act: ask whoever runs this page if you need to')
+  }
+}
 
 function problems(reportFailure: ReportFailure, show: Show): Middleware {
   return async (ctx, next) => {

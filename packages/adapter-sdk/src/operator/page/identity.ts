@@ -6,55 +6,92 @@ import type { Emit } from '../../events.ts'
 
 export interface IdentityOptions {
   readonly credentials?: Credentials | undefined
-  /** The header in which a proxy names the signed-in user, and the addresses from which it is trusted. */
-  readonly forwarded?: { readonly header: string; readonly isTrusted: (address: string | undefined) => boolean }
+  /** Of somebody who may look and not act. */
+  readonly reader?: Credentials | undefined
+  readonly forwarded?: Forwarded
   readonly emit: Emit
 }
 
+/** A proxy that signs people in. */
+export interface Forwarded {
+  /** The header in which it names the signed-in user. */
+  readonly header: string
+  /** The header in which it sends the user's groups. */
+  readonly groupsHeader?: string | undefined
+  /** Groups, or without that header names, that may act; empty: everybody may. */
+  readonly writers: readonly string[]
+  /** Whether the header comes from the proxy. */
+  readonly isTrusted: (address: string | undefined) => boolean
+}
+
+interface User {
+  readonly name: string
+  readonly mayAct: boolean
+}
+
 /** Koa middleware that refuses unknown users, and keeps the name of a known one for `userOf`. */
-export function identity({ credentials, forwarded, emit }: IdentityOptions): Middleware {
+export function identity({ credentials, reader, forwarded, emit }: IdentityOptions): Middleware {
+  const hasPasswords = credentials !== undefined || reader !== undefined
   return async (ctx: Context, next: Next) => {
     const named = forwardedUser(ctx)
     const user = ('user' in named ? named.user : undefined) ?? basicUser(ctx)
     if (user !== undefined) {
-      ctx.state[USER] = user
+      ctx.state[USER] = user satisfies User
       return await next()
     }
     // The first request of a browser has no credentials, because it does not know yet that it needs them.
-    if (credentials === undefined || ctx.get('Authorization') !== '') {
+    if (!hasPasswords || ctx.get('Authorization') !== '') {
       const detail = 'problem' in named ? { detail: named.problem } : {}
       emit({ event: 'operator.refused', why: 'identity', ...detail })
     }
-    ctx.status = credentials === undefined ? 403 : 401
-    if (credentials !== undefined) ctx.set('WWW-Authenticate', 'Basic realm="Operator", charset="UTF-8"')
+    ctx.status = hasPasswords ? 401 : 403
+    if (hasPasswords) ctx.set('WWW-Authenticate', 'Basic realm="Operator", charset="UTF-8"')
     ctx.body = 'Access denied.\n'
   }
 
   /** The user whom the proxy names, or what is wrong: never the name itself. */
-  function forwardedUser(
-    ctx: Context,
-  ): { readonly user: string } | { readonly problem: string } | Record<never, never> {
+  function forwardedUser(ctx: Context): { readonly user: User } | { readonly problem: string } | Record<never, never> {
     if (forwarded === undefined) return {}
     if (!forwarded.isTrusted(ctx.req.socket.remoteAddress))
       return { problem: 'the request is not from one of ADMIN_TRUSTED_PROXIES' }
-    const values = ctx.req.headersDistinct[forwarded.header.toLowerCase()] ?? []
+    const { header, groupsHeader, writers } = forwarded
+    const values = valuesOf(ctx, header)
     const name = decoded(values[0] ?? '')
     // A proxy that adds its header to the one of a stranger would let the stranger choose.
     const problem = values.length > 1 ? 'is there more than once' : nameProblem(name)
-    return problem === undefined
-      ? { user: name }
-      : { problem: `the name in the header of ADMIN_FORWARDED_USER_HEADER ${problem}` }
+    if (problem !== undefined) return { problem: `the name in the header of ADMIN_FORWARDED_USER_HEADER ${problem}` }
+    const groups = groupsHeader === undefined ? [] : valuesOf(ctx, groupsHeader)
+    if (groups.length > 1) return { problem: 'the header of ADMIN_FORWARDED_GROUPS_HEADER is there more than once' }
+    const known =
+      groupsHeader === undefined
+        ? [name]
+        : decoded(groups[0] ?? '')
+            .split(',')
+            .map((each) => each.trim())
+    return { user: { name, mayAct: writers.length === 0 || known.some((each) => writers.includes(each)) } }
   }
 
-  function basicUser(ctx: Context): string | undefined {
-    if (credentials === undefined || !isAuthorised(ctx.get('Authorization'), credentials)) return undefined
-    return credentials.username
+  function basicUser(ctx: Context): User | undefined {
+    const given = ctx.get('Authorization')
+    // Both are compared, so that the time of an answer does not say which of them failed.
+    const [isWriter, isReader] = [credentials, reader].map((each) => each !== undefined && isAuthorised(given, each))
+    if (isWriter && credentials !== undefined) return { name: credentials.username, mayAct: true }
+    return isReader && reader !== undefined ? { name: reader.username, mayAct: false } : undefined
   }
 }
 
 /** Name of the signed-in user. */
 export function userOf(ctx: Context): string {
-  return String(ctx.state[USER])
+  return (ctx.state[USER] as User).name // the middleware has set it
+}
+
+/** Whether the signed-in user may act, and not only look. */
+export function mayAct(ctx: Context): boolean {
+  return (ctx.state[USER] as User).mayAct // the middleware has set it
+}
+
+function valuesOf(ctx: Context, header: string): readonly string[] {
+  return ctx.req.headersDistinct[header.toLowerCase()] ?? []
 }
 
 const USER = 'operator'

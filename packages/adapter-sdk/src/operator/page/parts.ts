@@ -47,6 +47,9 @@ export const PAGES = [
   ...['/forms', '/pause'],
 ] as readonly string[]
 
+/** The pages that ask for an action. */
+export const ACTING: readonly string[] = ['/decide', '/pause']
+
 /** First value of a field in a query or a form, or an empty string. */
 export function field(fields: URLSearchParams, name: string): string {
   // PostgreSQL's text cannot hold a NUL: the query would fail, and the answer would be 500.

@@ -37,7 +37,9 @@ export interface OperatorOptions {
 export async function startOperatorPage(options: OperatorOptions & { readonly port: number }): Promise<RunningServer> {
   const { config, forms, ledger, store, self, emit, reportFailure } = options
   const { ADMIN_AUTH_USERNAME: username, ADMIN_AUTH_PASSWORD: password } = config
+  const { ADMIN_READER_USERNAME: readerName, ADMIN_READER_PASSWORD: readerPassword } = config
   const { ADMIN_FORWARDED_USER_HEADER: header, ADMIN_TRUSTED_PROXIES: proxies } = config
+  const { ADMIN_FORWARDED_GROUPS_HEADER: groupsHeader, ADMIN_WRITERS: writers } = config
   const isTrusted = networks(proxies)
   const isTls = config.TLS_CERT_FILE !== undefined
   const app = createOperatorApp({
@@ -53,7 +55,9 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
     ),
     identity: {
       ...(username !== undefined && password !== undefined && { credentials: { username, password } }),
-      ...(header !== undefined && { forwarded: { header, isTrusted } }),
+      ...(readerName !== undefined &&
+        readerPassword !== undefined && { reader: { username: readerName, password: readerPassword } }),
+      ...(header !== undefined && { forwarded: { header, groupsHeader, writers, isTrusted } }),
       emit,
     },
     keep: { attachmentKeepDays: config.ATTACHMENT_KEEP_DAYS, keepDays: config.KEEP_DAYS },

@@ -54,7 +54,7 @@ export async function formOf(adapter: TestAdapter, id: string, headers = SIGNED_
 }
 
 /** The form of any page. */
-export async function formAt(adapter: TestAdapter, path: string, headers = SIGNED_IN) {
+export async function formAt(adapter: TestAdapter, path: string, headers: Record<string, string> = SIGNED_IN) {
   const { text, headers: given } = await ask(adapter, path, headers)
   const fields = [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)]
   const cookie = String(given['set-cookie']).split(';')[0] ?? ''

@@ -562,6 +562,8 @@ describe("the operator's page on the loopback address", () => {
 describe("settings of the operator's page", () => {
   const BASE = { JWE_SHARED_KEY: '0123456789abcdef', TRUST_PROXY: '10.0.0.0/8', ADMIN_PORT: '3001' }
   const SIGN_IN = { ADMIN_AUTH_USERNAME: 'operator', ADMIN_AUTH_PASSWORD: 'correct horse battery' }
+  const READER = { ADMIN_READER_USERNAME: 'visitor', ADMIN_READER_PASSWORD: 'correct horse battery' }
+  const FORWARDED = { ADMIN_FORWARDED_USER_HEADER: 'X-Forwarded-Email', ADMIN_TRUSTED_PROXIES: '10.0.0.1' }
 
   for (const [problem, environment] of [
     ['ADMIN_PORT needs ADMIN_AUTH_USERNAME', {}],
@@ -578,6 +580,38 @@ describe("settings of the operator's page", () => {
     ],
     ['ADMIN_TRUSTED_PROXIES must be addresses', { ...SIGN_IN, ADMIN_TRUSTED_PROXIES: 'proxy.local' }],
     ['ADMIN_PORT and PORT must differ', { ...SIGN_IN, PORT: '3001' }],
+    [
+      'ADMIN_READER_USERNAME and ADMIN_READER_PASSWORD must be set together',
+      { ...SIGN_IN, ADMIN_READER_USERNAME: 'x' },
+    ],
+    [
+      'ADMIN_READER_USERNAME and ADMIN_READER_PASSWORD must be set together',
+      { ...SIGN_IN, ADMIN_READER_PASSWORD: 'correct horse battery' },
+    ],
+    ['ADMIN_READER_PASSWORD must have 12 characters', { ...SIGN_IN, ...READER, ADMIN_READER_PASSWORD: 'short' }],
+    [
+      'ADMIN_READER_USERNAME and ADMIN_AUTH_USERNAME must differ',
+      { ...SIGN_IN, ...READER, ADMIN_READER_USERNAME: 'operator' },
+    ],
+    ['ADMIN_PORT needs ADMIN_AUTH_USERNAME', READER],
+    ['ADMIN_WRITERS needs ADMIN_FORWARDED_USER_HEADER', { ...SIGN_IN, ADMIN_WRITERS: 'ops' }],
+    ['ADMIN_WRITERS has commas only', { ...FORWARDED, ADMIN_WRITERS: ' , ' }],
+    [
+      'ADMIN_FORWARDED_GROUPS_HEADER needs ADMIN_FORWARDED_USER_HEADER and ADMIN_WRITERS',
+      { ...FORWARDED, ADMIN_FORWARDED_GROUPS_HEADER: 'X-Groups' },
+    ],
+    [
+      'ADMIN_FORWARDED_GROUPS_HEADER needs ADMIN_FORWARDED_USER_HEADER and ADMIN_WRITERS',
+      { ...SIGN_IN, ADMIN_FORWARDED_GROUPS_HEADER: 'X-Groups', ADMIN_WRITERS: 'ops' },
+    ],
+    [
+      'ADMIN_FORWARDED_GROUPS_HEADER and ADMIN_FORWARDED_USER_HEADER must differ',
+      { ...FORWARDED, ADMIN_FORWARDED_GROUPS_HEADER: 'x-forwarded-EMAIL', ADMIN_WRITERS: 'ops' },
+    ],
+    [
+      'ADMIN_FORWARDED_GROUPS_HEADER must be the name',
+      { ...FORWARDED, ADMIN_FORWARDED_GROUPS_HEADER: 'a b', ADMIN_WRITERS: 'ops' },
+    ],
   ] as const) {
     it(`are refused: ${problem}`, () => {
       expect(() => loadConfig({ ...BASE, ...environment }, ['complaint'])).to.throw(AdapterError, problem)

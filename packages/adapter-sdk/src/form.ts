@@ -89,8 +89,18 @@ export interface Attachment {
   readonly url: string
   readonly filename: string | null
   readonly mimetype: string | null
-  /** The file in clear, decrypted while it is read. */
+  /** Size of the file in clear, in bytes. */
+  readonly sizeBytes: number
+  /**
+   * The file in clear, decrypted while it is read. It breaks off before its end, with an `AdapterError` as the stream's error:
+   * ERR_ATTACHMENT_NOT_FOUND (the sweep has removed it), ERR_ATTACHMENT_CORRUPT (it has changed since its capture).
+   */
   stream(): Readable
+  /**
+   * The whole file in clear, at most `ATTACHMENT_LIMIT_BYTES` of memory. Each call reads it again.
+   * @throws {AdapterError} ERR_ATTACHMENT_NOT_FOUND, ERR_ATTACHMENT_CORRUPT
+   */
+  bytes(): Promise<Uint8Array>
 }
 
 /** What a handler may return. */

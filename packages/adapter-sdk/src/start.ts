@@ -56,6 +56,8 @@ export interface StartOptions {
   readonly keyUseSeconds?: number
   /** How often the process tells the store that it is there, in seconds; default 10. Less only in tests. */
   readonly checkInSeconds?: number
+  /** Runs something after some seconds: the clock of `timeoutSeconds` and of the time that a file may take. For tests. */
+  readonly after?: (seconds: number, run: () => void) => Disposable
 }
 
 /** A started adapter. */
@@ -155,10 +157,20 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     totalLimitBytes: config.ATTACHMENT_TOTAL_BYTES,
     limitCount: config.ATTACHMENT_LIMIT_COUNT,
     timeoutSeconds: config.ATTACHMENT_TIMEOUT_SECONDS,
+    ...(options.after !== undefined && { after: options.after }),
     ...(options.attachmentAuthorities !== undefined && { authorities: options.attachmentAuthorities }),
   })
   const calls = new TargetCalls(emit)
-  const worker = createWorker({ config, forms, store, log, calls, emit, leaseSeconds: options.leaseSeconds })
+  const worker = createWorker({
+    config,
+    forms,
+    store,
+    log,
+    calls,
+    emit,
+    leaseSeconds: options.leaseSeconds,
+    after: options.after,
+  })
 
   const state = { stopping: false }
   /** Forms with a key that is missing, once that was looked for. */

@@ -4,7 +4,7 @@ import { AdapterError, type ErrorCode } from '../errors.ts'
 import { attachmentKey } from '../protocol/attachment.ts'
 import type { AttachmentLink } from '../protocol/submission.ts'
 import { Ciphertext, type Measures } from './ciphertext.ts'
-import { deadline, within } from './deadline.ts'
+import { type After, afterSeconds, deadline, within } from './deadline.ts'
 import type { FileStore } from './file-store.ts'
 import { type AttachmentHosts, attachmentHosts } from './hosts.ts'
 import { Budget, type CaptureLimits, DEFAULT_CAPTURE_LIMITS, Slots } from './limits.ts'
@@ -31,6 +31,8 @@ export interface CaptureOptions extends Partial<CaptureLimits> {
   readonly resolve?: Resolve
   /** Authorities (PEM) that certify file links instead of the system's. */
   readonly authorities?: readonly string[]
+  /** The clock of its time limits. Default: the process's. */
+  readonly after?: After
 }
 
 /** Captures files. */
@@ -56,16 +58,16 @@ export function isCaptured(file: StoredFile): file is CapturedFile {
 export function createCapture(options: CaptureOptions): Capture {
   const hosts = options.hosts ?? attachmentHosts()
   const agent = linkAgent(options.authorities)
-  const limits = { ...DEFAULT_CAPTURE_LIMITS, resolve: systemResolve, ...options, hosts, agent }
+  const limits = { ...DEFAULT_CAPTURE_LIMITS, resolve: systemResolve, after: afterSeconds, ...options, hosts, agent }
   // By default one file may use two thirds of the time for all files: a link that hangs leaves time for the others.
   const fileTimeoutSeconds = options.fileTimeoutSeconds ?? (limits.timeoutSeconds * 2) / 3
-  const { store } = limits
+  const { store, after } = limits
   const slots = new Slots(limits.inFlight)
 
   return {
     async capture(links, signal) {
       const seconds = limits.timeoutSeconds
-      using all = deadline(seconds, () => timedOut(`not all files arrived within ${seconds} seconds`), signal)
+      using all = deadline(seconds, () => timedOut(`not all files arrived within ${seconds} seconds`), signal, after)
       const results: StoredFile[] = []
       const budget = new Budget(limits.totalLimitBytes)
       const queue = links.entries()
@@ -99,7 +101,7 @@ export function createCapture(options: CaptureOptions): Capture {
   async function readFile(link: AttachmentLink, budget: Budget, signal: AbortSignal): Promise<CapturedFile> {
     const slot = await slots.take(signal)
     const late = `the file did not arrive within ${fileTimeoutSeconds} seconds`
-    using time = deadline(fileTimeoutSeconds, () => timedOut(late), signal)
+    using time = deadline(fileTimeoutSeconds, () => timedOut(late), signal, after)
     const id = randomUUID()
     const work = transfer(id, link, budget, time.signal).finally(() => slot[Symbol.dispose]())
     try {

@@ -6,15 +6,29 @@ export interface Deadline extends Disposable {
   abort(reason: unknown): void
 }
 
+/** Runs something after some seconds, unless what it returns is disposed before. */
+export type After = (seconds: number, run: () => void) => Disposable
+
+/** By the clock of the process. The timer keeps no process alive. */
+export const afterSeconds: After = (seconds, run) => {
+  const timer = setTimeout(run, seconds * 1000)
+  timer.unref()
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
+}
+
 /**
- * A signal that aborts with `reason()` after some seconds, or as soon as `parent` does and with its reason. Its timer keeps
- * no process alive.
+ * A signal that aborts with `reason()` after some seconds, or as soon as `parent` does and with its reason. `after`: the clock
+ * that says when the seconds are over.
  */
-export function deadline(seconds: number, reason: () => Error, parent?: AbortSignal): Deadline {
+export function deadline(
+  seconds: number,
+  reason: () => Error,
+  parent?: AbortSignal,
+  after: After = afterSeconds,
+): Deadline {
   const controller = new AbortController()
   const follow = () => controller.abort(parent?.reason)
-  const timer = setTimeout(() => controller.abort(reason()), seconds * 1000)
-  timer.unref()
+  const timer = after(seconds, () => controller.abort(reason()))
   // Not AbortSignal.any: a long-lived parent would collect followers until the garbage collector runs.
   parent?.addEventListener('abort', follow, { once: true })
   if (parent?.aborted) follow()
@@ -22,7 +36,7 @@ export function deadline(seconds: number, reason: () => Error, parent?: AbortSig
     signal: controller.signal,
     abort: (why) => controller.abort(why),
     [Symbol.dispose]() {
-      clearTimeout(timer)
+      timer[Symbol.dispose]()
       parent?.removeEventListener('abort', follow)
     },
   }

@@ -6,7 +6,7 @@ import { isIP, type LookupFunction } from 'node:net'
 import { promisify } from 'node:util'
 import { contentCodings, headerWords } from '@formbuilder/secure-server'
 import { AdapterError } from '../errors.ts'
-import { deadline, within } from './deadline.ts'
+import { type After, deadline, within } from './deadline.ts'
 import { type AttachmentHosts, isPublicAddress, reachOf } from './hosts.ts'
 
 /** All addresses of a name. */
@@ -22,6 +22,8 @@ export interface LinkOptions {
   readonly connectTimeoutSeconds: number
   readonly agent: Agent
   readonly signal: AbortSignal
+  /** The clock of that time. Default: the process's. */
+  readonly after?: After
 }
 
 /** The agent that connects to links. `authorities` (PEM) replace those of the system. */
@@ -47,6 +49,7 @@ export async function openLink(link: string, options: LinkOptions): Promise<Inco
     seconds,
     () => timedOut(`the link did not start to answer within ${seconds} seconds`),
     options.signal,
+    options.after,
   )
   const url = parseLink(link)
   const addresses = await addressesOf(url, options, connecting.signal)

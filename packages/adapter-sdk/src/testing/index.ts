@@ -75,7 +75,10 @@ export interface TestAdapter extends AsyncDisposable {
   ended(submissionId: string): Promise<DetailedEntry>
   /** Waits until so many attempts have ended, or the submission has, and returns its entry. Gives up after 30 seconds. */
   attempted(submissionId: string, attempts?: number): Promise<DetailedEntry>
-  /** Puts the clock forward: retries become due, links expire, and the sweep removes what is old enough. */
+  /**
+   * Puts the clock forward: an attempt or a file that takes longer than it may is given up (`timeoutSeconds`, then `signal`
+   * aborts), retries and `confirm` become due, links expire, and the sweep removes what is old enough. Nothing waits.
+   */
   advance(duration: Duration): Promise<void>
   /** Stops the adapter and the file store, and removes their files. */
   stop(): Promise<void>
@@ -127,6 +130,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     store: store.open,
     keyUseSeconds: 0,
     checkInSeconds: 0.25,
+    after: (seconds, run) => clock.after(seconds, run),
   })
   const target = { port: running.port, ca: certificate.cert }
 
@@ -188,7 +192,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       until(submissionId, (entry) => entry.state !== 'running' && entry.attempts >= attempts),
     async advance({ days = 0, hours = 0, minutes = 0, seconds = 0 }) {
       const total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-      clock.advance(total)
+      await clock.advance(total)
       store.wake()
       await running.sweep()
     },

@@ -2,7 +2,7 @@
 import { AdapterError } from '../errors.ts'
 import { type Emit, errorName } from '../events.ts'
 import { failureOf } from '../failure.ts'
-import { deadline, within } from '../files/deadline.ts'
+import { type After, deadline, within } from '../files/deadline.ts'
 import type { Context, Form, Submission } from '../form.ts'
 import { decryptCompact } from '../protocol/jwe.ts'
 import type { Keyring } from '../protocol/keyring.ts'
@@ -35,6 +35,8 @@ export interface AttemptOptions {
   /** Opens the spans of `handle` and `confirm`, and watches their calls to other servers. */
   readonly calls: Pick<TargetCalls, 'observe'>
   readonly emit: Emit
+  /** The clock of `timeoutSeconds`. Default: the process's. */
+  readonly after?: After | undefined
   /** In development: shows a whole error. */
   readonly show?: ((what: string, error: unknown) => void) | undefined
 }
@@ -64,9 +66,9 @@ async function runAttempt(claim: Claim, options: AttemptOptions, signal: AbortSi
   const timeoutSeconds = form.timeoutSeconds ?? 300
   const timedOut = () =>
     new AdapterError('ERR_ATTEMPT_TIMEOUT', `the attempt took longer than ${timeoutSeconds} seconds`)
-  using limit = deadline(timeoutSeconds, timedOut, signal)
+  using limit = deadline(timeoutSeconds, timedOut, signal, options.after)
   // A handler that respects the signal reports itself how far it came.
-  using grace = deadline(timeoutSeconds + ABORT_GRACE_SECONDS, timedOut)
+  using grace = deadline(timeoutSeconds + ABORT_GRACE_SECONDS, timedOut, undefined, options.after)
   const tracked = track(options.context(claim, envelope, limit.signal))
   try {
     return await within(grace.signal, callForm(claim, opened, options, tracked))

@@ -1,4 +1,5 @@
 /** What a handler may use: the files of its submission, a log, and the way to record that it acts. */
+import { buffer } from 'node:stream/consumers'
 import type { Logger } from 'pino'
 import { openAttachment } from '../files/attachment.ts'
 import type { StoredFile } from '../files/capture.ts'
@@ -43,7 +44,9 @@ function attachments(
     if ('missing' in file || link === undefined) return []
     const { filename, mimetype } = link
     const url = `https://${host}/v1/attachments/${file.id}`
-    return [{ id: file.id, url, filename, mimetype, stream: () => openAttachment(files, file, link) }]
+    const stream = () => openAttachment(files, file, link)
+    const sizeBytes = file.plaintextBytes
+    return [{ id: file.id, url, filename, mimetype, sizeBytes, stream, bytes: () => buffer(stream()) }]
   })
 }
 

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Emit } from '../events.ts'
+import type { After } from '../files/deadline.ts'
 import type { Form } from '../form.ts'
 import type { Store } from '../store/store.ts'
 import type { TargetCalls } from '../telemetry/target-calls.ts'
@@ -21,10 +22,12 @@ export interface WorkerParts {
   readonly emit: Emit
   /** Default: 30. */
   readonly leaseSeconds?: number | undefined
+  /** The clock of attempts. Default: the process's. */
+  readonly after?: After | undefined
 }
 
 /** A worker that has not been started. */
-export function createWorker({ config, forms, store, log, calls, emit, leaseSeconds }: WorkerParts): Worker {
+export function createWorker({ config, forms, store, log, calls, emit, leaseSeconds, after }: WorkerParts): Worker {
   const attempts = new Attempts(store, leaseSeconds)
   const retry = {
     delaySeconds: config.RETRY_DELAY_SECONDS,
@@ -33,6 +36,6 @@ export function createWorker({ config, forms, store, log, calls, emit, leaseSeco
   }
   const context = contextMaker({ host: config.HOST, attempts, files: store.files, log })
   const show = config.SHOW_ERRORS ? printWholeError : undefined
-  const runAttempt = attemptRunner({ forms, keyrings: config.keyrings, retry, context, calls, emit, show })
+  const runAttempt = attemptRunner({ forms, keyrings: config.keyrings, retry, context, calls, emit, show, after })
   return new Worker({ store, attempts, forms, concurrency: config.CONCURRENCY, retry, emit, runAttempt })
 }

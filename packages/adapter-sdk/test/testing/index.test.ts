@@ -104,6 +104,19 @@ describe('the test kit', () => {
     ])
   })
 
+  it('hands over files whole, with their size, until the sweep has removed them', async () => {
+    const { submissionId } = await adapter.send('/v2/complaint', { uploads: [letter] })
+    await adapter.delivered(submissionId)
+    const file = adapter.handled.find(({ submission }) => submission.submissionId === submissionId)?.attachments[0]
+
+    const contents = [await file?.bytes(), await file?.bytes()].map((bytes) => bytes && Buffer.from(bytes).toString())
+    await adapter.advance({ days: 8 })
+    const gone = await file?.bytes().catch((error: unknown) => error)
+
+    expect([file?.sizeBytes, contents]).to.deep.equal([17, ['%PDF-1.7 a letter', '%PDF-1.7 a letter']])
+    expect(gone).to.include({ code: 'ERR_ATTACHMENT_NOT_FOUND' })
+  })
+
   it('throws what the handler threw, whole, where a delivery was expected', async () => {
     await using own = await startTestAdapter(complaints(), { environment: { RETRY_LIMIT: '0' } })
     failures = 1

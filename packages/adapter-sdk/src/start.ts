@@ -56,6 +56,10 @@ export interface StartOptions {
   readonly keyUseSeconds?: number
   /** How often the process tells the store that it is there, in seconds; default 10. Less only in tests. */
   readonly checkInSeconds?: number
+  /** Whether its listeners keep the process. Default true. `false` in tests, which may fail before they stop it. */
+  readonly keepsProcess?: boolean
+  /** Makes the id of a key in the store, which must not help to guess the key. Default: so that it takes long. For tests. */
+  readonly idOfKey?: (key: Uint8Array, salt: string) => Promise<string>
   /** Runs something after some seconds: the clock of `timeoutSeconds` and of the time that a file may take. For tests. */
   readonly after?: (seconds: number, run: () => void) => Disposable
 }
@@ -135,7 +139,10 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
   const warning = database !== undefined && 'value' in database ? database.value.warning : undefined
   if (warning !== undefined) emit({ event: 'store.unchecked', detail: `DATABASE_URL: ${warning}` })
   const known = [...forms].map(([name, { confirm }]) => ({ name, asksFirst: confirm !== undefined }))
-  const [ids] = await Promise.all([keyIds(config.keyrings, await store.keySalt()), store.recordForms(known)])
+  const [ids] = await Promise.all([
+    keyIds(config.keyrings, await store.keySalt(), options.idOfKey),
+    store.recordForms(known),
+  ])
   const readKeyFigures = keyFigures(store, ids)
   const keyUses = new KeyUseLog(store, ids, emit, options.keyUseSeconds)
   sinks.push(keyUses.record)
@@ -248,6 +255,7 @@ async function assemble(options: RunOptions, opened: (() => Promise<unknown>)[])
     (error) => emit({ event: 'store.failed', during: 'keys', code: errorName(error) }),
   )
 
+  if (!(options.keepsProcess ?? true)) for (const each of listeners.values()) each.unref()
   let stopped: Promise<void> | undefined
   const running: RunningAdapter = {
     port,

@@ -48,6 +48,8 @@ export interface RunningServer {
   crls(): readonly CrlState[]
   /** The current load, for a metric: open connections, requests not answered yet, and the bytes of their bodies. */
   load(): { readonly connections: number; readonly requests: number; readonly bodyBytes: number }
+  /** Lets the process end although the server listens. For tests: nothing else should want it. */
+  unref(): void
   /**
    * Stops accepting, lets running requests finish for up to `graceSeconds` (default 10), then closes the connections that are
    * still open. A second call returns the promise of the first.

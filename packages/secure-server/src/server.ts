@@ -88,6 +88,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
       requests: requests.unanswered,
       bodyBytes: requests.heldBodyBytes,
     }),
+    unref: () => void server.unref(),
     stop,
     [Symbol.asyncDispose]: () => stop(),
   }

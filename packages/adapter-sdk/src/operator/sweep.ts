@@ -89,7 +89,7 @@ export function startSweeping(
     if (isStopped) return
     timer = setTimeout(() => {
       running = turn()
-    }, SWEEP_MILLISECONDS)
+    }, SWEEP_MILLISECONDS).unref()
   }
   let running = turn()
   return {

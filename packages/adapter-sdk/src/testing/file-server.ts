@@ -84,6 +84,11 @@ export class TestFileStore {
     this.#objects.delete(new URL(url).pathname)
   }
 
+  /** Lets the process end although the server listens. */
+  unref(): void {
+    this.#server.unref()
+  }
+
   /** Stops the server and closes all connections. */
   async stop(): Promise<void> {
     this.#server.closeAllConnections()

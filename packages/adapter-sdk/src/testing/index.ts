@@ -1,7 +1,7 @@
 /** The test kit: an adapter on a free port with a store in memory, and a sender that behaves like the real one. Subpath ./testing. */
 import '../../node-version.cjs'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Adapter } from '../adapter.ts'
 import { givenShowErrors } from '../config.ts'
@@ -14,6 +14,7 @@ import { type DevelopmentCertificate, makeDevelopmentCertificate } from './certi
 import { TestClock, testStore } from './clock.ts'
 import { TestFileStore } from './file-server.ts'
 import { type Handled, watched } from './handled.ts'
+import { Liveness, makeFolder, removeFolder } from './leftovers.ts'
 import {
   ask,
   compose,
@@ -90,21 +91,28 @@ export interface TestAdapter extends AsyncDisposable {
  * `options.environment`, prints every whole error on standard error.
  */
 export async function startTestAdapter(adapter: Adapter, options: TestAdapterOptions = {}): Promise<TestAdapter> {
-  const folder = mkdtempSync(join(tmpdir(), 'adapter-test-'))
+  const folder = makeFolder()
   const certificate = await makeDevelopmentCertificate()
   const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   writeFileSync(certFile, certificate.cert)
   writeFileSync(keyFile, certificate.key, { mode: 0o600 })
   const clock = new TestClock()
   const fileStore = await TestFileStore.start(certificate, () => clock.now())
+  fileStore.unref()
   const sharedKey = options.environment?.['JWE_SHARED_KEY'] ?? generateKey(16)
   const key = parseKeyring(sharedKey).keys[0] as Key
   const store = testStore({ DATABASE_URL: options.environment?.['DATABASE_URL'] }, clock)
   const events: AdapterEvent[] = []
   const handled: Handled[] = []
   const changed = signal()
+  const liveness = new Liveness()
+  const removeAll = async () => {
+    liveness.end()
+    await fileStore.stop()
+    removeFolder(folder)
+  }
 
-  const running = await adapter.start({
+  const starting = adapter.start({
     environment: {
       PORT: '0',
       LISTEN_HOST: '127.0.0.1',
@@ -121,9 +129,11 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
       ...options.environment,
     },
     ownsProcess: false,
+    keepsProcess: false,
     onEvent(event) {
       events.push(event)
       changed.fire()
+      liveness.worked()
     },
     decorateForm: (form, name) => watched(form, name, handled),
     attachmentAuthorities: [certificate.cert],
@@ -131,6 +141,12 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     keyUseSeconds: 0,
     checkInSeconds: 0.25,
     after: (seconds, run) => clock.after(seconds, run),
+    // Nobody guesses keys from a store in memory. In a database others may read the ids, such as the command `adapter keys`.
+    ...(options.environment?.['DATABASE_URL'] === undefined && { idOfKey: quickId }),
+  })
+  const running = await starting.catch(async (error: unknown) => {
+    await removeAll()
+    throw error
   })
   const target = { port: running.port, ca: certificate.cert }
 
@@ -170,6 +186,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     request: (method, path, plain) => ask(target, method, path, plain),
     compose: (submission = {}) => compose(submission, key, fileStore),
     async send(path, submission = {}) {
+      liveness.called()
       const { submissionId, jwe } = await test.compose(submission)
       return { ...(await postAsSender(target, path, jwe)), submissionId }
     },
@@ -191,6 +208,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     attempted: (submissionId, attempts = 1) =>
       until(submissionId, (entry) => entry.state !== 'running' && entry.attempts >= attempts),
     async advance({ days = 0, hours = 0, minutes = 0, seconds = 0 }) {
+      liveness.called()
       const total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
       await clock.advance(total)
       store.wake()
@@ -198,12 +216,15 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     },
     async stop() {
       await running.stop()
-      await fileStore.stop()
-      rmSync(folder, { recursive: true, force: true })
+      await removeAll()
     },
     [Symbol.asyncDispose]: () => test.stop(),
   }
   return test
+}
+
+async function quickId(key: Uint8Array, salt: string): Promise<string> {
+  return createHash('sha256').update(key).update(salt).digest('hex').slice(0, 32)
 }
 
 const PATIENCE_MILLISECONDS = 30_000

@@ -56,8 +56,8 @@ export class Leases {
     this.#lastPulse = { monotonic: this.#monotonic(), wall: Date.now() }
     this.#renewal = setInterval(() => {
       this.#looking = this.#looking.then(() => this.look())
-    }, this.#lookMilliseconds)
-    this.#pulse = setInterval(() => this.feelPulse(), PULSE_MILLISECONDS)
+    }, this.#lookMilliseconds).unref()
+    this.#pulse = setInterval(() => this.feelPulse(), PULSE_MILLISECONDS).unref()
   }
 
   async stop(): Promise<void> {

@@ -230,7 +230,8 @@ export class Worker {
   async #pause(): Promise<void> {
     if (this.#isAwake) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, POLL_MILLISECONDS)
+      // The server keeps the process, not the timers: where nobody needs the server (in tests), the process may end.
+      const timer = setTimeout(resolve, POLL_MILLISECONDS).unref()
       this.#wake = () => {
         clearTimeout(timer)
         resolve()

@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { createServer } from 'node:tls'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
 import { decryptCompact } from '../../src/protocol/jwe.ts'
@@ -273,37 +273,21 @@ describe('the test kit', () => {
     expect(test.key.bytes).to.deep.equal(parseKeyring(key).keys[0]?.bytes)
   })
 
-  const here = fileURLToPath(new URL('runners/', import.meta.url))
-  const root = fileURLToPath(new URL('../../../../', import.meta.url))
-  const runners: readonly [string, readonly string[]][] = [
-    [
-      'mocha',
-      [`${root}node_modules/mocha/bin/mocha.js`, '--no-config', '--timeout', '60000', `${here}scenario.mocha.ts`],
-    ],
-    [
-      'vitest',
-      [
-        `${root}node_modules/vitest/vitest.mjs`,
-        'run',
-        '--root',
-        root,
-        '--config',
-        `${here}vitest.config.ts`,
-        '--testTimeout',
-        '60000',
-      ],
-    ],
-    ['node:test', ['--test', `${here}scenario.node.ts`]],
-  ]
-  for (const [runner, args] of runners) {
-    it(`works in a test under ${runner}, which then exits by itself`, async () => {
-      const { stdout } = await promisify(execFile)(process.execPath, args, {
-        cwd: here,
-        timeout: 60_000,
-        env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', NODE_TEST_CONTEXT: undefined },
-      })
+  it('leaves nothing behind when the adapter cannot start', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kit-'))
+    const { TMPDIR } = process.env
+    process.env['TMPDIR'] = folder
+    try {
+      const failed = await startTestAdapter(complaints(), { environment: { CONCURRENCY: 'many' } }).catch(
+        (error: unknown) => error,
+      )
 
-      expect(stdout).to.match(/\b1 pass(ed|ing)|Tests\s+1 passed|pass 1/)
-    })
-  }
+      expect(failed).to.include({ code: 'ERR_CONFIG_INVALID' })
+      expect(readdirSync(folder)).to.deep.equal([])
+    } finally {
+      if (TMPDIR === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = TMPDIR
+      rmSync(folder, { recursive: true })
+    }
+  })
 })

@@ -71,7 +71,8 @@ export async function openPool(
     // A server that is gone without closing the connection answers no query.
     query_timeout: 70_000,
   }
-  const pool = new pg.Pool({ ...options, max: connections, onConnect: setUp })
+  // `allowExitOnIdle`: the server of the adapter keeps the process, and no connection that rests.
+  const pool = new pg.Pool({ ...options, max: connections, onConnect: setUp, allowExitOnIdle: true })
   // New connections take the way that worked last: nothing has been sent on one that was refused.
   const connecting = <T>(work: () => Promise<T>) =>
     firstWay(ways, pool.options.ssl as Tls, (ssl) => {
@@ -206,7 +207,7 @@ async function listen(
     const reconnect = () => {
       if (isClosed || client !== next) return
       client = undefined
-      again = setTimeout(() => void connect().catch(() => undefined), RECONNECT_MILLISECONDS)
+      again = setTimeout(() => void connect().catch(() => undefined), RECONNECT_MILLISECONDS).unref()
     }
     client = next
     next.on('error', reconnect)
@@ -216,6 +217,8 @@ async function listen(
       await next.connect()
       await setUp(next)
       await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`)
+      // Its types leave it out.
+      ;(next as pg.Client & { unref(): void }).unref()
     } catch (error) {
       reconnect()
       throw error

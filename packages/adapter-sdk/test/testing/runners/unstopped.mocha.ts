@@ -1,0 +1,7 @@
+import { startUnstopped } from './unstopped.ts'
+
+before(async () => {
+  await startUnstopped()
+})
+
+it('passes', () => {})

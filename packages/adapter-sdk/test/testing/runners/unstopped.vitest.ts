@@ -1,0 +1,8 @@
+import { beforeAll, test } from 'vitest'
+import { startUnstopped } from './unstopped.ts'
+
+beforeAll(async () => {
+  await startUnstopped()
+})
+
+test('passes', () => {})

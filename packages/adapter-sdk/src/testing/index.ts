@@ -15,6 +15,7 @@ import { TestClock, testStore } from './clock.ts'
 import { TestFileStore } from './file-server.ts'
 import { type Handled, watched } from './handled.ts'
 import { Liveness, makeFolder, removeFolder } from './leftovers.ts'
+import { expectNoPersonalData, type PersonalDataOptions, type TestOutput } from './personal-data.ts'
 import {
   ask,
   compose,
@@ -30,6 +31,7 @@ export { type DevelopmentCertificate, makeDevelopmentCertificate } from './certi
 export { developmentEnvironment } from './development.ts'
 export { TestFileStore, type Upload } from './file-server.ts'
 export type { Handled } from './handled.ts'
+export { expectNoPersonalData, type PersonalDataOptions, type TestOutput } from './personal-data.ts'
 export type { PlainRequest, SentAnswer, TestAnswer, TestSubmission } from './sender.ts'
 
 /** Options of an adapter under test. */
@@ -81,6 +83,11 @@ export interface TestAdapter extends AsyncDisposable {
    * aborts), retries and `confirm` become due, links expire, and the sweep removes what is old enough. Nothing waits.
    */
   advance(duration: Duration): Promise<void>
+  /**
+   * Passes if an output, such as the log of your own code, has nothing of what was sent so far, in any encoding: see
+   * {@link expectNoPersonalData}. @throws {AssertionError} names the field, never the value
+   */
+  expectNoPersonalData(output: TestOutput, options?: PersonalDataOptions): void
   /** Stops the adapter and the file store, and removes their files. */
   stop(): Promise<void>
 }
@@ -104,6 +111,7 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
   const store = testStore({ DATABASE_URL: options.environment?.['DATABASE_URL'] }, clock)
   const events: AdapterEvent[] = []
   const handled: Handled[] = []
+  const sent: TestSubmission[] = []
   const changed = signal()
   const liveness = new Liveness()
   const removeAll = async () => {
@@ -184,7 +192,12 @@ export async function startTestAdapter(adapter: Adapter, options: TestAdapterOpt
     events,
     handled,
     request: (method, path, plain) => ask(target, method, path, plain),
-    compose: (submission = {}) => compose(submission, key, fileStore),
+    async compose(submission = {}) {
+      const { submissionId, jwe, attachments } = await compose(submission, key, fileStore)
+      sent.push({ ...submission, attachments })
+      return { submissionId, jwe }
+    },
+    expectNoPersonalData: (output, personal) => expectNoPersonalData(output, sent, personal),
     async send(path, submission = {}) {
       liveness.called()
       const { submissionId, jwe } = await test.compose(submission)

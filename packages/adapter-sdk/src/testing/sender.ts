@@ -54,7 +54,7 @@ export async function compose(
   submission: TestSubmission,
   key: Key,
   fileStore: TestFileStore,
-): Promise<{ readonly submissionId: string; readonly jwe: string }> {
+): Promise<{ readonly submissionId: string; readonly jwe: string; readonly attachments: readonly AttachmentLink[] }> {
   const submissionId = submission.submissionId ?? randomUUID()
   const envelope = {
     serviceSlug: submission.serviceSlug ?? 'test-form',
@@ -62,7 +62,7 @@ export async function compose(
     submissionAnswers: submission.submissionAnswers ?? {},
     attachments: submission.attachments ?? (submission.uploads ?? []).map((upload) => fileStore.link(upload)),
   }
-  return { submissionId, jwe: await encryptCompact(railsJson(envelope), key) }
+  return { submissionId, jwe: await encryptCompact(railsJson(envelope), key), attachments: envelope.attachments }
 }
 
 /** POSTs a body with exactly the headers of the sender's HTTP client, in its order. */

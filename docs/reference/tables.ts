@@ -12,6 +12,7 @@ import { gauges } from '../../packages/adapter-sdk/src/telemetry/gauges.ts'
 import { labelSets } from '../../packages/adapter-sdk/src/telemetry/metric-labels.ts'
 import { EXIT_CODES as CREATE_EXITS } from '../../packages/create-adapter/src/exit-codes.ts'
 import { EXIT_CODES as AUDIT_EXITS } from '../../packages/gp-connect-provider/src/audit-command.ts'
+import { EXIT_CODES as PROVIDER_EXITS } from '../../packages/gp-connect-provider/src/gateway-command.ts'
 import { EXIT_MEANINGS as SUBMITTER_EXITS } from '../../packages/submitter/src/exit-code.ts'
 import { chartReadme } from './chart.ts'
 import { optionsPages } from './options.ts'
@@ -122,7 +123,7 @@ export const COMMANDS: Readonly<Record<string, Readonly<Record<number, string>>>
   'optics-adapter': ADAPTER_EXITS,
   submitter: SUBMITTER_EXITS,
   'create-adapter': CREATE_EXITS,
-  'gp-connect-provider': AUDIT_EXITS,
+  'gp-connect-provider': PROVIDER_EXITS,
   'gp-connect-audit': AUDIT_EXITS,
   'gp-connect-verify-audit': AUDIT_EXITS,
   'optics-stand-in': { 0: 'stopped', 1: 'it cannot start' },

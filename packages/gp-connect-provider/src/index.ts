@@ -14,7 +14,13 @@ export type { Resource } from './fhir/operation-outcome.ts'
 export { parameter, parameterIdentifier } from './fhir/parameters.ts'
 export { CLAIMS_HEADER } from './gateway/forwarded-headers.ts'
 export type { ForwardOptions } from './gateway/upstream-options.ts'
-export { createProvider, type Provider, type ProviderOptions, type RunningProvider } from './provider.ts'
+export {
+  createProvider,
+  type Provider,
+  type ProviderOptions,
+  type ProviderProblem,
+  type RunningProvider,
+} from './provider.ts'
 export {
   type Interaction,
   PRESETS,

@@ -90,6 +90,9 @@ export interface Provider {
   start(settings: ServerSettings, listener?: Listener): Promise<RunningProvider>
 }
 
+/** What can keep a provider from serving. */
+export type ProviderProblem = 'audit' | 'upstream' | 'stopping'
+
 /** A running provider. */
 export interface RunningProvider {
   readonly port: number
@@ -101,6 +104,11 @@ export interface RunningProvider {
   crls(): ReturnType<RunningServer['crls']>
   /** The current load, for a metric. */
   load(): ReturnType<RunningServer['load']>
+  /**
+   * What keeps it from serving now: the audit trail cannot be written, a system behind the gateway cannot be reached, or it is
+   * about to stop. Empty if nothing does.
+   */
+  problems(): Promise<readonly ProviderProblem[]>
   /** Lets running requests finish, closes the server, then the audit trail. */
   stop(options?: { readonly graceSeconds?: number }): Promise<void>
   /** The same as `stop`. */
@@ -185,22 +193,27 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
           throw error
         },
       )
-      return running(server, audit, async () => {
+      return running(server, audit, upstreams, async () => {
         await switches?.close()
         earlyFailures.flush()
         recordUnanswered(unanswered, recorded, audit)
-        await Promise.all(upstreams.map((upstream) => upstream.close()))
       })
     },
   }
 }
 
-function running(server: RunningServer, audit: AuditTrail, recordRest: () => Promise<void>): RunningProvider {
+function running(
+  server: RunningServer,
+  audit: AuditTrail,
+  upstreams: readonly Upstream[],
+  recordRest: () => Promise<void>,
+): RunningProvider {
   let stopped: Promise<void> | undefined
   const stop: RunningProvider['stop'] = (options) => {
     stopped ??= (async () => {
       await server.stop(options)
       await recordRest()
+      await Promise.all(upstreams.map((upstream) => upstream.close()))
       await audit.close()
     })()
     return stopped
@@ -211,6 +224,14 @@ function running(server: RunningServer, audit: AuditTrail, recordRest: () => Pro
     certificate: () => server.certificate(),
     crls: () => server.crls(),
     load: () => server.load(),
+    async problems() {
+      const reachable = await Promise.all(upstreams.map((upstream) => upstream.isReachable()))
+      return [
+        ...(audit.failing ? (['audit'] as const) : []),
+        ...(reachable.every(Boolean) ? [] : (['upstream'] as const)),
+        ...(stopped === undefined ? [] : (['stopping'] as const)),
+      ]
+    },
     stop,
     [Symbol.asyncDispose]: () => stop(),
   }

@@ -6,7 +6,8 @@ import { type Case, type Subject, until } from './cases/case.ts'
 import { type Pki, SSP_FQDN } from './pki.ts'
 import { PUBLIC_URL, readRecords } from './practice.ts'
 
-const ROOTS = {
+/** The service roots of the examples in their tests. */
+export const ROOTS = {
   '/GP0001/STU3/1/gpconnect': { asid: '918999198993', preset: 'v1.2' },
   '/GP0002/STU3/1/gpconnect': { asid: '918999198994', preset: 'v1.6' },
   '/GP0001/DSTU2/0/gpconnect': { asid: '918999198995', preset: 'v0.5' },

@@ -22,6 +22,7 @@ import { auditFile } from '../../src/audit/file.ts'
 import { AuditTrail } from '../../src/audit/trail.ts'
 import { runAuditCommand } from '../../src/audit-command.ts'
 import { until } from '../cases/case.ts'
+import { secretFileOf, startUpstream } from '../gateway/upstream.ts'
 import { Pki, SSP_FQDN } from '../pki.ts'
 import { readRecords } from '../practice.ts'
 import { ask } from '../requests.ts'
@@ -133,6 +134,33 @@ describe('audit trail after a crash', () => {
     expect(all.flatMap((one) => readRecords(one)).map(({ errorCode }) => errorCode)).to.include('AUDIT_LINES_CUT')
   })
 
+  it('verifies after a kill and a full disk while the file of a gateway is rotated', async () => {
+    await using upstream = await startUpstream((_, response) =>
+      response.end(JSON.stringify({ resourceType: 'Patient' })),
+    )
+    secretFileOf(pki)
+    const files: string[] = []
+    await using provider = await start(
+      'always',
+      [
+        { call: 'record', at: 3, when: 'before', what: 'full' },
+        { call: 'record', at: 5, when: 'half', what: 'full' },
+        { call: 'head', at: 6, when: 'half', what: 'full' },
+        { call: 'flush', at: 9, when: 'before', what: 'full' },
+        { call: 'record', at: 30, when: 'half', what: 'kill' },
+      ],
+      undefined,
+      upstream.url,
+    )
+    const loaded = provider.load()
+    await until(() => lines(file) > 10)
+    rotate(files)
+    const all = await restartRotated(files, loaded)
+
+    expect(all.flatMap((one) => readRecords(one)).map(({ errorCode }) => errorCode)).to.include('AUDIT_LINES_CUT')
+    expect([...(await loaded)]).to.have.length.above(10)
+  })
+
   it('verifies when files may not grow, and continues after a rotation', async () => {
     const files: string[] = []
     await using provider = await start('interval', [], 8)
@@ -154,8 +182,8 @@ describe('audit trail after a crash', () => {
     return all
   }
 
-  /** Starts a provider process, with files of at most `kibibytes`. */
-  async function start(flush: string, faults: readonly DiskFault[], kibibytes?: number) {
+  /** Starts a provider process, with files of at most `kibibytes`; a gateway if there is an upstream. */
+  async function start(flush: string, faults: readonly DiskFault[], kibibytes?: number, upstream?: string) {
     const given = [
       '--import',
       FAULTS,
@@ -169,7 +197,7 @@ describe('audit trail after a crash', () => {
     ]
     const limit = kibibytes === undefined ? '' : `ulimit -f ${kibibytes}; `
     const child = spawn('bash', ['-c', `${limit}exec "$0" "$@"`, process.execPath, ...given], {
-      env: { ...process.env, DISK_FAULTS: JSON.stringify(faults) },
+      env: { ...process.env, DISK_FAULTS: JSON.stringify(faults), ...(upstream && { UPSTREAM: upstream }) },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const ended = once(child, 'exit')

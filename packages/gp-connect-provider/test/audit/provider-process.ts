@@ -1,4 +1,7 @@
-/** A provider as a process of its own, which prints its port: `provider-process.ts FILE FLUSH PKI_FOLDER FQDN AUTHORITIES CRLS`. */
+/**
+ * A provider as a process of its own, which prints its port: `provider-process.ts FILE FLUSH PKI_FOLDER FQDN AUTHORITIES CRLS`. With
+ * `UPSTREAM` in its environment it is a gateway.
+ */
 import { join } from 'node:path'
 import { createProvider } from '../../src/provider.ts'
 
@@ -14,11 +17,15 @@ const provider = createProvider({
   },
   audit: { file, flush: flush === 'always' ? 'always' : 'interval' },
 })
-const { port } = await provider.start({
-  port: 0,
-  host: '127.0.0.1',
-  certFile: join(pki, 'server.pem'),
-  keyFile: join(pki, 'server.key'),
-  client: { caFiles: authorities.split(','), crlFiles: lists.split(','), fqdns: [fqdn] },
-})
+const { UPSTREAM: upstream } = process.env
+const { port } = await provider.start(
+  {
+    port: 0,
+    host: '127.0.0.1',
+    certFile: join(pki, 'server.pem'),
+    keyFile: join(pki, 'server.key'),
+    client: { caFiles: authorities.split(','), crlFiles: lists.split(','), fqdns: [fqdn] },
+  },
+  upstream === undefined ? undefined : provider.forward(upstream, { secretFile: join(pki, 'claims.secret') }),
+)
 process.stdout.write(`${port}\n`)

@@ -1,4 +1,4 @@
-/** What the GP Connect guard costs a request, over a bare Koa answer on the same mutual TLS. */
+/** What the GP Connect guard costs a request, over a bare Koa answer on the same mutual TLS, and what the gateway costs over the guard. */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +9,9 @@ import type { Measure } from './report.ts'
 const ROUNDS = 7
 const SECONDS = 0.8
 const WARM_UP_SECONDS = 3
+/** What passes the gateway while its memory is watched: ten answers on two connections. */
+const ANSWER_BYTES = 10 * 1_048_576
+const ANSWERS = 10
 const ROOT = '/GP0001/STU3/1/gpconnect'
 const EXAMPLE = join(import.meta.dirname, '../examples/gp-connect-provider/src')
 
@@ -58,10 +61,49 @@ export async function guard(lab: Lab): Promise<Measure[]> {
     guarded: contender(await lab.start('floors/guarded.ts', environment)),
   }
   const turns = await between(lab, floor, contenders, { rounds: ROUNDS, warmUpSeconds: WARM_UP_SECONDS })
+  const upstream = await lab.start('floors/upstream.ts')
+  const secret = join(lab.folder, 'claims.secret')
+  writeFileSync(secret, 'a secret of a benchmark, which is long enough')
+  const gateway = await lab.start('floors/gateway.ts', {
+    ...environment,
+    AUDIT_FILE: join(lab.folder, 'gateway.jsonl'),
+    UPSTREAM_URL: `http://127.0.0.1:${upstream.port}`,
+    SECRET_FILE: secret,
+  })
+  const forwarded = await between(
+    lab,
+    contenders.guarded,
+    { gateway: contender(gateway) },
+    { rounds: ROUNDS, warmUpSeconds: WARM_UP_SECONDS },
+  )
+  const growth = []
+  // The first round fills the buffers that are used again.
+  for (let round = 0; round <= ROUNDS; round++) {
+    const large = {
+      ...(await order()),
+      path: `${ROOT}/Patient/1?bytes=${ANSWER_BYTES}`,
+      connections: 2,
+      count: ANSWERS,
+    }
+    const before = gateway.memory()
+    gateway.resetPeak()
+    const { bytes } = await lab.load(gateway, large)
+    if (bytes !== ANSWERS * ANSWER_BYTES) throw new Error(`the gateway passed ${bytes} bytes on`)
+    if (round > 0) growth.push(gateway.peak() - before)
+  }
   const bare = 'floor: bare Koa on mutual TLS'
+  const beside = 'the guard again, beside the gateway'
   return [
     ...floorRows(bare, turns.secured),
     ...rateAndCpu('the same behind secure-server', turns.secured, bare, { rate: 0.9 }),
     ...rateAndCpu('guard, audit and handler', turns.guarded, bare, { rate: 0.65 }),
+    ...floorRows(beside, forwarded.gateway),
+    ...rateAndCpu('gateway, in front of a bare system', forwarded.gateway, beside, { rate: 0.6 }),
+    {
+      subject: 'memory of the gateway while 100 MiB pass',
+      unit: 'MiB more',
+      rounds: growth,
+      mark: { value: 64, atMost: true },
+    },
   ]
 }

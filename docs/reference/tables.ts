@@ -15,6 +15,7 @@ import { EXIT_CODES as AUDIT_EXITS } from '../../packages/gp-connect-provider/sr
 import { EXIT_CODES as PROVIDER_EXITS } from '../../packages/gp-connect-provider/src/gateway-command.ts'
 import { EXIT_MEANINGS as SUBMITTER_EXITS } from '../../packages/submitter/src/exit-code.ts'
 import { chartReadme } from './chart.ts'
+import { LOGGED } from './events.ts'
 import { optionsPages } from './options.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -25,6 +26,7 @@ export function pages(): ReadonlyMap<string, string> {
     ['docs/reference/configuration.md', configuration()],
     ['docs/reference/errors.md', errors()],
     ['docs/reference/exit-codes.md', exitCodes()],
+    ['docs/reference/events.md', events()],
     ['docs/reference/metrics.md', metrics()],
     ...optionsPages(ROOT),
     ['docs/architecture.md', architecture()],
@@ -138,6 +140,23 @@ function exitCodes(): string {
 Every command of every package, with what each exit code means. \`npm run docs:tables\` writes this page from the code.
 
 ${table(['command', 'code', 'meaning'], rows)}
+`
+}
+
+function events(): string {
+  const tables = Object.entries(LOGGED).map(([title, rows]) => {
+    const cells = rows.map(([name, level, meaning]) => [`\`${name}\``, level, meaning])
+    return `## ${title}\n\n${table(['event', 'level', 'meaning'], cells)}`
+  })
+  return `# Events
+
+Each line of a log is one JSON object, with its kind as \`event\` and no field twice. An adapter writes \`time\` in ISO 8601, in UTC; a provider
+logs to the logger that it is given: \`timestamp: pino.stdTimeFunctions.isoTime\` has the same form. \`npm run docs:tables\` writes this page from the code.
+
+A field of a handler that has the name of one that is there already (\`form\`, \`submissionId\`, \`attempt\`, \`level\`, \`time\`, \`msg\`) is written as \`field_form\` and so on. Events of the
+HTTPS server have \`server.\` before their type in the log of an adapter, and their type alone in that of a provider.
+
+${tables.join('\n\n')}
 `
 }
 

@@ -8,11 +8,11 @@ await run()
 
 async function run(): Promise<void> {
   const configuration = configurationOrExit()
-  const log = pino({ level: configuration.logLevel }, logOutput())
+  const log = pino({ level: configuration.logLevel, timestamp: pino.stdTimeFunctions.isoTime }, logOutput())
   // Log only the name of an unexpected error, because its message may quote a record.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
-      log.fatal({ type: event, error: nameOf(error) })
+      log.fatal({ event: 'process.failed', during: event, error: nameOf(error) })
       process.exit(1)
     })
   }
@@ -33,7 +33,7 @@ async function run(): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void running.stop())
   } catch (error) {
     // Messages of both packages name settings and files, never their contents.
-    log.fatal({ type: 'start.failed', reason: error instanceof Error ? error.message : nameOf(error) })
+    log.fatal({ event: 'start.failed', reason: error instanceof Error ? error.message : nameOf(error) })
     process.exitCode = 1
   }
 }

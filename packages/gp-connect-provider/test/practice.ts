@@ -71,7 +71,12 @@ async function startIn(folder: string, pki: Pki, options: PracticeOptions): Prom
   const auditFile = join(folder, 'audit.jsonl')
   const events: ProviderEvent[] = []
   const lines: string[] = []
-  const log = logEvents(pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }))
+  const log = logEvents(
+    pino(
+      { level: 'debug', timestamp: pino.stdTimeFunctions.isoTime },
+      { write: (line: string) => void lines.push(line) },
+    ),
+  )
   const { without = [] } = options
   const provider = assembleProvider(
     {

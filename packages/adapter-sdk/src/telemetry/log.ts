@@ -4,12 +4,14 @@ import type { ServerEvent } from '@formbuilder/secure-server'
 import pino, { type Logger, type LoggerOptions } from 'pino'
 import { type AdapterEvent, type Emit, errorName } from '../events.ts'
 import { failureOf, failureText, isError } from '../failure.ts'
+import { bindOnce, boundTo, fieldsOnce } from './log-fields.ts'
 import { OncePerMinute } from './once-per-minute.ts'
 import { standardOutput } from './standard-output.ts'
 
 /**
- * Creates a log that writes JSON lines to standard output, with `time` in ISO 8601. Handlers use it too, so it keeps only
- * the name, codes, status and places in files of an error, and escapes what a terminal or a viewer would interpret.
+ * Creates a log that writes JSON lines to standard output, each with its kind as `event`, `time` in ISO 8601, and no field twice.
+ * Handlers use it too, so it keeps only the name, codes, status and places in files of an error, and escapes what a terminal or a
+ * viewer would interpret.
  */
 export function createLog(level: string): Logger {
   const options: LoggerOptions = {
@@ -18,11 +20,15 @@ export function createLog(level: string): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: named, error: named, cause: named },
+    mixin: (_fields, _level, logger) => boundTo(logger),
+    mixinMergeStrategy: (fields, bound) => fieldsOnce(fields, bound as Readonly<Record<string, unknown>>, named),
+    onChild: bindOnce,
     hooks: {
       // Without a message of ours pino would log the error's message, which may quote the citizen.
       logMethod(args, method) {
         const [error, message = errorName(error)] = args as unknown as [unknown, string | undefined]
         if (isError(error)) method.call(this, error, message)
+        else if (args.length === 1 && isMessage(error)) method.call(this, withoutMessage(error), error.msg)
         else method.apply(this, args)
       },
       streamWrite: (line) => line.replace(UNPRINTABLE, escaped),
@@ -36,6 +42,16 @@ const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029]/g
 
 function named(value: unknown): unknown {
   return isError(value) ? failureText(failureOf(value)) : value
+}
+
+/** Whether a field of a line is its message: pino takes it for a field, and a message of its own for another. */
+function isMessage(given: unknown): given is { readonly msg: string } {
+  const isPlain = typeof given === 'object' && given !== null && Object.getPrototypeOf(given) === Object.prototype
+  return isPlain && 'msg' in given && typeof given.msg === 'string'
+}
+
+function withoutMessage({ msg: _, ...fields }: { readonly msg: string }): object {
+  return fields
 }
 
 function escaped(character: string): string {
@@ -69,8 +85,10 @@ export function logEvents(log: Logger, now: () => number = () => performance.now
       if (leftOut !== undefined) log.warn({ ...event, leftOut }, event.event)
       return
     }
-    if (event.event === 'server') log[serverLevel(event.server)](event.server, `server.${event.server.type}`)
-    else log[LEVELS[event.event]](event, event.event)
+    if (event.event === 'server') {
+      const { type, ...fields } = event.server
+      log[serverLevel(type)]({ event: serverEventName(type), ...fields }, serverEventName(type))
+    } else log[LEVELS[event.event]](event, event.event)
   }
 }
 
@@ -93,7 +111,13 @@ function wordsOf(path: string): string[] {
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
-function serverLevel({ type }: ServerEvent): Level {
+/** How an event of the HTTPS server is called in the log. */
+export function serverEventName(type: ServerEvent['type']): string {
+  return `server.${type}`
+}
+
+/** The level at which an event of the HTTPS server is logged. */
+export function serverLevel(type: ServerEvent['type']): Level {
   if (type === 'certificate.refused' || type === 'trust.refused' || type === 'listener.failed') return 'error'
   if (type === 'certificate.expiring' || type.startsWith('crl.')) return 'warn'
   // An attack or a health probe causes thousands of these, and metrics count refusals.
@@ -106,7 +130,8 @@ const FREQUENT: ReadonlySet<ServerEvent['type']> = new Set([
   'request.refused',
 ])
 
-const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> = {
+/** The level at which each event is logged. */
+export const LEVELS: Readonly<Record<Exclude<AdapterEvent['event'], 'server'>, Level>> = {
   'adapter.started': 'info',
   'form.unspecified': 'warn',
   'adapter.stopping': 'info',

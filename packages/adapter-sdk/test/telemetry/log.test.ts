@@ -41,6 +41,69 @@ describe('the log', () => {
     expect(line.time).to.match(/^\d{4}-\d\d-\d\dT/)
   })
 
+  const CHILD = "const child = log.child({ form: 'complaint', submissionId: 'x', attempt: 1 })"
+  for (const [call, expected] of [
+    ["log.info('said')", { event: 'handler.logged', msg: 'said' }],
+    ["log.info('said %d', 3)", { event: 'handler.logged', msg: 'said 3' }],
+    ["log.info({ event: 'a.b', n: 1 }, 'said')", { event: 'a.b', n: 1, msg: 'said' }],
+    ['log.info({ n: 1 })', { event: 'handler.logged', n: 1 }],
+    ["log.info({ msg: 'said' })", { event: 'handler.logged', msg: 'said' }],
+    ["log.info({ msg: 'a' }, 'b')", { event: 'handler.logged', field_msg: 'a', msg: 'b' }],
+    [
+      "log.info({ time: 'a', level: 'b', msg: 'c' }, 'd')",
+      { event: 'handler.logged', field_time: 'a', field_level: 'b', field_msg: 'c', msg: 'd' },
+    ],
+    ["child.info('said')", { form: 'complaint', submissionId: 'x', attempt: 1, event: 'handler.logged', msg: 'said' }],
+    [
+      "child.info({ form: 'other', attempt: 1, event: 'a.b' })",
+      { form: 'complaint', submissionId: 'x', attempt: 1, field_form: 'other', event: 'a.b' },
+    ],
+    [
+      "child.info({ form: 'other', field_form: 'third' })",
+      ...[
+        {
+          form: 'complaint',
+          submissionId: 'x',
+          attempt: 1,
+          event: 'handler.logged',
+          field_field_form: 'other',
+          field_form: 'third',
+        },
+      ],
+    ],
+    [
+      "child.child({ form: 'inner', event: 'a.b' }).info({ form: 'own', event: 'c.d' })",
+      { form: 'inner', submissionId: 'x', attempt: 1, event: 'a.b', field_form: 'own', field_event: 'c.d' },
+    ],
+    [
+      "log.child({ time: 'a', msg: 'b', event: 'a.b' }).info('said')",
+      { field_time: 'a', field_msg: 'b', event: 'a.b', msg: 'said' },
+    ],
+    ["log.child({}).info('said')", { event: 'handler.logged', msg: 'said' }],
+    [
+      "log.info(Object.assign(Object.create({ form: 'x' }), { n: 1 }), 'said')",
+      { event: 'handler.logged', n: 1, msg: 'said' },
+    ],
+  ] as const) {
+    it(`writes its kind, and each field once: ${call}`, () => {
+      const line = written(`${CHILD}\n${call}`).trim()
+      const { time, level, ...fields } = JSON.parse(line)
+
+      expect(fields).to.deep.equal(expected)
+      expect(level).to.equal('info')
+      expect(time).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+      // A field that stands twice is once in what is parsed.
+      expect(JSON.stringify(JSON.parse(line))).to.equal(line)
+    })
+  }
+
+  it('writes only the name of an error whose field gets another name', () => {
+    const line = written(`${ERROR}\nlog.child({ error: 'none' }).info({ error }, 'said')`)
+
+    expect(JSON.parse(line)).to.include({ error: 'none', field_error: 'TypeError E_NO; caused by Error' })
+    expect(line).not.to.contain('Lovelace')
+  })
+
   for (const [end, how] of [
     ['process.exit(0)', 'exits'],
     ['throw new Error()', 'ends by an error'],

@@ -38,12 +38,20 @@ interface Summary {
   readonly traceId: string | undefined
 }
 
-/** Returns an `onEvent` that writes events to a pino logger: served requests at level debug, failures as errors. */
+/**
+ * Returns an `onEvent` that writes events to a pino logger: served requests at level debug, failures as errors. The kind of a line
+ * is its `event`: the type of the event.
+ */
 export function logEvents(logger: Logger): (event: ProviderEvent) => void {
   return (event) => {
     const level = LEVELS[event.type] ?? 'info'
-    if (logger.isLevelEnabled(level)) logger[level](event.type === 'client.refused' ? withoutNames(event) : event)
+    if (logger.isLevelEnabled(level)) logger[level](lineOf(event))
   }
+}
+
+function lineOf(event: ProviderEvent): Record<string, unknown> {
+  const { type, ...fields } = event.type === 'client.refused' ? withoutNames(event) : event
+  return { event: type, ...fields }
 }
 
 /** Removes the names of a refused certificate: its issuer is not trusted, so they can contain anything. */
@@ -54,7 +62,8 @@ function withoutNames(event: ServerEvent & { type: 'client.refused' }): Record<s
   return { ...rest, certificate: { serialNumber, fingerprint256, notAfter } }
 }
 
-const LEVELS: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
+/** The level at which an event is logged; info where it is not named. */
+export const LEVELS: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
   'transaction.served': 'debug',
   'connection.probed': 'debug',
   'transaction.cut': 'warn',

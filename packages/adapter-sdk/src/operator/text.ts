@@ -53,13 +53,17 @@ export function entryText(entry: DetailedEntry, program: string, width?: number)
 
 /** How many submissions are in which state, and what waits for its files. */
 export function statsText(counts: Counts, waiting: readonly WaitingForFiles[], width?: number): string {
-  const { waiting: queued, retrying, running, dead, delivered, oldestWaitingSeconds } = counts
+  const { waiting: queued, retrying, running, paused, dead, delivered, oldestWaitingSeconds } = counts
+  const parts = [
+    ...(retrying > 0 ? [`${retrying} for a retry`] : []),
+    ...(paused > 0 ? [`${paused} of paused forms`] : []),
+  ]
   const facts = [
-    ['waiting', `${queued}${retrying === 0 ? '' : `, of these ${retrying} for a retry`}`],
+    ['waiting', `${queued}${parts.length === 0 ? '' : `, of these ${parts.join(' and ')}`}`],
     ['running', String(running)],
     ['dead', String(dead)],
     ['delivered', `${delivered} in total`],
-    ['oldest', queued + running === 0 ? 'none is waiting' : `waiting for ${Math.floor(oldestWaitingSeconds)} s`],
+    ['oldest', queued + running === paused ? 'none is waiting' : `waiting for ${Math.floor(oldestWaitingSeconds)} s`],
   ].map(([name, value]) => `${name?.padEnd(10)}  ${value}`)
   const sentence = waitingForFilesText(waiting, second)
   return [facts.join('\n'), ...(sentence === undefined ? [] : [sentence, waitingTable(waiting, width)])].join('\n\n')

@@ -220,13 +220,18 @@ for (const kind of ['sqlite', 'postgres'] as const) {
     it('is listed by stats', async () => {
       const before = await run('stats')
       await pause('moved\u001b[31m by\u202e us')
+      const waiting = await send()
       const { out } = await run('stats')
       const { pausedForms } = JSON.parse((await run('stats', '--json')).out)
 
       expect(before.out).not.to.contain('paused')
       expect(out).to.match(/^complaint is paused since [-0-9]{10} [0-9:]{8} UTC, by ada: moved \[31m by {2}us$/m)
+      expect(out).to.match(/^waiting {5}1, of these 1 of paused forms$/m)
+      expect(out).to.match(/^oldest {6}none is waiting$/m)
       expect(pausedForms).to.have.length(1)
       expect(pausedForms[0]).to.include({ form: 'complaint', by: 'ada' })
+      await resume()
+      await until(() => handled.includes(waiting))
     })
 
     it('is said by redrive and retry-now of its submissions, which do no more than before', async () => {

@@ -72,6 +72,25 @@ describe("the overview of the operator's page", () => {
     await line('Processes', /: Good: 1 in the role all seen/)
   })
 
+  it('counts what waits for a paused form apart: it is not the oldest that waits', async () => {
+    const figures = async () => {
+      const { text } = await ask(adapter, '/')
+      return [...text.matchAll(/<dt class="govuk-body-s">([^<]*)<\/dt>\s*<dd[^>]*>(?:<a[^>]*>)?([^<]*)</g)].map(
+        ([, name, value]) => [name, value],
+      )
+    }
+    const before = await figures()
+    await adapter.running.store.pause('complaint', 'ada', 'moved')
+    await adapter.send('/v2/complaint')
+    const during = await figures()
+    await adapter.running.store.resume('complaint', 'ada', null)
+
+    expect(before.map(([name]) => name)).not.to.include('Of these, of paused forms')
+    expect(during).to.deep.include(['Of these, of paused forms', '1'])
+    expect(during).to.deep.include(['Oldest submission waiting', 'None'])
+    await until(async () => (await adapter.running.ledger.counts()).waiting === 0)
+  })
+
   it('links what failed before to what it counts', async () => {
     await submit(adapter, 'later')
     await submit(adapter, 'later')

@@ -107,15 +107,35 @@ async function prepare(name: string, target: string, repository: string): Promis
   const readme = join(target, 'README.md')
   writeFileSync(readme, absoluteLinks(readFileSync(readme, 'utf8'), `packages/${name}`, at))
   for (const file of globSync('dist/**/*.js', { cwd: target })) {
-    // The declarations have the comments that users read.
-    const { code } = await transform(readFileSync(join(target, file), 'utf8'), { charset: 'utf8', target: 'node24' })
+    // The declarations have the comments that users read. Names stay, since stacks show them.
+    const { code } = await transform(readFileSync(join(target, file), 'utf8'), {
+      ...{ charset: 'utf8', target: 'node24', minifyWhitespace: true, minifySyntax: true },
+    })
     writeFileSync(join(target, file), code)
   }
+  for (const file of unreachable(target, manifest)) rmSync(join(target, file))
+}
+
+/** The declarations that no export leads to: nobody can import them. */
+function unreachable(folder: string, { exports = {} }: Manifest): string[] {
+  const found = new Set<string>()
+  const follow = (file: string): void => {
+    if (found.has(file)) return
+    found.add(file)
+    const declared = readFileSync(join(folder, file), 'utf8')
+    for (const [, path = ''] of declared.matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g))
+      follow(posix.join(posix.dirname(file), path.replace(/\.[jt]s$/, '.d.ts')))
+  }
+  for (const each of Object.values(exports)) {
+    if (typeof each === 'object' && each.types !== undefined) follow(posix.normalize(each.types))
+  }
+  return globSync('dist/**/*.d.ts', { cwd: folder }).filter((file) => !found.has(file))
 }
 
 interface Manifest {
   readonly name: string
   readonly version: string
+  readonly exports?: Readonly<Record<string, string | { readonly types?: string }>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
 }

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { AdapterError } from '../../errors.ts'
 import { ownPackage, PACKAGE } from '../../package-folder.ts'
 import type { Engine, EngineOptions } from './engine.ts'
-import type { Answer, CrossedError, Question } from './thread.ts'
+import type { Answer, CrossedError, Question } from './messages.ts'
 
 type Result<Method extends keyof Engine> = ReturnType<Engine[Method]>
 type Values<Method extends keyof Engine> = Parameters<Engine[Method]> extends [number, ...infer Rest] ? Rest : never

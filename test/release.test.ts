@@ -78,6 +78,7 @@ describe('what a release is built with', () => {
       '.github/workflows/release.yml',
       'packages/create-adapter/template/Dockerfile',
       'packages/create-adapter/template/github/workflows/test.yml',
+      'packages/gp-connect-provider/deploy/Dockerfile',
       'packages/optics-adapter/deploy/Dockerfile',
       'packages/optics-adapter/deploy/compose.yaml',
     ])

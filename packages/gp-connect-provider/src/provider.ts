@@ -45,7 +45,7 @@ export interface ProviderOptions {
   readonly switches?: SwitchSource
   /** Choices that the specification leaves open. A service root can override them. */
   readonly rules?: Partial<Rules>
-  /** Handlers by interaction ID, for `provider.app`. Other Koa middleware can be added with `provider.app.use`. */
+  /** Handlers by interaction ID, for `provider.app`; needed unless `start` gets a listener. Other Koa middleware can be added with `provider.app.use`. */
   readonly handlers?: Readonly<Record<string, Handler>>
   /** A file, or a custom sink. A provider must have an audit trail. */
   readonly audit: { readonly file: string; readonly flush?: 'interval' | 'always' } | AuditSink
@@ -173,6 +173,9 @@ export function assembleProvider(options: ProviderOptions, checksOf: typeof chec
       const wrong = [
         ...settingProblems(settings),
         ...(given === undefined || typeof given === 'function' ? [] : ['the listener is not a function']),
+        ...(given === undefined && options.handlers === undefined
+          ? ['neither handlers nor a listener answer requests']
+          : []),
       ]
       if (wrong.length > 0) throw new ConfigError(wrong)
       await audit.open()

@@ -65,6 +65,7 @@ describe('provider', () => {
     ['a handler of a misspelt interaction', { handlers: { 'urn:nhs:names:services:gpconnect:fhir:rest:read:pateint-1': () => undefined } }, 'handlers has urn:nhs:names:services:gpconnect:fhir:rest:read:pateint-1'],
     ['a handler that is not a function', { handlers: { 'urn:nhs:names:services:gpconnect:fhir:rest:read:patient-1': 1 } }, 'the handler of urn:nhs:names:services:gpconnect:fhir:rest:read:patient-1'],
     ['handlers that are null',    { handlers: null },                                                                'handlers is not an object'],
+    ['handlers that are a list',  { handlers: [] },                                                                  'handlers is not an object'],
     ['an audit trail that is missing', { audit: undefined },                                                         'audit is neither'],
     ['an unknown option of the audit trail', { audit: { file: 'a', flushes: 'always' } },                            'the option flushes of audit'],
     ['an unknown way to flush',   { audit: { file: 'a', flush: 'never' } },                                          'audit.flush'],
@@ -147,6 +148,27 @@ describe('provider', () => {
         'the option uri of client.ocsp does not exist',
         'limits.bodyBytes is maxBodyBytes of the provider',
       ])
+  })
+
+  it('starts with handlers, or with a listener, but with neither it refuses to', async () => {
+    const { handlers: _, ...without } = options
+    const settings = {
+      port: 0,
+      host: '127.0.0.1',
+      certFile: pki.path('server.pem'),
+      keyFile: pki.path('server.key'),
+      client: { caFiles: pki.caFiles, crlFiles: pki.crlFiles, fqdns: [SSP_FQDN] },
+    }
+    const error: unknown = await createProvider(without)
+      .start(settings)
+      .catch((thrown: unknown) => thrown)
+    await using running = await createProvider(without).start(settings, (_request, response) => response.end())
+
+    expect(error)
+      .to.be.instanceOf(ConfigError)
+      .with.property('problems')
+      .deep.equal(['neither handlers nor a listener answer requests'])
+    expect((await ask(running.port, pki)).status).to.equal(200)
   })
 
   it('runs further middleware after the guard', async () => {

@@ -73,9 +73,9 @@ async function askHealth({ healthPort }: GatewayFile, output: Output): Promise<0
 async function serve({ provider: options, server, upstream, healthPort, logLevel, graceSeconds }: GatewayFile) {
   const log = pino({ level: logLevel }, logOutput())
   // Only the name of an unexpected error, because its message may quote a record.
-  for (const type of ['uncaughtException', 'unhandledRejection'] as const) {
-    process.on(type, (error: unknown) => {
-      log.fatal({ type, error: nameOf(error) })
+  for (const during of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(during, (error: unknown) => {
+      log.fatal({ event: 'process.failed', during, error: nameOf(error) })
       process.exit(1)
     })
   }
@@ -87,14 +87,14 @@ async function serve({ provider: options, server, upstream, healthPort, logLevel
     const provider = createProvider({ ...options, onEvent: logEvents(log) })
     await using running = await provider.start(server, provider.forward(url, forward))
     const health = healthPort === undefined ? undefined : await startHealth(healthPort, () => running.problems())
-    if (health !== undefined) log.info({ type: 'health.listening', port: health.port })
+    if (health !== undefined) log.info({ event: 'health.listening', port: health.port })
     await told
     await running.stop({ graceSeconds })
     await health?.close()
     return 0
   } catch (error) {
     // Messages of both packages name settings and files, never their contents.
-    log.fatal({ type: 'start.failed', reason: error instanceof Error ? error.message : nameOf(error) })
+    log.fatal({ event: 'start.failed', reason: error instanceof Error ? error.message : nameOf(error) })
     return 1
   }
 }

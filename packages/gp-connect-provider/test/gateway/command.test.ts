@@ -215,6 +215,7 @@ describe('gp-connect-provider gateway', () => {
 
     expect(status).to.equal(1)
     expect(stdout).to.match(/"start\.failed".*EADDRINUSE/)
+    for (const line of stdout.trim().split('\n')) expect(JSON.parse(line)).to.have.property('event').that.is.a('string')
   })
 
   it('serves, tells its health to this machine, and lets requests finish at its end', async () => {

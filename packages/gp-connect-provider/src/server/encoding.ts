@@ -1,5 +1,5 @@
 /** Sends whole answers, compressed if the client accepts it. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import accepts from 'accepts'
@@ -54,7 +54,8 @@ export function sendHead(response: ServerResponse, status: number, headers: Read
   for (const name of response.getHeaderNames()) if (!headers.has(name)) removeHeader.call(response, name)
   // Most of them are there already, and checking a header again costs more than looking.
   for (const [name, value] of headers) if (response.getHeader(name) !== value) setHeader.call(response, name, value)
-  write(response, 'writeHead', [status])
+  // The phrase of the status, not one that a handler has set: it could not be sent, or split the answer.
+  write(response, 'writeHead', [status, STATUS_CODES[status] ?? ''])
 }
 
 /** Whether an answer has no body: by its status, or because only its head was asked for. */

@@ -170,7 +170,10 @@ export class RecordedResponse implements Interceptor {
     }
     this.#state = 'recording'
     // An error here is one of this code. The answer is then not sent, which nobody can take for a whole one.
-    this.#recordThenSend(head).catch(() => this.#response.destroy())
+    this.#recordThenSend(head).catch(() => {
+      this.#response.destroy()
+      this.#cut()
+    })
   }
 
   async #recordThenSend({ status, headers }: Head): Promise<void> {

@@ -75,6 +75,7 @@ describe('a listener without Koa', () => {
     ['writes a status that is none',  (_, r) => r.writeHead(42),                                            500, 'INTERNAL_SERVER_ERROR', 'INTERNAL_SERVER_ERROR'],
     ['splits a header',               (_, r) => r.writeHead(200, { 'X-A': 'a\r\nSet-Cookie: b' }),           500, 'INTERNAL_SERVER_ERROR', 'INTERNAL_SERVER_ERROR'],
     ['splits its reason',             (_, r) => r.writeHead(200, 'OK\r\nSet-Cookie: b').end('x'),           200, 'x'],
+    ['sets a reason that splits',     (_, r) => { r.statusMessage = 'OK\r\nSet-Cookie: b'; r.end('x') },    200, 'x'],
     ['writes what is no text',        (_, r) => r.write(42 as never),                                       500, 'INTERNAL_SERVER_ERROR', 'INTERNAL_SERVER_ERROR'],
   ]
 

@@ -262,17 +262,20 @@ export function hours(prepare: Prepare, wanted: number, form: string | undefined
   const current = now - (now % HOUR_MILLISECONDS)
   const first = current - (wanted - 1) * HOUR_MILLISECONDS
   const ofForm = form === undefined ? '' : 'AND form = ?'
-  const rows = prepare(
-    `SELECT hour, what, sum(count) AS count FROM hourly WHERE hour >= ? ${ofForm} GROUP BY hour, what`,
-  ).all(first, ...(form === undefined ? [] : [form]))
-  const found = new Map(rows.map((row) => [`${row['hour']} ${row['what']}`, Number(row['count'])]))
+  // By hour alone: that is the order in which the rows stand.
+  const rows = prepare(`
+    SELECT hour, ${WHATS.map((what) => `sum(count) FILTER (WHERE what = '${what}') AS ${what}`).join(', ')}
+    FROM hourly WHERE hour >= ? ${ofForm} GROUP BY hour`).all(first, ...(form === undefined ? [] : [form]))
+  const found = new Map(rows.map((row) => [Number(row['hour']), row]))
   return Array.from({ length: wanted }, (_, i) => {
     const hour = first + i * HOUR_MILLISECONDS
-    const of = (what: string) => found.get(`${hour} ${what}`) ?? 0
+    const of = (what: (typeof WHATS)[number]) => Number(found.get(hour)?.[what] ?? 0)
     const name = `${new Date(hour).toISOString().slice(0, 19)}Z`
     return { hour: name, accepted: of('accepted'), delivered: of('delivered'), dead: of('dead') }
   })
 }
+
+const WHATS = ['accepted', 'delivered', 'dead'] as const
 
 /** What people did, newest first. */
 export function actions(prepare: Prepare, { limit, offset }: Page): Action[] {

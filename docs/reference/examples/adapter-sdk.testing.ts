@@ -4,14 +4,17 @@ import {
   type DevelopmentCertificate,
   type Duration,
   developmentEnvironment,
+  expectNoPersonalData,
   type Handled,
   makeDevelopmentCertificate,
+  type PersonalDataOptions,
   type PlainRequest,
   type SentAnswer,
   startTestAdapter,
   type TestAdapter,
   type TestAdapterOptions,
   type TestAnswer,
+  type TestOutput,
   type TestSubmission,
   type Upload,
 } from '@formbuilder/adapter-sdk/testing'
@@ -70,6 +73,19 @@ import {
     return (await test.attempted(submissionId, 2)).attempts
   }
   console.log(typeof retried)
+}
+
+// expectNoPersonalData, TestOutput, PersonalDataOptions
+{
+  function assertSilent(log: TestOutput): void {
+    const submission: TestSubmission = {
+      submissionAnswers: { yourname_text_1: 'Ada Lovelace', contact_radios_1: 'By post' },
+    }
+    // 'By post' is in the log anyway. What was sent to an adapter under test, test.expectNoPersonalData(log) knows by itself.
+    const options: PersonalDataOptions = { except: ['contact_radios_1'] }
+    expectNoPersonalData(log, submission, options)
+  }
+  assertSilent('{"event":"case.made","reference":"C-1","delivery":"by post"}')
 }
 
 // makeDevelopmentCertificate, DevelopmentCertificate

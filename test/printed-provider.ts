@@ -29,7 +29,7 @@ export async function askPrintedProvider(
   })
   const closed = once(child, 'close')
   try {
-    await follow(child).line(({ type }) => type === 'listening')
+    await follow(child).line(({ event }) => event === 'listening')
 
     const script = `${requests}\ntrue # the last request is refused`
     const { stdout } = await promisify(execFile)('bash', ['-c', script], {

@@ -20,12 +20,14 @@ const port = await portOf(system)
 const example = JSON.parse(readFileSync(join(import.meta.dirname, 'provider.json'), 'utf8'))
 const at = (path: string) => resolve(import.meta.dirname, path)
 const { client } = example.server
+const ownPort = Number(process.env['PORT'] ?? example.server.port)
 const configuration = {
   ...example,
+  publicUrl: `https://localhost:${ownPort}`,
   audit: { file: at(process.env['AUDIT_FILE'] ?? example.audit.file) },
   server: {
     ...example.server,
-    port: Number(process.env['PORT'] ?? example.server.port),
+    port: ownPort,
     certFile: at(example.server.certFile),
     keyFile: at(example.server.keyFile),
     client: { ...client, caFiles: client.caFiles.map(at), crlFiles: client.crlFiles.map(at) },

@@ -15,6 +15,7 @@ import {
   type Setting,
   secret,
   text,
+  urlTemplate,
   userName,
 } from './settings.ts'
 
@@ -183,6 +184,13 @@ export const SETTINGS = {
     "Second user name for the operator's page: who signs in with it may look and not act",
   ),
   ADMIN_READER_PASSWORD: text('Password of that user: 12 characters or more', { secret: true }),
+  OPERATOR_TRACE_URL: urlTemplate(
+    "Page of a trace, linked from a submission on the operator's page. A submission without a trace has no link with `{traceId}`",
+    ['submissionId', 'traceId'],
+  ),
+  OPERATOR_LOG_URL: urlTemplate("Page of the log of a submission, linked from it on the operator's page", [
+    'submissionId',
+  ]),
 }
 
 /** A setting for each limit of the HTTPS server: `idleSeconds` is `SERVER_IDLE_SECONDS`. */

@@ -91,6 +91,29 @@ export function headerName(meaning: string): Setting<string | undefined> {
   )
 }
 
+/** The address of a page of another service, with places for ids: at least one of those that it may have. */
+export function urlTemplate(meaning: string, places: readonly string[]): Setting<string | undefined> {
+  const named = places.map((place) => `{${place}}`)
+  return formed(meaning, `URL with ${named.map((each) => `\`${each}\``).join(' or ')}`, {}, (value) => {
+    const unknown = [...value.matchAll(/\{([a-z]+)\}/gi)].filter(([, place = '']) => !places.includes(place))
+    if (unknown.length > 0) return { problem: `may have ${named.join(' and ')}, and no other name in braces` }
+    if (!named.some((each) => value.includes(each))) return { problem: `must have ${named.join(' or ')}` }
+    const [first, second] = ['a', 'b'].map((id) =>
+      parsedUrl(places.reduce((text, place) => text.replaceAll(`{${place}}`, id), value)),
+    )
+    if (first === undefined || second === undefined || !/^https?:\/\//i.test(value)) {
+      return { problem: 'must be a URL that begins with https:// or http://' }
+    }
+    if (first.username !== '' || first.password !== '') return { problem: 'must have no user name and password' }
+    // An id must not choose the server.
+    return first.origin === second.origin ? { value } : { problem: 'must have the ids after the host' }
+  })
+}
+
+function parsedUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
 /** A text that must be there. */
 export function required(meaning: string, options: { readonly secret?: boolean } = {}): Setting<string> {
   return {

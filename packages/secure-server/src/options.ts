@@ -23,8 +23,11 @@ export interface ServerOptions {
    * refused. Only with `tls`. If omitted, nobody may send a header.
    */
   readonly proxyProtocol?: readonly string[]
-  /** Paths served over plain HTTP without that header, to anyone who reaches the port; for health probes. */
-  readonly plainPaths?: readonly string[]
+  /**
+   * Paths served over plain HTTP without that header, to anyone who reaches the port; for health probes. `'*'`: every path,
+   * on a port that only this machine reaches.
+   */
+  readonly plainPaths?: readonly string[] | '*'
   /** Methods that reach the listener; others are answered 405. TRACE and CONNECT cannot be allowed. Default `METHODS`. */
   readonly methods?: readonly string[]
   readonly limits?: Partial<Limits>

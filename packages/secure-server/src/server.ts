@@ -44,7 +44,7 @@ export async function startServer(listener: Listener, options: ServerOptions): P
       limits,
       rate,
       proxies,
-      plainPaths: new Set(options.plainPaths),
+      plainPaths: options.plainPaths === '*' ? EVERY_PATH : new Set(options.plainPaths),
       headerCount: limits.headerCount,
       methods,
       allow: methods.join(', '),
@@ -171,6 +171,8 @@ export async function startServer(listener: Listener, options: ServerOptions): P
 }
 
 const WATCH_MILLISECONDS = 250
+
+const EVERY_PATH = { has: () => true }
 
 function ignore(): void {}
 

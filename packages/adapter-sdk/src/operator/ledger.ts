@@ -2,7 +2,7 @@
 import { AdapterError, ERRORS } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Counts, DetailedEntry, Entry, Filter, WaitingForFiles } from '../store/entry.ts'
-import type { Operating } from '../store/store.ts'
+import type { Operating, Page } from '../store/store.ts'
 import {
   type ActionName,
   type ActionRequest,
@@ -15,6 +15,7 @@ import {
   planned,
   STATE_OF,
 } from './actions.ts'
+import { everyMatch, type Found, search } from './search.ts'
 
 /** What operators see of the store, and do with it. */
 export class Ledger {
@@ -30,6 +31,16 @@ export class Ledger {
   async list(filter: Filter = {}): Promise<Entry[]> {
     const limit = Math.min(Math.max(filter.limit ?? 50, 1), 1000)
     return await this.#store.list(filter, { limit, offset: Math.max(Math.trunc(filter.offset ?? 0), 0) })
+  }
+
+  /** A page of what matches, and how many there are; where many may match, among the newest. `limit` 1 to 1000. */
+  async search(filter: Filter, page: Page): Promise<Found> {
+    return await search(this.#store, filter, page)
+  }
+
+  /** All that matches, newest first, a few at a time. */
+  everyMatch(filter: Filter): AsyncGenerator<readonly Entry[]> {
+    return everyMatch(this.#store, filter)
   }
 
   /** @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND */

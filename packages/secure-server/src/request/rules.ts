@@ -14,7 +14,7 @@ export interface ServerRules extends SyntaxRules {
   /** Set when an ingress terminates TLS. */
   readonly proxies: TrustedProxies | undefined
   /** Paths that are also served without the ingress. */
-  readonly plainPaths: ReadonlySet<string>
+  readonly plainPaths: Pick<ReadonlySet<string>, 'has'>
 }
 
 /** Applies the rules of one server in a fixed order. */

@@ -12,9 +12,11 @@ import { assets } from './assets.ts'
 import { showDeadLetters } from './dead-letters.ts'
 import { askDecision, takeDecision } from './decisions.ts'
 import { askPause, showForms, takePause } from './forms.ts'
+import { exportSubmissions } from './export.ts'
 import { identity, mayAct, userOf } from './identity.ts'
 import { showOverview } from './overview.ts'
 import { ACTING, type OperatorParts, type Show, showProblem } from './parts.ts'
+import { refreshOf } from './refresh.ts'
 import { showSubmission, showSubmissions } from './submissions.ts'
 import { createRender } from './views.ts'
 
@@ -30,12 +32,16 @@ export function createOperatorApp(parts: OperatorParts): Koa {
       path: ctx.path,
       now: new Date().toISOString(),
       paused: ctx.state[PAUSED],
+      notice: parts.notices.take(ctx),
+      refresh: refreshOf(ctx),
       ...values,
     })
   }
   const router = new Router()
   router.get('/', showOverview(parts, show))
   router.get('/submissions', showSubmissions(parts, show))
+  router.get('/submissions.csv', exportSubmissions(parts, show, 'csv'))
+  router.get('/submissions.json', exportSubmissions(parts, show, 'json'))
   router.get('/submission', showSubmission(parts, show))
   router.get('/dead-letters', showDeadLetters(parts, show))
   router.get('/actions', showActions(parts, show))
@@ -51,6 +57,7 @@ export function createOperatorApp(parts: OperatorParts): Koa {
   app.use(paused(parts))
   app.use(lookOnly(parts, show))
   app.use(router.routes() as unknown as Middleware) // the router's own context type extends Koa's
+  app.use(router.allowedMethods() as unknown as Middleware)
   return app
 }
 
@@ -99,11 +106,26 @@ function problems(reportFailure: ReportFailure, show: Show): Middleware {
     try {
       await next()
       if (ctx.status === 404 && ctx.body === undefined) throw new AdapterError('ERR_NOT_FOUND', 'no such page')
+      // The router says which methods there are.
+      if (ctx.status === 405 || ctx.status === 501) {
+        showProblem(ctx, show, 405, `this page answers ${ctx.response.get('Allow')} only`)
+      }
     } catch (error) {
       const known = error instanceof AdapterError ? error : undefined
-      if (known === undefined) reportFailure('operator', error)
-      const status = known === undefined ? undefined : ERRORS[known.code].status
-      showProblem(ctx, show, status ?? 500, known?.message)
+      const status = known === undefined ? clientStatus(error) : ERRORS[known.code].status
+      if (known === undefined && status === undefined) reportFailure('operator', error)
+      showProblem(
+        ctx,
+        show,
+        status ?? 500,
+        known?.message ?? (status === undefined ? undefined : 'the form that was sent cannot be read'),
+      )
     }
   }
+}
+
+/** The status of an error of the parser of forms: what was sent is wrong. */
+function clientStatus(error: unknown): number | undefined {
+  const status = error instanceof Error && 'status' in error ? Number(error.status) : 500
+  return status >= 400 && status < 500 ? status : undefined
 }

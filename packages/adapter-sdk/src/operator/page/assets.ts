@@ -29,6 +29,8 @@ export function assetFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['/assets/govuk-frontend.css', join(govuk, 'govuk/govuk-frontend.min.css')],
     ['/assets/operator.css', join(views, 'operator.css')],
+    // Browsers ask for it by this name where no page has told them another.
+    ['/favicon.ico', join(govuk, 'govuk/assets/images/favicon.ico')],
     ...['favicon.ico', 'favicon.svg'].map(
       (name) => [`/assets/images/${name}`, join(govuk, 'govuk/assets/images', name)] as const,
     ),
@@ -43,6 +45,11 @@ export function assets(): Middleware {
   return async (ctx, next) => {
     const content = contents.get(ctx.path)
     if (content === undefined) return await next()
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.status = 405
+      ctx.set('Allow', 'GET, HEAD')
+      return
+    }
     ctx.type = ctx.path.slice(ctx.path.lastIndexOf('.'))
     ctx.body = content
   }

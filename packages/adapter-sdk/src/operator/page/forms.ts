@@ -10,11 +10,7 @@ import { postedForm } from './posted.ts'
 /** Shows every form that adapters recorded. */
 export function showForms({ store }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
-    const { searchParams } = ctx.URL
-    const forms = await store.forms()
-    const done = ACTIONS.find((action) => WORDS[action] === field(searchParams, 'done'))
-    const form = forms.find(({ name }) => name === field(searchParams, 'form'))?.name
-    show(ctx, 'forms', { forms, done: done && form && { form, word: WORDS[done] } })
+    show(ctx, 'forms', { forms: await store.forms() })
   }
 }
 
@@ -30,7 +26,7 @@ export function askPause(parts: OperatorParts, show: Show): Middleware {
 
 /** Does what was decided, then redirects to the forms. */
 export function takePause(parts: OperatorParts, show: Show): Middleware {
-  const { store, emit } = parts
+  const { store, emit, notices } = parts
   const posted = postedForm(parts, show)
   return async (ctx) => {
     const body = await posted(ctx)
@@ -51,7 +47,8 @@ export function takePause(parts: OperatorParts, show: Show): Middleware {
       return showProblem(ctx, show, 404, 'there is no such form')
     }
     ctx.status = 303
-    ctx.redirect(`/forms?${new URLSearchParams({ done: WORDS[action], form })}`)
+    notices.leave(ctx, { done: WORDS[action], form })
+    ctx.redirect('/forms')
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type ServerOptions,
   startServer,
 } from '@formbuilder/secure-server'
+import type { Context } from 'koa'
 import type { Config } from '../../config.ts'
 import type { Emit } from '../../events.ts'
 import type { Form } from '../../form.ts'
@@ -16,9 +17,10 @@ import type { ReportFailure } from '../../telemetry/failures.ts'
 import type { Ledger } from '../ledger.ts'
 import { advisor } from './advice.ts'
 import { createOperatorApp } from './app.ts'
-import { assetFiles } from './assets.ts'
 import { Csrf } from './csrf.ts'
-import { type OperatorParts, PAGES, type ThisProcess } from './parts.ts'
+import { linksOf } from './links.ts'
+import { Notices } from './notice.ts'
+import type { OperatorParts, ThisProcess } from './parts.ts'
 
 export interface OperatorOptions {
   readonly config: Config
@@ -42,6 +44,9 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
   const { ADMIN_FORWARDED_GROUPS_HEADER: groupsHeader, ADMIN_WRITERS: writers } = config
   const isTrusted = networks(proxies)
   const isTls = config.TLS_CERT_FILE !== undefined
+  const isSecure = (ctx: Context) =>
+    isTls || (isTrusted(ctx.req.socket.remoteAddress) && isForwardedHttps(ctx.get('X-Forwarded-Proto')))
+  const stopping = new AbortController()
   const app = createOperatorApp({
     ledger,
     store,
@@ -49,10 +54,12 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
     forms: [...forms.keys()],
     name: config.HOST ?? '',
     advise: advisor(new Map([...forms].map(([name, { advice }]) => [name, advice ?? {}]))),
-    csrf: new Csrf(
-      csrfSecret(config),
-      (ctx) => isTls || (isTrusted(ctx.req.socket.remoteAddress) && isForwardedHttps(ctx.get('X-Forwarded-Proto'))),
-    ),
+    declared: forms,
+    retryLimit: config.RETRY_LIMIT,
+    links: linksOf(config),
+    csrf: new Csrf(csrfSecret(config), isSecure),
+    notices: new Notices(isSecure),
+    stopping: stopping.signal,
     identity: {
       ...(username !== undefined && password !== undefined && { credentials: { username, password } }),
       ...(readerName !== undefined &&
@@ -64,7 +71,14 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
     emit,
     reportFailure,
   })
-  return await startServer(app.callback(), serverOptions(config, options.port, emit))
+  const server = await startServer(app.callback(), serverOptions(config, options.port, emit))
+  return {
+    ...server,
+    stop: (grace) => {
+      stopping.abort()
+      return server.stop(grace)
+    },
+  }
 }
 
 function serverOptions(config: Config, port: number, emit: Emit): ServerOptions {
@@ -76,13 +90,14 @@ function serverOptions(config: Config, port: number, emit: Emit): ServerOptions 
       : {
           trustProxy: proxies.length > 0 ? proxies : ['127.0.0.1'],
           // Requests to the loopback address have not crossed a network.
-          ...(isLoopback(host) && { plainPaths: [...PAGES, ...assetFiles().keys()] }),
+          ...(isLoopback(host) && { plainPaths: '*' as const }),
         }
   return {
     port,
     host,
     ...protection,
-    methods: ['GET', 'HEAD', 'POST'],
+    // Those that no page answers get a page that says so.
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     limits: { bodyBytes: 262_144, heldBodyBytes: 4_194_304, requestsPerSecondPerAddress: 100 },
     onEvent: serverEvents(emit, { setting: 'ADMIN_TRUSTED_PROXIES', isSet: proxies.length > 0 }),
     renderRefusal,

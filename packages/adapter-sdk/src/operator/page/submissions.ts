@@ -1,38 +1,69 @@
-/** Shows submissions by state and id, and one submission with its history. */
+/** Shows submissions by a filter, and one submission with its history, its files and what happens next. */
 import type { Context, Middleware } from 'koa'
-import type { Filter, Moment, State } from '../../store/entry.ts'
+import { AdapterError } from '../../errors.ts'
+import type { DetailedEntry, FileEntry, Moment } from '../../store/entry.ts'
 import { erasureText } from '../erasure.ts'
-import { doneOf } from './decisions.ts'
-import { field, MOST_PAGES, type OperatorParts, pageNumber, type Show } from './parts.ts'
+import { SEARCHED } from '../search.ts'
+import { type Asked, filterOf, queryOf, STATES } from './filter.ts'
+import { mayAct } from './identity.ts'
+import { nextText } from './next.ts'
+import { field, type OperatorParts, type Show } from './parts.ts'
 
 export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): Middleware {
   return async (ctx) => {
-    const filter = filterOf(ctx)
-    const page = pageNumber(ctx)
-    const found = await ledger.list({ ...filter.ledger, limit: PAGE_SIZE + 1, offset: (page - 1) * PAGE_SIZE })
-    const link = (to: number) => `/submissions?${new URLSearchParams({ ...filter.shown, page: String(to) })}`
+    const asked = filterOf(ctx.URL.searchParams)
+    const { filter, shown, problems } = asked
+    const page = Math.max(1, Math.min(MOST_PAGES, Math.trunc(Number(field(ctx.URL.searchParams, 'page'))) || 1))
+    const refresh = field(ctx.URL.searchParams, 'refresh')
+    if (problems.length > 0) ctx.status = 422
+    const { entries, total, searchedFrom } =
+      problems.length > 0
+        ? { entries: [], total: 0, searchedFrom: null }
+        : await ledger.search(filter, { limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE })
+    const pages = Math.min(MOST_PAGES, Math.ceil(total / PAGE_SIZE))
+    const link = (to: number) => `/submissions?${queryOf(shown, { page: String(to), refresh })}`
+    const isChoosing = refresh === '' && mayAct(ctx)
     show(ctx, 'submissions', {
-      filter: filter.shown,
-      forms,
+      filter: shown,
+      problems: Object.fromEntries(problems.map((problem) => [problem.field, problem.text])),
+      forms: shown.form === '' || forms.includes(shown.form) ? forms : [...forms, shown.form],
       states: STATES,
-      entries: found.slice(0, PAGE_SIZE),
-      hasDead: found.some(({ state }) => state === 'dead'),
-      hasWaiting: found.some(({ state }) => state === 'waiting'),
-      done: doneOf(ctx.URL.searchParams),
+      isMore: ['reference', 'reason', 'uncertain', 'failed', 'attempts'].some((name) => shown[name as keyof typeof shown] !== ''),
+      entries,
+      isChoosing,
+      hasDead: isChoosing && entries.some(({ state }) => state === 'dead'),
+      hasWaiting: isChoosing && entries.some(({ state }) => state === 'waiting'),
+      ...(mayAct(ctx) && allOf(asked, total)),
+      total,
+      searched: SEARCHED,
+      searchedFrom,
+      earlier: searchedFrom && `/submissions?${queryOf({ ...shown, to: searchedFrom.toISOString() })}`,
+      list: queryOf(shown, page > 1 ? { page: String(page) } : {}),
+      query: queryOf(shown),
+      choose: `/submissions?${queryOf(shown, page > 1 ? { page: String(page) } : {})}`,
       page,
+      pages,
       previous: page > 1 ? link(page - 1) : undefined,
-      next: found.length > PAGE_SIZE && page < MOST_PAGES ? link(page + 1) : undefined,
+      next: page < pages ? link(page + 1) : undefined,
     })
   }
 }
 
-export function showSubmission({ ledger, advise, keep }: OperatorParts, show: Show): Middleware {
+export function showSubmission(parts: OperatorParts, show: Show): Middleware {
+  const { ledger, store, advise, keep, declared, retryLimit, links } = parts
   return async (ctx) => {
     const entry = await ledger.show(query(ctx, 'id'))
     const timeline = entry.timeline.map((moment) => ({ ...moment, words: wordsOf(moment) }))
+    const detail = await store.detail(entry.id)
+    // Forgotten since: it ended long ago.
+    if (detail === undefined) throw new AdapterError('ERR_SUBMISSION_NOT_FOUND', 'no submission has this id')
     show(ctx, 'submission', {
       entry,
       erasure: entry.state === 'discarded' ? erasureText(keep) : undefined,
+      erased: detail.erased,
+      files: detail.files.map((file) => fileText(file, entry)),
+      next: nextText({ entry, detail, form: declared.get(entry.form), retryLimit }),
+      links: links({ submissionId: entry.submissionId, traceId: detail.traceId }),
       timeline,
       advice: entry.code === null ? undefined : advise(entry),
     })
@@ -45,40 +76,21 @@ export function query(ctx: Context, name: string): string {
 }
 
 const PAGE_SIZE = 50
-const STATES: readonly State[] = ['waiting', 'running', 'delivered', 'dead', 'discarded']
+/** All that one search can find. */
+const MOST_PAGES = SEARCHED / PAGE_SIZE
 
-interface Shown {
-  readonly id: string
-  readonly state: string
-  readonly form: string
-  readonly code: string
-  /** `yes`: only those that failed before. */
-  readonly failed: string
-  /** In hours; an empty string means any time. */
-  readonly received: string
+/** What can be done with all that matches: a state is asked for that an action is for. */
+function allOf({ filter: { state } }: Asked, total: number) {
+  return {
+    canRedriveAll: state === 'dead' && total > 0,
+    canRetryAll: state === 'waiting' && total > 0,
+  }
 }
 
-/** The filter of a request, as the ledger needs it and as the page shows it. */
-function filterOf(ctx: Context): { ledger: Filter; shown: { [Name in keyof Shown]: string } } {
-  const state = STATES.find((each) => each === query(ctx, 'state'))
-  const [id, form, code] = [query(ctx, 'id'), query(ctx, 'form'), query(ctx, 'code')]
-  // Few submissions are waiting or dead. There may be millions of delivered ones, so the default is the newest.
-  const isFew = state === 'dead' || state === 'waiting' || state === 'running' || id !== ''
-  const failed = query(ctx, 'failed') === 'yes' ? 'yes' : ''
-  const asked = query(ctx, 'received')
-  const received = isFew ? '' : asked === 'any' ? 'any' : asked === '168' ? '168' : '24'
-  const receivedAfter = Number(received) > 0 ? new Date(Date.now() - Number(received) * 3_600_000) : undefined
-  return {
-    ledger: {
-      state,
-      id: id || undefined,
-      form: form || undefined,
-      code: code || undefined,
-      ...(failed && { failed: true }),
-      receivedAfter,
-    },
-    shown: { id, state: state ?? '', form, code, failed, received },
-  }
+/** A file was captured when its delivery was accepted. */
+function fileText(file: FileEntry, { timeline, receivedAt }: DetailedEntry) {
+  const capturedAt = timeline.findLast(({ what }) => what === 'replaced')?.at ?? receivedAt
+  return 'missing' in file ? { missing: file.missing } : { bytes: file.bytes, capturedAt }
 }
 
 function wordsOf({ what, by }: Moment): string {

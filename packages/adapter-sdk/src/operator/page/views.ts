@@ -15,6 +15,8 @@ export function createRender(): Render {
   environment.addFilter('time', timeText)
   environment.addFilter('count', (count: number) => COUNT.format(count))
   environment.addFilter('age', ageOf)
+  environment.addFilter('bytes', bytesText)
+  environment.addFilter('sentence', (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`)
   environment.addFilter('plural', (count: number, one: string, many = `${one}s`) => (count === 1 ? one : many))
   return (view, values) => environment.render(`${view}.njk`, values)
 }
@@ -23,6 +25,15 @@ export function createRender(): Render {
 export function timeText(iso: string): string {
   return `${DATE.format(new Date(iso)).replaceAll(' ', '\u00a0')}, ${TIME.format(new Date(iso))}`
 }
+
+/** A size in the unit that needs no more than three digits. */
+export function bytesText(bytes: number): string {
+  const unit = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), UNITS_OF_SIZE.length - 1)
+  const size = bytes / 1000 ** unit
+  return `${unit > 0 && size < 10 ? size.toFixed(1) : Math.round(size)} ${UNITS_OF_SIZE[unit]}`
+}
+
+const UNITS_OF_SIZE = ['bytes', 'KB', 'MB', 'GB'] as const
 
 /** Seconds in words, in the two largest units. */
 export function ageOf(seconds: number): string {

@@ -21,6 +21,7 @@ export async function ask(
   path: string,
   headers: Record<string, string> = SIGNED_IN,
   body?: URLSearchParams,
+  method = body === undefined ? 'GET' : 'POST',
 ): Promise<Answer> {
   return await new Promise((resolve, reject) => {
     const sending = request(
@@ -30,7 +31,7 @@ export async function ask(
         port: adapter.running.adminPort,
         ca: adapter.certificate.cert,
         path,
-        method: body === undefined ? 'GET' : 'POST',
+        method,
         headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/x-www-form-urlencoded' },
         agent: false,
       },
@@ -59,7 +60,24 @@ export async function formAt(adapter: TestAdapter, path: string, headers: Record
   const fields = [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)]
   const cookie = String(given['set-cookie']).split(';')[0] ?? ''
   return {
-    body: new URLSearchParams(fields.map(([, name = '', value = '']): [string, string] => [name, value])),
+    body: new URLSearchParams(fields.map(([, name = '', value = '']): [string, string] => [name, unescaped(value)])),
     cookie,
   }
+}
+
+/** What an answer leaves for the next page, in a cookie. */
+export function noticeOf({ headers }: Answer): Record<string, unknown> {
+  const [, value = ''] = /__Host-done=([\w-]+);/.exec(String(headers['set-cookie'])) ?? []
+  return JSON.parse(Buffer.from(value, 'base64url').toString())
+}
+
+function unescaped(html: string): string {
+  return html
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&#96;', '`')
+    .replaceAll('&#92;', '\\')
+    .replaceAll('&amp;', '&')
 }

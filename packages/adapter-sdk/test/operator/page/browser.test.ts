@@ -105,7 +105,7 @@ describe("the operator's page in a browser", () => {
       await focus(page, 'Reason')
       await page.keyboard.type('the cause is gone')
       await press(page, 'Redrive 1 submission', 'Enter')
-      await page.waitForURL(/\/dead-letters/)
+      await page.waitForURL(/\/submissions\?id=/)
       const banner = await page.getByRole('alert').textContent()
       await page.context().close()
       const entry = await adapter.ended(submissionId)

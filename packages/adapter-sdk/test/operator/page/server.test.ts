@@ -7,7 +7,7 @@ import type { TestAdapter } from '../../../src/testing/index.ts'
 import { dead, incoming } from '../../submissions.ts'
 import { until } from '../../until.ts'
 import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
-import { ask, basic, formOf, SIGNED_IN } from './ask.ts'
+import { type Answer, ask, basic, formOf, noticeOf, SIGNED_IN } from './ask.ts'
 
 describe("the operator's page", () => {
   let adapter: TestAdapter
@@ -16,6 +16,11 @@ describe("the operator's page", () => {
   })
   after(() => adapter.stop())
 
+  /** The page that a browser shows after a redirect. */
+  const followed = async ({ headers }: Answer) => {
+    const Cookie = String(headers['set-cookie']).split(';')[0] ?? ''
+    return await ask(adapter, String(headers['location']), { ...SIGNED_IN, Cookie })
+  }
   const idOf = async (submissionId: string) => (await adapter.running.ledger.show(submissionId)).id
 
   for (const [who, headers] of [
@@ -126,15 +131,24 @@ describe("the operator's page", () => {
   for (const [path, status] of [
     ['/nothing', 404],
     ['/submission?id=none', 404],
-    ['/decide?action=redrive', 404],
+    ['/submission', 404],
     ['/decide?action=erase&id=1', 404],
-    ['/decide?action=redrive&form=%00&code=X', 404],
+    ['/decide?action=redrive&form=none&code=X', 404],
+    ['/decide?action=redrive', 422],
+    ['/decide?action=redrive&form=%00&code=X', 422],
+    ['/decide?action=redrive&all=', 422],
+    ['/decide?action=redrive&all=1&of_attempts=many', 422],
+    ['/decide?action=redrive&all=1&of_colour=red', 422],
+    ['/decide?action=redrive&all=1&of_state=waiting', 404],
+    ['/submissions?state=lost', 422],
+    ['/submissions.csv?from=yesterday', 422],
   ] as const) {
     it(`answers ${path} with ${status} and a page`, async () => {
       const answer = await ask(adapter, path)
 
       expect(answer.status).to.equal(status)
-      expect(answer.text).to.contain('Go to the overview')
+      expect(answer.headers['content-type']).to.contain('text/html')
+      expect(answer.text).to.match(/Go to the overview|There is a problem/)
     })
   }
 
@@ -147,7 +161,8 @@ describe("the operator's page", () => {
     const entry = await adapter.running.ledger.show(submissionId)
     const actions = await ask(adapter, '/actions')
 
-    expect([answer.status, answer.headers['location']]).to.deep.equal([303, '/dead-letters?done=discarded&count=1'])
+    expect([answer.status, answer.headers['location']]).to.deep.equal([303, '/dead-letters'])
+    expect(noticeOf(answer)).to.include({ done: 'discarded', count: 1 })
     expect(entry.state).to.equal('discarded')
     expect(entry.timeline.at(-1)).to.include({ what: 'discarded', by: 'operator', reason: 'made by hand: CASE-9' })
     expect(actions.text).to.contain(submissionId).and.contain('made by hand: CASE-9').and.contain('operator')
@@ -159,8 +174,7 @@ describe("the operator's page", () => {
     body.set('reason', 'made by hand')
     await adapter.running.ledger.discard({ id: submissionId }, 'sam', 'made by hand')
 
-    const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
-    const { text } = await ask(adapter, String(headers['location']))
+    const { text } = await followed(await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body))
 
     expect(text).to.contain('Nothing was discarded, because the submissions you chose are no longer dead letters')
     expect(text).not.to.contain('Success')
@@ -206,7 +220,7 @@ describe("the operator's page", () => {
     const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
     const entries = await Promise.all(chosen.map((id) => adapter.ended(id)))
 
-    expect(answer.headers['location']).to.equal('/dead-letters?done=redriven&count=2')
+    expect(noticeOf(answer)).to.include({ done: 'redriven', count: 2, changed: 0 })
     expect(entries.map(({ state }) => state)).to.deep.equal(['delivered', 'delivered'])
     expect((await adapter.running.ledger.show(later)).state).to.equal('dead')
   })
@@ -220,8 +234,7 @@ describe("the operator's page", () => {
     const answer = await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { fails: 'doubt' } })
     await until(async () => (await adapter.running.ledger.show(submissionId)).uncertain)
 
-    const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
-    const { text } = await ask(adapter, String(headers['location']))
+    const { text } = await followed(await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body))
 
     expect(answer.status).to.equal(201)
     expect(text).to.contain('have changed since they were shown')
@@ -244,7 +257,8 @@ describe("the operator's page", () => {
 
     expect([second.status, done.status, still.state]).to.deep.equal([200, 303, 'dead'])
     expect(second.text).to.contain('1 case may be doubled')
-    expect(done.headers['location']).to.contain('done=redriven&count=2&until=20')
+    expect(noticeOf(done)).to.include({ done: 'redriven', count: 2 })
+    expect(noticeOf(done)['until']).to.match(/^20\d\d-.*Z$/)
   })
 
   describe('a group of more than a page lists', () => {
@@ -277,12 +291,13 @@ describe("the operator's page", () => {
       await store.turn({ settle: [{ claim, ending: dead({ code: 'ERR_MANY' }) }], claim: [], leaseSeconds: 30 })
       await die(1, { code: 'ERR_MANY' })
 
-      const { status, headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
-      const shown = await ask(adapter, String(headers['location']))
+      const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+      const shown = await followed(answer)
 
       expect(text).to.contain('Discard 1,203 submissions').and.contain('The first 1,000 of 1,203.')
       expect(body.getAll('id')).to.deep.equal([])
-      expect([status, headers['location']]).to.deep.equal([303, '/dead-letters?done=discarded&count=1202&changed=1'])
+      expect([answer.status, answer.headers['location']]).to.deep.equal([303, '/dead-letters'])
+      expect(noticeOf(answer)).to.include({ done: 'discarded', count: 1202, changed: 1, uncertain: 0, remaining: 0 })
       expect(shown.text).to.contain('1,202')
       expect(await count()).to.equal(2)
     })
@@ -304,7 +319,7 @@ describe("the operator's page", () => {
 
       expect([second.status, wrong.status, done.status]).to.deep.equal([200, 200, 303])
       expect(second.text).to.contain('Redrive 5 submissions').and.contain('3 cases may be doubled')
-      expect(done.headers['location']).to.contain('done=redriven&count=5')
+      expect(noticeOf(done)).to.include({ done: 'redriven', count: 5 })
       expect(before - (await count())).to.equal(5)
     })
 
@@ -314,9 +329,10 @@ describe("the operator's page", () => {
       body.set('reason', 'x')
       body.delete('until')
 
-      const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+      const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
 
-      expect(headers['location']).to.equal('/dead-letters?done=discarded&count=0&changed=1')
+      expect(answer.headers['location']).to.equal('/dead-letters')
+      expect(noticeOf(answer)).to.include({ done: 'discarded', count: 0, changed: 1 })
     })
   })
 
@@ -334,11 +350,12 @@ describe("the operator's page", () => {
     const shown = await ask(adapter, `/submission?id=${id}`)
     const { body, cookie } = await formOf(adapter, id, SIGNED_IN, 'retry-now')
 
-    const { headers } = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
     const { timeline } = await adapter.running.ledger.show(submissionId)
 
     expect(shown.text).to.contain('Retry now')
-    expect(headers['location']).to.equal('/submissions?state=waiting&done=made+due+now&count=1')
+    expect(answer.headers['location']).to.equal('/submissions?state=waiting')
+    expect(noticeOf(answer)).to.include({ done: 'made due now', count: 1 })
     expect(timeline.map(({ what }) => what)).to.include('retry now')
   })
 

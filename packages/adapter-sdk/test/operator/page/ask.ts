@@ -65,6 +65,12 @@ export async function formAt(adapter: TestAdapter, path: string, headers: Record
   }
 }
 
+/** The page that a browser shows after a redirect. */
+export async function followed(adapter: TestAdapter, { headers }: Answer): Promise<Answer> {
+  const Cookie = String(headers['set-cookie']).split(';')[0] ?? ''
+  return await ask(adapter, String(headers['location']), { ...SIGNED_IN, Cookie })
+}
+
 /** What an answer leaves for the next page, in a cookie. */
 export function noticeOf({ headers }: Answer): Record<string, unknown> {
   const [, value = ''] = /__Host-done=([\w-]+);/.exec(String(headers['set-cookie'])) ?? []

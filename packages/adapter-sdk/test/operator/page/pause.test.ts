@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { TestAdapter } from '../../../src/testing/index.ts'
 import { startOperatedAdapter, submit } from './adapter.ts'
-import { ask, formAt, formOf, SIGNED_IN } from './ask.ts'
+import { ask, followed, formAt, formOf, noticeOf, SIGNED_IN } from './ask.ts'
 
 describe("pausing a form on the operator's page", () => {
   let adapter: TestAdapter
@@ -25,7 +25,7 @@ describe("pausing a form on the operator's page", () => {
   it('asks for a reason, records who, and stops the attempts until it is resumed', async () => {
     const listed = await ask(adapter, '/forms')
     const posted = await decide('pause', { reason: 'the case system is being moved' })
-    const shown = await ask(adapter, String(posted.headers.location))
+    const shown = await followed(adapter, posted)
     const submissionId = crypto.randomUUID()
     const sent = await adapter.send('/v2/complaint', { submissionId })
     await submit(adapter, undefined, '/v2/enquiry')
@@ -42,8 +42,8 @@ describe("pausing a form on the operator's page", () => {
     expect([sent.status, during.state, during.attempts]).to.deep.equal([201, 'waiting', 0])
     expect(noticeOf(resumed)).to.deep.equal({ done: 'resumed', form: 'complaint' })
     expect(ended.state).to.equal('delivered')
-    expect(actions).to.match(/operator<\/td> <td[^>]*>Paused<\/td> <td[^>]*>The whole form<\/td> <td[^>]*>complaint</)
-    expect(actions).to.match(/operator<\/td> <td[^>]*>Resumed<\/td>/)
+    expect(actions).to.match(/<strong>Paused<\/strong><\/td> <td[^>]*>[^/]*<\/time><\/td> <td[^>]*>operator<\/td> <td[^>]*>The whole form<\/td> <td[^>]*>complaint</)
+    expect(actions).to.match(/<strong>Resumed<\/strong>/)
   })
 
   it('is shown on every page, escaped, until it is resumed', async () => {

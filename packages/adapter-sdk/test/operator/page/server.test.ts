@@ -7,7 +7,7 @@ import type { TestAdapter } from '../../../src/testing/index.ts'
 import { dead, incoming } from '../../submissions.ts'
 import { until } from '../../until.ts'
 import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
-import { type Answer, ask, basic, formOf, noticeOf, SIGNED_IN } from './ask.ts'
+import { ask, basic, followed, formOf, noticeOf, SIGNED_IN } from './ask.ts'
 
 describe("the operator's page", () => {
   let adapter: TestAdapter
@@ -16,11 +16,6 @@ describe("the operator's page", () => {
   })
   after(() => adapter.stop())
 
-  /** The page that a browser shows after a redirect. */
-  const followed = async ({ headers }: Answer) => {
-    const Cookie = String(headers['set-cookie']).split(';')[0] ?? ''
-    return await ask(adapter, String(headers['location']), { ...SIGNED_IN, Cookie })
-  }
   const idOf = async (submissionId: string) => (await adapter.running.ledger.show(submissionId)).id
 
   for (const [who, headers] of [
@@ -174,7 +169,7 @@ describe("the operator's page", () => {
     body.set('reason', 'made by hand')
     await adapter.running.ledger.discard({ id: submissionId }, 'sam', 'made by hand')
 
-    const { text } = await followed(await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body))
+    const { text } = await followed(adapter, await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body))
 
     expect(text).to.contain('Nothing was discarded, because the submissions you chose are no longer dead letters')
     expect(text).not.to.contain('Success')
@@ -234,7 +229,7 @@ describe("the operator's page", () => {
     const answer = await adapter.send('/v2/complaint', { submissionId, submissionAnswers: { fails: 'doubt' } })
     await until(async () => (await adapter.running.ledger.show(submissionId)).uncertain)
 
-    const { text } = await followed(await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body))
+    const { text } = await followed(adapter, await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body))
 
     expect(answer.status).to.equal(201)
     expect(text).to.contain('have changed since they were shown')
@@ -292,7 +287,7 @@ describe("the operator's page", () => {
       await die(1, { code: 'ERR_MANY' })
 
       const answer = await ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
-      const shown = await followed(answer)
+      const shown = await followed(adapter, answer)
 
       expect(text).to.contain('Discard 1,203 submissions').and.contain('The first 1,000 of 1,203.')
       expect(body.getAll('id')).to.deep.equal([])

@@ -45,12 +45,29 @@ describe('the form of a setting', () => {
     ['METRICS_AUTH_PASSWORD', 'blanks inside : and colons', 'a password may have both', METRICS],
     ['METRICS_AUTH_PASSWORD', 'naïve pässwörd 🙂', 'any character that can be seen', METRICS],
     ['ADMIN_FORWARDED_USER_HEADER', 'X-Forwarded-Email', 'a name of a header', FORWARDED],
+    ['OPERATOR_TRACE_URL', 'https://trace.example/t/{traceId}', 'the id of the trace'],
+    ['OPERATOR_TRACE_URL', 'http://localhost:16686/search?tags={submissionId}', 'the id of the submission'],
+    ['OPERATOR_LOG_URL', 'HTTPS://logs.example/app#/?q="{submissionId}"&{"a":1}', 'braces around what is no name'],
     ['TRUST_PROXY', ' 10.0.0.0/8 ,\n::1 ', 'white space around an entry does not count'],
   ] as readonly (readonly [string, string, string, Record<string, string>?])[])
     it(`accepts ${name}=${JSON.stringify(value)}: ${why}`, () =>
       expect(problemsOf({ ...others, [name]: value })).to.deep.equal([]))
 
   for (const [name, value, why, others] of [
+    ['OPERATOR_LOG_URL', 'https://logs.example/', 'no place for the id'],
+    ['OPERATOR_LOG_URL', 'https://logs.example/{traceId}', 'an id that a log has not'],
+    ['OPERATOR_LOG_URL', 'https://logs.example/{submissionID}', 'a name that differs'],
+    ['OPERATOR_TRACE_URL', 'https://trace.example/{traceId}/{span}', 'a name that is unknown'],
+    ['OPERATOR_TRACE_URL', 'javascript:alert("{traceId}")', 'a script'],
+    ['OPERATOR_TRACE_URL', 'data:text/html,{traceId}', 'data'],
+    ['OPERATOR_TRACE_URL', '//trace.example/{traceId}', 'no scheme'],
+    ['OPERATOR_TRACE_URL', 'trace.example/{traceId}', 'no scheme'],
+    ['OPERATOR_TRACE_URL', 'https:trace.example/{traceId}', 'no slashes'],
+    ['OPERATOR_TRACE_URL', 'https://{traceId}.trace.example/', 'an id that chooses the host'],
+    ['OPERATOR_TRACE_URL', 'https://trace.example:{traceId}/', 'an id as the port'],
+    ['OPERATOR_TRACE_URL', 'https://user:word@trace.example/{traceId}', 'a password'],
+    ['OPERATOR_TRACE_URL', 'https://{traceId}@trace.example/', 'an id as the user'],
+    ['OPERATOR_TRACE_URL', ' https://trace.example/{traceId}', 'white space'],
     ['HOST', 'https://adapter.example.gov.uk', 'a URL'],
     ['HOST', 'HTTPS://adapter.example.gov.uk', 'a URL'],
     ['HOST', '//adapter.example.gov.uk', 'a part of a URL'],

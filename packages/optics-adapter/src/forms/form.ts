@@ -1,7 +1,7 @@
 /** Turns one mapping of answers to Optics fields into a form that creates one case for each submission. */
 import type { Attachment, Form } from '@formbuilder/adapter-sdk'
 import type { z } from 'zod'
-import { OPTICS_ADVICE } from '../advice.ts'
+import { opticsAdvice } from '../advice.ts'
 import { createcaseBody, type Fields } from '../client/createcase.ts'
 import type { CaseSystem } from '../client/optics.ts'
 import type { Answers } from './answers.ts'
@@ -29,7 +29,7 @@ export function opticsForm<Known extends Answers>(mapping: Mapping<Known>, optic
     // Rails answers this path too, so an endpoint in Form Builder may end in .json.
     aliases: [`${mapping.path}.json`],
     answers: mapping.answers,
-    advice: OPTICS_ADVICE,
+    advice: opticsAdvice({ byExternalId: findCase !== undefined }),
     repeatable: 'until-acting',
     timeoutSeconds: optics.attemptSeconds,
     settleSeconds: optics.settleSeconds,

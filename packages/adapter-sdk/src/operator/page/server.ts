@@ -53,7 +53,7 @@ export async function startOperatorPage(options: OperatorOptions & { readonly po
     self,
     forms: [...forms.keys()],
     name: config.HOST ?? '',
-    advise: advisor(new Map([...forms].map(([name, { advice }]) => [name, advice ?? {}]))),
+    advise: advisor(forms),
     declared: forms,
     retryLimit: config.RETRY_LIMIT,
     links: linksOf(config),

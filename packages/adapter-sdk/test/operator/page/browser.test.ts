@@ -8,7 +8,7 @@ import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
 import { keepPicture, startBrowser } from './browser.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const WIDTHS = [320, 768, 1280] as const
+const WIDTHS = [320, 390, 768, 1280] as const
 
 describe("the operator's page in a browser", () => {
   let adapter: TestAdapter
@@ -46,6 +46,7 @@ describe("the operator's page in a browser", () => {
       'dead-letters': '/dead-letters?done=redriven&count=2',
       decide: '/decide?action=discard&form=complaint&code=ERR_CASEWORK_TEAM',
       actions: '/actions',
+      'no-page': '/nothing',
     }) as const
 
   for (const width of WIDTHS) {

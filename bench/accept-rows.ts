@@ -34,15 +34,16 @@ export async function acceptRows(lab: Lab): Promise<Measure[]> {
 }
 
 /** A place of a store, and statements that the store itself does not have. */
-interface Place {
+export interface Place {
   readonly settings: { readonly DATA_DIR: string } | { readonly DATABASE_URL: string }
   run(statements: readonly string[]): Promise<void>
   readonly fill: readonly string[]
   bytes(): Promise<number>
 }
 
+/** Places by the name of their engine. */
 // As rows are once they were delivered and erased: what is left of a submission for the rest of KEEP_DAYS.
-const PLACES: Readonly<Record<string, (lab: Lab, name: string) => Promise<Place>>> = {
+export const PLACES: Readonly<Record<string, (lab: Lab, name: string) => Promise<Place>>> = {
   async SQLite(lab, name) {
     const settings = { DATA_DIR: join(lab.folder, name) }
     const path = join(settings.DATA_DIR, 'store/adapter.sqlite')
@@ -130,12 +131,14 @@ function postgresPlace(url: string): Place {
   }
 }
 
-async function open({ settings }: Place): Promise<Store> {
+/** Opens the store of a place. */
+export async function open({ settings }: Place): Promise<Store> {
   const place = { DATABASE_URL: undefined, DATA_DIR: undefined, ...settings }
   return await openStore(place, { migrate: true, horizonSeconds: 86_400 })
 }
 
-async function fill(place: Place): Promise<void> {
+/** Makes a million rows in it. */
+export async function fill(place: Place): Promise<void> {
   const store = await open(place)
   await store.close()
   await place.run(place.fill)

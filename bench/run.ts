@@ -11,6 +11,7 @@ import { drain, drainFast } from './drain.ts'
 import { guard } from './guard.ts'
 import { Lab } from './lab.ts'
 import { latency } from './latency.ts'
+import { page } from './page.ts'
 import { installedVersion } from './postgres.ts'
 import { processes } from './processes.ts'
 import { type Measure, printTable, type Row, toRows } from './report.ts'
@@ -32,6 +33,7 @@ const BENCHMARKS: Readonly<Record<string, (lab: Lab) => Promise<Measure[]>>> = {
   processes,
   attachment,
   guard,
+  page,
 }
 
 const wanted = process.argv.slice(2)

@@ -16,6 +16,8 @@ export interface Advised {
   /** One of them at least. */
   readonly uncertain: boolean
   readonly reason?: string | null
+  /** How many; absent where a reason is given. */
+  readonly count?: number
 }
 
 /** Advice by form and code: the form's own text first; a code without one gets general advice. */
@@ -62,7 +64,7 @@ const UNKNOWN = (of: Advised) =>
   `${isOne(of) ? 'Read' : 'Open one of them and read'} why its last attempt failed. Fix the cause, then redrive. Discard only if somebody has made the case by hand.`
 
 function UNCERTAIN(form: AdvisedForm | undefined, of: Advised): string {
-  const [it, them] = isOne(of) ? ['It is', 'it'] : ['Some are', 'these']
+  const [it, them] = isOne(of) || of.count === 1 ? ['It is', 'it'] : ['Some are', 'these']
   if (form?.confirm !== undefined) {
     return `${it} uncertain: a case may exist. When the case system answers, redrive ${them}: the adapter asks it for the case first, and hands the submission over only if there is none.`
   }

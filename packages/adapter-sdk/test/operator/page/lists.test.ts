@@ -1,5 +1,6 @@
 import { request } from 'node:https'
 import { expect } from 'chai'
+import pg from 'pg'
 import { cell } from '../../../src/operator/page/export.ts'
 import { everyMatch, SEARCHED, search } from '../../../src/operator/search.ts'
 import type { Entry } from '../../../src/store/entry.ts'
@@ -7,6 +8,7 @@ import type { Operating, Store } from '../../../src/store/store.ts'
 import type { TestAdapter } from '../../../src/testing/index.ts'
 import { sharedPostgres } from '../../shared-postgres.ts'
 import { dead, retry } from '../../submissions.ts'
+import { until } from '../../until.ts'
 import { OPERATOR, startOperatedAdapter } from './adapter.ts'
 import { ask, basic, followed, formOf, noticeOf, SIGNED_IN } from './ask.ts'
 import { ALL, DEAD, FORM, fillMany, KINDS, make, REASONS } from './many.ts'
@@ -275,6 +277,48 @@ for (const [kind, place] of Object.entries(PLACES)) {
     })
   })
 }
+
+/** Statements that wait for this transaction. */
+const WAITING = `SELECT count(*)::int AS count FROM pg_locks
+  WHERE NOT granted AND transactionid = pg_current_xact_id()::xid`
+
+describe('an action on all that match', () => {
+  it('is cut short by a stop: what is done is done, the rest is said, and done after the next start', async () => {
+    const settings = { DATABASE_URL: await (await sharedPostgres()).database(), DRAIN_SECONDS: '0' }
+    const adapter = await startOperatedAdapter(settings)
+    const { store } = adapter.running
+    await make(store, 1203, () => dead())
+    const query = '&all=1&of_state=dead'
+    const { body, cookie } = await formOf(adapter, query, SIGNED_IN, 'redrive')
+    const first = await store.walk('dead', {}, { limit: 500, after: null })
+    const second = await store.walk('dead', {}, { limit: 500, after: first.next })
+    const client = new pg.Client({ connectionString: settings.DATABASE_URL })
+    await client.connect()
+    const happened = (event: string, type?: string) =>
+      adapter.events.filter((each) => each.event === event && (!('server' in each) || each.server.type === type)).length
+
+    // Another client holds a row of the second batch, until the stop has been asked for.
+    await client.query('BEGIN')
+    await client.query('SELECT FROM formbuilder.submission WHERE id = $1 FOR UPDATE', [second.entries[0]?.id])
+    const asking = ask(adapter, '/decide', { ...SIGNED_IN, Cookie: cookie }, body)
+    await until(() => happened('submission.redriven') === 500)
+    await until(async () => (await client.query(WAITING)).rows[0].count === 1)
+    const stopping = adapter.stop()
+    await until(() => happened('server', 'stopping') === 2)
+    await client.query('ROLLBACK')
+    await client.end()
+    const answer = await asking
+    await stopping
+    await using next = await startOperatedAdapter(settings)
+    const shown = (await ask(next, '/submissions?state=dead')).text
+    const again = await formOf(next, query, SIGNED_IN, 'redrive')
+    const rest = await ask(next, '/decide', { ...SIGNED_IN, Cookie: again.cookie }, again.body)
+
+    expect(noticeOf(answer)).to.include({ done: 'redriven', count: 1000, changed: 0, remaining: 203 })
+    expect(shown).to.contain('Redrive all 203')
+    expect(noticeOf(rest)).to.include({ count: 203, remaining: 0 })
+  })
+})
 
 describe('a search among many', () => {
   it('looks at the newest only where many may match, says since when, and finds the others before that', async () => {

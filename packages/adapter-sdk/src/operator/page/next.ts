@@ -9,6 +9,8 @@ export interface Known {
   readonly detail: Detail
   readonly form: Form | undefined
   readonly retryLimit: number
+  /** A person has paused the form. */
+  readonly isPaused: boolean
 }
 
 /** Sentences about what happens by itself, or what would happen after a redrive. */
@@ -38,7 +40,9 @@ function triedText({ entry: { attempts, losses } }: Known): string {
   return `${attempts} ${attempts === 1 ? 'attempt has' : 'attempts have'} started${lost}.`
 }
 
-function startText({ entry: { dueAt, attempts } }: Known): string {
+function startText({ entry: { dueAt, attempts }, isPaused }: Known): string {
+  if (isPaused)
+    return `The form is paused: attempt ${attempts + 1} starts when it is resumed, and no earlier than it is due.`
   const isDue = dueAt === null || Date.parse(dueAt) <= Date.now()
   return `Attempt ${attempts + 1} starts ${isDue ? 'as soon as a worker has a free place' : `at ${timeText(dueAt)}`}.`
 }

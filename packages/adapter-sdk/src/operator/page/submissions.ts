@@ -28,7 +28,9 @@ export function showSubmissions({ ledger, forms }: OperatorParts, show: Show): M
       problems: Object.fromEntries(problems.map((problem) => [problem.field, problem.text])),
       forms: shown.form === '' || forms.includes(shown.form) ? forms : [...forms, shown.form],
       states: STATES,
-      isMore: ['reference', 'reason', 'uncertain', 'failed', 'attempts'].some((name) => shown[name as keyof typeof shown] !== ''),
+      isMore: ['reference', 'reason', 'uncertain', 'failed', 'attempts'].some(
+        (name) => shown[name as keyof typeof shown] !== '',
+      ),
       entries,
       isChoosing,
       hasDead: isChoosing && entries.some(({ state }) => state === 'dead'),
@@ -57,12 +59,13 @@ export function showSubmission(parts: OperatorParts, show: Show): Middleware {
     const detail = await store.detail(entry.id)
     // Forgotten since: it ended long ago.
     if (detail === undefined) throw new AdapterError('ERR_SUBMISSION_NOT_FOUND', 'no submission has this id')
+    const isPaused = (await store.forms()).some(({ name, paused }) => name === entry.form && paused !== null)
     show(ctx, 'submission', {
       entry,
       erasure: entry.state === 'discarded' ? erasureText(keep) : undefined,
       erased: detail.erased,
       files: detail.files.map((file) => fileText(file, entry)),
-      next: nextText({ entry, detail, form: declared.get(entry.form), retryLimit }),
+      next: nextText({ entry, detail, form: declared.get(entry.form), retryLimit, isPaused }),
       links: links({ submissionId: entry.submissionId, traceId: detail.traceId }),
       timeline,
       advice: entry.code === null ? undefined : advise(entry),

@@ -14,7 +14,13 @@ const asking: Form = { ...form, confirm: async () => undefined }
 
 /** The sentences for what differs from a submission that was just received. */
 function said(over: Partial<Known['entry']>, of: Partial<Known['detail']> = {}, by: Form | undefined = form): string {
-  return nextText({ entry: { ...entry, ...over }, detail: { ...detail, ...of }, form: by, retryLimit: 3 }).join(' ')
+  return nextText({
+    entry: { ...entry, ...over },
+    detail: { ...detail, ...of },
+    form: by,
+    retryLimit: 3,
+    isPaused: false,
+  }).join(' ')
 }
 
 describe('what happens next with a submission', () => {
@@ -36,6 +42,11 @@ describe('what happens next with a submission', () => {
       'that was redriven',
       said({ attempts: 9 }, { attemptsSinceRedrive: 0 }),
       '9 attempts have started. Attempt 10 starts as soon as',
+    ],
+    [
+      'that waits for its form to be resumed',
+      nextText({ entry, detail, form, retryLimit: 3, isPaused: true }).join(' '),
+      'The form is paused: attempt 1 starts when it is resumed, and no earlier than it is due.',
     ],
     ['that waits for an hour', said({ attempts: 1, dueAt: HOUR }), 'Attempt 2 starts at '],
     [
@@ -79,7 +90,7 @@ describe('what happens next with a submission', () => {
     ['that was discarded', said({ state: 'discarded' }), 'It is never handled again.'],
     [
       'of a form of another adapter',
-      nextText({ entry, detail, form: undefined, retryLimit: 3 }).join(' '),
+      nextText({ entry, detail, form: undefined, retryLimit: 3, isPaused: false }).join(' '),
       'no attempt starts here.',
     ],
   ] as const)

@@ -42,7 +42,9 @@ describe("pausing a form on the operator's page", () => {
     expect([sent.status, during.state, during.attempts]).to.deep.equal([201, 'waiting', 0])
     expect(noticeOf(resumed)).to.deep.equal({ done: 'resumed', form: 'complaint' })
     expect(ended.state).to.equal('delivered')
-    expect(actions).to.match(/<strong>Paused<\/strong><\/td> <td[^>]*>[^/]*<\/time><\/td> <td[^>]*>operator<\/td> <td[^>]*>The whole form<\/td> <td[^>]*>complaint</)
+    expect(actions).to.match(
+      /<strong>Paused<\/strong><\/td> <td[^>]*>[^/]*<\/time><\/td> <td[^>]*>operator<\/td> <td[^>]*>The whole form<\/td> <td[^>]*>complaint</,
+    )
     expect(actions).to.match(/<strong>Resumed<\/strong>/)
   })
 

@@ -21,6 +21,7 @@ export type { Answers, AsSent, Attachment, Context, Form, Outcome, Submission } 
 export { type OpenApiDocument, openapi } from './openapi.ts'
 export type { ActionName, ActionRequest, Done, LeftOut, OnRecord, Plan } from './operator/actions.ts'
 export type { Ledger } from './operator/ledger.ts'
+export type { Found } from './operator/search.ts'
 export { retryAfterSeconds } from './protocol/retry-after.ts'
 export {
   choice,

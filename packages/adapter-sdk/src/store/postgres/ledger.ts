@@ -1,6 +1,6 @@
 /** The statements of operators: what there is, what happened, and what people do. */
 import { hash } from 'node:crypto'
-import type { Filter } from '../entry.ts'
+import type { Filter, State } from '../entry.ts'
 import type { Chosen, Page, Position, Step, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
 import { OUR_REASONS, storable, storableFilter, storableOrNull } from '../text.ts'
@@ -29,8 +29,11 @@ export function list(filter: Filter, page: Page): Filtered {
   const { where, values } = conditions(filter)
   const limit = Math.min(Math.max(Math.trunc(page.limit), 1), 1000)
   const position = `$${values.length + 1}`
-  const text = `SELECT ${ENTRY} FROM ${SCHEMA}.submission s ${where}
+  // The rows of a page are found by little of them: what the others have is not read.
+  const ids = `SELECT s.id FROM ${source(filter)} ${where}
     ORDER BY s.received_at DESC, s.id LIMIT ${position} OFFSET $${values.length + 2}`
+  const text = `SELECT ${ENTRY} FROM ${SCHEMA}.submission s WHERE s.id = ANY(ARRAY(${ids}))
+    ORDER BY s.received_at DESC, s.id`
   return { ...named('list', text), values: [...values, limit, Math.max(Math.trunc(page.offset), 0)] }
 }
 
@@ -104,7 +107,7 @@ export const MENTIONED: Statement = {
 /** How many, counted up to `most`. */
 export function count(filter: Filter, most: number | null = null): Filtered {
   const { where, values } = conditions(filter)
-  const rows = `SELECT FROM ${SCHEMA}.submission s ${where} LIMIT $${values.length + 1}::bigint`
+  const rows = `SELECT FROM ${source(filter)} ${where} LIMIT $${values.length + 1}::bigint`
   return { ...named('count', `SELECT count(*)::int AS count FROM (${rows}) found`), values: [...values, most] }
 }
 
@@ -323,7 +326,10 @@ function conditions(given: Filter): { readonly where: string; readonly values: r
   const { id, idPrefix, byReceipt = false } = filter
   if (id !== undefined) {
     const isRow = isRowId(id.toLowerCase())
-    add((p) => (isRow ? `(s.submission_id = ${p} OR s.id = ${p}::uuid)` : `s.submission_id = ${p}`), id)
+    // Each by its index: an OR of two would be looked for in every row.
+    const either = (p: string) => `s.id = ANY(ARRAY(SELECT id FROM ${SCHEMA}.submission WHERE submission_id = ${p}
+      UNION ALL SELECT id FROM ${SCHEMA}.submission WHERE id = ${p}::uuid))`
+    add((p) => (isRow ? either(p) : `s.submission_id = ${p}`), id)
   }
   if (idPrefix !== undefined && byReceipt) {
     add((p) => `substr(s.submission_id, 1, length(${p})) = ${p}`, idPrefix)
@@ -356,6 +362,25 @@ const STATES = {
   dead: `s.state = 'dead'`,
   delivered: `s.state = 'delivered'`,
   discarded: `s.state = 'discarded'`,
+}
+
+/**
+ * Where rows are looked for: a state that few have is read whole by its own index, whatever else is asked for. `OFFSET 0`
+ * keeps the planner from looking for it in the order of receipt, among all that has ended.
+ */
+function source({ state, id, ids, idPrefix, reference, byReceipt }: Filter): string {
+  const isLookedUp = byReceipt || [id, ids, idPrefix, reference].some((each) => each !== undefined)
+  const indexes = isLookedUp || state === undefined ? undefined : LIVE[state]
+  if (indexes === undefined) return `${SCHEMA}.submission s`
+  const parts = indexes.map((condition) => `SELECT * FROM ${SCHEMA}.submission WHERE ${condition}`)
+  return `(${parts.join(' UNION ALL ')} OFFSET 0) s`
+}
+
+/** The conditions of the indexes that hold a state. */
+const LIVE: Readonly<Partial<Record<State, readonly string[]>>> = {
+  waiting: [`state = 'waiting' AND losses = 0`, `state = 'waiting' AND losses > 0`],
+  running: [`state = 'running'`],
+  dead: [`state = 'dead'`],
 }
 
 /** A prepared statement of this text. */

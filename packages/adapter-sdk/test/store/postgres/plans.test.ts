@@ -68,6 +68,7 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
   const old = new Date(Date.now() - 20 * 86_400_000)
 
   const NEWEST = { byReceipt: true, receivedAfter: old, receivedBefore: old }
+  const UUID = randomUUID()
   const POSITION = [old.getTime() * 1000, randomUUID()]
 
   // Each row: a statement, its values, and how many rows of all tables it may read.
@@ -116,7 +117,7 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
     ['renews 16', queue.RENEW, () => [refs('running'), 30, null], 50],
     ['releases 16', queue.RELEASE, () => [releases()], 200],
     ['tells the history of one', ledger.HISTORY, () => [of('delivered')[0]?.id], 10],
-    ['lists the newest', ledger.list({}, { limit: 50, offset: 0 }), () => [50, 0], 100],
+    ['lists the newest', ledger.list({}, { limit: 50, offset: 0 }), () => [50, 0], 101],
     ['lists what is dead', ledger.list({ state: 'dead' }, { limit: 50, offset: 0 }), () => [50, 0], 400],
     [
       'looks for a code among the newest',
@@ -147,6 +148,16 @@ describe('the statements of PostgreSQL, on 100,000 rows', () => {
     ],
     ['reads the detail of one', ledger.DETAIL, () => [of('delivered')[0]?.id], 2],
     ['groups dead letters by reason', ledger.DEAD_REASONS, () => [200], 300],
+    ['finds the id of a row', ledger.list({ id: UUID }, { limit: 1, offset: 0 }), () => [of('dead')[0]?.id, 1, 0], 10],
+    [
+      'lists what waits of a form with a code',
+      ledger.list({ state: 'waiting', form: 'x', code: 'x' }, { limit: 50, offset: 0 }),
+      () => ['comment', 'ERR', 50, 0],
+      1100,
+    ],
+    ['counts no further than 50 that wait', ledger.count({ state: 'waiting' }, 50), () => [50], 50],
+    ['counts what waits with a code', ledger.count({ state: 'waiting', code: 'x' }), () => ['ERR', null], 1100],
+    ['counts what runs', ledger.count({ state: 'running' }, 20_001), () => [20_001], 60],
     ['finds a submissionId', ledger.list({ id: 'x' }, { limit: 1, offset: 0 }), () => ['nobody', 1, 0], 5],
     [
       'finds the beginning of a submissionId',

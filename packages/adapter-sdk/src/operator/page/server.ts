@@ -4,6 +4,7 @@ import {
   isForwardedHttps,
   isLoopback,
   networks,
+  type RenderRefusal,
   type RunningServer,
   type ServerOptions,
   startServer,
@@ -100,9 +101,22 @@ function serverOptions(config: Config, port: number, emit: Emit): ServerOptions 
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     limits: { bodyBytes: 262_144, heldBodyBytes: 4_194_304, requestsPerSecondPerAddress: 100 },
     onEvent: serverEvents(emit, { setting: 'ADMIN_TRUSTED_PROXIES', isSet: proxies.length > 0 }),
-    renderRefusal,
+    renderRefusal: renderPage,
   }
 }
+
+/** A method that no page has is refused by the server, and with a page all the same. */
+const renderPage: RenderRefusal = (refusal) =>
+  refusal.reason === 'method'
+    ? { headers: { 'Content-Type': 'text/html; charset=utf-8' }, body: METHOD_PAGE }
+    : renderRefusal(refusal)
+
+const METHOD_PAGE = `<!DOCTYPE html>
+<html lang="en-GB">
+<head><meta charset="utf-8"><title>A page cannot be asked for like that</title></head>
+<body><main><h1>A page cannot be asked for like that</h1><p><a href="/">Go to the overview</a></p></main></body>
+</html>
+`
 
 /** Derived from the shared key (RFC 5869), so that all replicas have the same secret without another setting. */
 function csrfSecret(config: Config): Uint8Array {

@@ -479,6 +479,7 @@ describe('addresses that are no page', () => {
     ['PATCH', '/decide', 405, 'HEAD, GET, POST'],
     ['POST', '/assets/operator.css', 405, 'GET, HEAD'],
     ['POST', '/submissions.csv', 405, 'HEAD, GET'],
+    ['PROPFIND', '/submissions', 405, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
   ] as const)
     it(`${method} ${path} is answered ${status} with a page`, async () => {
       const answer = await ask(adapter, path, SIGNED_IN, undefined, method)

@@ -14,6 +14,10 @@ const PLACES: Readonly<Record<string, () => Promise<Record<string, string>>>> = 
   PostgreSQL: async () => ({ DATABASE_URL: await (await sharedPostgres()).database() }),
 }
 
+const LINKS = {
+  OPERATOR_TRACE_URL: 'https://trace.example/{traceId}',
+  OPERATOR_LOG_URL: 'https://logs.example/?q={submissionId}',
+}
 const PAGES = [
   ['list', '/submissions?state=dead'],
   ['list-refreshing', '/submissions?refresh=60'],
@@ -39,7 +43,7 @@ describe('2,000 submissions in a browser', () => {
       let loads = 0
       const problems: string[] = []
       before(async () => {
-        adapter = await startOperatedAdapter(await place())
+        adapter = await startOperatedAdapter({ ...(await place()), ...LINKS })
         await fillMany(adapter)
         refreshing = await open('/submissions?state=dead&refresh=10')
         refreshing.on('load', () => {
@@ -60,6 +64,27 @@ describe('2,000 submissions in a browser', () => {
         })
         await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
         return page
+      }
+      /** What axe finds on a page at two widths, and whether it is wider than the window. */
+      async function violations(name: string, path: string): Promise<string[]> {
+        const page = await open('/', { bypassCSP: true, javaScriptEnabled: true })
+        const found: string[] = []
+        for (const width of [390, 1280]) {
+          await page.setViewportSize({ width, height: 900 })
+          await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
+          await page.evaluate(AXE)
+          const violations = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(
+            'axe.run(document).then(({ violations }) => violations)',
+          )
+          found.push(...violations.map(({ id, nodes }) => `${width}: ${id} ${nodes.map(({ html }) => html).join()}`))
+          const isWide = await page.evaluate(
+            'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+          )
+          if (isWide) found.push(`wider than ${width}`)
+          await keepPicture(page, `operator-many-${name}-${width}`)
+        }
+        await page.context().close()
+        return found
       }
       const caption = async (page: Page) => (await page.locator('caption').textContent())?.trim()
 
@@ -130,26 +155,40 @@ describe('2,000 submissions in a browser', () => {
       // The pages are the same on each store.
       for (const [name, path] of kind === 'SQLite' ? PAGES : [])
         it(`have no axe violation and no sideways scroll at 390 and at 1280 pixels: ${name}`, async () => {
-          const page = await open('/', { bypassCSP: true, javaScriptEnabled: true })
-          const found: string[] = []
-          for (const width of [390, 1280]) {
-            await page.setViewportSize({ width, height: 900 })
-            await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
-            await page.evaluate(AXE)
-            const violations = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(
-              'axe.run(document).then(({ violations }) => violations)',
-            )
-            found.push(...violations.map(({ id, nodes }) => `${width}: ${id} ${nodes.map(({ html }) => html).join()}`))
-            const isWide = await page.evaluate(
-              'document.documentElement.scrollWidth > document.documentElement.clientWidth',
-            )
-            if (isWide) found.push(`wider than ${width}`)
-            await keepPicture(page, `operator-many-${name}-${width}`)
-          }
-          await page.context().close()
-
-          expect(found).to.deep.equal([])
+          expect(await violations(name, path)).to.deep.equal([])
         })
+
+      it('show of one what was tried and what is next, its files, its trace and its log, with advice that is true', async () => {
+        const { store } = adapter.running
+        const file = { id: crypto.randomUUID(), bytes: 2_100_032, plaintextBytes: 2_100_000, sha256: 'ab' }
+        const lost = { missing: 'ERR_ATTACHMENT_STATUS', message: 'attachments[1]: the answer is 403' } as const
+        const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`
+        const submissionId = crypto.randomUUID()
+        const shared = { form: 'complaint', submissionId, serviceSlug: 'x', jwe: 'a..b.c.d', files: [file, lost] }
+        await store.accept([{ ...shared, traceparent }])
+        const [entry] = await store.list({ id: submissionId }, { limit: 1, offset: 0 })
+        const path = `/submission?id=${entry?.id}`
+        const found = kind === 'SQLite' ? await violations('submission', path) : []
+        const page = await open(path)
+        const files = await page.locator('ol.govuk-list--number li').allTextContents()
+        const next = await page.getByText('No attempt has started yet. Nothing happens by itself.').textContent()
+        const advice = await page.getByText('What to do:').locator('..').textContent()
+        const links = await Promise.all(
+          ['Trace', 'Log'].map((name) => page.getByRole('link', { name }).getAttribute('href')),
+        )
+        await page.context().close()
+        await store.discard([{ id: entry?.id ?? '', revision: entry?.revision ?? 0 }], 'test', 'over')
+
+        expect(found).to.deep.equal([])
+        expect(files[0]).to.match(/^2\.1 MB, captured \d/)
+        expect(files[1]).to.equal('Missing: ERR_ATTACHMENT_STATUS')
+        expect(next).to.contain('The case is made without the file that is missing.')
+        expect(advice).to.contain('Ask the sender to deliver the submission again').and.not.contain('ExternalId')
+        expect(links).to.deep.equal([
+          `https://trace.example/${'ab'.repeat(16)}`,
+          `https://logs.example/?q=${submissionId}`,
+        ])
+      })
 
       it('are cards on a phone, with the state first', async () => {
         const page = await open('/submissions?state=dead', { viewport: { width: 390, height: 844 } })

@@ -2,7 +2,7 @@
 import { createApp } from '@formbuilder/secure-server'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type Koa from 'koa'
-import { loadConfig } from './config.ts'
+import { loadConfig, problemsWith } from './config.ts'
 import { AdapterError } from './errors.ts'
 import type { AdapterEvent } from './events.ts'
 import type { Answers, AsSent, Form } from './form.ts'
@@ -82,7 +82,8 @@ export function createAdapter<
     version,
     async start(start = {}) {
       try {
-        const config = start.config ?? loadConfig(start.environment, names)
+        const config =
+          start.config ?? loadConfig(start.environment, names, problemsWith(start.settings, start.environment))
         const sinks = [options.onEvent, start.onEvent].filter((sink) => sink !== undefined)
         const { run } = await import('./start.ts')
         return await run({ ...start, forms, app, config, sinks, version })

@@ -4,7 +4,7 @@ import { brokenRules } from './config-rules.ts'
 import { SERVER_SETTINGS, SETTINGS, serverSetting } from './config-table.ts'
 import { AdapterError } from './errors.ts'
 import { type Keyring, keyFormProblem, parseKeyring } from './protocol/keyring.ts'
-import { list, readSettings, type Values } from './settings.ts'
+import { list, readSettings, type Settings, type Values } from './settings.ts'
 
 /** The settings of an adapter, with their values. */
 export type Config = Values<typeof SETTINGS> & {
@@ -53,6 +53,11 @@ export function loadConfig(
     return value === undefined || !environment[serverSetting(name)] ? [] : [[name, value]]
   })
   return { ...values, keyrings, serverLimits: Object.fromEntries(limits) }
+}
+
+/** What is wrong with settings that are not the adapter's own. */
+export function problemsWith(settings: Settings = {}, environment: Environment = process.env): readonly string[] {
+  return readSettings(settings, environment).problems
 }
 
 /** What follows the two underscores in `JWE_SHARED_KEY__COMPLAINT`, the key of the form `complaint`. */

@@ -16,6 +16,7 @@ import { Arrivals } from './receiver/arrivals.ts'
 import { createIntake } from './receiver/intake.ts'
 import { addRoutes, serverOptions } from './receiver/routes.ts'
 import { findFile } from './receiver/stored-files.ts'
+import type { Settings } from './settings.ts'
 import { keyIds } from './store/key-id.ts'
 import { HORIZON_SECONDS, openStore } from './store/open.ts'
 import { pausedForms } from './store/pauses.ts'
@@ -38,7 +39,9 @@ import { createWorker } from './worker/start.ts'
 export interface StartOptions {
   /** Settings; default `process.env`. */
   readonly environment?: Environment
-  /** Settings that were already read. If given, `environment` is ignored. */
+  /** Settings of your own. What is wrong with them is reported together with the adapter's, before anything starts. */
+  readonly settings?: Settings
+  /** Settings that were already read. If given, `environment` and `settings` are ignored. */
   readonly config?: Config
   /** Whether SIGTERM, SIGINT and uncaught errors stop the adapter and exit the process. Default true. */
   readonly ownsProcess?: boolean

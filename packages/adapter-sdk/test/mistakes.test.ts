@@ -29,6 +29,21 @@ describe("a newcomer's mistakes", () => {
     expect([status, stdout]).to.deep.equal([1, ''])
   })
 
+  it("a project's own settings: what is wrong with them stands in the same message", () => {
+    const settings = `const settings = { CASE_SYSTEM_URL: required('Where cases go'), CASE_SYSTEM_TOKEN: required('Its token', { secret: true }) }`
+    const program = `import { required } from '${new URL('../src/index.ts', import.meta.url)}'\n${settings}\n`
+
+    const { status, stderr } = run(program + START.replace('start()', 'start({ settings })'), {
+      CASE_SYSTEM_TOKEN: 'kXk7Wq2mZx9LtR4vBn',
+    })
+
+    expect(stderr).to.match(
+      /^ERR_CONFIG_INVALID: 2 settings to put right:\n- CASE_SYSTEM_URL is missing\n- JWE_SHARED_KEY is missing: /,
+    )
+    expect(stderr).not.to.include('kXk7')
+    expect(status).to.equal(1)
+  })
+
   it('settings that the server cannot use: one message names them all', () => {
     const { status, stderr } = run(START, {
       JWE_SHARED_KEY: 'k7Wq2mZx9LtR4vBn',

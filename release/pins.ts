@@ -25,7 +25,7 @@ export const PUBLIC: Sources = { actions: 'https://github.com', images: 'https:/
 const FILES = [
   '.github/workflows/*.{yml,yaml}',
   'packages/*/deploy/{Dockerfile,compose.yaml}',
-  'packages/create-adapter/template/{Dockerfile,github/workflows/*.yml}',
+  'packages/create-adapter/template/common/{Dockerfile,github/workflows/*.yml}',
 ]
 
 /** The files of a repository that name actions or images. */

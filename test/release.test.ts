@@ -76,8 +76,8 @@ describe('what a release is built with', () => {
     expect(filesWithPins(ROOT)).to.deep.equal([
       '.github/workflows/ci.yml',
       '.github/workflows/release.yml',
-      'packages/create-adapter/template/Dockerfile',
-      'packages/create-adapter/template/github/workflows/test.yml',
+      'packages/create-adapter/template/common/Dockerfile',
+      'packages/create-adapter/template/common/github/workflows/test.yml',
       'packages/gp-connect-provider/deploy/Dockerfile',
       'packages/optics-adapter/deploy/Dockerfile',
       'packages/optics-adapter/deploy/compose.yaml',

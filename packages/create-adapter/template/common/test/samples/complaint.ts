@@ -1,13 +1,13 @@
-/** Creates a new submission, as Form Builder sends it for this form. */
+/** A new submission, as Form Builder sends it for this form. */
 import { randomUUID } from 'node:crypto'
 
 export function newSubmission() {
   return {
-    serviceSlug: 'make-a-complaint',
+    serviceSlug: 'complaint',
     submissionId: randomUUID(),
     submissionAnswers: {
       yourname_text_1: 'Ada Lovelace',
-      yourcomplaint_textarea_1: 'The office was closed.',
+      yourmessage_textarea_1: 'The office was closed.',
       itsdate_date_1: '30 December 2020',
     },
     attachments: [],

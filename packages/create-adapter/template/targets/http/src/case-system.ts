@@ -1,32 +1,55 @@
-/** Your case system. This one keeps cases in memory: replace it with a call to your own. */
+/** Your case system: makes one case for each key. Change this to what yours expects. */
+import { PermanentError, UncertainError } from '@formbuilder/adapter-sdk'
+import axios from 'axios'
+import { settings } from './settings.ts'
 
 /** What the case system needs for a new case. */
 export interface NewCase {
-  /** The idempotency key. A repeated submission has the same key, so the case system can create one case for it. */
-  readonly key: string
   readonly name: string
-  readonly complaint: string
+  readonly message: string
   readonly date: string | undefined
   /** Links to the files. They work for days. */
   readonly files: readonly string[]
 }
 
-/** What the case system answered. */
-export interface Answer {
-  /** It refused the case with a 4xx that repeating does not change: it made none. Not for 408, 425 and 429. */
-  readonly refused: boolean
-  /** The number of the case. Absent, although it was not refused: it may have made one. */
-  readonly number?: string
+/**
+ * Returns the number of the case. `key`: a repeated submission has the same, so the case system can make one case for it.
+ * Throws an error that says whether a case may exist: a PermanentError says no, for good; an UncertainError says perhaps;
+ * any other says that none was made yet, and is repeated.
+ */
+export async function openCase(key: string, newCase: NewCase, signal: AbortSignal): Promise<string> {
+  const { CASE_SYSTEM_URL, CASE_SYSTEM_TOKEN } = settings()
+  const request = {
+    headers: { 'Idempotency-Key': key, Authorization: `Bearer ${CASE_SYSTEM_TOKEN}` },
+    signal,
+    timeout: 30_000,
+    maxRedirects: 0,
+  }
+  const { status, data } = await axios.post(`${CASE_SYSTEM_URL}/cases`, newCase, request).catch((error) => {
+    throw meaningOf(error)
+  })
+  const number: unknown = data?.id
+  if (typeof number === 'string' && number !== '') return number
+  // It accepted the case and did not name it. One may exist: nobody may be told that none was made.
+  throw new UncertainError('the case system answered, and named no case', { status })
 }
 
-/** Creates one case for each key. Throws when the case system cannot be reached, or fails. */
-export async function openCase(newCase: NewCase, signal: AbortSignal): Promise<Answer> {
-  signal.throwIfAborted()
-  const known = cases.get(newCase.key)
-  if (known !== undefined) return { refused: false, number: known }
-  const number = `C-${cases.size + 1}`
-  cases.set(newCase.key, number)
-  return { refused: false, number }
+function meaningOf(error: unknown): unknown {
+  const { response, code = '' } = axios.isAxiosError(error) ? error : { response: undefined }
+  if (response === undefined) {
+    return NEVER_SENT.has(code) ? error : new UncertainError('the case system did not answer', { cause: error })
+  }
+  const { status } = response
+  if (NOT_NOW.has(status)) return error
+  // 409: it is still at work on a request with this key.
+  if (status >= 400 && status < 500 && status !== 409) {
+    return new PermanentError('the case system refused the case', { status })
+  }
+  return new UncertainError('the case system failed, and may have made a case', { status, cause: error })
 }
 
-const cases = new Map<string, string>()
+/** No connection was made. After that, the case system may have read the request. */
+const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+/** It made nothing: it refused this adapter's token, which a person can put right, or it asks to come back later. */
+const NOT_NOW = new Set([401, 403, 408, 425, 429, 503])

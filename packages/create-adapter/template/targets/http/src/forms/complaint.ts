@@ -1,9 +1,9 @@
-/** The form "Make a complaint": its path, its answers, and how each submission becomes a case. */
-import { defineForm, PermanentError, UncertainError } from '@formbuilder/adapter-sdk'
+/** A form: its path, its answers, and how each submission becomes a case. */
+import { defineForm } from '@formbuilder/adapter-sdk'
 import { answers, date, optional, text } from '@formbuilder/adapter-sdk/answers'
-import { openCase } from './case-system.ts'
+import { openCase } from '../case-system.ts'
 
-export const complaint = defineForm({
+export const complaintForm = defineForm({
   // The endpoint that you enter in Form Builder ends with this path.
   path: '/v2/complaint',
 
@@ -13,27 +13,15 @@ export const complaint = defineForm({
   // The ids of the questions in your form. You can use any Standard Schema here: zod, valibot, arktype.
   answers: answers({
     yourname_text_1: text,
-    yourcomplaint_textarea_1: text,
+    yourmessage_textarea_1: text,
     itsdate_date_1: optional(date),
   }),
 
   // Return to report success. A thrown error is retried for days. A PermanentError waits for a person, and says that no case was
   // made; an UncertainError says that there may be one; a RetryError says when to come back.
   async handle({ submissionId, submissionAnswers }, { attachments, signal }) {
-    const { refused, number: reference } = await openCase(
-      {
-        key: submissionId,
-        name: submissionAnswers.yourname_text_1,
-        complaint: submissionAnswers.yourcomplaint_textarea_1,
-        date: submissionAnswers.itsdate_date_1,
-        files: attachments.map((file) => file.url),
-      },
-      signal,
-    )
-    // A refusal makes no case, and repeating it cannot help.
-    if (refused) throw new PermanentError('the case system refused the complaint')
-    // It accepted the complaint and named no case. One may exist: nobody may be told that none was made.
-    if (reference === undefined) throw new UncertainError('the case system answered, and named no case')
-    return { reference }
+    const { yourname_text_1: name, yourmessage_textarea_1: message, itsdate_date_1: date } = submissionAnswers
+    const files = attachments.map((file) => file.url)
+    return { reference: await openCase(submissionId, { name, message, date, files }, signal) }
   },
 })

@@ -66,6 +66,7 @@ import {
   type LostAttempt,
   list,
   loadConfig,
+  type Mentioned,
   type MissingFile,
   type Moment,
   type Moved,
@@ -489,6 +490,15 @@ import { answers, text as anyText } from '@formbuilder/adapter-sdk/answers'
     return count
   }
   console.log(typeof redriveAll)
+}
+
+// Mentioned
+{
+  async function isKnown(store: Operating, code: string): Promise<boolean> {
+    const { codes }: Mentioned = await store.mentioned()
+    return codes.includes(code)
+  }
+  console.log(typeof isKnown)
 }
 
 // KnowingKeys, KeyUse, KeyUses, KeyNeed

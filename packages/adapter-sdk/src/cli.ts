@@ -1,6 +1,5 @@
 /** The command line of operators. Subpath ./cli, for programs that offer the same commands under their own name. */
 import '../node-version.cjs'
-import { createInterface } from 'node:readline'
 import { Command, CommanderError } from 'commander'
 import { adapterOf } from './adapter-file.ts'
 import type { Environment } from './config.ts'
@@ -10,18 +9,22 @@ import { openapi } from './openapi.ts'
 import { addActionCommands } from './operator/action-commands.ts'
 import { addBackupCommands } from './operator/backup-commands.ts'
 import type { Check } from './operator/check.ts'
-import { addLedgerCommands, addSetupCommands, type Output } from './operator/commands.ts'
+import { addLedgerCommands, addSetupCommands } from './operator/commands.ts'
 import { addKeysCommand } from './operator/keys.ts'
+import { addListCommand } from './operator/list-command.ts'
+import { type Output, processOutput } from './operator/output.ts'
 import { addPauseCommands } from './operator/pause-commands.ts'
-import { PACKAGE } from './package-folder.ts'
+import { ownPackage, PACKAGE } from './package-folder.ts'
 
 export type { Check, Finding } from './operator/check.ts'
-export type { Output } from './operator/commands.ts'
+export type { Output } from './operator/output.ts'
 
 /** Options of a program that offers the commands. */
 export interface CommandOptions {
   /** How the program is called, for its help and messages. Default `npx @formbuilder/adapter-sdk`. */
   readonly name?: string
+  /** The version of the program. Default: that of this package. */
+  readonly version?: string
   /** Settings. Default `process.env`. */
   readonly environment?: Environment
   /** What the program does without a command, such as starting its adapter. Default: show the help. */
@@ -53,7 +56,7 @@ export type ExitCode = keyof typeof EXIT_CODES
 
 /** Runs one command; returns the exit code. */
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<ExitCode> {
-  const output = options.output ?? processOutput()
+  const output = options.output ?? processOutput(options.environment ?? process.env)
   const result: Result = { code: 0, isStarting: false }
   try {
     await program(options, output, result).parseAsync([...argv], { from: 'user' })
@@ -92,6 +95,7 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
       writeOut: (text) => output.out(text.trimEnd()),
       writeErr: (text) => output.error(text.trimEnd()),
     })
+    .version(options.version ?? ownPackage()?.version ?? 'unknown')
     .exitOverride()
     .showHelpAfterError(`(${name} --help shows how to use it)`)
     .addHelpText('after', epilogue(name))
@@ -102,6 +106,7 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
     await options.start()
   })
 
+  addListCommand(root, context)
   addLedgerCommands(root, context)
   addActionCommands(root, {
     ...context,
@@ -127,6 +132,8 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
     .argument('<module>', 'file that exports the adapter and does not start it')
     .action(async (module: string) => output.out(JSON.stringify(openapi(await adapterOf(module)), null, 2)))
 
+  // An argument too many is a typing error. The program itself takes any, to say which command is unknown.
+  for (const command of root.commands) command.allowExcessArguments(false)
   return root
 }
 
@@ -140,7 +147,8 @@ The adapter may run all the time, except for restored. No answer, name or file o
 
 Examples:
   ${name} stats
-  ${name} submissions --state dead
+  ${name} submissions --state dead --since 2h
+  ${name} submissions --all --csv > submissions.csv
   ${name} show 72c49803-e9c3-42ac-bde1-09c04595a2d3
   ${name} redrive --code ERR_ANSWERS_INVALID
   ${name} discard 72c49803-e9c3-42ac-bde1-09c04595a2d3 --reason "entered by hand, case 492233"
@@ -152,31 +160,4 @@ Examples:
 
 Exit codes:
 ${exits.join('\n')}`
-}
-
-function processOutput(): Output {
-  // A reader such as `head` may leave early. What a command does it does to its end.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
-  return {
-    out: (text) => process.stdout.write(`${text}\n`),
-    error: (text) => process.stderr.write(`${text}\n`),
-    width: process.stdout.isTTY ? process.stdout.columns : undefined,
-    ask: process.stdin.isTTY && process.stderr.isTTY ? askTerminal : undefined,
-  }
-}
-
-/** The end of the input is an empty answer. Ctrl-C ends the process, as nothing has been done. */
-function askTerminal(question: string): Promise<string> {
-  return new Promise((resolve) => {
-    const lines = createInterface({ input: process.stdin, terminal: false })
-    process.stderr.write(question)
-    lines.once('line', (line) => {
-      resolve(line)
-      lines.close()
-    })
-    lines.once('close', () => {
-      process.stdin.unref()
-      resolve('')
-    })
-  })
 }

@@ -4,9 +4,13 @@ import type { Entry, Filter } from '../store/entry.ts'
 import { type ActionName, cleaned, type Done, type Plan, REASON_LENGTH, reasonProblem } from './actions.ts'
 import { type CommandContext, operator, placeOf, printer, withLedger } from './commands.ts'
 import { erasureText, type KeepDays } from './erasure.ts'
+import { addNarrowing, type FilterOptions, filterOf, wholeNumber } from './filter-options.ts'
+import { interrupts } from './interrupts.ts'
 import type { Ledger } from './ledger.ts'
 import { waitsText } from './pauses.ts'
+import { progressOf } from './progress.ts'
 import { countText, listText } from './text.ts'
+import { pageOf } from './text-table.ts'
 
 /** What the commands of decisions need. */
 export interface ActionContext extends CommandContext {
@@ -25,12 +29,22 @@ export function addActionCommands(root: Command, context: ActionContext): void {
       .description(description)
       .argument('[id]', 'submissionId')
       .option('--code <code>', 'those with this error code')
-      .option('--form <form>', 'only those of this form, with --all or --code')
-      .option('--revision <number>', 'with an id: only if nothing has changed since `show` showed this', count)
+      .option('--form <form>', 'only those of this form')
+      .option('--of-reason <text>', 'only those with this reason')
+    addNarrowing(command)
+      .option(
+        '--revision <number>',
+        'with an id: only if nothing has changed since `show` showed this',
+        wholeNumber(0, 999_999_999),
+      )
       .option('--include-uncertain', 'also those of which a case may exist already; needs --reason')
       .option('--dry-run', 'list what would be done, and do nothing')
       .option('--yes', 'do not ask')
-      .option('--expect <count>', 'only if it is so many; with --yes where nobody can be asked', count)
+      .option(
+        '--expect <count>',
+        'only if it is so many; with --yes where nobody can be asked',
+        wholeNumber(0, 999_999_999),
+      )
       .option('--by <name>', 'who decides, recorded as claimed; default: user and host', person)
       .option('--json', 'as JSON')
     if (name !== 'discard') command.option('--all', `all ${name === 'redrive' ? 'dead letters' : 'that wait'}`)
@@ -57,10 +71,9 @@ const COMMANDS = {
   'retry-now': { description: 'make what waits for a retry due now', reason: false, verb: 'Retry', done: 'retried' },
 } as const
 
-interface Options {
+interface Options extends Omit<FilterOptions, 'id' | 'uncertain'> {
   readonly all?: boolean
-  readonly code?: string
-  readonly form?: string
+  readonly ofReason?: string
   readonly revision?: number
   readonly includeUncertain?: boolean
   readonly dryRun?: boolean
@@ -101,9 +114,10 @@ async function act(
       output.error(`nothing was done: ${refusal}`)
       return context.onExit(8)
     }
-    const done = await interruptible((signal) =>
-      ledger.carryOut(plan, { by: options.by ?? operator(), reason: options.reason ?? null }, signal),
-    )
+    using stop = interrupts()
+    const progress = progressOf(output, COMMANDS[action].done, plan.count)
+    const record = { by: options.by ?? operator(), reason: options.reason ?? null }
+    const done = await ledger.carryOut(plan, record, stop.signal, progress.add).finally(progress.end)
     show(context, plan, done, options, keep)
     if (done.remaining > 0) context.onExit(130)
     else if (done.leftOut.uncertain + done.leftOut.changed > 0) context.onExit(7)
@@ -190,11 +204,11 @@ async function showPlan(
     output.out('  ]\n}')
   } else {
     if (count > plan.entries.length) {
-      for await (const entries of ledger.matched(plan)) output.out(listText(entries, output.width))
+      for await (const entries of ledger.matched(plan)) output.out(listText(entries, pageOf(output)))
     }
     output.out(
       [
-        ...(count === 0 || count > plan.entries.length ? [] : [listText(plan.entries, output.width)]),
+        ...(count === 0 || count > plan.entries.length ? [] : [listText(plan.entries, pageOf(output))]),
         count === 0
           ? 'nothing would be done'
           : `${countText(count, `would be ${COMMANDS[action].done}`)}${doubtText(plan)} (--expect ${count})`,
@@ -211,40 +225,23 @@ function planned({ id, submissionId, form, state, code, uncertain, revision }: E
   return { id, submissionId, form, state, code, uncertain, revision }
 }
 
-/** SIGINT and SIGTERM end the action after the batch that runs, so that the command can say what is done. */
-async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController()
-  const interrupt = () => stop.abort()
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
-  try {
-    return await work(stop.signal)
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
-  }
-}
-
 /** The chosen submissions. Exactly one way of choosing is allowed, so that a typing error cannot choose others. */
 function selection(root: Command, action: ActionName, id: string | undefined, chosen: Options): Filter {
-  const { all, code, form } = chosen
+  const { all, code, ofReason } = chosen
   const ways = [id !== undefined, all === true, code !== undefined].filter(Boolean).length
-  if (ways !== 1 || (id !== undefined && form !== undefined)) {
-    root.error(`error: choose by ${action === 'discard' ? 'an id or --code' : 'an id, --code or --all'}`)
-  }
+  const narrowing = Object.keys(filterOf(root, { ...chosen, code: undefined })).length > 0 || ofReason !== undefined
+  if (ways !== 1) root.error(`error: choose by ${action === 'discard' ? 'an id or --code' : 'an id, --code or --all'}`)
+  if (id !== undefined && narrowing) root.error('error: an id chooses one submission, and needs no other choice')
   return {
     ...(id === undefined ? {} : { id }),
-    ...(code === undefined ? {} : { code }),
-    ...(form === undefined ? {} : { form }),
+    ...(ofReason === undefined ? {} : { reason: ofReason }),
+    ...filterOf(root, chosen),
   }
 }
 
 function keepDays(environment: CommandContext['environment']): KeepDays {
   const { ATTACHMENT_KEEP_DAYS = 7, KEEP_DAYS = 35 } = placeOf(environment)
   return { attachmentKeepDays: ATTACHMENT_KEEP_DAYS, keepDays: KEEP_DAYS }
-}
-
-function count(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
-  return Number(text)
 }
 
 /** Reads the name of a person from the command line. */

@@ -152,7 +152,7 @@ export interface OnRecord {
 
 /**
  * Does what was planned, in batches of a few hundred rows, each on record with it. May be cut short anywhere: what is done
- * stays done, and repeating the action does the rest.
+ * stays done, and repeating the action does the rest. `onBatch`: called after each batch with its size.
  * @throws {AdapterError} ERR_REASON_INVALID: a reason is needed, or is too long.
  */
 export async function carriedOut(
@@ -161,6 +161,7 @@ export async function carriedOut(
   plan: Plan,
   { by, reason }: OnRecord,
   signal?: AbortSignal,
+  onBatch?: (count: number) => void,
 ): Promise<Done> {
   const why = reason === null ? null : cleaned(reason) || null
   const problem = reasonProblem(why ?? '', plan.needsReason)
@@ -173,6 +174,7 @@ export async function carriedOut(
     if (signal?.aborted === true) break
     const moved = await move(store, plan, batch, who, why)
     tried += batch.length
+    onBatch?.(batch.length)
     count += moved.length
     for (const { form, submissionId, uncertain, dueAt } of moved) {
       emit({ event: EVENTS[plan.action], form, submissionId, by: who })

@@ -1,8 +1,9 @@
 /** Defines the commands that copy a store, and make a restored copy safe to use. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { backupTakenAt, markRestored } from '../store/open.ts'
 import { backUp } from './backup.ts'
 import { type CommandContext, operator, placeOf, printer } from './commands.ts'
+import { time } from './filter-options.ts'
 import { backupText, restoredText } from './text.ts'
 
 /** Adds the commands that copy a store, and make a restored copy safe to use. */
@@ -43,14 +44,4 @@ export function addBackupCommands(root: Command, { name, environment, output }: 
       const uncertain = await markRestored(place, operator(), reason)
       print(json, { uncertain, replayFrom: from, replayTo: to }, () => restoredText(uncertain, from, to))
     })
-}
-
-/** A time with its zone: a time without one means another moment on another machine. */
-function time(text: string): Date {
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(text)
-  const parsed = new Date(text)
-  if (!isTime || Number.isNaN(parsed.getTime())) {
-    throw new InvalidArgumentError('It must be a time with its zone, such as 2026-11-28T01:00:00Z.')
-  }
-  return parsed
 }

@@ -1,32 +1,21 @@
 /** Defines the commands that show submissions, make a key and check an installation. */
 import { hostname, userInfo } from 'node:os'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Environment } from '../config.ts'
 import { SETTINGS } from '../config-table.ts'
 import { AdapterError } from '../errors.ts'
 import { generateKey } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
-import type { Filter, State } from '../store/entry.ts'
 import { HORIZON_SECONDS, openStore, refusedAsRestored } from '../store/open.ts'
 import { pausedForms } from '../store/pauses.ts'
 import type { Store } from '../store/store.ts'
 import { adapterChecks, type Check, diagnose } from './check.ts'
+import { paintOf } from './colour.ts'
 import { Ledger } from './ledger.ts'
+import type { Output } from './output.ts'
 import { pauseText } from './pauses.ts'
-import { entryText, findingsText, listText, second, statsText } from './text.ts'
-import { printable } from './text-table.ts'
-
-/** Where a command writes, a line at a time. */
-export interface Output {
-  /** To standard output: results. */
-  out(text: string): void
-  /** To standard error: everything else. */
-  error(text: string): void
-  /** Columns of the terminal; absent: output goes to a program or a file. */
-  readonly width?: number | undefined
-  /** Asks the person at the terminal, and resolves with the answer; absent: there is none. */
-  readonly ask?: ((question: string) => Promise<string>) | undefined
-}
+import { entryText, findingsText, second, statsText } from './text.ts'
+import { pageOf, printable } from './text-table.ts'
 
 /** What every command needs. */
 export interface CommandContext {
@@ -68,27 +57,10 @@ export async function withStore<T>(
   }
 }
 
-/** Adds the commands that show submissions. */
+/** Adds the commands that show one submission, and how many there are. */
 export function addLedgerCommands(root: Command, context: CommandContext): void {
   const { name, output } = context
   const print = printer(output)
-
-  root
-    .command('submissions')
-    .description('list submissions, newest first')
-    .addOption(new Option('--state <state>', 'only those in this state').choices(STATES))
-    .option('--form <form>', 'only those of this form')
-    .option('--code <code>', 'only those with this error code')
-    .option('--limit <count>', 'how many at most', count, 50)
-    .option('--json', 'as JSON, with every field')
-    .action(async ({ json, ...filter }: Filter & { json?: boolean }) => {
-      const entries = await withLedger(context, false, async (ledger) => {
-        const found = await ledger.list(filter)
-        if (found.length === 0) await ledger.assertKnown(filter)
-        return found
-      })
-      print(json, entries, () => listText(entries, output.width))
-    })
 
   root
     .command('stats')
@@ -101,7 +73,7 @@ export function addLedgerCommands(root: Command, context: CommandContext): void 
       const paused = pausedForms(forms)
       print(json, { ...counts, pausedForms: paused, waitingForFiles }, () =>
         [
-          statsText(counts, waitingForFiles, output.width),
+          statsText(counts, waitingForFiles, pageOf(output)),
           ...paused.map((each) => printable(pauseText(each, second))),
         ].join('\n\n'),
       )
@@ -114,7 +86,7 @@ export function addLedgerCommands(root: Command, context: CommandContext): void 
     .option('--json', 'as JSON')
     .action(async (id: string, { json }: { json?: boolean }) => {
       const entry = await withLedger(context, false, (ledger) => ledger.show(id))
-      print(json, entry, () => entryText(entry, name, output.width))
+      print(json, entry, () => entryText(entry, name, pageOf(output)))
     })
 }
 
@@ -155,7 +127,7 @@ export function addSetupCommands(root: Command, context: CheckContext): void {
       const findings = await diagnose([...checks, ...context.checks])
       const ok = findings.every((finding) => finding.result !== 'problem')
       if (!ok) context.onProblem()
-      print(json, { ok, findings }, () => findingsText(findings))
+      print(json, { ok, findings }, () => findingsText(findings, paintOf(output)))
     })
 }
 
@@ -164,8 +136,6 @@ export function printer(output: Output) {
   return (json: boolean | undefined, value: unknown, text: () => string) =>
     output.out(json ? JSON.stringify(value, null, 2) : text())
 }
-
-const STATES = ['waiting', 'running', 'delivered', 'dead', 'discarded'] as const satisfies readonly State[]
 
 /**
  * Where the store is, and every other setting.
@@ -177,12 +147,6 @@ export function placeOf(environment: Environment) {
   const ofStore = problems.filter((problem) => /^(DATABASE_URL|DATABASE_CONNECTIONS|DATA_DIR) /.test(problem))
   if (ofStore.length > 0) throw new AdapterError('ERR_CONFIG_INVALID', ofStore.join('; '))
   return values
-}
-
-function count(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < 1 || value > 1000) throw new InvalidArgumentError('It must be 1 to 1000.')
-  return value
 }
 
 /** How long a command waits for its turn to write. */

@@ -3,6 +3,7 @@ import { AdapterError, ERRORS } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Counts, DetailedEntry, Entry, Filter, WaitingForFiles } from '../store/entry.ts'
 import type { Operating, Page } from '../store/store.ts'
+import { storable } from '../store/text.ts'
 import {
   type ActionName,
   type ActionRequest,
@@ -43,6 +44,11 @@ export class Ledger {
     return everyMatch(this.#store, filter)
   }
 
+  /** How many `list` would return without a limit. */
+  async count(filter: Filter = {}): Promise<number> {
+    return await this.#store.count(filter)
+  }
+
   /** @throws {AdapterError} ERR_SUBMISSION_NOT_FOUND */
   async show(id: string): Promise<DetailedEntry> {
     const [entry] = await this.list({ id, limit: 1 })
@@ -51,17 +57,21 @@ export class Ledger {
   }
 
   /**
-   * Refuses a filter with a form or code that nothing has or had: a typing error is no empty result.
+   * Refuses a filter with a form, code or reason that nothing has or had: a typing error is no empty result.
    * @throws {AdapterError} ERR_FILTER_UNKNOWN: the message names those that are known.
    */
-  async assertKnown({ form, code }: Filter): Promise<void> {
-    if (form === undefined && code === undefined) return
-    const known = await this.#store.mentioned()
-    if (form !== undefined && !known.forms.includes(form)) {
-      throw new AdapterError('ERR_FILTER_UNKNOWN', `no form ${quoted(form)}; ${knownText('forms', known.forms)}`)
+  async assertKnown({ form, code, reason }: Filter): Promise<void> {
+    if (form === undefined && code === undefined && reason === undefined) return
+    const { forms, codes, reasons } = await this.#store.mentioned(reason)
+    for (const [what, value, known] of [
+      ['form', form, forms],
+      ['code', code, [...codes, ...Object.keys(ERRORS)]],
+      ['reason', reason, reasons],
+    ] as const) {
+      if (value === undefined || known.includes(storable(value))) continue
+      const shown = what === 'code' ? codes : known
+      throw new AdapterError('ERR_FILTER_UNKNOWN', `no ${what} ${quoted(value)}; ${knownText(`${what}s`, shown)}`)
     }
-    if (code === undefined || known.codes.includes(code) || Object.hasOwn(ERRORS, code)) return
-    throw new AdapterError('ERR_FILTER_UNKNOWN', `no code ${quoted(code)}; ${knownText('codes', known.codes)}`)
   }
 
   /** How many submissions are in each state now. */
@@ -89,11 +99,12 @@ export class Ledger {
   }
 
   /**
-   * Does what was planned, of what has not changed since. `signal` stops it between two batches.
+   * Does what was planned, of what has not changed since. `signal` stops it between two batches; `onBatch` is called after
+   * each with its size.
    * @throws {AdapterError} ERR_REASON_INVALID: a reason is needed, or is too long.
    */
-  async carryOut(plan: Plan, record: OnRecord, signal?: AbortSignal): Promise<Done> {
-    return await carriedOut(this.#store, this.#emit, plan, record, signal)
+  async carryOut(plan: Plan, record: OnRecord, signal?: AbortSignal, onBatch?: (count: number) => void): Promise<Done> {
+    return await carriedOut(this.#store, this.#emit, plan, record, signal, onBatch)
   }
 
   /**
@@ -146,5 +157,7 @@ export function quoted(text: string): string {
 
 /** The known names, for a message about a mistake. */
 export function knownText(what: string, known: readonly string[]): string {
-  return known.length === 0 ? `the store has no ${what} yet` : `known ${what}: ${known.slice(0, 50).join(', ')}`
+  if (known.length === 0) return `the store has no ${what} yet`
+  const shown = known.slice(0, 50).map((each) => cleaned(each).slice(0, 100))
+  return `known ${what}: ${shown.join(what === 'reasons' ? '; ' : ', ')}`
 }

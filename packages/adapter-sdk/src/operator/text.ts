@@ -3,32 +3,31 @@ import { join } from 'node:path'
 import type { Counts, DetailedEntry, Entry, Moment, WaitingForFiles } from '../store/entry.ts'
 import { FOLDER } from '../store/sqlite/folder.ts'
 import type { Finding } from './check.ts'
-import { printable, textTable } from './text-table.ts'
+import { type Look, type Paint, plain } from './colour.ts'
+import { type Column, folded, type Page, printable, textTable } from './text-table.ts'
+
+/** Columns of a list of submissions. */
+export const ENTRY_COLUMNS: readonly Column<Entry>[] = [
+  { title: 'SUBMISSION', text: ({ submissionId }) => submissionId },
+  { title: 'FORM', text: ({ form }) => form, givesWay: 4, least: 6 },
+  { title: 'STATE', text: stateText, look: stateLook },
+  { title: 'ATTEMPTS', text: ({ attempts }) => String(attempts), givesWay: 1 },
+  { title: 'RECEIVED', text: ({ receivedAt }) => minute(receivedAt), givesWay: 3 },
+  { title: 'REFERENCE', text: ({ reference }) => reference ?? '-', givesWay: 2, least: 12 },
+  { title: 'CODE', text: ({ code }) => code ?? '-', least: 12 },
+]
 
 /** Submissions, one a line. */
-export function listText(entries: readonly Entry[], width?: number): string {
-  if (entries.length === 0) return 'no submissions'
-  return textTable<Entry>(
-    [
-      { title: 'SUBMISSION', text: ({ submissionId }) => submissionId },
-      { title: 'FORM', text: ({ form }) => form },
-      { title: 'STATE', text: stateText },
-      { title: 'ATTEMPTS', text: ({ attempts }) => String(attempts), optional: true },
-      { title: 'RECEIVED', text: ({ receivedAt }) => minute(receivedAt), optional: true },
-      { title: 'REFERENCE', text: ({ reference }) => reference ?? '-', optional: true },
-      { title: 'CODE', text: ({ code }) => code ?? '-' },
-    ],
-    entries,
-    width,
-  )
+export function listText(entries: readonly Entry[], page?: Page): string {
+  return entries.length === 0 ? 'no submissions' : textTable(ENTRY_COLUMNS, entries, page)
 }
 
 /** One submission with its history and advice. `program`: the name of the command line program. */
-export function entryText(entry: DetailedEntry, program: string, width?: number): string {
+export function entryText(entry: DetailedEntry, program: string, page?: Page): string {
   const facts = [
     ['submission', entry.submissionId],
     ['form', `${entry.form} (${entry.serviceSlug})`],
-    ['state', stateText(entry)],
+    ['state', (page?.paint ?? plain)(stateLook(entry), stateText(entry))],
     ['revision', String(entry.revision)],
     ['code', entry.code],
     ['reason', entry.reason],
@@ -37,22 +36,22 @@ export function entryText(entry: DetailedEntry, program: string, width?: number)
     ['received', second(entry.receivedAt)],
     ['changed', second(entry.changedAt)],
     ['due', entry.state === 'waiting' && entry.dueAt !== null ? second(entry.dueAt) : null],
-  ].flatMap(([name, value]) => (value ? [`${name?.padEnd(10)}  ${printable(value)}`] : []))
+  ].flatMap(([name, value]) => (value ? [`${name?.padEnd(10)}  ${name === 'state' ? value : printable(value)}`] : []))
   const timeline = textTable<Moment>(
     [
       { title: 'TIME', text: ({ at }) => second(at) },
       { title: 'WHAT', text: ({ what, attempt }) => (attempt === null ? what : `${what} (${attempt})`) },
-      { title: 'BY', text: ({ by }) => by ?? '', optional: true },
-      { title: 'WHY', text: ({ code, reason }) => [code, reason].filter(Boolean).join(': ') },
+      { title: 'BY', text: ({ by }) => by ?? '', givesWay: 1, least: 8 },
+      { title: 'WHY', text: ({ code, reason }) => [code, reason].filter(Boolean).join(': '), least: 12 },
     ],
     entry.timeline,
-    width,
+    page,
   )
   return [facts.join('\n'), timeline, ...adviceText(entry, program)].join('\n\n')
 }
 
 /** How many submissions are in which state, and what waits for its files. */
-export function statsText(counts: Counts, waiting: readonly WaitingForFiles[], width?: number): string {
+export function statsText(counts: Counts, waiting: readonly WaitingForFiles[], page?: Page): string {
   const { waiting: queued, retrying, running, paused, dead, delivered, oldestWaitingSeconds } = counts
   const parts = [
     ...(retrying > 0 ? [`${retrying} for a retry`] : []),
@@ -61,25 +60,30 @@ export function statsText(counts: Counts, waiting: readonly WaitingForFiles[], w
   const facts = [
     ['waiting', `${queued}${parts.length === 0 ? '' : `, of these ${parts.join(' and ')}`}`],
     ['running', String(running)],
-    ['dead', String(dead)],
+    ['dead', (page?.paint ?? plain)(dead === 0 ? undefined : 'bad', String(dead))],
     ['delivered', `${delivered} in total`],
     ['oldest', queued + running === paused ? 'none is waiting' : `waiting for ${Math.floor(oldestWaitingSeconds)} s`],
   ].map(([name, value]) => `${name?.padEnd(10)}  ${value}`)
   const sentence = waitingForFilesText(waiting, second)
-  return [facts.join('\n'), ...(sentence === undefined ? [] : [sentence, waitingTable(waiting, width)])].join('\n\n')
+  return [
+    facts.join('\n'),
+    ...(sentence === undefined
+      ? []
+      : [folded(sentence, page?.width ?? Number.POSITIVE_INFINITY).join('\n'), waitingTable(waiting, page)]),
+  ].join('\n\n')
 }
 
-function waitingTable(waiting: readonly WaitingForFiles[], width?: number): string {
+function waitingTable(waiting: readonly WaitingForFiles[], page?: Page): string {
   return textTable<WaitingForFiles>(
     [
-      { title: 'HOST', text: hostText },
-      { title: 'CODE', text: ({ code }) => code },
+      { title: 'HOST', text: hostText, least: 12 },
+      { title: 'CODE', text: ({ code }) => code, least: 12 },
       { title: 'COUNT', text: ({ count }) => String(count) },
-      { title: 'SINCE', text: ({ since }) => second(since), optional: true },
-      { title: 'OLDEST SUBMISSIONS', text: ({ submissionIds }) => submissionIds.join(' '), optional: true },
+      { title: 'SINCE', text: ({ since }) => second(since), givesWay: 2 },
+      { title: 'OLDEST SUBMISSIONS', text: ({ submissionIds }) => submissionIds.join(' '), givesWay: 1, least: 36 },
     ],
     waiting,
-    width,
+    page,
   )
 }
 
@@ -101,12 +105,17 @@ export function hostText({ host }: Pick<WaitingForFiles, 'host'>): string {
 }
 
 /** The findings of the checks, one a line. */
-export function findingsText(findings: readonly Finding[]): string {
-  const signs = { ok: 'ok', warning: 'WARNING', problem: 'PROBLEM' }
+export function findingsText(findings: readonly Finding[], paint: Paint = plain): string {
   return findings
-    .map(({ name, result, detail }) => `${signs[result].padEnd(7)}  ${name}: ${printable(detail)}`)
+    .map(({ name, result, detail }) => {
+      const [sign, look] = SIGNS[result]
+      return `${paint(look, sign)}${' '.repeat(SIGN_WIDTH - sign.length)}${name}: ${printable(detail)}`
+    })
     .join('\n')
 }
+
+const SIGNS = { ok: ['ok', 'good'], warning: ['WARNING', 'doubtful'], problem: ['PROBLEM', 'bad'] } as const
+const SIGN_WIDTH = 9
 
 /** Counts submissions in words. */
 export function countText(count: number, done: string): string {
@@ -179,13 +188,18 @@ function stateText({ state, uncertain }: Pick<Entry, 'state' | 'uncertain'>): st
   return uncertain && state !== 'delivered' && state !== 'discarded' ? `${state}, uncertain` : state
 }
 
+function stateLook({ state, uncertain }: Pick<Entry, 'state' | 'uncertain'>): Look | undefined {
+  if (state === 'dead') return 'bad'
+  if (state === 'delivered') return 'good'
+  return uncertain && state !== 'discarded' ? 'doubtful' : undefined
+}
+
 function filesText({ files, missingFiles }: Pick<Entry, 'files' | 'missingFiles'>): string | null {
   if (files + missingFiles === 0) return null
   return missingFiles === 0 ? String(files) : `${files}, and ${missingFiles} missing`
 }
 
-/** Times are in UTC, as in the logs. */
-/** A time (ISO 8601) to the minute. */
+/** A time (ISO 8601) to the minute. Times are in UTC, as in the logs. */
 export const minute = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 16)}`
 /** A time (ISO 8601) to the second. */
 export const second = (time: string) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`

@@ -178,8 +178,8 @@ export interface Operating {
   pause(form: string, by: string, reason: string): Promise<Paused>
   /** Ends a pause, on record: what is due is claimed at once. `already`: the form is not paused. */
   resume(form: string, by: string, reason: string | null): Promise<Paused>
-  /** Forms and error codes that any kept submission has, or had. Reads all that is kept: for messages about mistakes. */
-  mentioned(): Promise<{ readonly forms: readonly string[]; readonly codes: readonly string[] }>
+  /** What any kept submission has, or had. Reads all that is kept: for messages about mistakes. */
+  mentioned(reason?: string): Promise<Mentioned>
   /** What is in a state, a step at a time, each row once however many there are and whatever is moved between two steps. */
   walk(state: WalkState, filter: Filter, step: Step): Promise<Walked>
   /** Newest first. */
@@ -224,6 +224,14 @@ export interface Operating {
 
 /** Whether a form was paused or resumed. `unknown`: no adapter has recorded such a form. */
 export type Paused = 'done' | 'already' | 'unknown'
+
+/** Forms, error codes and reasons of attempts, each once and in order. */
+export interface Mentioned {
+  readonly forms: readonly string[]
+  readonly codes: readonly string[]
+  /** There may be as many as submissions: some of them, and the one that was asked for if it is there. */
+  readonly reasons: readonly string[]
+}
 
 /** A page of a list. `limit`: 1 to 1000. */
 export interface Page {

@@ -75,6 +75,32 @@ describe('actions of people', () => {
     expect(await store.count({ state: 'dead' })).to.equal(3)
   })
 
+  it('shows a bar at a terminal when it takes more than a second, and removes it', async () => {
+    await letters(700)
+    const shown: (string | undefined)[] = []
+    const [out, clock] = [[] as string[], performance.now]
+    let milliseconds = 0
+    performance.now = () => {
+      milliseconds += 1000
+      return milliseconds
+    }
+    const output = {
+      out: (text: string) => out.push(text),
+      error: () => undefined,
+      progress: (line: string | undefined) => shown.push(line),
+    }
+    const code = await runCommand(['redrive', '--all'], { environment: { DATA_DIR: folder }, output }).finally(() => {
+      performance.now = clock
+    })
+
+    expect([code, out]).to.deep.equal([0, ['700 submissions redriven']])
+    expect(shown).to.deep.equal([
+      '[#####################---------] 71%, 500 of 700 redriven',
+      '[##############################] 100%, 700 of 700 redriven',
+      undefined,
+    ])
+  })
+
   it('does what the runbook says, command by command', async () => {
     await letters(2, { code: 'ERR_TEAM_UNKNOWN' })
     await letters(1, { code: 'ERR_OUTCOME_UNCERTAIN', uncertain: true })

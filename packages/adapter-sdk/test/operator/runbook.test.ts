@@ -71,7 +71,7 @@ describe('the runbook', () => {
     writeFileSync(place('cert.pem'), certificate.cert)
     writeFileSync(place('key.pem'), certificate.key)
     const times = [new Date(Date.now() - 7_200_000), new Date(Date.now() - 3_600_000)].map((time) => time.toISOString())
-    const argv = [...words.matchAll(/"([^"]*)"|(\S+)/g)]
+    const argv = [...words.replace(/ > .*/, '').matchAll(/"([^"]*)"|(\S+)/g)]
       .map(([, quoted, word]) => quoted ?? word ?? '')
       .map((word) => (/^(\.\.\.|2026-.*Z)$/.test(word) ? (times.shift() ?? word) : word))
       .map((word) => (word === 'ID' || /^[0-9a-f]{8}-/.test(word) ? id : word === 'CODE' ? 'ERR_TEAM_UNKNOWN' : word))

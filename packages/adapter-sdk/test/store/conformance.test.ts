@@ -1522,16 +1522,31 @@ onEachEngine('a store', (engine) => {
     ])
   })
 
-  it('mentions forms of submissions, and codes that they have and had', async () => {
+  it('mentions forms of submissions, and codes and reasons that they have and had', async () => {
     const code = `ERR_${form.toUpperCase().replace('-', '_')}`
     const letter = await deadLetter({ code })
     await store.redrive([letter], 'ada', null)
     await settle((await claim())[0] as Claim, delivered())
 
-    const { forms, codes } = await store.mentioned()
+    const { forms, codes, reasons } = await store.mentioned('no team')
+    const other = await store.mentioned('no such reason')
 
     expect(forms).to.include(form)
     expect(codes).to.include(code)
+    expect(reasons).to.include('no team')
+    expect(other.reasons).to.not.include('no such reason')
+  })
+
+  it('mentions no reason of a person, and one of many that is asked for', async () => {
+    const letter = await deadLetter({ reason: 'zz, the last of many' })
+    await store.redrive([letter], 'ada', 'searched for it')
+    for (let i = 0; i < 12; i++) await deadLetter({ reason: `reason ${i}` })
+
+    const [person, last] = [await store.mentioned('searched for it'), await store.mentioned('zz, the last of many')]
+
+    expect(person.reasons).to.not.include('searched for it')
+    expect(last.reasons).to.include('zz, the last of many')
+    expect(last.reasons.length).to.be.within(11, 13)
   })
 
   describe('walks', () => {

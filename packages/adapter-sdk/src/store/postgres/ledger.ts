@@ -95,13 +95,21 @@ export function nextPosition(state: WalkState, { limit, after }: Step, rows: rea
   return part + 1 < WALKS[state].length ? [part + 1] : null
 }
 
-/** Forms and codes that stand anywhere. */
+/** Reasons of attempts: those of people, which have no code, are none that a submission can be found by. */
+const ofAttempts = (
+  condition: string,
+) => `SELECT reason COLLATE "C" AS reason FROM ${SCHEMA}.submission WHERE reason ${condition}
+      UNION SELECT reason FROM ${SCHEMA}.history WHERE reason ${condition} AND code IS NOT NULL`
+
+/** `(reason or null)`: forms, codes and reasons that stand anywhere. */
 export const MENTIONED: Statement = {
   name: 'mentioned',
   text: `
   SELECT ARRAY(SELECT name FROM ${SCHEMA}.form UNION SELECT form FROM ${SCHEMA}.submission ORDER BY 1) AS forms,
     ARRAY(SELECT code FROM ${SCHEMA}.submission WHERE code IS NOT NULL
-      UNION SELECT code FROM ${SCHEMA}.history WHERE code IS NOT NULL ORDER BY 1) AS codes`,
+      UNION SELECT code FROM ${SCHEMA}.history WHERE code IS NOT NULL ORDER BY 1) AS codes,
+    ARRAY((${ofAttempts('= $1')} LIMIT 1)
+      UNION (${ofAttempts('IS NOT NULL')} ORDER BY 1 LIMIT 10) ORDER BY 1) AS reasons`,
 }
 
 /** How many, counted up to `most`. */

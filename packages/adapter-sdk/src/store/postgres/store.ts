@@ -30,6 +30,7 @@ import type {
   KeyUses,
   KnownForm,
   Lost,
+  Mentioned,
   Moved,
   OpenOptions,
   Overdue,
@@ -42,7 +43,7 @@ import type {
   Walked,
 } from '../store.ts'
 import { type Accepted, type Incoming, isRowId, rowId } from '../submission.ts'
-import { fileEntry, traceIdOf } from '../text.ts'
+import { fileEntry, storableOrNull, traceIdOf } from '../text.ts'
 import * as accept from './accept.ts'
 import { DueNotices } from './due-notices.ts'
 import * as forms from './forms.ts'
@@ -240,9 +241,9 @@ class PostgresStore implements Store {
     return (row as { outcome: Paused }).outcome // the statement always returns one row
   }
 
-  async mentioned() {
-    const [row] = await this.#pool.query<{ forms: string[]; codes: string[] }>(ledger.MENTIONED, [])
-    return row as { forms: string[]; codes: string[] } // the statement always returns one row
+  async mentioned(reason?: string) {
+    const [row] = await this.#pool.query<Mentioned>(ledger.MENTIONED, [storableOrNull(reason)])
+    return row as Mentioned // the statement always returns one row
   }
 
   async walk(...[state, filter, step]: Parameters<Store['walk']>): Promise<Walked> {

@@ -58,7 +58,7 @@ export function openEngine(sqlite: typeof import('node:sqlite'), options: Engine
       write(() => forms.pause(prepare, form, by, reason, now)),
     resume: (now: number, form: string, by: string, reason: string | null) =>
       write(() => forms.resume(prepare, form, by, reason, now)),
-    mentioned: (_now: number) => ledger.mentioned(prepare),
+    mentioned: (_now: number, reason?: string) => ledger.mentioned(prepare, reason),
     walk: (
       _now: number,
       state: First<typeof ledger.walk>,

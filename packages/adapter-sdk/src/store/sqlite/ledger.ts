@@ -12,7 +12,7 @@ import type {
   Moment,
   WaitingForFiles,
 } from '../entry.ts'
-import type { Chosen, Moved, Page, Position, Scanned, Step, Walked, WalkState } from '../store.ts'
+import type { Chosen, Mentioned, Moved, Page, Position, Scanned, Step, Walked, WalkState } from '../store.ts'
 import { isRowId } from '../submission.ts'
 import { fileEntry, OUR_REASONS, storable, storableFilter, storableOrNull, traceIdOf } from '../text.ts'
 import { HOUR_MILLISECONDS } from './accept.ts'
@@ -100,16 +100,21 @@ export function walk(prepare: Prepare, state: WalkState, filter: Filter, { limit
   }
 }
 
-/** Forms and codes that stand anywhere. */
-export function mentioned(prepare: Prepare): { forms: string[]; codes: string[] } {
-  const all = (text: string) =>
+/** Forms, codes and reasons that stand anywhere. */
+export function mentioned(prepare: Prepare, reason: string | undefined): Mentioned {
+  const all = (text: string, ...values: string[]) =>
     prepare(text)
-      .all()
+      .all(...values)
       .map((row) => String(row['value']))
+  // Those of people, which have no code, are none that a submission can be found by.
+  const ofAttempts = (condition: string) => `SELECT reason AS value FROM submission WHERE reason ${condition}
+    UNION SELECT reason FROM history WHERE reason ${condition} AND code IS NOT NULL`
+  const asked = reason === undefined ? [] : all(`${ofAttempts('= ?')} LIMIT 1`, storable(reason), storable(reason))
   return {
     forms: all('SELECT name AS value FROM form UNION SELECT form FROM submission ORDER BY 1'),
     codes: all(`SELECT code AS value FROM submission WHERE code IS NOT NULL
       UNION SELECT code FROM history WHERE code IS NOT NULL ORDER BY 1`),
+    reasons: [...new Set([...asked, ...all(`${ofAttempts('IS NOT NULL')} ORDER BY 1 LIMIT 10`)])].toSorted(),
   }
 }
 

@@ -158,8 +158,8 @@ class SqliteStore implements Store {
     return resumed
   }
 
-  mentioned() {
-    return this.#reader.ask('mentioned', this.#now())
+  mentioned(reason?: string) {
+    return this.#reader.ask('mentioned', this.#now(), reason)
   }
 
   walk(...[state, filter, step]: Parameters<Store['walk']>) {

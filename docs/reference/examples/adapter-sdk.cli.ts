@@ -3,11 +3,13 @@ import { createAdapter } from '@formbuilder/adapter-sdk'
 import {
   type Check,
   type CommandOptions,
+  completionScript,
   EXIT_CODES,
   type ExitCode,
   type Finding,
   type Output,
   runCommand,
+  type Shell,
 } from '@formbuilder/adapter-sdk/cli'
 
 // runCommand, CommandOptions, EXIT_CODES, ExitCode
@@ -42,4 +44,13 @@ import {
   const output: Output = { out: (text) => lines.push(text), error: (text) => lines.push(text) }
   await runCommand(['stats'], { output })
   console.log(lines.join('\n'))
+}
+
+// completionScript, Shell
+{
+  // A program made with commander, which has a command of its own for it.
+  type Program = Parameters<typeof completionScript>[0]
+  const printCompletion = (program: Program, shell: Shell) =>
+    console.log(completionScript(program, shell, 'complaints'))
+  console.log(printCompletion)
 }

@@ -10,13 +10,16 @@ import { addActionCommands } from './operator/action-commands.ts'
 import { addBackupCommands } from './operator/backup-commands.ts'
 import type { Check } from './operator/check.ts'
 import { addLedgerCommands, addSetupCommands } from './operator/commands.ts'
+import { addCompletionCommand } from './operator/completion.ts'
 import { addKeysCommand } from './operator/keys.ts'
 import { addListCommand } from './operator/list-command.ts'
 import { type Output, processOutput } from './operator/output.ts'
 import { addPauseCommands } from './operator/pause-commands.ts'
+import { addWatchCommand } from './operator/watch-command.ts'
 import { ownPackage, PACKAGE } from './package-folder.ts'
 
 export type { Check, Finding } from './operator/check.ts'
+export { completionScript, type Shell } from './operator/completion.ts'
 export type { Output } from './operator/output.ts'
 
 /** Options of a program that offers the commands. */
@@ -108,6 +111,7 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
 
   addListCommand(root, context)
   addLedgerCommands(root, context)
+  addWatchCommand(root, context)
   addActionCommands(root, {
     ...context,
     onExit: (code) => {
@@ -132,6 +136,8 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
     .argument('<module>', 'file that exports the adapter and does not start it')
     .action(async (module: string) => output.out(JSON.stringify(openapi(await adapterOf(module)), null, 2)))
 
+  // The name of the program, or of the command where it is called through npx.
+  addCompletionCommand(root, /\s/.test(name) ? 'adapter' : name, output.out)
   // An argument too many is a typing error. The program itself takes any, to say which command is unknown.
   for (const command of root.commands) command.allowExcessArguments(false)
   return root
@@ -149,6 +155,7 @@ Examples:
   ${name} stats
   ${name} submissions --state dead --since 2h
   ${name} submissions --all --csv > submissions.csv
+  ${name} watch
   ${name} show 72c49803-e9c3-42ac-bde1-09c04595a2d3
   ${name} redrive --code ERR_ANSWERS_INVALID
   ${name} discard 72c49803-e9c3-42ac-bde1-09c04595a2d3 --reason "entered by hand, case 492233"

@@ -7,15 +7,14 @@ import { AdapterError } from '../errors.ts'
 import { generateKey } from '../protocol/keyring.ts'
 import { readSettings } from '../settings.ts'
 import { HORIZON_SECONDS, openStore, refusedAsRestored } from '../store/open.ts'
-import { pausedForms } from '../store/pauses.ts'
 import type { Store } from '../store/store.ts'
 import { adapterChecks, type Check, diagnose } from './check.ts'
 import { paintOf } from './colour.ts'
 import { Ledger } from './ledger.ts'
 import type { Output } from './output.ts'
-import { pauseText } from './pauses.ts'
-import { entryText, findingsText, second, statsText } from './text.ts'
-import { pageOf, printable } from './text-table.ts'
+import { allStatsText, readStats } from './stats.ts'
+import { entryText, findingsText } from './text.ts'
+import { pageOf } from './text-table.ts'
 
 /** What every command needs. */
 export interface CommandContext {
@@ -67,16 +66,8 @@ export function addLedgerCommands(root: Command, context: CommandContext): void 
     .description('count submissions by state; show paused forms, and what is with its sender because of its files')
     .option('--json', 'as JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const [counts, waitingForFiles, forms] = await withStore(context, false, (store) =>
-        Promise.all([store.counts(), store.waitingForFiles(), store.forms()]),
-      )
-      const paused = pausedForms(forms)
-      print(json, { ...counts, pausedForms: paused, waitingForFiles }, () =>
-        [
-          statsText(counts, waitingForFiles, pageOf(output)),
-          ...paused.map((each) => printable(pauseText(each, second))),
-        ].join('\n\n'),
-      )
+      const stats = await withStore(context, false, readStats)
+      print(json, stats, () => allStatsText(stats, pageOf(output)))
     })
 
   root

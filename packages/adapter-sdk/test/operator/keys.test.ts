@@ -83,6 +83,18 @@ describe('the command keys', () => {
     ])
   })
 
+  it('writes CSV, with empty cells for what never was', async () => {
+    const { code, out } = await run(['keys', '--csv'], { ...environment, JWE_SHARED_KEY__COMMENT: OLD })
+
+    expect(code).to.equal(0)
+    expect(out.split('\r')).to.deep.equal([
+      'form,position,lastReceivedAt,lastDeliveredAt,waiting,dead,kept,state,safeFrom',
+      '\ncomment,0,,,0,0,0,current,',
+      '',
+    ])
+    expect((await run(['keys', '--csv', '--json'])).code).to.equal(2)
+  })
+
   it('says what is wrong with a key, and does not show it', async () => {
     await handle(0, delivered())
     const { code, out } = await run(['keys'], { JWE_SHARED_KEY: NEW, JWE_PREVIOUS_KEYS: 'secret-but-short' + 'x' })

@@ -78,7 +78,16 @@ describe('the runbook', () => {
       .map((word) => (word === 'FORM' ? 'complaint' : word))
       .map((word) => (word.startsWith('/backup/') ? place('backup') : word))
     const out: string[] = []
-    const output = { out: (text: string) => out.push(text), error: (text: string) => out.push(text) }
+    const read = new AbortController()
+    const output = {
+      out: (text: string) => {
+        out.push(text)
+        // One look is enough.
+        if (words.startsWith('watch')) read.abort()
+      },
+      error: (text: string) => out.push(text),
+      closed: read.signal,
+    }
     const environment = {
       DATA_DIR: folder,
       JWE_SHARED_KEY: 'k7Wq2mZx9LtR4vBn',

@@ -1,8 +1,10 @@
 /** The commands in a real terminal of 80 columns, and in a pipe: width, colour, progress and what is shown live. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { expect } from 'chai'
 import { type Output, runCommand } from '../../src/cli.ts'
 import { hasColour } from '../../src/operator/colour.ts'
@@ -116,6 +118,65 @@ describe('the commands at a terminal', () => {
 
     expect(piped(['submissions'], coloured)).to.match(ESCAPE)
     expect(piped(['submissions', '--json'], coloured) + piped(['keys', '--csv'], coloured)).to.not.match(ESCAPE)
+  })
+
+  itAtTerminal('watch draws in place, and ends at Ctrl-C with 0', () => {
+    const text = seen(['watch', '--every', '1'], ['dead', '', '\x1b[J', '\\x03'])
+
+    expect(text).to.match(/exit 0$/)
+    expect(text.match(/Ctrl-C ends it/g)?.length).to.be.within(2, 3)
+    // The cursor goes up over exactly the lines that were drawn.
+    const [, first = ''] = text.split('\x1b[J')
+    expect(first.split('\x1b[').at(-1)).to.equal(`${first.split('\n').length - 1}A\r`)
+    expect(text).to.include('dead        \x1b[31m2')
+  })
+
+  itAtTerminal('watch ends when its terminal is closed', () => {
+    expect(seen(['watch', '--every', '1'], ['dead', 'HANGUP'])).to.match(/exit 0$/)
+  })
+
+  it('watch writes a line each time in a pipe, and ends with 0 when its reader has left', async () => {
+    const child = spawn(process.execPath, [BIN, 'watch', '--every', '1'], {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const lines: string[] = []
+    for await (const line of createInterface(child.stdout)) {
+      lines.push(line)
+      if (lines.length === 1) await store.accept([incoming({ form: 'other' })])
+      if (lines.length === 2) break
+    }
+    child.stdout.destroy()
+    const [code] = await once(child, 'close')
+
+    expect(code).to.equal(0)
+    expect(lines[0]).to.match(
+      /^[-\d]{10} [:\d]{8} UTC {2}waiting 0 {2}retrying 0 {2}paused 0 {2}running 0 {2}dead 2 {2}delivered 1 {2}oldest 0 s {2}without files 1$/,
+    )
+    expect(lines[1]).to.match(/ waiting 1 /)
+  })
+
+  it('watch writes a line of JSON each time, and ends with 0 at SIGTERM', async () => {
+    const child = spawn(process.execPath, [BIN, 'watch', '--json'], {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let line = ''
+    for await (line of createInterface(child.stdout)) break
+    child.kill()
+    const [code, signal] = await once(child, 'exit')
+
+    expect(JSON.parse(line)).to.deep.include({ dead: 2, delivered: 1, pausedForms: [] })
+    expect(JSON.parse(line).waitingForFiles).to.have.lengthOf(1)
+    expect([code, signal]).to.deep.equal([0, null])
+  })
+
+  it('watch refuses a store that is not there with 5, and another interval with 2', async () => {
+    const output: Output = { out: () => undefined, error: () => undefined }
+    const none = await runCommand(['watch'], { environment: { DATA_DIR: join(folder, 'none') }, output })
+    const zero = await runCommand(['watch', '--every', '0'], { environment: { DATA_DIR: folder }, output })
+
+    expect([none, zero]).to.deep.equal([5, 2])
   })
 })
 

@@ -124,7 +124,7 @@ describe('gp-connect-audit', () => {
       const { code, written, errors } = await run(...args)
 
       expect([code, errors]).to.deep.equal([0, ''])
-      expect(written).to.match(/^usage: npx @formbuilder\/gp-connect-provider search/)
+      expect(written).to.match(/^Usage: npx @formbuilder\/gp-connect-provider search/)
     })
   }
 
@@ -144,9 +144,33 @@ describe('gp-connect-audit', () => {
       const { code, errors } = await run(...args)
 
       expect(code).to.equal(2)
-      expect(errors).to.not.equal('')
+      expect(errors).to.match(
+        args.length === 0 ? /^Usage: / : /^error: [a-z-].*\n\(npx .* --help shows how to use it\)\n$/,
+      )
     })
   }
+
+  it('a mistake names what is wrong', async () => {
+    const bad = join(folder, 'bad.gz')
+    writeFileSync(bad, 'not compressed')
+    const errors = await Promise.all(
+      [
+        ['search', '/no/such/file'],
+        ['search', bad],
+        ['search', '--patients', '1'],
+        ['prune'],
+        ['verify', '--code', '1', 'x'],
+      ].map(async (args) => (await run(...args)).errors.split('\n')[0]),
+    )
+
+    expect(errors).to.deep.equal([
+      'error: the file /no/such/file cannot be read (ENOENT)',
+      `error: the file ${bad} cannot be read (Z_DATA_ERROR)`,
+      "error: unknown option '--patients'",
+      "error: unknown command 'prune'",
+      "error: verify has no option '--code'",
+    ])
+  })
 
   it('runs as a command', async () => {
     const command = new URL('../../bin/gp-connect-audit.cjs', import.meta.url).pathname

@@ -15,6 +15,7 @@ import { addKeysCommand } from './operator/keys.ts'
 import { addListCommand } from './operator/list-command.ts'
 import { type Output, processOutput } from './operator/output.ts'
 import { addPauseCommands } from './operator/pause-commands.ts'
+import { folded } from './operator/text-table.ts'
 import { addWatchCommand } from './operator/watch-command.ts'
 import { ownPackage, PACKAGE } from './package-folder.ts'
 
@@ -42,16 +43,16 @@ export interface CommandOptions {
 
 /** Exit codes of the commands. */
 export const EXIT_CODES = {
-  0: 'Done',
-  1: 'An unexpected failure',
-  2: 'The command was not understood',
-  3: 'No submission has this id',
-  4: 'The submission is in another state: not a dead letter, or not waiting; or the form is paused already, or not paused',
-  5: 'The store cannot be reached or used',
+  0: 'done',
+  1: 'it failed: the message says why',
+  2: 'the command was not understood, or names what cannot be used',
+  3: 'no submission has this id',
+  4: 'the submission is in another state: not a dead letter, or not waiting; or the form is paused already, or not paused',
+  5: 'the store cannot be reached or used',
   6: '`check` found a problem',
-  7: 'Done, and some were left out: the message says how many, and why',
-  8: 'Nothing was done: the answer was no, or the count is not the one of `--expect`',
-  130: 'Interrupted: the message says what is left to do',
+  7: 'done, and some were left out: the message says how many, and why',
+  8: 'nothing was done: the answer was no, or the count is not that of `--expect`',
+  130: 'interrupted: the message says what is left to do',
 } as const
 
 /** One of the exit codes. */
@@ -68,8 +69,11 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     // The developers of a program need the stack to see why it cannot start.
     if (result.isStarting && !(error instanceof AdapterError)) throw error
-    output.error(error instanceof AdapterError ? `${error.code}: ${error.message}` : `unexpected: ${errorName(error)}`)
-    return error instanceof AdapterError && !result.isStarting ? (EXITS[error.code] ?? 1) : 1
+    output.error(
+      error instanceof AdapterError ? `${error.code}: ${error.message}` : `error: unexpected ${errorName(error)}`,
+    )
+    if (!(error instanceof AdapterError) || result.isStarting) return 1
+    return error.code === result.mistake ? 2 : (EXITS[error.code] ?? 1)
   }
 }
 
@@ -83,6 +87,8 @@ const EXITS: Partial<Record<ErrorCode, ExitCode>> = {
 
 interface Result {
   code: ExitCode
+  /** The code of an error that stands for a mistake in the command. */
+  mistake?: ErrorCode
   isStarting: boolean
 }
 
@@ -100,6 +106,7 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
     })
     .version(options.version ?? ownPackage()?.version ?? 'unknown')
     .exitOverride()
+    .helpCommand('help [command]', 'display help for command')
     .showHelpAfterError(`(${name} --help shows how to use it)`)
     .addHelpText('after', epilogue(name))
   root.allowExcessArguments().action(async (_options, { args: [unknown] }: Command) => {
@@ -134,7 +141,14 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
     .command('openapi')
     .description('describe the routes of an adapter, as an OpenAPI 3.1 document in JSON')
     .argument('<module>', 'file that exports the adapter and does not start it')
-    .action(async (module: string) => output.out(JSON.stringify(openapi(await adapterOf(module)), null, 2)))
+    .action(async (module: string) => {
+      const adapter = await adapterOf(module).catch((error: unknown) => {
+        // What the command names cannot be used.
+        if (error instanceof AdapterError) result.mistake = error.code
+        throw error
+      })
+      output.out(JSON.stringify(openapi(adapter), null, 2))
+    })
 
   // The name of the program, or of the command where it is called through npx.
   addCompletionCommand(root, /\s/.test(name) ? 'adapter' : name, output.out)
@@ -144,12 +158,14 @@ function program(options: CommandOptions, output: Output, result: Result): Comma
 }
 
 function epilogue(name: string): string {
-  const exits = Object.entries(EXIT_CODES).map(
-    ([code, meaning]) => `  ${code.padEnd(3)}  ${meaning.replaceAll('`', '')}`,
-  )
+  const exits = Object.entries(EXIT_CODES).map(([code, meaning]) => {
+    const [first, ...others] = folded(meaning.replaceAll('`', ''), HELP_WIDTH - 7)
+    return [`  ${code.padEnd(3)}  ${first}`, ...others.map((line) => `       ${line}`)].join('\n')
+  })
   return `
 The store is found by the adapter's own settings: DATABASE_URL or DATA_DIR.
-The adapter may run all the time, except for restored. No answer, name or file of a citizen is shown.
+The adapter may run all the time, except for restored. No answer, name or file
+of a citizen is shown.
 
 Examples:
   ${name} stats
@@ -168,3 +184,5 @@ Examples:
 Exit codes:
 ${exits.join('\n')}`
 }
+
+const HELP_WIDTH = 80

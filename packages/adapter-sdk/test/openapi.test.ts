@@ -141,7 +141,7 @@ describe('adapter openapi', () => {
   it('reports that the file does not exist', async () => {
     const file = join(folder, 'nowhere.ts')
 
-    expect(await run(file)).to.deep.equal({ code: 1, out: '', error: `ERR_CONFIG_INVALID: there is no file ${file}` })
+    expect(await run(file)).to.deep.equal({ code: 2, out: '', error: `ERR_CONFIG_INVALID: there is no file ${file}` })
   })
 
   it('reports that the file exports no adapter', async () => {
@@ -151,7 +151,7 @@ describe('adapter openapi', () => {
     const { code, error } = await run(file)
 
     expect([code, error]).to.deep.equal([
-      1,
+      2,
       `ERR_CONFIG_INVALID: ${file} exports no adapter: export what createAdapter returns`,
     ])
   })

@@ -162,8 +162,9 @@ function valueCases(
   return [...places].map(([does, where]) => `    ${open}${where.join('|')}) ${does}return;;`).join('\n')
 }
 
+/** Fits the name of a command, and nothing where there is none. */
 function commandPattern(parts: readonly Part[]): string {
-  return parts.flatMap(({ name }) => (name === '' ? [] : [name])).join('|')
+  return parts.flatMap(({ name }) => (name === '' ? [] : [name])).join('|') || "''"
 }
 
 /** As one word of a shell. */

@@ -45,7 +45,7 @@ describe('completion', () => {
     [['adapter', 'sub'], ['submissions']],
     [
       ['adapter', 're'],
-      ['redrive', 'retry-now', 'restored'],
+      ['redrive', 'retry-now', 'resume', 'restored'],
     ],
     [['adapter', '--ver'], ['--version']],
     [

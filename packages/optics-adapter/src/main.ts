@@ -1,4 +1,5 @@
 /** The command `optics-adapter`: serves the four forms, or runs an operator's command such as `check` or `redrive`. */
+import { readFileSync } from 'node:fs'
 import { createAdapter, loadConfig } from '@formbuilder/adapter-sdk'
 import { runCommand } from '@formbuilder/adapter-sdk/cli'
 import { checkOptics } from './check.ts'
@@ -13,6 +14,7 @@ const FORMS = ['complaint', 'comment', 'feedback', 'enquiry']
 
 process.exitCode = await runCommand(process.argv.slice(2), {
   name: 'optics-adapter',
+  version: JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version,
   forms: FORMS,
   checks: [{ name: 'Optics', run: () => checkOptics(process.env) }],
   start,

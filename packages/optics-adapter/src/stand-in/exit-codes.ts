@@ -1,0 +1,6 @@
+/** What the exit codes of the command `optics-stand-in` mean. */
+export const EXIT_CODES = {
+  0: 'done',
+  1: 'it failed: the message says why',
+  2: 'the command was not understood, or names what cannot be used',
+} as const

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type KeygenOptions, keycheck, keygen, verify } from './commands.ts'
 import { EXIT_MEANINGS, exitCode } from './exit-code.ts'
 import { type SendOptions, send } from './send.ts'
@@ -27,11 +27,12 @@ function createProgram(streams: Streams): Command {
     .description('Sends submissions to an adapter as Form Builder does, verifies endpoints and makes keys.')
     .version(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
     .exitOverride()
+    .showHelpAfterError('(npx @formbuilder/submitter --help shows how to use it)')
     .configureOutput({ writeOut: (text) => streams.stdout.write(text), writeErr: (text) => streams.stderr.write(text) })
     .addHelpText('after', EXIT_HELP)
 
   withTargetOptions(program.command('send'))
-    .description('Encrypts a submission as Form Builder does, and sends it.')
+    .description('encrypt a submission as Form Builder does, and send it')
     .argument('<file>', 'file with the JSON of a submission; - reads standard input')
     .option('--retry <times>', 'how often to try again after no answer, 429 or 5xx (0 to 25)', wholeNumber(0, 25), 0)
     .option('--submission-id <id>', 'send it under this id, whether or not it has one')
@@ -49,13 +50,13 @@ function createProgram(streams: Streams): Command {
     .action((file: string, options: SendOptions) => send(file, options, streams))
 
   withTargetOptions(program.command('verify'))
-    .description('Asks an endpoint to prove that it has the key. The adapter stores nothing and creates no case.')
+    .description('ask an endpoint to prove that it has the key; the adapter stores nothing and creates no case')
     .addHelpText('after', VERIFY_HELP)
     .action((options: TargetOptions) => verify(options, streams))
 
   program
     .command('keygen')
-    .description('Makes a shared key of letters and digits.')
+    .description('make a shared key of letters and digits')
     .addOption(
       new Option('--length <characters>', '16: A128GCM, as Form Builder uses; 32: A256GCM')
         .choices(['16', '32'])
@@ -68,12 +69,28 @@ function createProgram(streams: Streams): Command {
 
   program
     .command('keycheck')
-    .description('Checks a key and reports problems. Never prints the key.')
+    .description('check a key and report problems; never prints the key')
     .requiredOption('--key-file <file>', 'file that contains only the shared key')
     .option('--json', 'print the result as one line of JSON')
     .action((options: { keyFile: string; json?: true }) => keycheck(options, streams))
 
+  program
+    .command('completion')
+    .description('print a script with which the tab key completes commands and options')
+    .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh']))
+    .option('--as <word>', 'what starts the program in your shell, such as an alias', word, 'submitter')
+    .action(async (shell: 'bash' | 'zsh', { as }: { as: string }) => {
+      // An adapter comes with it, which nothing else here needs.
+      const { completionScript } = await import('@formbuilder/adapter-sdk/cli')
+      streams.stdout.write(`${completionScript(program, shell, as)}\n`)
+    })
+
   return program
+}
+
+function word(text: string): string {
+  if (/^[\w.-]+$/.test(text)) return text
+  throw new InvalidArgumentError('It must be a word of letters, digits, dots and hyphens.')
 }
 
 function withTargetOptions(command: Command): Command {
@@ -97,7 +114,7 @@ function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const number = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN
     if (number >= least && number <= most) return number
-    throw new InvalidArgumentError(`must be a whole number from ${least} to ${most}.`)
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
   }
 }
 

@@ -16,8 +16,8 @@ export const EXIT_CODES = {
 /** What each exit code means. */
 export const EXIT_MEANINGS = {
   0: 'done',
-  1: 'unexpected error in the submitter',
-  2: 'wrong command line, or a file that cannot be read or written',
+  1: 'it failed: the message says why',
+  2: 'the command was not understood, or names what cannot be used',
   3: 'the endpoint is not allowed; nothing was sent',
   4: 'the key is not valid; nothing was sent',
   5: 'the submission is not valid; nothing was sent',
@@ -25,7 +25,7 @@ export const EXIT_MEANINGS = {
   7: 'the receiver did not answer',
   8: 'the endpoint did not prove that it has the key',
   9: 'the receiver has the submission, and did not fetch every file of --file',
-  130: 'stopped; the message says what was sent and what was not',
+  130: 'interrupted: the message says what is left to do',
 } as const
 
 /** The command line is wrong, or a file that it names cannot be used. The message says what is wrong. */

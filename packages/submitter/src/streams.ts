@@ -36,5 +36,9 @@ export function printError(error: unknown, json: boolean, streams: Streams): voi
     streams.stdout.write(
       `${JSON.stringify({ outcome: 'failed', code, message, ...status, ...(advice && { advice }) })}\n`,
     )
-  else printNote(streams, `${code}: ${message}${advice === undefined ? '' : `; ${advice}`}`)
+  else
+    printNote(
+      streams,
+      `${code === 'usage' || code === 'internal' ? 'error' : code}: ${message}${advice === undefined ? '' : `; ${advice}`}`,
+    )
 }

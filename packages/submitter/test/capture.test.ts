@@ -171,7 +171,7 @@ describe('a capture of requests', () => {
     const { code, err } = await run(args(receiver.url(), capture))
 
     expect([code, receiver.received, readFileSync(capture, 'utf8')]).to.deep.equal([2, [], 'kept'])
-    expect(err).to.contain(`usage: the file ${capture} already exists and is not overwritten`)
+    expect(err).to.contain(`error: the file ${capture} already exists and is not overwritten`)
   })
 
   it('that cannot be written to the end does not end the sending', async () => {

@@ -258,8 +258,8 @@ describe('the command submitter', () => {
       const noKey = await run(['send', ...local(receiver, file('none.txt')), file('submission.json')])
 
       expect([missing.code, noKey.code]).to.deep.equal([2, 2])
-      expect(missing.err).to.contain(`usage: the file ${file('none.json')} cannot be opened (ENOENT)`)
-      expect(noKey.err).to.contain(`usage: the file ${file('none.txt')} cannot be opened (ENOENT)`)
+      expect(missing.err).to.contain(`error: the file ${file('none.json')} cannot be opened (ENOENT)`)
+      expect(noKey.err).to.contain(`error: the file ${file('none.txt')} cannot be opened (ENOENT)`)
     })
 
     it('accepts --ca-file only with --allow-local', async () => {
@@ -267,7 +267,7 @@ describe('the command submitter', () => {
         ...['send', '--endpoint', 'https://x.gov.uk/', '--ca-file', file('ca.pem'), '--key-file', file('key.txt'), '-'],
       ])
 
-      expect([code, err]).to.deep.equal([2, 'usage: --ca-file needs --allow-local\n'])
+      expect([code, err]).to.deep.equal([2, 'error: --ca-file needs --allow-local\n'])
     })
   })
 
@@ -380,7 +380,7 @@ describe('the command submitter', () => {
 
       const { code, err } = await run(['keygen', '--out', path])
 
-      expect([code, err]).to.deep.equal([2, `usage: the file ${path} already exists and is not overwritten\n`])
+      expect([code, err]).to.deep.equal([2, `error: the file ${path} already exists and is not overwritten\n`])
       expect(readFileSync(path, 'utf8')).to.equal('kept')
     })
 

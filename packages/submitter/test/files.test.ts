@@ -210,9 +210,9 @@ describe('files of a submission', () => {
     })
 
   for (const [what, more, said] of [
-    ['missing', ['--file', 'nowhere.jpg'], 'usage: the file nowhere.jpg cannot be opened (ENOENT)'],
+    ['missing', ['--file', 'nowhere.jpg'], 'error: the file nowhere.jpg cannot be opened (ENOENT)'],
     ['empty', ['--file', 'empty.txt'], 'is empty, and Form Builder sends no empty file'],
-    ['a folder', ['--file', '.'], 'usage: the file . cannot be opened (EISDIR)'],
+    ['a folder', ['--file', '.'], 'error: the file . cannot be opened (EISDIR)'],
   ] as const)
     it(`that is ${what} is refused before anything is sent`, async () => {
       await using receiver = await start(ACCEPTED)
@@ -231,7 +231,7 @@ describe('files of a submission', () => {
 
     expect([code, err]).to.deep.equal([
       2,
-      'usage: --file needs --allow-local: the adapter fetches the files from this machine\n',
+      'error: --file needs --allow-local: the adapter fetches the files from this machine\n',
     ])
   })
 
@@ -245,7 +245,7 @@ describe('files of a submission', () => {
 
     expect([code, receiver.received]).to.deep.equal([2, []])
     expect(err.trim().split('\n').at(-1)).to.equal(
-      `usage: port ${port} cannot be used (EADDRINUSE); choose another for the files with --file-port`,
+      `error: port ${port} cannot be used (EADDRINUSE); choose another for the files with --file-port`,
     )
   })
 

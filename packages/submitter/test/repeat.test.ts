@@ -227,8 +227,8 @@ describe('the same submission again', () => {
     })
 
     for (const [more, said] of [
-      [['--repeat', '--retry', '1'], 'usage: --repeat and --retry cannot be combined'],
-      [['--speed', '2'], 'usage: --speed needs --repeat'],
+      [['--repeat', '--retry', '1'], 'error: --repeat and --retry cannot be combined'],
+      [['--speed', '2'], 'error: --speed needs --repeat'],
       [['--repeat', '--speed', '0'], 'must be a whole number from 1 to 1000000'],
     ] as const)
       it(`is refused with ${more.join(' ')}`, async () => {

@@ -148,8 +148,8 @@ describe('a new adapter, as the guide builds it', () => {
     const help = await registry.run('npm create @formbuilder/adapter -- --help')
     const wrong = await registry.run('npm create @formbuilder/adapter -- --nonsense 2>&1; echo "exit code $?"')
 
-    expect(help).to.match(/^Creates a small adapter project.*^Usage: npm create @formbuilder\/adapter/ms)
-    expect(wrong).to.match(/Unknown option '--nonsense'.*exit code 2\n$/s)
+    expect(help).to.match(/^Usage: npm create @formbuilder\/adapter.*^Creates a small adapter project/ms)
+    expect(wrong).to.match(/error: unknown option '--nonsense'.*exit code 2\n$/s)
   })
 })
 

@@ -1,4 +1,5 @@
 /** The command behind `npm create @formbuilder/adapter my-adapter`: writes a project and installs its packages. */
+import { readFileSync } from 'node:fs'
 import { basename, relative, resolve } from 'node:path'
 import { type Choices, DEFAULTS, nameFor } from './choices.ts'
 import type { EXIT_CODES } from './exit-codes.ts'
@@ -10,8 +11,12 @@ process.exitCode = await main(process.argv.slice(2))
 async function main(args: readonly string[]): Promise<keyof typeof EXIT_CODES> {
   const options = parseOptions(args)
   if (typeof options === 'string') {
-    process.stderr.write(`${options}\n\n${HELP}`)
+    process.stderr.write(`error: ${options}\n(npm create @formbuilder/adapter -- --help shows how to use it)\n`)
     return 2
+  }
+  if (options.version) {
+    process.stdout.write(`${version()}\n`)
+    return 0
   }
   if (options.help) {
     process.stdout.write(HELP)
@@ -25,14 +30,14 @@ async function main(args: readonly string[]): Promise<keyof typeof EXIT_CODES> {
   const { createProject } = await import('./project.ts')
   const created = createProject(choices)
   if ('problem' in created) {
-    process.stderr.write(`${created.problem}\n`)
+    process.stderr.write(`error: ${created.problem}\n`)
     return 1
   }
   const { folder, files } = created
   process.stdout.write(`Wrote ${files} files to ${folder}\n`)
   const installed = options.install && (await (await import('./install.ts')).install(folder))
   const failed = options.install && !installed
-  if (failed) process.stderr.write('npm install failed. Fix the cause and run it again.\n')
+  if (failed) process.stderr.write('error: npm install failed. Fix the cause and run it again.\n')
   process.stdout.write(nextSteps(folder, installed))
   return failed ? 1 : 0
 }
@@ -50,6 +55,10 @@ async function choose({ chosen, asks }: Options): Promise<Choices | undefined> {
     `Forms: ${forms.join(', ')} (--form). Target: ${target} (--target). Tests: ${tests} (--tests). --help shows the others.\n`,
   )
   return { ...choices, name: choices.name ?? nameFor(basename(resolve(choices.folder))) }
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
 function nextSteps(folder: string, installed: boolean): string {

@@ -1,11 +1,11 @@
 /** The command line of `npm create @formbuilder/adapter`. */
 import { parseArgs } from 'node:util'
 import { type Choices, formNames, formsProblem, nameProblem, RUNNERS, TARGETS } from './choices.ts'
+import { EXIT_CODES } from './exit-codes.ts'
 
-export const HELP = `Creates a small adapter project: its forms, their handlers and their tests.
+export const HELP = `Usage: npm create @formbuilder/adapter [folder] [-- options]
 
-Usage: npm create @formbuilder/adapter [folder] [-- options]
-
+Creates a small adapter project: its forms, their handlers and their tests.
 On a terminal it asks for what the command does not name. Without one it takes the defaults.
 
   folder           where to create the project. Must be empty or not exist yet. Default: my-adapter
@@ -17,9 +17,15 @@ ${listOf(TARGETS)}
 ${listOf(RUNNERS)}
   --yes, -y        ask nothing, and take the defaults
   --no-install     do not run npm install
+  --version, -V    show the version
   --help, -h       show this help
 
 Example: npm create @formbuilder/adapter complaints -- --form complaint --form appeal --target csv --tests vitest
+
+Exit codes:
+${Object.entries(EXIT_CODES)
+  .map(([code, meaning]) => `  ${code}  ${meaning}`)
+  .join('\n')}
 `
 
 /** What the command line says. What it does not say is undefined. */
@@ -28,6 +34,7 @@ export interface Options {
   readonly asks: boolean
   readonly install: boolean
   readonly help: boolean
+  readonly version: boolean
 }
 
 /** Returns the options, or what is wrong with the arguments. */
@@ -35,7 +42,7 @@ export function parseOptions(args: readonly string[]): Options | string {
   try {
     const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS })
     const { name, form, target, tests } = values
-    if (positionals.length > 1) return `Name one folder, not ${positionals.length}.`
+    if (positionals.length > 1) return `name one folder, not ${positionals.length}`
     const forms = form === undefined ? undefined : formNames(form)
     const problem =
       (name === undefined ? undefined : nameProblem(name)) ??
@@ -54,9 +61,12 @@ export function parseOptions(args: readonly string[]): Options | string {
       asks: values.yes !== true,
       install: values['no-install'] !== true,
       help: values.help === true,
+      version: values.version === true,
     }
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    // The rest of the sentence is about arguments that there are none of.
+    const [sentence = ''] = String((error as Error).message).split(/\.(?: |$)/)
+    return sentence.charAt(0).toLowerCase() + sentence.slice(1)
   }
 }
 
@@ -68,11 +78,12 @@ const OPTIONS = {
   yes: { type: 'boolean', short: 'y' },
   'no-install': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'V' },
 } as const
 
 function wordProblem(option: string, word: string | undefined, words: object): string | undefined {
   if (word === undefined || Object.hasOwn(words, word)) return undefined
-  return `${option} must be one of: ${Object.keys(words).join(', ')}.`
+  return `${option} must be one of: ${Object.keys(words).join(', ')}`
 }
 
 function listOf(words: Readonly<Record<string, string>>): string {

@@ -105,7 +105,8 @@ export async function runAuditCommand(args: readonly string[], output: Output): 
   }
 }
 
-function mistakeText(error: unknown): string {
+/** What is wrong with a command, as one clause. */
+export function mistakeText(error: unknown): string {
   if (!(error instanceof Error)) return 'unexpected'
   // The rest of the sentence is about arguments that no command has.
   if ('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
@@ -115,7 +116,8 @@ function mistakeText(error: unknown): string {
   return error.message
 }
 
-function version(): string {
+/** The version of the package. */
+export function version(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 

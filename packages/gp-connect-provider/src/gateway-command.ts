@@ -1,35 +1,45 @@
 /** The command `gateway`: a provider in front of a system that speaks HTTP, configured by a file. */
 import { parseArgs } from 'node:util'
 import { type DestinationStream, pino } from 'pino'
-import type { Output } from './audit-command.ts'
+import { EXIT_CODES as AUDIT_EXITS, mistakeText, type Output, version } from './audit-command.ts'
 import { ConfigError } from './config-error.ts'
 import { isReady, startHealth } from './gateway/health.ts'
 import { type GatewayFile, readGatewayFile } from './gateway-file.ts'
 import { createProvider } from './provider.ts'
 import { logEvents } from './server/events.ts'
 
-const HELP = `usage: npx @formbuilder/gp-connect-provider gateway --config FILE [--check | --health]
-
-Checks and audits each request, then forwards it to the system that FILE names. FILE is JSON; README.md describes it. Stops on SIGTERM
-or SIGINT, once running requests have finished.
-
-  --check   reads FILE and the files that it names, prints everything that is wrong, and starts nothing
-  --health  asks the running gateway of FILE whether it serves
-
-Exit codes: 0, 1 if it cannot start, does not serve or FILE is wrong, 2 for a mistake in the command.`
-
 /** What the exit codes of the commands of the package mean. */
 export const EXIT_CODES = {
-  0: 'done, or the gateway has stopped',
+  ...AUDIT_EXITS,
   1: 'the trail is broken, or has a line that was changed; the gateway cannot start or does not serve, or its file is wrong',
-  2: 'a mistake in the command, or a file that cannot be read',
 } as const
+
+const NAME = 'npx @formbuilder/gp-connect-provider gateway'
+const HELP = `Usage: ${NAME} --config <file> [options]
+
+Checks and audits each request, then forwards it to the system that the file
+names. README.md describes the file, which is JSON. Stops on SIGTERM or SIGINT,
+once running requests have finished.
+
+Options:
+  --config <file>  what the gateway is to do; required
+  --check          read the file and those that it names, print everything that
+                   is wrong, and start nothing
+  --health         ask the running gateway of the file whether it serves
+  -V, --version    output the version number
+  -h, --help       display help for command
+
+Exit codes:
+  0  done
+  1  the gateway cannot start or does not serve, or its file is wrong
+  2  ${EXIT_CODES[2]}`
 
 const OPTIONS = {
   config: { type: 'string' },
   check: { type: 'boolean' },
   health: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'V' },
 } as const
 
 /** Runs the command with its arguments. Resolves to the exit code; while a gateway runs, when it has stopped. */
@@ -38,17 +48,18 @@ export async function runGatewayCommand(args: readonly string[], output: Output)
   try {
     values = parseArgs({ args: [...args], options: OPTIONS }).values
   } catch (error) {
-    output.error(`${error instanceof Error ? error.message : String(error)}\n${HELP}\n`)
-    return 2
+    return mistake(output, mistakeText(error))
   }
   if (values.help === true) {
     await output.write(`${HELP}\n`)
     return 0
   }
-  if (values.config === undefined || (values.check === true && values.health === true)) {
-    output.error(`${HELP}\n`)
-    return 2
+  if (values.version === true) {
+    await output.write(`${version()}\n`)
+    return 0
   }
+  if (values.config === undefined) return mistake(output, "required option '--config <file>' not specified")
+  if (values.check === true && values.health === true) return mistake(output, '--check and --health cannot be combined')
   let file: GatewayFile
   try {
     file = readGatewayFile(values.config)
@@ -63,6 +74,11 @@ export async function runGatewayCommand(args: readonly string[], output: Output)
   }
   if (values.health === true) return askHealth(file, output)
   return await serve(file)
+}
+
+function mistake(output: Output, what: string): 2 {
+  output.error(`error: ${what}\n(${NAME} --help shows how to use it)\n`)
+  return 2
 }
 
 async function askHealth({ healthPort }: GatewayFile, output: Output): Promise<0 | 1> {

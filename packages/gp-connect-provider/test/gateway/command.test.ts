@@ -184,12 +184,12 @@ describe('gp-connect-provider gateway', () => {
 
   // biome-ignore format: a table
   for (const [args, status, out, problem] of [
-    [['--help'],                             0, /^usage: .* gateway --config FILE/, /^$/],
-    [[],                                     2, /^$/, /^usage: /],
-    [['--config'],                           2, /^$/, /usage: /],
+    [['--help'],                             0, /^Usage: .* gateway --config <file>/, /^$/],
+    [[],                                     2, /^$/, /^error: [a-z-]/],
+    [['--config'],                           2, /^$/, /^error: [a-z-]/],
     [['--config', 'x', '--chek'],            2, /^$/, /--chek/],
-    [['--config', 'x', 'y'],                 2, /^$/, /usage: /],
-    [['--config', 'x', '--check', '--health'], 2, /^$/, /^usage: /],
+    [['--config', 'x', 'y'],                 2, /^$/, /^error: [a-z-]/],
+    [['--config', 'x', '--check', '--health'], 2, /^$/, /^error: [a-z-]/],
     [['--config', '/none'],                  1, /^$/, /^the file cannot be read \(ENOENT\)\n$/],
   ] as const) {
     it(`exits with ${status} for: ${args.join(' ')}`, async () => {
@@ -204,8 +204,8 @@ describe('gp-connect-provider gateway', () => {
   it('is one of the commands of the package, beside those for an audit trail', () => {
     const says = (...args: string[]) => spawnSync(process.execPath, [COMMAND, ...args], { encoding: 'utf8' }).stdout
 
-    expect(says('gateway', '--help')).to.match(/^usage: npx @formbuilder\/gp-connect-provider gateway --config FILE/)
-    expect(says('verify', '--help')).to.match(/^usage: .*\n(.*\n)*.* gateway --help/)
+    expect(says('gateway', '--help')).to.match(/^Usage: npx @formbuilder\/gp-connect-provider gateway --config <file>/)
+    expect(says('verify', '--help')).to.match(/^Usage: .*\n(.*\n)*.* gateway --help/)
   })
 
   it('exits with 1 if it cannot listen, and says why', async () => {

@@ -45,4 +45,28 @@ describe('the commands', () => {
       expect(readFileSync(program, 'utf8').split('\n', 1)[0]).to.equal('#!/usr/bin/env node')
     })
   }
+
+  /** A real bash. Where there is none, these tests are pending, each with its name. */
+  const itInBash = spawnSync('bash', ['--version']).status === 0 ? it : it.skip
+
+  for (const [command, argv, typed, offered] of [
+    ['adapter', ['completion', 'bash'], ['submissions', '--stat'], '--state'],
+    ['optics-adapter', ['completion', 'bash'], ['submissions', '--stat'], '--state'],
+    ['submitter', ['completion', 'bash'], ['send', '--end'], '--endpoint'],
+    ['optics-stand-in', ['--completion', 'bash'], ['--api'], '--api-key'],
+  ] as const)
+    itInBash(`${command} completes ${typed.join(' ')} in bash`, () => {
+      const script = spawnSync(process.execPath, [join(ROOT, 'node_modules/.bin', command), ...argv], {
+        encoding: 'utf8',
+        timeout: 60_000,
+      })
+      const ask = `${script.stdout}
+        COMP_WORDS=(${[command, ...typed].join(' ')}); COMP_CWORD=${typed.length}
+        "$(complete -p ${command} | sed -E 's/.*-F ([^ ]+).*/\\1/')"
+        echo "\${COMPREPLY[@]}"`
+
+      const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', ask], { encoding: 'utf8' })
+
+      expect([script.stderr, stderr, stdout]).to.deep.equal(['', '', `${offered}\n`])
+    })
 })

@@ -13,6 +13,7 @@ import { labelSets } from '../../packages/adapter-sdk/src/telemetry/metric-label
 import { EXIT_CODES as CREATE_EXITS } from '../../packages/create-adapter/src/exit-codes.ts'
 import { EXIT_CODES as AUDIT_EXITS } from '../../packages/gp-connect-provider/src/audit-command.ts'
 import { EXIT_CODES as PROVIDER_EXITS } from '../../packages/gp-connect-provider/src/gateway-command.ts'
+import { EXIT_CODES as STAND_IN_EXITS } from '../../packages/optics-adapter/src/stand-in/exit-codes.ts'
 import { EXIT_MEANINGS as SUBMITTER_EXITS } from '../../packages/submitter/src/exit-code.ts'
 import { chartReadme } from './chart.ts'
 import { LOGGED } from './events.ts'
@@ -128,7 +129,7 @@ export const COMMANDS: Readonly<Record<string, Readonly<Record<number, string>>>
   'gp-connect-provider': PROVIDER_EXITS,
   'gp-connect-audit': AUDIT_EXITS,
   'gp-connect-verify-audit': AUDIT_EXITS,
-  'optics-stand-in': { 0: 'stopped', 1: 'it cannot start' },
+  'optics-stand-in': STAND_IN_EXITS,
 }
 
 function exitCodes(): string {
@@ -137,7 +138,8 @@ function exitCodes(): string {
   )
   return `# Exit codes
 
-Every command of every package, with what each exit code means. \`npm run docs:tables\` writes this page from the code.
+Every command of every package, with what each exit code means. 0, 2 and 130 mean the same everywhere; 1 is a failure; the codes from 3 on are a command's
+own. \`npm run docs:tables\` writes this page from the code.
 
 ${table(['command', 'code', 'meaning'], rows)}
 `

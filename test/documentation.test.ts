@@ -1,7 +1,7 @@
 /** Code in documentation: what a reader copies has to compile, and what is called a complete program has to be one. */
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { SETTINGS } from '@formbuilder/adapter-sdk'
 import { OPTICS_SETTINGS } from '@formbuilder/optics-adapter'
 import { expect } from 'chai'
@@ -70,6 +70,17 @@ describe('documentation', () => {
 
     expect(settingsHere()).to.include.members(['JWE_SHARED_KEY', 'OPTICS_API_KEY', 'TRUST_PROXY'])
     expect(settingsHere().filter((name) => !known.includes(name))).to.deep.equal([])
+  })
+
+  it('names every page in docs/README.md, each in one sentence', () => {
+    const rows = [
+      ...readFileSync(join(ROOT, 'docs/README.md'), 'utf8').matchAll(/^\| \[[^\]]+\]\((\S+\.md)\) \| (.*) \|$/gm),
+    ]
+    const named = rows.map(([, link = '']) => relative(ROOT, resolve(ROOT, 'docs', link)))
+    const charts = globSync('packages/*/deploy/**/*.md', { cwd: ROOT })
+
+    expect(named.toSorted()).to.deep.equal([...files, ...charts].filter((file) => file !== 'docs/README.md').toSorted())
+    for (const [, link, says] of rows) expect(`${link}: ${says}`).to.match(/: [A-Z][^.]*(\.[A-Za-z][^.]*)*\.$/)
   })
 
   for (const file of files) {

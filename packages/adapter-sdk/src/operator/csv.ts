@@ -21,7 +21,7 @@ function csvLine(values: readonly (string | number | boolean | null)[]): string 
  * Handlers, case systems and senders choose what some fields say, so that no cell may start a formula. A number is one of
  * ours and stays as it is.
  */
-function csvCell(value: string | number | boolean | null): string {
+export function csvCell(value: string | number | boolean | null): string {
   const text = value === null ? '' : String(value)
   // Spreadsheets skip white space before a formula, and know the full-width forms of its signs.
   const isFormula = typeof value === 'string' && /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/.test(text)

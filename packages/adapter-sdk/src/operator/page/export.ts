@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream'
 import type { Middleware } from 'koa'
 import type { Entry } from '../../store/entry.ts'
+import { csvCell } from '../csv.ts'
 import { filterOf } from './filter.ts'
 import { type OperatorParts, type Show, showProblem } from './parts.ts'
 
@@ -72,7 +73,7 @@ const WRITERS = {
         .map(
           (entry) =>
             `${Object.values(COLUMNS)
-              .map((of) => cell(of(entry)))
+              .map((of) => csvCell(of(entry)))
               .join(',')}\r\n`,
         )
         .join('')
@@ -92,13 +93,3 @@ const WRITERS = {
     yield separator === '[\n' ? '[]\n' : '\n]\n'
   },
 }
-
-/** A cell of CSV. One that a spreadsheet would take for a formula is preceded by an apostrophe. */
-export function cell(value: string | number | boolean | null): string {
-  if (value === null) return ''
-  const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
-
-// The wide forms of = + - @ count as these.
-const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/

@@ -1,7 +1,7 @@
 import { request } from 'node:https'
 import { expect } from 'chai'
 import pg from 'pg'
-import { cell } from '../../../src/operator/page/export.ts'
+import { csvCell } from '../../../src/operator/csv.ts'
 import { everyMatch, SEARCHED, search } from '../../../src/operator/search.ts'
 import type { Entry } from '../../../src/store/entry.ts'
 import type { Operating, Store } from '../../../src/store/store.ts'
@@ -393,7 +393,7 @@ describe('a cell of a CSV', () => {
     [false, 'false'],
     [null, ''],
   ] as const)
-    it(`is ${JSON.stringify(text)} for ${JSON.stringify(value)}`, () => expect(cell(value)).to.equal(text))
+    it(`is ${JSON.stringify(text)} for ${JSON.stringify(value)}`, () => expect(csvCell(value)).to.equal(text))
 })
 
 describe('pages that refresh themselves', () => {

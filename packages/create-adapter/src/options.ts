@@ -5,22 +5,29 @@ import { EXIT_CODES } from './exit-codes.ts'
 
 export const HELP = `Usage: npm create @formbuilder/adapter [folder] [-- options]
 
-Creates a small adapter project: its forms, their handlers and their tests.
-On a terminal it asks for what the command does not name. Without one it takes the defaults.
+Creates a small adapter project: its forms, their handlers and their tests. On a
+terminal it asks for what the command does not name. Without one it takes the
+defaults.
 
-  folder           where to create the project. Must be empty or not exist yet. Default: my-adapter
+Arguments:
+  folder           where to create the project; empty, or not there yet.
+                   Default: my-adapter
+
+Options:
   --name NAME      the name of its package. Default: that of the folder
-  --form NAME      a form, such as complaint; once for each form. Default: complaint
+  --form NAME      a form, such as complaint; once for each form.
+                   Default: complaint
   --target TARGET  where submissions are handed to. Default: http
 ${listOf(TARGETS)}
   --tests RUNNER   what runs the tests. Default: node
 ${listOf(RUNNERS)}
   --yes, -y        ask nothing, and take the defaults
   --no-install     do not run npm install
-  --version, -V    show the version
-  --help, -h       show this help
+  --version, -V    output the version number
+  --help, -h       display help for command
 
-Example: npm create @formbuilder/adapter complaints -- --form complaint --form appeal --target csv --tests vitest
+Example:
+  npm create @formbuilder/adapter complaints -- --form complaint --target csv
 
 Exit codes:
 ${Object.entries(EXIT_CODES)

@@ -63,7 +63,7 @@ export function formsProblem(names: readonly string[]): string | undefined {
     if (!/^[a-z][a-z0-9-]{0,49}$/.test(name)) {
       return `"${name}" cannot be the name of a form. It begins with a letter, and has at most 50 letters, digits and hyphens.`
     }
-    if (names.indexOf(name) !== index) return `Two forms are named "${name}".`
+    if (names.indexOf(name) !== index) return `two forms are named "${name}"`
   }
   return undefined
 }

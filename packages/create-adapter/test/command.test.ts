@@ -49,18 +49,27 @@ describe('npm create @formbuilder/adapter, without a terminal', () => {
   for (const [args, says] of [
     [['--target', 'excel'], '--target must be one of: http, notify, csv, folder'],
     [['--tests', 'jest'], '--tests must be one of: node, mocha, vitest'],
-    [['--form', '2024'], '"2024" cannot be the name of a form'],
-    [['--form', '!'], '"" cannot be the name of a form'],
-    [['--form', 'a', '--form', 'A'], 'Two forms are named "a".'],
-    [['--name', 'Not A Name'], '"Not A Name" cannot be the name of a package'],
-    [['--nonsense'], "error: unknown option '--nonsense'"],
-    [['one', 'two'], 'error: name one folder, not 2'],
+    [
+      ['--form', '2024'],
+      '"2024" cannot be the name of a form. It begins with a letter, and has at most 50 letters, digits and hyphens.',
+    ],
+    [
+      ['--form', '!'],
+      '"" cannot be the name of a form. It begins with a letter, and has at most 50 letters, digits and hyphens.',
+    ],
+    [['--form', 'a', '--form', 'A'], 'two forms are named "a"'],
+    [
+      ['--name', 'Not A Name'],
+      '"Not A Name" cannot be the name of a package. Use letters, digits and hyphens, such as my-adapter.',
+    ],
+    [['--nonsense'], "unknown option '--nonsense'"],
+    [['one', 'two'], 'name one folder, not 2'],
   ] as const) {
-    it(`refuses ${args.join(' ')}, shows how it is called, and writes nothing`, async () => {
+    it(`refuses ${args.join(' ')}, says why and where to read more, and writes nothing`, async () => {
       const { code, stdout, stderr } = await run(...args)
 
       expect([code, stdout]).to.deep.equal([2, ''])
-      expect(stderr).to.include(says).and.include('npm create @formbuilder/adapter -- --help shows how')
+      expect(stderr).to.equal(`error: ${says}\n(npm create @formbuilder/adapter -- --help shows how to use it)\n`)
       expect(readdirSync(folder)).to.deep.equal([])
     })
   }

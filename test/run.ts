@@ -11,7 +11,7 @@ import { mochaGlobalTeardown } from './watchdog.ts'
 const ROOT = resolve(import.meta.dirname, '..')
 const SPEC = ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'test/**/*.test.ts']
 /** Files that take longer than eight seconds: most of them wait, so they start first, and the others run beside them. */
-const SLOW = 'test/system/'
+const SLOW = /(^|\/)test\/system\//
 // A run within a run, as in its own test, has notes of its own.
 const NOTES = join(ROOT, `node_modules/.cache/test-notes-${process.pid}.jsonl`)
 const SHOWN = 10
@@ -87,8 +87,8 @@ function finish(failures: number): void {
 
 function order(found: readonly string[]): string[] {
   const sorted = [...new Set(found.map((file) => relative(ROOT, resolve(file))))].sort()
-  const slow = sorted.filter((file) => file.startsWith(SLOW))
-  const others = sorted.filter((file) => !file.startsWith(SLOW))
+  const slow = sorted.filter((file) => SLOW.test(file))
+  const others = sorted.filter((file) => !SLOW.test(file))
   if (values.quick) return values.shuffle ? shuffled(others) : others
   return values.shuffle ? shuffled(sorted) : [...slow, ...others]
 }

@@ -47,6 +47,7 @@ import {
   type FormPaths,
   type FormState,
   type Forms,
+  type Found,
   flag,
   formed,
   type Happened,
@@ -573,4 +574,13 @@ import { answers, text as anyText } from '@formbuilder/adapter-sdk/answers'
     await store.checkOut(self.id)
   }
   console.log(typeof checkIn)
+}
+
+// Found
+{
+  function summary({ entries, total, searchedFrom }: Found): string {
+    const of = searchedFrom === null ? '' : `, of those received since ${searchedFrom.toISOString()}`
+    return `${entries.length} of ${total}${of}`
+  }
+  console.log(typeof summary)
 }

@@ -19,6 +19,9 @@ import {
   ConfigError,
   createProvider,
   DEFAULT_RULES,
+  ENVIRONMENTS,
+  type Environment,
+  type EnvironmentName,
   FAILURES,
   type Failure,
   type FailureCode,
@@ -43,6 +46,7 @@ import {
   ProviderError,
   type ProviderEvent,
   type ProviderOptions,
+  type ProviderProblem,
   parameter,
   parameterIdentifier,
   RELEASES,
@@ -274,4 +278,21 @@ import { pino } from 'pino'
     return provider.forward('http://127.0.0.1:9000', options)
   }
   console.log(typeof listener)
+}
+
+// ENVIRONMENTS, Environment, EnvironmentName
+{
+  const name: EnvironmentName = 'int'
+  const environment: Environment = ENVIRONMENTS[name]
+  console.log(environment)
+}
+
+// ProviderProblem
+{
+  async function isReady(running: RunningProvider): Promise<boolean> {
+    const problems: readonly ProviderProblem[] = await running.problems()
+    for (const problem of problems) console.error(`the provider cannot serve: ${problem}`)
+    return problems.length === 0
+  }
+  console.log(typeof isReady)
 }

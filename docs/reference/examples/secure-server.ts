@@ -44,6 +44,7 @@ import {
   SecureServerError,
   type ServerEvent,
   type ServerOptions,
+  type StaleCrlPolicy,
   startServer,
   type TlsOptions,
   type TlsPolicy,
@@ -219,4 +220,18 @@ import {
     if (reasons.some((reason) => reason === event.reason)) console.error('the load balancer is not set up for PROXY')
   }
   console.log(typeof onEvent)
+}
+
+// StaleCrlPolicy
+{
+  // For four hours after its nextUpdate a CRL still counts; then every certificate of its authority is refused.
+  const staleCrl: StaleCrlPolicy = { acceptHours: 4 }
+  await startServer(createApp().callback(), {
+    port: 8443,
+    tls: {
+      certFile: 'certificate.pem',
+      keyFile: 'key.pem',
+      clientCertificates: { caFiles: ['ca.pem'], crlFiles: ['ca.crl'], staleCrl, mode: 'strict' },
+    },
+  })
 }

@@ -107,13 +107,18 @@ async function prepare(name: string, target: string, repository: string): Promis
   const readme = join(target, 'README.md')
   writeFileSync(readme, absoluteLinks(readFileSync(readme, 'utf8'), `packages/${name}`, at))
   for (const file of globSync('dist/**/*.js', { cwd: target })) {
-    // The declarations have the comments that users read. Names stay, since stacks show them.
+    // The declarations have the comments that users read. Stacks still name files, methods and what is exported.
     const { code } = await transform(readFileSync(join(target, file), 'utf8'), {
-      ...{ charset: 'utf8', target: 'node24', minifyWhitespace: true, minifySyntax: true },
+      ...{ charset: 'utf8', target: 'esnext', minify: true },
     })
     writeFileSync(join(target, file), code)
   }
   for (const file of unreachable(target, manifest)) rmSync(join(target, file))
+  // What stores promise is for those who write one. The reference has it; here it would be a twentieth of the package.
+  for (const file of globSync('dist/store/*.d.ts', { cwd: target })) {
+    const declared = readFileSync(join(target, file), 'utf8')
+    writeFileSync(join(target, file), declared.replace(/^[ \t]*\/\*\*[\s\S]*?\*\/\n/gm, ''))
+  }
 }
 
 /** The declarations that no export leads to: nobody can import them. */

@@ -107,9 +107,10 @@ async function prepare(name: string, target: string, repository: string): Promis
   const readme = join(target, 'README.md')
   writeFileSync(readme, absoluteLinks(readFileSync(readme, 'utf8'), `packages/${name}`, at))
   for (const file of globSync('dist/**/*.js', { cwd: target })) {
-    // The declarations have the comments that users read. Stacks still name files, methods and what is exported.
+    // The declarations have the comments that users read. Stacks still name files, methods and what is exported. An old Node
+    // reads a module whole before it runs the one that says which Node is needed: so it has to be able to read it.
     const { code } = await transform(readFileSync(join(target, file), 'utf8'), {
-      ...{ charset: 'utf8', target: 'esnext', minify: true },
+      ...{ charset: 'utf8', target: 'node20', minify: true },
     })
     writeFileSync(join(target, file), code)
   }

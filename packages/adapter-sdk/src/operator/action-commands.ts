@@ -5,7 +5,7 @@ import { type ActionName, cleaned, type Done, type Plan, REASON_LENGTH, reasonPr
 import { type CommandContext, operator, placeOf, printer, withLedger } from './commands.ts'
 import { erasureText, type KeepDays } from './erasure.ts'
 import { addNarrowing, type FilterOptions, filterOf, wholeNumber } from './filter-options.ts'
-import { interrupts } from './interrupts.ts'
+import { interruptible } from './interrupts.ts'
 import type { Ledger } from './ledger.ts'
 import { waitsText } from './pauses.ts'
 import { progressOf } from './progress.ts'
@@ -114,10 +114,11 @@ async function act(
       output.error(`nothing was done: ${refusal}`)
       return context.onExit(8)
     }
-    using stop = interrupts()
     const progress = progressOf(output, COMMANDS[action].done, plan.count)
     const record = { by: options.by ?? operator(), reason: options.reason ?? null }
-    const done = await ledger.carryOut(plan, record, stop.signal, progress.add).finally(progress.end)
+    const done = await interruptible((signal) => ledger.carryOut(plan, record, signal, progress.add)).finally(
+      progress.end,
+    )
     show(context, plan, done, options, keep)
     if (done.remaining > 0) context.onExit(130)
     else if (done.leftOut.uncertain + done.leftOut.changed > 0) context.onExit(7)

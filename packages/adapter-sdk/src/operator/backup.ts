@@ -1,10 +1,10 @@
 /** Copies a store while adapters work on it: its database, then its files. */
 import { existsSync, realpathSync } from 'node:fs'
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir, rename } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { AdapterError } from '../errors.ts'
 import type { FileStore } from '../files/file-store.ts'
-import { folderStore } from '../files/folder.ts'
+import { folderStore, syncFolder } from '../files/folder.ts'
 import { refusedAsRestored } from '../store/open.ts'
 import { backupInto } from '../store/sqlite/backup.ts'
 import { DATABASE, FILES, FOLDER } from '../store/sqlite/folder.ts'
@@ -76,10 +76,4 @@ async function copyOnce(store: FileStore, copies: FileStore, id: string, copy: s
 async function removeErased(from: string, to: string): Promise<void> {
   const copies = folderStore(to)
   for await (const id of copies.list(0)) if (!existsSync(join(from, id))) await copies.remove([id])
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  await using opened = await open(folder, 'r')
-  await opened.sync()
 }

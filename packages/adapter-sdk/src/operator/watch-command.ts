@@ -5,7 +5,7 @@ import { errorName } from '../events.ts'
 import { paintOf } from './colour.ts'
 import { type CommandContext, withStore } from './commands.ts'
 import { wholeNumber } from './filter-options.ts'
-import { interrupts } from './interrupts.ts'
+import { interruptible } from './interrupts.ts'
 import type { Output } from './output.ts'
 import { allStatsText, readStats, type Stats } from './stats.ts'
 import { second } from './text.ts'
@@ -19,19 +19,22 @@ export function addWatchCommand(root: Command, context: CommandContext): void {
     .option('--every <seconds>', 'how often to look, 1 to 3600', wholeNumber(1, 3600), 2)
     .option('--json', 'a line of JSON each time')
     .action(async ({ every, json }: { every: number; json?: boolean }) => {
-      using stop = interrupts()
-      const { output } = context
-      const ended = output.closed === undefined ? stop.signal : AbortSignal.any([stop.signal, output.closed])
-      await withStore(context, false, async (store) => {
-        // The first look decides whether the store can be used at all.
-        let seen: Stats | string = await readStats(store)
-        while (!ended.aborted) {
-          show(output, seen, every, json === true)
-          await pause(every * 1000, undefined, { signal: ended }).catch(() => undefined)
-          if (!ended.aborted) seen = await readStats(store).catch((error: unknown) => errorName(error))
-        }
-      })
+      await interruptible((interrupted) => watch(context, interrupted, every, json === true))
     })
+}
+
+async function watch(context: CommandContext, interrupted: AbortSignal, every: number, json: boolean): Promise<void> {
+  const { output } = context
+  const ended = output.closed === undefined ? interrupted : AbortSignal.any([interrupted, output.closed])
+  await withStore(context, false, async (store) => {
+    // The first look decides whether the store can be used at all.
+    let seen: Stats | string = await readStats(store)
+    while (!ended.aborted) {
+      show(output, seen, every, json)
+      await pause(every * 1000, undefined, { signal: ended }).catch(() => undefined)
+      if (!ended.aborted) seen = await readStats(store).catch((error: unknown) => errorName(error))
+    }
+  })
 }
 
 function show(output: Output, seen: Stats | string, every: number, json: boolean): void {

@@ -79,7 +79,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       const found = await problemsOf(page, 'pause')
       await page.setViewportSize({ width: 1280, height: 900 })
       await page.getByRole('button', { name: 'Pause complaint' }).click()
-      await page.waitForURL(/\/forms\?done=paused/)
+      await page.waitForURL(/\/forms$/)
       found.push(...(await problemsOf(page, 'forms-paused')))
       const banner = await page.getByRole('alert').textContent()
       const { jwe } = await adapter.compose({ submissionAnswers: {} })
@@ -99,7 +99,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       await page.goto(at('/forms'))
       await page.getByRole('link', { name: 'Resume complaint' }).click()
       await page.getByRole('button', { name: 'Resume complaint' }).click()
-      await page.waitForURL(/\/forms\?done=resumed/)
+      await page.waitForURL(/\/forms$/)
       await until(async () => (await adapter.running.ledger.counts()).delivered >= COUNT)
       await page.goto(at('/actions'))
       const actions = (await page.locator('tbody tr').allTextContents()).map((text) => text.replaceAll(/\s+/g, ' '))
@@ -111,8 +111,8 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       expect(during[1]?.[0]).to.equal('Paused')
       expect(isLate).to.equal(false)
       expect(said).to.deep.equal([true, true, true, true, true, true])
-      expect(actions[0]).to.match(/operator Resumed The whole form complaint None/)
-      expect(actions[1]).to.match(/operator Paused The whole form complaint the case system is being moved/)
+      expect(actions[0]).to.match(/^ ?Resumed .* operator The whole form complaint None ?$/)
+      expect(actions[1]).to.match(/^ ?Paused .* operator The whole form complaint the case system is being moved ?$/)
     })
 
     it('says how things are, and shows three periods and each form in a chart and a table', async () => {

@@ -125,8 +125,8 @@ describe('gp-connect-verify-audit', () => {
     [['--checkpoint', checkpoint, first], 1, 'broken at line 2: the checkpoint is not in the trail'],
     [[second, first], 1, 'broken at line 1: does not follow the record before it'],
     [[second], 1, 'broken at line 1'],
-    [[], 2, 'usage'],
-    [['--checkpoint', 'x', whole], 2, 'usage'],
+    [[], 2, "error: missing required argument 'fi"],
+    [['--checkpoint', 'x', whole], 2, 'error: --checkpoint is not SEQUENCE:H'],
     [[join(folder, 'absent')], 2, 'ENOENT'],
   ] as const) {
     it(`exits with ${code} for ${args.length} arguments: ${output.slice(0, 40)}`, async () => {

@@ -106,7 +106,7 @@ describe('what is published', () => {
       ['adapter-sdk', /^Usage: npx @formbuilder\/adapter-sdk /],
       ['submitter', /^Usage: npx @formbuilder\/submitter /],
       ['optics-adapter', /^Usage: optics-adapter /],
-      ['gp-connect-provider', /^usage: npx @formbuilder\/gp-connect-provider /],
+      ['gp-connect-provider', /^Usage: npx @formbuilder\/gp-connect-provider /],
     ] as const) {
       expect(await registry.run(`npx @formbuilder/${name} --help`, { cwd: project }), name).to.match(says)
     }

@@ -44,7 +44,7 @@ describe('the threads of a store in SQLite', () => {
     const order: string[] = []
 
     await Promise.all([
-      Promise.all(Array.from({ length: 40 }, () => store.list({ reason: 'nobody' }, PAGE))).then(() =>
+      Promise.all(Array.from({ length: 400 }, () => store.list({ reason: 'nobody' }, PAGE))).then(() =>
         order.push('lists'),
       ),
       store.accept([incoming()]).then(() => order.push('accept')),

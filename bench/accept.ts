@@ -23,10 +23,9 @@ export async function startFloor(lab: Lab): Promise<Subject> {
 }
 
 /** The adapter on each store, by its name in the tables. */
-export async function startAdapters(lab: Lab, only?: string): Promise<Record<string, Subject>> {
+export async function startAdapters(lab: Lab): Promise<Record<string, Subject>> {
   const subjects: Record<string, Subject> = { [ON_SQLITE]: await lab.start('adapter.ts', SETTINGS) }
   for (const server of serverNames()) {
-    if (only !== undefined && server !== only) continue
     const settings = { ...SETTINGS, DATABASE_URL: await lab.database('adapter', server) }
     subjects[`adapter, ${server}`] = await lab.start('adapter.ts', settings)
   }

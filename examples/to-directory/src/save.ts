@@ -25,7 +25,7 @@ export function saveTo(folder: string): (submission: Submission, context: Contex
   }
 }
 
-/** A file is named by whoever filled in the form: what could leave the folder, or hide, is taken out. */
+/** The person who fills in the form names the file: what could leave the folder, or hide, is taken out. */
 function safeName(filename: string | null): string {
   const name = (filename ?? '').replaceAll(/[^\p{L}\p{N} ._-]/gu, '_').replace(/^[. ]+/, '')
   return name.slice(-100) || 'file'

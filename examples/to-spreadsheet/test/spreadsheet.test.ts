@@ -91,7 +91,7 @@ describe('the spreadsheet of the example', () => {
     }
   })
 
-  it('is not mended by what a citizen wrote in it', async () => {
+  it('is not repaired by what a citizen wrote in it', async () => {
     const { add } = spreadsheet(file, ['answer'])
 
     await add(row('a', 'x\n"b","y"\nb,y'), signal)

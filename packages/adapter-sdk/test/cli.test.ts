@@ -6,7 +6,7 @@ import { hostname, tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
 import { createAdapter } from '../src/adapter.ts'
-import { type ExitCode, runCommand } from '../src/cli.ts'
+import { runCommand } from '../src/cli.ts'
 import { AdapterError, PermanentError, UncertainError } from '../src/errors.ts'
 import { encryptCompact } from '../src/protocol/jwe.ts'
 import { type Key, parseKeyring } from '../src/protocol/keyring.ts'
@@ -14,6 +14,7 @@ import type { RunningAdapter } from '../src/start.ts'
 import type { DetailedEntry, Entry } from '../src/store/entry.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from '../src/testing/index.ts'
 import { ask } from '../src/testing/sender.ts'
+import { run } from './run-command.ts'
 import { sharedPostgres } from './shared-postgres.ts'
 import { incoming } from './submissions.ts'
 import { until } from './until.ts'
@@ -26,23 +27,6 @@ let certificate: DevelopmentCertificate
 before(async () => {
   certificate = await makeDevelopmentCertificate(90)
 })
-
-interface Result {
-  readonly code: ExitCode
-  readonly out: string
-  readonly error: string
-}
-
-async function run(
-  argv: readonly string[],
-  environment: { [name: string]: string } = {},
-  ask?: (question: string) => Promise<string>,
-): Promise<Result> {
-  const [out, error]: [string[], string[]] = [[], []]
-  const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text), ask }
-  const code = await runCommand(argv, { environment, output })
-  return { code, out: out.join('\n'), error: error.join('\n') }
-}
 
 for (const kind of ['sqlite', 'postgres'] as const) {
   describe(`the command line, on ${kind}`, () => {
@@ -366,9 +350,9 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       const alone = await run(discard, place)
       const other = await run([...discard, '--yes', '--expect', '1219'], place)
       const listed = await run([...discard, '--dry-run'], place)
-      const no = await run(discard, place, answer(''))
+      const no = await run(discard, place, { ask: answer('') })
       const still = await counted()
-      const yes = await run(discard, place, answer('y'))
+      const yes = await run(discard, place, { ask: answer('y') })
       const none = await run([...discard, '--yes', '--expect', '0'], place)
 
       expect([alone.code, other.code, listed.code, no.code, yes.code, none.code]).to.deep.equal([2, 8, 0, 8, 0, 0])

@@ -54,7 +54,8 @@ export function addActionCommands(root: Command, context: ActionContext): void {
   }
 }
 
-const REASON = 'why, for the record, without personal data'
+/** What a reason is, in the help. */
+export const REASON = 'why, for the record, without personal data'
 const COMMANDS = {
   redrive: {
     description: 'put dead letters back into the queue with all their retries',

@@ -1,6 +1,6 @@
 /** Defines the commands that pause and resume a form. */
 import type { Command } from 'commander'
-import { person, reasonText } from './action-commands.ts'
+import { person, REASON, reasonText } from './action-commands.ts'
 import { type CommandContext, operator, printer, withStore } from './commands.ts'
 import { changeForm, type FormAction } from './pauses.ts'
 import { printable } from './text-table.ts'
@@ -34,7 +34,6 @@ interface Options {
   readonly json?: boolean
 }
 
-const REASON = 'why, for the record, without personal data'
 const COMMANDS = {
   pause: {
     description: 'stop the attempts of a form; its submissions are received, and wait until it is resumed',

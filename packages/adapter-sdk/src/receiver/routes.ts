@@ -1,5 +1,11 @@
 /** The adapter's own HTTP routes: submissions and files in a web process, health and metrics in every process. */
-import { type Credentials, createApp, isAuthorised, type ServerOptions } from '@formbuilder/secure-server'
+import {
+  type Credentials,
+  createApp,
+  isAuthorised,
+  type Listener,
+  type ServerOptions,
+} from '@formbuilder/secure-server'
 import type Koa from 'koa'
 import type { Config } from '../config.ts'
 import type { Emit } from '../events.ts'
@@ -8,7 +14,7 @@ import { renderRefusal, serverEvents } from '../proxy-refusals.ts'
 import { failureReporter, type ReportFailure } from '../telemetry/failures.ts'
 import { traceparent, traceRequests } from '../telemetry/tracing.ts'
 import { downloads, type OpenFile } from './downloads.ts'
-import { formPosts, type Listener } from './form-posts.ts'
+import { formPosts } from './form-posts.ts'
 import { type HealthOptions, health } from './health.ts'
 import type { AcceptSubmission } from './intake.ts'
 import { metricsRoute } from './metrics-route.ts'

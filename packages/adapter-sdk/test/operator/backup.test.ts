@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
-import { type ExitCode, runCommand } from '../../src/cli.ts'
+import type { ExitCode } from '../../src/cli.ts'
 import type { Form } from '../../src/form.ts'
 import { encryptCompact } from '../../src/protocol/jwe.ts'
 import { type Key, parseKeyring } from '../../src/protocol/keyring.ts'
@@ -27,6 +27,7 @@ import { openPostgres } from '../../src/store/postgres/store.ts'
 import { openSqlite } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { PostgresServer } from '../postgres-server.ts'
+import { type Result, run as runIn } from '../run-command.ts'
 import { sharedPostgres } from '../shared-postgres.ts'
 import { dead, delivered, incoming } from '../submissions.ts'
 import { until } from '../until.ts'
@@ -38,20 +39,10 @@ const PAGE_BYTES = 4096
 const [TAKEN, LOST] = ['2026-01-02T03:04:05.000Z', '2026-01-02T09:00:00.000Z']
 const RESTORED = ['restored', '--backup-taken', TAKEN, '--lost-at', LOST]
 
-interface Result {
-  readonly code: ExitCode
-  readonly out: string
-  readonly error: string
-}
-
 type Place = Readonly<Record<string, string>>
 
 async function run(argv: readonly string[], place: Place): Promise<Result> {
-  const [out, error]: [string[], string[]] = [[], []]
-  const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text) }
-  const environment = { ...place, JWE_SHARED_KEY: KEY, TRUST_PROXY: '127.0.0.1' }
-  const code = await runCommand(argv, { environment, output })
-  return { code, out: out.join('\n'), error: error.join('\n') }
+  return await runIn(argv, { ...place, JWE_SHARED_KEY: KEY, TRUST_PROXY: '127.0.0.1' })
 }
 
 /** What `check` says of the store, and the exit code. */

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { runCommand } from '../../src/cli.ts'
+import { run } from '../run-command.ts'
 
 const has = (program: string) => spawnSync(program, ['--version']).status === 0
 /** Where a shell is not installed, its tests are pending, each with its name. */
@@ -19,12 +19,7 @@ describe('completion', () => {
   })
   after(() => rmSync(folder, { recursive: true, force: true }))
 
-  async function script(...argv: string[]): Promise<{ code: number; out: string; error: string }> {
-    const [out, error]: [string[], string[]] = [[], []]
-    const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text) }
-    const code = await runCommand(['completion', ...argv], { environment: {}, output })
-    return { code, out: out.join('\n'), error: error.join('\n') }
-  }
+  const script = (...argv: string[]) => run(['completion', ...argv])
 
   /** What bash offers for words of which the last one is being typed. */
   async function offered(words: readonly string[], ...argv: string[]): Promise<string[]> {

@@ -3,33 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { type ExitCode, type Output, runCommand } from '../../src/cli.ts'
 import type { Entry } from '../../src/store/entry.ts'
 import { openPostgres } from '../../src/store/postgres/store.ts'
 import { openSqlite } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { run } from '../run-command.ts'
 import { sharedPostgres } from '../shared-postgres.ts'
 import { dead, delivered, incoming, retry } from '../submissions.ts'
 
 const NOON = Date.parse('2090-11-28T12:00:00Z')
 const HOUR = 3_600_000
-
-interface Result {
-  readonly code: ExitCode
-  readonly out: string
-  readonly error: string
-}
-
-async function run(
-  argv: readonly string[],
-  environment: { [name: string]: string },
-  more: Partial<Output> = {},
-): Promise<Result> {
-  const [out, error]: [string[], string[]] = [[], []]
-  const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text), ...more }
-  const code = await runCommand(argv, { environment, output })
-  return { code, out: out.join('\n'), error: error.join('\n') }
-}
 
 for (const kind of ['sqlite', 'postgres'] as const) {
   describe(`lists of submissions, on ${kind}`, () => {

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { createAdapter } from '../../src/adapter.ts'
-import { runCommand } from '../../src/cli.ts'
 import { PermanentError } from '../../src/errors.ts'
 import type { AdapterEvent } from '../../src/events.ts'
 import { changeForm } from '../../src/operator/pauses.ts'
@@ -13,6 +12,7 @@ import { type Key, parseKeyring } from '../../src/protocol/keyring.ts'
 import type { RunningAdapter } from '../../src/start.ts'
 import { type DevelopmentCertificate, makeDevelopmentCertificate } from '../../src/testing/index.ts'
 import { ask } from '../../src/testing/sender.ts'
+import { run as runIn } from '../run-command.ts'
 import { sharedPostgres } from '../shared-postgres.ts'
 import { until } from '../until.ts'
 
@@ -78,12 +78,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       expect((await ask(target(web), 'POST', path, { body })).status).to.equal(201)
       return submissionId
     }
-    const run = async (...argv: string[]) => {
-      const [out, error]: [string[], string[]] = [[], []]
-      const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text) }
-      const code = await runCommand(argv, { environment: place, output })
-      return { code, out: out.join('\n'), error: error.join('\n') }
-    }
+    const run = (...argv: string[]) => runIn(argv, place)
     const pause = (reason = 'moved', by = 'ada') => web.store.pause('complaint', by, reason)
     const resume = () => web.store.resume('complaint', 'ada', null)
     const readiness = async (adapter: RunningAdapter) => {

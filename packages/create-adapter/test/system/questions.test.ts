@@ -66,7 +66,7 @@ describe('npm create @formbuilder/adapter, on a terminal', () => {
     expect(forms('my-adapter')).to.deep.equal(['complaint.ts'])
   })
 
-  it('says at once what is wrong with an answer, and lets it be mended', async () => {
+  it('says at once what is wrong with an answer, and lets it be corrected', async () => {
     await type(
       ['--form', 'appeal', '--target', 'csv', '--tests', 'node'],
       [

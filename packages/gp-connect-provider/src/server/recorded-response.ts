@@ -70,7 +70,7 @@ export class RecordedResponse implements Interceptor {
     return this.#state === 'sent' || this.#guard.isAnsweredByServer(this.#exchange, this.#request)
   }
 
-  /** Whether the head is written, as far as whoever writes the answer can tell. */
+  /** Whether the head is written, as far as the writer of the answer can tell. */
   get isHeadWritten(): boolean {
     return this.passes ? read(this.#response, 'headersSent') : this.#head !== undefined || this.#state === 'over'
   }

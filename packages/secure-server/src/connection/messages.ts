@@ -14,7 +14,7 @@ export const SECURITY_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 } as const
 
-/** What is told of the body of a request as it arrives. */
+/** Follows the body of a request as it arrives. */
 export interface BodyWatch {
   /** So many bytes are kept for this request. False: the request has been refused. */
   arrived(bytes: number): boolean

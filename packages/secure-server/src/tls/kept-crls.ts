@@ -14,7 +14,7 @@ export async function readKeptCrls(path: string): Promise<Crl[]> {
 }
 
 /**
- * Replaces the file in one step: a process that dies meanwhile leaves the old one. Other users can neither read nor write it.
+ * Replaces the file in one step: a process that dies before that leaves the old one. Other users can neither read nor write it.
  * @throws {Error} of the file system.
  */
 export async function writeKeptCrls(path: string, crls: readonly Crl[]): Promise<void> {

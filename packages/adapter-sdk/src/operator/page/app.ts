@@ -97,7 +97,7 @@ function lookOnly({ emit }: OperatorParts, show: Show): Middleware {
     const isLook = (ctx.method === 'GET' || ctx.method === 'HEAD') && !ACTING.includes(ctx.path)
     if (isLook || mayAct(ctx)) return await next()
     emit({ event: 'operator.refused', why: 'read-only' })
-    showProblem(ctx, show, 403, 'you may look, and not act: ask whoever runs this page if you need to')
+    showProblem(ctx, show, 403, 'you may look, and not act: ask the person who runs this page if you need to')
   }
 }
 

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import type { Middleware } from 'koa'
 import type { Entry } from '../../store/entry.ts'
-import { csvCell } from '../csv.ts'
+import { csvHead, csvRows } from '../csv.ts'
 import { filterOf } from './filter.ts'
 import { type OperatorParts, type Show, showProblem } from './parts.ts'
 
@@ -67,16 +67,9 @@ const COLUMNS = {
 const WRITERS = {
   /** RFC 4180. */
   async *csv(steps: AsyncGenerator<readonly Entry[]>) {
-    yield `${Object.keys(COLUMNS).join(',')}\r\n`
-    for await (const entries of steps)
-      yield entries
-        .map(
-          (entry) =>
-            `${Object.values(COLUMNS)
-              .map((of) => csvCell(of(entry)))
-              .join(',')}\r\n`,
-        )
-        .join('')
+    const columns = Object.entries(COLUMNS)
+    yield csvHead(columns)
+    for await (const entries of steps) yield csvRows(columns, entries)
   },
   async *json(steps: AsyncGenerator<readonly Entry[]>) {
     let separator = '[\n'

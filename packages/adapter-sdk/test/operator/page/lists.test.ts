@@ -196,7 +196,7 @@ for (const [kind, place] of Object.entries(PLACES)) {
         expect(JSON.parse(none)).to.deep.equal([])
       })
 
-      it('to a client that goes away in the middle, and to the next', async () => {
+      it('to a client that leaves in the middle, and to the next', async () => {
         const before = adapter.events.length
         await new Promise<void>((resolve, reject) => {
           const sent = request(

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { expect } from 'chai'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Claim } from '../../../src/store/claim.ts'
 import type { TestAdapter } from '../../../src/testing/index.ts'
+import { dead as deadLetter, incoming } from '../../submissions.ts'
 import { until } from '../../until.ts'
 import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
 import { keepPicture, startBrowser } from './browser.ts'
@@ -192,6 +194,7 @@ describe("the operator's page in a browser", () => {
 
     await page.getByRole('button', { name: 'Discard all with ERR_CASEWORK_TEAM in complaint' }).click()
     await page.getByRole('button', { name: /^Discard \d submissions?$/ }).click()
+    await page.getByRole('link', { name: 'Enter a reason' }).waitFor()
     const title = await page.title()
     await page.getByRole('link', { name: 'Enter a reason' }).click()
     const described = await page.getByLabel('Reason').getAttribute('aria-describedby')
@@ -200,6 +203,32 @@ describe("the operator's page in a browser", () => {
 
     expect(title).to.match(/^Error: Discard \d submissions?/)
     expect(described).to.contain('reason-error')
+  })
+
+  it('breaks a name that is longer than a phone is wide', async () => {
+    const { store } = adapter.running
+    // No process has this form, so that nobody else claims it.
+    await store.accept([incoming({ form: 'renamed' })])
+    const claim = [{ form: 'renamed', most: 1, suspects: 0 }]
+    const [held] = await store.turn({ settle: [], claim, leaseSeconds: 30 })
+    const reason = `${'courtortribunalyourcomplaintisabout'.repeat(2)}_autocomplete_1 is missing`
+    const ending = deadLetter({ code: 'ERR_ANSWERS_INVALID', reason })
+    await store.turn({ settle: [{ claim: held as Claim, ending }], claim: [], leaseSeconds: 30 })
+    const page = await open('/dead-letters', { viewport: { width: 320, height: 900 } })
+    const widths: unknown[] = []
+    for (const path of ['/dead-letters', `/submission?id=${held?.submissionId}`, '/submissions?state=dead']) {
+      await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
+      const isShown = (await page.content()).includes('courtortribunal')
+      widths.push([isShown, await page.evaluate('document.documentElement.scrollWidth')])
+    }
+    await page.context().close()
+    await adapter.running.ledger.discard({ form: 'renamed', code: 'ERR_ANSWERS_INVALID' }, 'ada', 'a test')
+
+    expect(widths.slice(0, 2)).to.deep.equal([
+      [true, 320],
+      [true, 320],
+    ])
+    expect(widths[2]).to.have.property('1', 320)
   })
 
   it('logs nothing to the console of the browser: no style or script is blocked', () => {

@@ -3,7 +3,7 @@
  * while it asked whether it may act does nothing: real processes, on both stores, with a lease of five seconds.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -205,6 +205,8 @@ async function asleep(kind: Kind) {
     // Long enough to have asked; the answer waits for the lock.
     await elapsed(300)
     process.kill(first.pid, 'SIGSTOP')
+    // A thread that still runs could take the lock, and keep it.
+    await until(() => isStopped(first.pid))
     await unlock()
     const second = at.start(environment)
     await until(async () => (await entryOf(store, id)).state === 'delivered')
@@ -221,6 +223,15 @@ async function asleep(kind: Kind) {
     casework.close()
     casework.closeAllConnections()
   }
+}
+
+/** With all its threads, which run on for a moment after the signal. */
+function isStopped(pid: number): boolean {
+  const states = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const status = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')
+    return status.slice(status.lastIndexOf(')')).split(' ')[1]
+  })
+  return states.every((state) => state === 'T')
 }
 
 /** Nobody can change the submissions until it is unlocked. */

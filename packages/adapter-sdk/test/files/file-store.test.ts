@@ -13,8 +13,8 @@ import { attachmentTables, tableStore } from '../../src/files/table.ts'
 import { PostgresServer } from '../postgres-server.ts'
 import { sharedPostgres } from '../shared-postgres.ts'
 
-/** Ages in seconds. */
-const ANY = 0
+/** Ages in seconds. Any: also of what was written within this millisecond. */
+const ANY = -1
 const OLD = 3600
 
 /** A place for files, and what a test does to it behind the back of the store. */

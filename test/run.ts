@@ -126,9 +126,9 @@ function notes(): (Time | Death)[] {
 
 /** The whole time, and the files that took most of it. */
 function printTimes(times: readonly Time[]): void {
-  console.log(
-    `${((performance.now() - began) / 1000).toFixed(0)} s. The slowest, and the processor time of their process:`,
-  )
-  for (const each of times.toSorted((one, other) => other.seconds - one.seconds).slice(0, SHOWN))
-    console.log(`  ${each.seconds.toFixed(1).padStart(6)} s ${each.cpuSeconds.toFixed(1).padStart(5)} s  ${each.file}`)
+  const all = times.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0)
+  console.log(`${((performance.now() - began) / 1000).toFixed(0)} s, and ${all.toFixed(0)} s of processor time.`)
+  console.log('The files that took most processor time, with the processes they started:')
+  for (const { seconds, cpuSeconds, file } of times.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds).slice(0, SHOWN))
+    console.log(`  ${cpuSeconds.toFixed(1).padStart(5)} s in ${seconds.toFixed(1).padStart(5)} s  ${file}`)
 }

@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import Mocha from 'mocha'
 import { sharePostgres } from '../packages/adapter-sdk/test/shared-postgres.ts'
+import { makeMemoryFolder, remove } from './memory-folder.ts'
 import { Progress } from './progress.ts'
 import { mochaGlobalTeardown } from './watchdog.ts'
 
@@ -40,6 +41,12 @@ if (values.list) {
 if (values.quick) process.env['TEST_QUICK'] = '1'
 mkdirSync(dirname(NOTES), { recursive: true })
 writeFileSync(NOTES, '')
+// A run within a run has the folder of the one around it.
+const folder = process.env['TEST_NOTES_FILE'] === undefined ? makeMemoryFolder() : undefined
+if (folder !== undefined) {
+  process.env['TMPDIR'] = folder
+  process.once('exit', () => remove(folder))
+}
 process.env['TEST_NOTES_FILE'] = NOTES
 
 let postgres: AsyncDisposable | undefined

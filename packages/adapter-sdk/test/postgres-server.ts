@@ -24,7 +24,8 @@ export class PostgresDatabases {
   /** Makes an empty database and returns its URL. */
   async database(): Promise<string> {
     const name = `test_${randomUUID().replaceAll('-', '')}`
-    await this.query(`CREATE DATABASE ${name}`)
+    // Copied as files, in half the time of a copy by way of the WAL.
+    await this.query(`CREATE DATABASE ${name} STRATEGY file_copy`)
     return this.url(name)
   }
 

@@ -8,8 +8,9 @@ export function sharedPostgres(): Promise<PostgresDatabases> {
   return server
 }
 
-/** Starts it for this process and those that it starts from now on. */
-export async function sharePostgres(): Promise<AsyncDisposable> {
+/** Starts it for this process and those that it starts from now on, unless there is one. */
+export async function sharePostgres(): Promise<AsyncDisposable | undefined> {
+  if (process.env[PORT_VARIABLE] !== undefined) return undefined
   const started = await PostgresServer.start()
   process.env[PORT_VARIABLE] = String(started.port)
   return started

@@ -1,0 +1,46 @@
+/** Where tests keep their files: in memory, where there is plenty. */
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Those of all tests together take 3 GiB at most. */
+const ENOUGH_BYTES = 8 * 2 ** 30
+const NAME = 'formbuilder-tests-'
+
+/**
+ * A folder in memory, or undefined where the machine has none or little of it. A disk takes ten times as long to make the
+ * many small files of a new PostgreSQL database as PostgreSQL does. What runs that were killed have left there is removed.
+ */
+export function makeMemoryFolder(place = '/dev/shm', enough = ENOUGH_BYTES): string | undefined {
+  if (freeBytes(place) < enough) return undefined
+  for (const name of readdirSync(place).filter(isLeft)) remove(join(place, name))
+  const folder = mkdtempSync(join(place, `${NAME}${process.pid}-`))
+  // As /tmp: a PostgreSQL that runs as another user makes its folder here, and removes it.
+  chmodSync(folder, 0o1777)
+  return folder
+}
+
+export function remove(folder: string): void {
+  // A process that was told to end may still write there.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+}
+
+function freeBytes(place: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(place)
+    return bavail * bsize
+  } catch {
+    return 0
+  }
+}
+
+/** By a process that is no more. */
+function isLeft(name: string): boolean {
+  const [, pid] = new RegExp(`^${NAME}(\\d+)-`).exec(name) ?? []
+  if (pid === undefined) return false
+  try {
+    process.kill(Number(pid), 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}

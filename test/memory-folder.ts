@@ -2,8 +2,8 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Those of all tests together take 3 GiB at most. */
-const ENOUGH_BYTES = 8 * 2 ** 30
+/** Four times of what all tests together take. */
+const ENOUGH_BYTES = 4 * 2 ** 30
 const NAME = 'formbuilder-tests-'
 
 /**

@@ -3,15 +3,15 @@ import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import chromium from '@sparticuz/chromium'
 import { type Browser, chromium as driver, type Page } from 'playwright-core'
+import { unpackedChromium } from './unpacked-chromium.ts'
 
 /** Starts the browser. The caller closes it. */
 export async function startBrowser(): Promise<Browser> {
-  const executablePath = await chromium.executablePath()
   // The package is made for cloud functions: its arguments use one process and switch off security between sites.
   const args = chromium.args.filter(
     (each) => !/^--(single-process|disable-web-security|allow-running-insecure-content)$/.test(each),
   )
-  return await driver.launch({ executablePath, args: [...args, '--no-sandbox'], headless: true })
+  return await driver.launch({ executablePath: unpackedChromium(), args: [...args, '--no-sandbox'], headless: true })
 }
 
 /** Saves a screenshot of the whole page in `artefacts/`, which is not in the repository. */

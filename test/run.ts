@@ -1,4 +1,5 @@
 /** npm test and npm run test:quick: runs test files in several processes of mocha, and is quiet about what passes. */
+import { spawnSync } from 'node:child_process'
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -16,6 +17,7 @@ const SLOW = /(^|\/)test\/system\//
 // A run within a run, as in its own test, has notes of its own.
 const NOTES = join(ROOT, `node_modules/.cache/test-notes-${process.pid}.jsonl`)
 const SHOWN = 10
+const TYPESCRIPT = join(ROOT, 'node_modules/typescript/bin/tsc')
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,8 +43,10 @@ if (values.list) {
 if (values.quick) process.env['TEST_QUICK'] = '1'
 mkdirSync(dirname(NOTES), { recursive: true })
 writeFileSync(NOTES, '')
-// A run within a run has the folder of the one around it.
-const folder = process.env['TEST_NOTES_FILE'] === undefined ? makeMemoryFolder() : undefined
+// A run within a run has what the one around it has made.
+const isWithin = process.env['TEST_NOTES_FILE'] !== undefined
+if (!isWithin) build()
+const folder = isWithin ? undefined : makeMemoryFolder()
 if (folder !== undefined) {
   process.env['TMPDIR'] = folder
   process.once('exit', () => remove(folder))
@@ -55,7 +59,7 @@ let isFinished = false
 const began = performance.now()
 const mocha = new Mocha({
   ui: join(ROOT, 'test/ui.ts'),
-  require: [join(ROOT, 'test/watchdog.ts')],
+  require: [join(ROOT, 'test/built.ts'), join(ROOT, 'test/watchdog.ts')],
   reporter: class extends Progress {
     constructor(...parameters: ConstructorParameters<typeof Progress>) {
       super(...parameters)
@@ -79,6 +83,12 @@ console.log(`${files.length} files, ${jobs} at once${values.shuffle ? `, in the 
 process.exitCode = 1
 process.once('beforeExit', () => finish(1))
 mocha.run(finish)
+
+/** Tests run what is built; this takes half a second when it is. */
+function build(): void {
+  const { status } = spawnSync(process.execPath, [TYPESCRIPT, '-b'], { stdio: 'inherit' })
+  if (status !== 0) process.exit(1)
+}
 
 function finish(failures: number): void {
   if (isFinished) return

@@ -3,9 +3,13 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { Readable, Writable } from 'node:stream'
 import { expect } from 'chai'
 import { COMMANDS as EXITS } from '../../docs/reference/tables.ts'
 import { runCommand } from '../../packages/adapter-sdk/src/cli.ts'
+import { runAuditCommand } from '../../packages/gp-connect-provider/src/audit-command.ts'
+import { runGatewayCommand } from '../../packages/gp-connect-provider/src/gateway-command.ts'
+import { main as submitter } from '../../packages/submitter/src/cli.ts'
 
 const PACKAGES = resolve(import.meta.dirname, '../../packages')
 
@@ -124,6 +128,49 @@ function firstOf(mistakes: typeof ADAPTER): typeof ADAPTER {
   return Object.fromEntries(Object.entries(mistakes).map(([name, [first = []]]) => [name, [first]]))
 }
 
+interface Written {
+  /** For what a command keeps. */
+  readonly folder: string
+  write(text: string): void
+  error(text: string): void
+}
+
+/** What the programs call with their arguments, where that can be called here, too. */
+const HERE: Readonly<Record<string, (argv: readonly string[], written: Written) => Promise<number>>> = {
+  adapter: async (argv, written) => await runCommand(argv, adapterOptions(written)),
+  'optics-adapter': async (argv, written) => {
+    const version = PROGRAMS['optics-adapter']?.version ?? ''
+    return await runCommand(argv, {
+      name: 'optics-adapter',
+      version,
+      start: async () => {},
+      ...adapterOptions(written),
+    })
+  },
+  submitter: async (argv, { write, error }) => {
+    const [stdout, stderr] = [write, error].map(
+      (take) =>
+        new Writable({
+          decodeStrings: false,
+          write: (text, _, done) => {
+            take(String(text))
+            done()
+          },
+        }),
+    ) as [Writable, Writable]
+    return await submitter(argv, { stdin: Readable.from([]), stdout, stderr })
+  },
+  'gp-connect-provider': async ([command = '', ...rest], written) =>
+    command === 'gateway' ? await runGatewayCommand(rest, written) : await runAuditCommand([command, ...rest], written),
+  'gp-connect-audit': runAuditCommand,
+  'gp-connect-verify-audit': async (argv, written) => await runAuditCommand(['verify', ...argv], written),
+}
+
+function adapterOptions({ folder, write, error }: Written) {
+  const lines = (take: (text: string) => void) => (text: string) => take(`${text.trimEnd()}\n`)
+  return { environment: { DATA_DIR: join(folder, 'data') }, output: { out: lines(write), error: lines(error) } }
+}
+
 interface Ended {
   readonly code: unknown
   readonly out: string
@@ -148,30 +195,29 @@ describe('every command of every package', () => {
     })
 
   /** The same as the program, without a process for each of its many mistakes. */
-  const runAdapter = async (...argv: readonly string[]): Promise<Ended> => {
-    const [out, error]: [string[], string[]] = [[], []]
-    const output = { out: (text: string) => out.push(text), error: (text: string) => error.push(text) }
-    const code = await runCommand(argv, { environment: { DATA_DIR: join(folder, 'data') }, output })
-    return { code, out: out.join('\n'), error: error.map((line) => `${line.trimEnd()}\n`).join('') }
+  const runHere = async (command: string, ...argv: readonly string[]): Promise<Ended> => {
+    const program = HERE[command]
+    if (program === undefined) return await run(command, ...argv)
+    const [out, errors]: [string[], string[]] = [[], []]
+    const written = {
+      folder,
+      write: (text: string) => void out.push(text),
+      error: (text: string) => void errors.push(text),
+    }
+    const code = await program(argv, written)
+    return { code, out: out.join(''), error: errors.join('') }
   }
 
   /** Two at a time, as machines have cores. */
   const runAll = async (command: string, all: readonly (readonly string[])[]): Promise<[string, Ended][]> => {
     const ended: [string, Ended][] = []
     for (let i = 0; i < all.length; i += 2) {
-      const two = all.slice(i, i + 2)
-      ended.push(
-        ...(await Promise.all(
-          two.map(
-            async (argv) =>
-              [
-                argv.join(' '),
-                // The program itself has a few, so that its process is seen too.
-                command === 'adapter' && argv.length > 1 ? await runAdapter(...argv) : await run(command, ...argv),
-              ] as [string, Ended],
-          ),
-        )),
-      )
+      const two = all.slice(i, i + 2).map(async (argv, next): Promise<[string, Ended]> => {
+        // The first mistakes, and each of those that only the program itself tells apart, are seen in a process.
+        const isReal = i + next < 3 || (command === 'gp-connect-provider' && argv.join(' ') === 'gateway --no-such')
+        return [argv.join(' '), await (isReal ? run : runHere)(command, ...argv)]
+      })
+      ended.push(...(await Promise.all(two)))
     }
     return ended
   }
@@ -198,7 +244,7 @@ describe('every command of every package', () => {
       const [help, long, short] = await Promise.all([
         run(command, '--help'),
         run(command, '--version'),
-        run(command, '-V'),
+        runHere(command, '-V'),
       ])
 
       expect([help.code, help.error]).to.deep.equal([0, ''])

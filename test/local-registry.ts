@@ -11,9 +11,13 @@ import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { packAll } from '../release/pack.ts'
+import { copyLinked, madeOnce } from './made-once.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ELSEWHERE = 'https://registry.npmjs.org'
+
+/** The address that the packages name. */
+const REPOSITORY = 'https://github.com/owner/name'
 
 export interface Packed {
   readonly name: string
@@ -43,8 +47,9 @@ export interface RunOptions {
 
 /** Packs every package and serves the tarballs. */
 export async function startLocalRegistry(): Promise<LocalRegistry> {
+  const [tarballs, packages] = await packOnce()
   const folder = mkdtempSync(join(tmpdir(), 'registry-'))
-  const packages = await pack(folder)
+  mkdirSync(join(folder, 'work'))
   const locked = readLocked()
   // The cache outlives registries, and knows each by its address: one at the port of an earlier one would serve its packages.
   const root = `/${basename(folder)}`
@@ -53,9 +58,9 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
     const path = decodeURIComponent(url)
     const tarball = packages.find(({ file }) => path === `/${file}`)
     const named = packages.find(({ name }) => path === `/${name}`)
-    if (tarball !== undefined) response.end(readFileSync(join(folder, tarball.file)))
+    if (tarball !== undefined) response.end(readFileSync(join(tarballs, tarball.file)))
     else if (named !== undefined)
-      response.end(JSON.stringify(document(named, folder, `http://${request.headers.host}${root}`)))
+      response.end(JSON.stringify(document(named, tarballs, `http://${request.headers.host}${root}`)))
     else if (locked.has(path.slice(1))) response.end(JSON.stringify(locked.get(path.slice(1))))
     else response.writeHead(302, { Location: `${ELSEWHERE}${url}` }).end()
   })
@@ -116,11 +121,32 @@ async function makeCache(cache: string): Promise<string> {
   return cache
 }
 
-/** The packages as a release packs them. */
-async function pack(folder: string): Promise<Packed[]> {
-  mkdirSync(join(folder, 'work'))
-  const packed = await packAll('https://github.com/owner/repository', folder)
-  return packed.map(({ filename, ...told }) => ({ ...told, file: filename }))
+/** The packages as a release packs them, and the folder with the tarballs. Packed once, and again when one has changed. */
+export async function packOnce(): Promise<[folder: string, packages: readonly Packed[]]> {
+  const folder = await madeOnce('packed', SOURCES, async (empty) => {
+    const packed = await packAll(REPOSITORY, empty)
+    const packages = packed.map(({ filename, ...told }) => ({ ...told, file: filename }))
+    writeFileSync(join(empty, 'packages.json'), JSON.stringify(packages))
+  })
+  return [folder, JSON.parse(readFileSync(join(folder, 'packages.json'), 'utf8'))]
+}
+
+/** All that packages are packed from. */
+const SOURCES = ['release/pack.ts', 'packages/*/*', 'packages/*/{bin,dist,views,template}/**']
+
+/** A project in which every package is installed: by npm for the first that asks, and a copy of it for others. */
+export async function installAll({ packages, folder, run }: LocalRegistry, name: string): Promise<string> {
+  const project = join(folder, name)
+  const made = await madeOnce('installed', [...SOURCES, 'package-lock.json'], async (empty) => {
+    // Not in that folder: what a package has not named must not be found above it.
+    mkdirSync(project)
+    await run('npm init -y', { cwd: project })
+    await run(`npm install ${packages.map((each) => each.name).join(' ')}`, { cwd: project })
+    copyLinked(project, empty)
+    rmSync(project, { recursive: true })
+  })
+  copyLinked(made, project)
+  return project
 }
 
 /** What a registry says of a package. */

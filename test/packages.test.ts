@@ -1,25 +1,21 @@
 /** What is published: complete, typed, and nothing else. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
 import { publint } from 'publint'
-import { packAll } from '../release/pack.ts'
+import { packOnce } from './local-registry.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ATTW = join(ROOT, 'node_modules/.bin/attw')
 
 describe('published packages', () => {
-  let folder: string
   let tarballs: ReadonlyMap<string, string>
   before(async function () {
     this.timeout(120_000)
-    folder = mkdtempSync(join(tmpdir(), 'packed-'))
-    const packed = await packAll('https://github.com/owner/name', folder)
-    tarballs = new Map(packed.map(({ name, filename }) => [name, join(folder, filename)]))
+    const [folder, packed] = await packOnce()
+    tarballs = new Map(packed.map(({ name, file }) => [name, join(folder, file)]))
   })
-  after(() => rmSync(folder, { recursive: true, force: true }))
 
   for (const name of readdirSync(join(ROOT, 'packages'))) {
     const directory = join(ROOT, 'packages', name)

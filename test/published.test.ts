@@ -1,8 +1,8 @@
 /** What somebody gets who installs the packages: no more than they need, and it runs where they may run it. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { expect } from 'chai'
-import { type LocalRegistry, startLocalRegistry } from './local-registry.ts'
+import { installAll, type LocalRegistry, startLocalRegistry } from './local-registry.ts'
 import { nodeFolder } from './node-versions.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -35,11 +35,7 @@ describe('what is published', () => {
   before(async function () {
     this.timeout(600_000)
     registry = await startLocalRegistry()
-    project = join(registry.folder, 'empty')
-    mkdirSync(project)
-    await registry.run('npm init -y', { cwd: project })
-    const names = registry.packages.map(({ name }) => name).filter((name) => name !== '@formbuilder/create-adapter')
-    await registry.run(`npm install --no-audit --no-fund ${names.join(' ')}`, { cwd: project })
+    project = await installAll(registry, 'empty')
     writeFileSync(join(project, 'program.mjs'), PROGRAM)
     writeFileSync(join(project, 'imports.mjs'), IMPORTS)
   })

@@ -14,24 +14,28 @@ describe('npm run dev', function () {
   this.timeout(60_000)
   let project: string
   let env: NodeJS.ProcessEnv
+  const projects: string[] = []
 
-  beforeEach(async () => {
+  async function makeProject(): Promise<void> {
     // Inside of the repository, so that the project finds the packages.
     mkdirSync(join(ROOT, 'artefacts'), { recursive: true })
     project = mkdtempSync(join(ROOT, 'artefacts/develop-'))
+    projects.push(project)
     mkdirSync(join(project, 'src'))
     writeFileSync(join(project, 'package.json'), '{"type":"module"}')
-    writeFileSync(join(project, 'tsconfig.json'), TSCONFIG)
     writeFileSync(join(project, 'dev.ts'), DEV)
     writeFileSync(join(project, 'src/main.ts'), MAIN)
     writeFileSync(join(project, 'src/answer.ts'), answer('first'))
     env = { PATH: process.env['PATH'], PORT: String(await freePort()), TERM: 'xterm-256color' }
+  }
+  after(() => {
+    for (const each of projects) rmSync(each, { recursive: true, force: true })
   })
-  afterEach(() => rmSync(project, { recursive: true, force: true }))
 
   describe('in a pipe', () => {
     let running: Development
-    beforeEach(() => {
+    beforeEach(async () => {
+      await makeProject()
       running = start(project, env)
     })
     afterEach(() => running.stop())
@@ -56,64 +60,6 @@ describe('npm run dev', function () {
       expect(existsSync(join(project, '.development/running.json'))).to.equal(false)
     })
 
-    it('starts again after an edit, with the edit', async () => {
-      const { adapter } = await running.line('development.ready')
-      expect((await ask(`${adapter}/version`)).body).to.equal('first')
-
-      writeFileSync(join(project, 'src/answer.ts'), answer('second'))
-      await running.line('development.ready', 2)
-
-      expect((await ask(`${adapter}/version`)).body).to.equal('second')
-    })
-
-    it('names what does not compile, by type or by syntax, and leaves the adapter from before at work', async () => {
-      const { adapter } = await running.line('development.ready')
-
-      for (const [index, wrong] of ['export const answer: string = 1', 'export const answer = ('].entries()) {
-        writeFileSync(join(project, 'src/answer.ts'), wrong)
-        const { problems } = await running.line('development.problems', index + 1)
-        expect(String(problems)).to.match(/^src\/answer\.ts\(1,\d+\): error TS\d+: /)
-        expect((await ask(`${adapter}/version`)).body).to.equal('first')
-      }
-
-      writeFileSync(join(project, 'src/answer.ts'), answer('mended'))
-      await running.line('development.ready', 2)
-      expect((await ask(`${adapter}/version`)).body).to.equal('mended')
-    })
-
-    it('says that the adapter has ended, and starts it after the next edit', async () => {
-      await running.line('development.ready')
-
-      writeFileSync(join(project, 'src/answer.ts'), `process.exit(3)\n${answer('never')}`)
-      const { msg } = await running.line('development.ended')
-      writeFileSync(join(project, 'src/answer.ts'), answer('mended'))
-      const { adapter } = await running.line('development.ready', 2)
-
-      expect(msg).to.match(/^The adapter ended \(3\)/)
-      expect((await ask(`${adapter}/version`)).body).to.equal('mended')
-    })
-
-    it('reads .env, and again when it changes; what is empty in it is not set', async () => {
-      await running.line('development.ready')
-
-      writeFileSync(join(project, '.env'), 'GREETING="good morning"\nJWE_SHARED_KEY=\n')
-      const { adapter } = await running.line('development.ready', 2)
-
-      expect((await ask(`${adapter}/version`)).body).to.equal('good morning')
-    })
-
-    it('lets the adapter fetch files from one port of this machine, which it trusts', async () => {
-      const { adapter } = await running.line('development.ready')
-      const { filesPort } = JSON.parse(readFileSync(join(project, '.development/running.json'), 'utf8'))
-
-      const { body } = await ask(`${adapter}/files`)
-
-      expect(JSON.parse(body)).to.deep.equal({
-        hosts: `localhost:${filesPort}`,
-        trusted: join(project, '.development/certificate.pem'),
-      })
-    })
-
     it('ends with the adapter when nobody reads its log any more', async () => {
       const { adapter } = await running.line('development.ready')
 
@@ -133,7 +79,74 @@ describe('npm run dev', function () {
     })
   })
 
+  describe('in a pipe', () => {
+    let running: Development
+    let adapter: unknown
+    // One for all of these: each leaves it at work.
+    before(async () => {
+      await makeProject()
+      writeFileSync(join(project, 'tsconfig.json'), TSCONFIG)
+      running = start(project, env)
+      adapter = (await running.line('development.ready'))['adapter']
+    })
+    after(() => running.stop())
+
+    it('starts again after an edit, with the edit', async () => {
+      const before = (await ask(`${adapter}/version`)).body
+      const text = `after ${before}`
+
+      await running.next('development.ready', () => writeFileSync(join(project, 'src/answer.ts'), answer(text)))
+
+      expect((await ask(`${adapter}/version`)).body).to.equal(text)
+    })
+
+    it('names what does not compile, by type or by syntax, and leaves the adapter from before at work', async () => {
+      const before = (await ask(`${adapter}/version`)).body
+
+      for (const wrong of ['export const answer: string = 1', 'export const answer = (']) {
+        const { problems } = await running.next('development.problems', () =>
+          writeFileSync(join(project, 'src/answer.ts'), wrong),
+        )
+        expect(String(problems)).to.match(/^src\/answer\.ts\(1,\d+\): error TS\d+: /)
+        expect((await ask(`${adapter}/version`)).body).to.equal(before)
+      }
+
+      await running.next('development.ready', () => writeFileSync(join(project, 'src/answer.ts'), answer('compiles')))
+      expect((await ask(`${adapter}/version`)).body).to.equal('compiles')
+    })
+
+    it('says that the adapter has ended, and starts it after the next edit', async () => {
+      const { msg } = await running.next('development.ended', () =>
+        writeFileSync(join(project, 'src/answer.ts'), `process.exit(3)\n${answer('never')}`),
+      )
+      await running.next('development.ready', () => writeFileSync(join(project, 'src/answer.ts'), answer('mended')))
+
+      expect(msg).to.match(/^The adapter ended \(3\)/)
+      expect((await ask(`${adapter}/version`)).body).to.equal('mended')
+    })
+
+    it('reads .env, and again when it changes; what is empty in it is not set', async () => {
+      await running.next('development.ready', () =>
+        writeFileSync(join(project, '.env'), 'GREETING="good morning"\nJWE_SHARED_KEY=\n'),
+      )
+
+      expect((await ask(`${adapter}/greeting`)).body).to.equal('good morning')
+    })
+
+    it('lets the adapter fetch files from one port of this machine, which it trusts', async () => {
+      const { filesPort } = JSON.parse(readFileSync(join(project, '.development/running.json'), 'utf8'))
+
+      const { body } = await ask(`${adapter}/files`)
+
+      expect(JSON.parse(body)).to.deep.equal({
+        hosts: `localhost:${filesPort}`,
+        trusted: join(project, '.development/certificate.pem'),
+      })
+    })
+  })
+
   it('ends with npm, where npm has started it', async () => {
+    await makeProject()
     const running = start(project, { ...env, npm_lifecycle_event: 'dev' }, [
       'sh',
       '-c',
@@ -148,6 +161,7 @@ describe('npm run dev', function () {
   })
 
   it('is readable and coloured on a terminal, shows address, user name and password of the page, and ends by Ctrl-C', async () => {
+    await makeProject()
     writeFileSync(join(project, '.env'), 'ADMIN_AUTH_PASSWORD=kept in the file\n')
     const steps = [{ wait: 'starts the adapter again', type: '\u0003' }]
 
@@ -160,27 +174,30 @@ describe('npm run dev', function () {
     expect(exitCode).to.equal(0)
   })
 
-  it('makes a password for each start, where none is kept', async () => {
-    const steps = [{ wait: 'starts the adapter again', type: '\u0003' }]
-    const passwords: (string | undefined)[] = []
-    for (let i = 0; i < 2; i++) {
-      const { text } = await onTerminal([process.execPath, 'dev.ts'], { cwd: project, env, steps })
-      passwords.push(/password ([\w-]{16})\r$/m.exec(text)?.[1])
-    }
-
-    expect(passwords).not.to.include(undefined)
-    expect(new Set(passwords).size).to.equal(2)
-  })
-
-  it('has no colours on a terminal that is told to have none', async () => {
-    const steps = [{ wait: 'starts the adapter again', type: '\u0003' }]
-    const { shown } = await onTerminal([process.execPath, 'dev.ts'], {
-      cwd: project,
-      env: { ...env, NO_COLOR: '1' },
-      steps,
+  describe('twice, without a file for its settings', () => {
+    let shown: string
+    let texts: readonly string[]
+    before(async () => {
+      await makeProject()
+      const steps = [{ wait: 'starts the adapter again', type: '\u0003' }]
+      const startOnce = () =>
+        onTerminal([process.execPath, 'dev.ts'], { cwd: project, env: { ...env, NO_COLOR: '1' }, steps })
+      const [first, second] = [await startOnce(), await startOnce()]
+      shown = first.shown
+      texts = [first.text, second.text]
     })
 
-    expect(shown).not.to.include('\u001b[')
+    it('makes a password for each start, where none is kept', () => {
+      const passwords = texts.map((text) => /password ([\w-]{16})\r$/m.exec(text)?.[1])
+
+      expect(passwords).not.to.include(undefined)
+      expect(new Set(passwords).size).to.equal(2)
+    })
+
+    it('has no colours on a terminal that is told to have none', () => {
+      expect(shown).to.include('password')
+      expect(shown).not.to.include('\u001b[')
+    })
   })
 })
 
@@ -194,7 +211,8 @@ import { answer } from './answer.ts'
 const adapter = createAdapter({ forms: { complaint: { path: '/v2/complaint', repeatable: true, async handle() {} } } })
 const { GREETING, ATTACHMENT_HOSTS, NODE_EXTRA_CA_CERTS } = process.env
 adapter.app.use(async (ctx, next) => {
-  if (ctx.path === '/version') ctx.body = GREETING === 'usual' ? answer : GREETING
+  if (ctx.path === '/version') ctx.body = answer
+  else if (ctx.path === '/greeting') ctx.body = GREETING
   else if (ctx.path === '/files') ctx.body = { hosts: ATTACHMENT_HOSTS, trusted: NODE_EXTRA_CA_CERTS }
   else await next()
 })
@@ -215,8 +233,10 @@ type Line = Readonly<Record<string, unknown>>
 interface Development {
   readonly child: ChildProcess
   readonly lines: readonly Line[]
-  /** Waits for the line of an event, or for a later one of the same event. */
-  line(event: string, position?: number): Promise<Line>
+  /** Waits for the first line of an event. */
+  line(event: string): Promise<Line>
+  /** Waits for a line of an event that is written after `act` was called. */
+  next(event: string, act: () => void): Promise<Line>
   stop(): Promise<void>
 }
 
@@ -231,13 +251,19 @@ function start(
   createInterface({ input: child.stdout as NonNullable<typeof child.stdout> }).on('line', (line) =>
     lines.push(JSON.parse(line)),
   )
+  const nth = async (event: string, position: number) => {
+    const found = () => lines.filter((line) => line['event'] === event)[position - 1]
+    await until(async () => found() !== undefined || child.exitCode !== null)
+    return found() as Line
+  }
   return {
     child,
     lines,
-    async line(event, position = 1) {
-      const found = () => lines.filter((line) => line['event'] === event)[position - 1]
-      await until(async () => found() !== undefined || child.exitCode !== null)
-      return found() as Line
+    line: async (event) => await nth(event, 1),
+    async next(event, act) {
+      const position = lines.filter((line) => line['event'] === event).length + 1
+      act()
+      return await nth(event, position)
     },
     async stop() {
       child.kill()

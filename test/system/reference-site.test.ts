@@ -17,7 +17,7 @@ describe('the site of the reference', () => {
   before(function () {
     this.timeout(600_000)
     site = mkdtempSync(join(tmpdir(), 'reference-site-'))
-    const typedoc = join(ROOT, 'docs/reference/node_modules/typedoc/bin/typedoc')
+    const typedoc = join(ROOT, 'docs/reference/node_modules/typedoc/dist/cli.js')
     const { status, stdout, stderr } = spawnSync(process.execPath, [typedoc, '--out', site, '--logLevel', 'Warn'], {
       cwd: join(ROOT, 'docs/reference'),
       encoding: 'utf8',
@@ -71,13 +71,14 @@ describe('the site of the reference', () => {
     const browser = await startBrowser()
     try {
       const page = await browser.newPage()
+      await page.goto(pathToFileURL(join(site, 'index.html')).href)
+      // Every page has the search: each begins on the page that the one before it has found.
       for (const [words, found] of [
         ['RetryError', 'classes/_formbuilder_adapter-sdk.main.RetryError.html'],
         ['startTestAdapter', 'functions/_formbuilder_adapter-sdk.testing.startTestAdapter.html'],
         ['ERR_STORE_UNAVAILABLE', 'documents/Errors.html'],
         ['formbuilder_dead_letters', 'documents/Metrics.html'],
       ] as const) {
-        await page.goto(pathToFileURL(join(site, 'index.html')).href)
         await page.locator('#tsd-search-trigger').click()
         await page.locator('#tsd-search-input').fill(words)
         await page.locator(`#tsd-search-results a[href*="${found}"]`).first().click()

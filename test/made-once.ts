@@ -57,11 +57,12 @@ export async function madeOnce(
 /** Copies a folder, with links to the same files where the target is on the same disk. */
 export function copyLinked(source: string, target: string): void {
   mkdirSync(target, { recursive: true })
+  const copyFile = statSync(source).dev === statSync(target).dev ? linkSync : copyFileSync
   for (const entry of readdirSync(source, { withFileTypes: true })) {
     const [from, to] = [join(source, entry.name), join(target, entry.name)]
     if (entry.isDirectory()) copyLinked(from, to)
     else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
-    else link(from, to)
+    else copyFile(from, to)
   }
 }
 
@@ -111,13 +112,5 @@ function removeOld(name: string, current: string): void {
     const isOld = Date.now() - mtimeMs > OLD_MILLISECONDS
     if (entry.startsWith(`${name}-`) && entry !== basename(current) && isOld)
       rmSync(path, { recursive: true, force: true })
-  }
-}
-
-function link(from: string, to: string): void {
-  try {
-    linkSync(from, to)
-  } catch {
-    copyFileSync(from, to)
   }
 }

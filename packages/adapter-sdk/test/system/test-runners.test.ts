@@ -39,16 +39,31 @@ describe('the test kit under a test runner', () => {
   }
   const PASSED = /\b1 pass(ed|ing)|Tests\s+1 passed|pass 1/
 
+  type Ended = ReturnType<typeof under>
+  const ended = new Map<string, Ended>()
+  /** The files of a runner one after another, and the runners beside each other: most of their time they wait. */
+  before(() => {
+    for (const runner of Object.keys(runners)) {
+      let previous: Promise<unknown> = Promise.resolve()
+      for (const file of ['scenario', 'throws', 'unstopped']) {
+        const next = previous.then(() => under(runner, file))
+        ended.set(`${runner} ${file}`, next)
+        previous = next
+      }
+    }
+  })
+  after(() => Promise.all(ended.values()))
+
   for (const runner of Object.keys(runners)) {
     it(`works in a test under ${runner}, which then exits by itself`, async () => {
-      const { stdout, code } = await under(runner, 'scenario')
+      const { stdout, code } = await (ended.get(`${runner} scenario`) as Ended)
 
       expect(code).to.equal(0)
       expect(stdout).to.match(PASSED)
     })
 
     it(`leaves nothing behind under ${runner} when a hook fails after it, nor does the run hang`, async () => {
-      const { stdout, code, left } = await under(runner, 'throws')
+      const { stdout, code, left } = await (ended.get(`${runner} throws`) as Ended)
 
       // Vitest kills its processes, and nothing can tidy up after itself then.
       expect([code, runner === 'vitest' || left.length === 0]).to.deep.equal([1, true])
@@ -56,7 +71,7 @@ describe('the test kit under a test runner', () => {
     })
 
     it(`leaves nothing behind under ${runner} when nobody stops it, nor does the run hang`, async () => {
-      const { stdout, code, left } = await under(runner, 'unstopped')
+      const { stdout, code, left } = await (ended.get(`${runner} unstopped`) as Ended)
 
       expect([code, runner === 'vitest' || left.length === 0]).to.deep.equal([0, true])
       expect(stdout).to.match(PASSED)

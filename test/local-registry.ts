@@ -4,16 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -57,7 +48,7 @@ export interface RunOptions {
 /** Packs every package and serves the tarballs. */
 export async function startLocalRegistry(): Promise<LocalRegistry> {
   const [tarballs, packages] = await packOnce()
-  const folder = mkdtempSync(join(inMemory() ?? tmpdir(), 'registry-'))
+  const folder = mkdtempSync(join(tmpdir(), 'registry-'))
   mkdirSync(join(folder, 'work'))
   const locked = readLocked()
   // The cache outlives registries, and knows each by its address: one at the port of an earlier one would serve its packages.
@@ -110,22 +101,6 @@ export async function startLocalRegistry(): Promise<LocalRegistry> {
     },
   }
 }
-
-/**
- * A folder in memory: an install writes thousands of files, and a disk doubles what that takes. Nothing if it has little
- * room, if no program may run from it, or if somebody has chosen another folder.
- */
-function inMemory(): string | undefined {
-  const folder = '/dev/shm'
-  if (process.env['TMPDIR'] !== undefined || !existsSync(folder) || !existsSync('/proc/mounts')) return undefined
-  const mounted = readFileSync('/proc/mounts', 'utf8').split('\n')
-  const { bavail, bsize } = statfsSync(folder)
-  const runsPrograms = mounted.some((line) => line.split(' ')[1] === folder && !/\bnoexec\b/.test(line))
-  return runsPrograms && bavail * bsize > ROOM_BYTES ? folder : undefined
-}
-
-/** For all the files that use a registry at the same time. */
-const ROOM_BYTES = 3e9
 
 /** Settings of this repository's own run. A trust root that the machine needs to reach a registry is not one of them. */
 const OURS = /^(npm_|node_(?!extra_ca_certs$)|mocha)/i

@@ -48,7 +48,7 @@ export async function madeOnce(
       removeOld(name, folder)
     } finally {
       rmSync(unfinished, { recursive: true, force: true })
-      rmSync(lock)
+      rmSync(lock, { force: true })
     }
   }
   return folder

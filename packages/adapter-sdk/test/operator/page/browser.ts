@@ -11,7 +11,11 @@ export async function startBrowser(): Promise<Browser> {
   const args = chromium.args.filter(
     (each) => !/^--(single-process|disable-web-security|allow-running-insecure-content)$/.test(each),
   )
-  return await driver.launch({ executablePath: unpackedChromium(), args: [...args, '--no-sandbox'], headless: true })
+  return await driver.launch({
+    executablePath: await unpackedChromium(),
+    args: [...args, '--no-sandbox'],
+    headless: true,
+  })
 }
 
 /** Saves a screenshot of the whole page in `artefacts/`, which is not in the repository. */

@@ -1,7 +1,7 @@
 /** An adapter in its own process whose handler reads every file, and compares it with the SHA-256 that the answers name. */
 import { createHash } from 'node:crypto'
-import { createAdapter } from '../../src/adapter.ts'
-import { PermanentError } from '../../src/errors.ts'
+// Built code: its processes start in half the time.
+import { createAdapter, PermanentError } from '@formbuilder/adapter-sdk'
 
 const adapter = await createAdapter({
   forms: {

@@ -183,7 +183,7 @@ async function crash({ replicas, sender, over }: World, index: number): Promise<
 
 /** Waits until nothing waits. */
 async function settled({ store, over }: World): Promise<void> {
-  while ((await store.unsettled()) !== 0) await elapsed(100, undefined, { signal: over })
+  while ((await store.unsettled()) !== 0) await elapsed(1000, undefined, { signal: over })
 }
 
 /** Ids of the cases that hold a letter's words. */

@@ -107,7 +107,7 @@ async function stopTheOneThatWaits({ replicas, over, store }: World): Promise<vo
   const waiting = replicas.find(({ output }) => /"event":"attempt.started"/.test(output))
   const stopped = waiting?.stall(80_000)
   await stopped
-  while ((await store.unsettled()) !== 0) await elapsed(100, undefined, { signal: over })
+  while ((await store.unsettled()) !== 0) await elapsed(1000, undefined, { signal: over })
 }
 
 describe('a lost process', function () {
@@ -146,7 +146,7 @@ async function run(scenario: Scenario): Promise<Outcome> {
     const seen = world.optics.requests.length
     const times = watchRequests(world, began)
     await scenario.trouble(world)
-    while ((await world.store.unsettled()) !== 0) await elapsed(200, undefined, { signal: world.over })
+    while ((await world.store.unsettled()) !== 0) await elapsed(1000, undefined, { signal: world.over })
     // What is still on its way when all is settled would make a case that nobody sees.
     await elapsed(Math.max(0, began + (scenario.slow.seconds + 2) * 1000 - Date.now()))
     const attempts = new Set(

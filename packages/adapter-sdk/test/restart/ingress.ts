@@ -57,7 +57,7 @@ export class Ingress implements AsyncDisposable {
     return this.#ready.has(port)
   }
 
-  /** Sends without a pause, `senders` at a time, until it is stopped. */
+  /** Sends, `senders` at a time, until it is stopped. */
   start(senders: number, compose: () => Promise<{ submissionId: string; jwe: string }>): void {
     const probes = this.#replicas.map((replica) => this.#probe(replica))
     const sending = Array.from({ length: senders }, (_, turn) => this.#send(turn, compose))
@@ -92,6 +92,7 @@ export class Ingress implements AsyncDisposable {
       if (port === undefined) return
       const answer = await this.#ask(port, 'POST', '/v2/complaint', jwe).catch((error: Error) => error.message)
       this.sent.push({ submissionId, answer })
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS))
     }
   }
 
@@ -111,4 +112,6 @@ export class Ingress implements AsyncDisposable {
 
 // Slow compared with the load, as real probes are: what a stopping replica refuses between two probes would be lost.
 const PROBE_MILLISECONDS = 300
+// Shorter than a case takes, so that some are always being made; more requests would find nothing else.
+const PAUSE_MILLISECONDS = 10
 const PROGRAM = fileURLToPath(new URL('./replica.ts', import.meta.url))

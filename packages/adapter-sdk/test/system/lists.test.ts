@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import type { TestAdapter } from '../../src/testing/index.ts'
 import { OPERATOR, startOperatedAdapter } from '../operator/page/adapter.ts'
-import { keepPicture, startBrowser } from '../operator/page/browser.ts'
+import { problemsAt, startBrowser } from '../operator/page/browser.ts'
 import { ALL, DEAD, FORM, fillMany, REASONS } from '../operator/page/many.ts'
 import { sharedPostgres } from '../shared-postgres.ts'
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PLACES: Readonly<Record<string, () => Promise<Record<string, string>>>> = {
   SQLite: async () => ({}),
   PostgreSQL: async () => ({ DATABASE_URL: await (await sharedPostgres()).database() }),
@@ -67,24 +65,10 @@ describe('2,000 submissions in a browser', () => {
       }
       /** What axe finds on a page at two widths, and whether it is wider than the window. */
       async function violations(name: string, path: string): Promise<string[]> {
-        const page = await open('/', { bypassCSP: true, javaScriptEnabled: true })
-        const found: string[] = []
-        for (const width of [390, 1280]) {
-          await page.setViewportSize({ width, height: 900 })
-          await page.goto(`https://localhost:${adapter.running.adminPort}${path}`)
-          await page.evaluate(AXE)
-          const violations = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(
-            'axe.run(document).then(({ violations }) => violations)',
-          )
-          found.push(...violations.map(({ id, nodes }) => `${width}: ${id} ${nodes.map(({ html }) => html).join()}`))
-          const isWide = await page.evaluate(
-            'document.documentElement.scrollWidth > document.documentElement.clientWidth',
-          )
-          if (isWide) found.push(`wider than ${width}`)
-          await keepPicture(page, `operator-many-${name}-${width}`)
-        }
+        const page = await open(path, { bypassCSP: true, javaScriptEnabled: true })
+        const found = await problemsAt(page, [390, 1280], (width) => `operator-many-${name}-${width}`)
         await page.context().close()
-        return found
+        return Object.entries(found).flatMap(([width, each]) => each.map((problem) => `${width}: ${problem}`))
       }
       const caption = async (page: Page) => (await page.locator('caption').textContent())?.trim()
 

@@ -1,16 +1,13 @@
 /** The overview, pausing and looking only in a real browser, with 2,000 submissions, on both stores. */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { TestAdapter } from '../../src/testing/index.ts'
 import { OPERATOR, startOperatedAdapter, submit } from '../operator/page/adapter.ts'
-import { keepPicture, startBrowser } from '../operator/page/browser.ts'
+import { problemsAt, startBrowser } from '../operator/page/browser.ts'
 import { sharedPostgres } from '../shared-postgres.ts'
 import { incoming } from '../submissions.ts'
 import { until } from '../until.ts'
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const COUNT = 2000
 const READER = { username: 'visitor', password: 'a password to look' }
 
@@ -57,19 +54,8 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       )?.trim()
     /** What axe finds, and whether the page is wider than its window, at the widths of a desk and of a phone. */
     const problemsOf = async (page: Page, name: string) => {
-      const found: string[] = []
-      for (const width of [1280, 390]) {
-        await page.setViewportSize({ width, height: 900 })
-        await page.evaluate(AXE)
-        const violations = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(
-          'axe.run(document).then(({ violations }) => violations)',
-        )
-        found.push(...violations.map(({ id, nodes }) => `${name}: ${id} ${nodes.map(({ html }) => html).join()}`))
-        const isWide = 'document.documentElement.scrollWidth > document.documentElement.clientWidth'
-        if (await page.evaluate(isWide)) found.push(`${name} is wider than ${width}`)
-        await keepPicture(page, `operator-2000-${name}-${width}-${kind}`)
-      }
-      return found
+      const found = await problemsAt(page, [1280, 390], (width) => `operator-2000-${name}-${width}-${kind}`)
+      return Object.values(found).flatMap((each) => each.map((problem) => `${name}: ${problem}`))
     }
 
     it('pauses a form by its page: what comes in waits and is not late, every page says so, and resuming delivers all', async () => {

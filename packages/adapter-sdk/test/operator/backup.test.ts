@@ -193,22 +193,29 @@ describe('adapter backup', () => {
 })
 
 describe('a store that was restored from a backup', () => {
+  /** As it is after the copy: each test has one of its own. */
+  let restored: string
   let root: string
   let place: { readonly DATA_DIR: string }
   let takenAt: string
-  let submissionId: string
-  beforeEach(async () => {
-    root = mkdtempSync(join(tmpdir(), 'backup-test-'))
-    place = { DATA_DIR: join(root, 'data') }
-    const store = await openSqlite(place.DATA_DIR, OPTIONS)
-    submissionId = randomUUID()
+  const submissionId = randomUUID()
+  before(async () => {
+    restored = mkdtempSync(join(tmpdir(), 'backup-test-'))
+    const [data, backup] = [join(restored, 'data'), join(restored, 'backup')]
+    const store = await openSqlite(data, OPTIONS)
     const envelope = { serviceSlug: 'test-form', submissionId, submissionAnswers: {}, attachments: [] }
     const jwe = await encryptCompact(JSON.stringify(envelope), parseKeyring(KEY).keys[0] as Key)
     await store.accept([incoming({ submissionId, jwe })])
     await store.close()
-    takenAt = JSON.parse((await run(['backup', join(root, 'backup'), '--json'], place)).out).takenAt
-    rmSync(join(place.DATA_DIR, 'store'), { recursive: true })
-    cpSync(join(root, 'backup'), join(place.DATA_DIR, 'store'), { recursive: true })
+    takenAt = JSON.parse((await run(['backup', backup, '--json'], { DATA_DIR: data })).out).takenAt
+    rmSync(join(data, 'store'), { recursive: true })
+    cpSync(backup, join(data, 'store'), { recursive: true })
+  })
+  after(() => rmSync(restored, { recursive: true, force: true }))
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'backup-test-'))
+    cpSync(restored, root, { recursive: true })
+    place = { DATA_DIR: join(root, 'data') }
   })
   afterEach(() => rmSync(root, { recursive: true, force: true }))
 

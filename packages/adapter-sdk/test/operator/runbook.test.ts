@@ -54,22 +54,35 @@ describe('the runbook', () => {
     const settle = claims.map((claim) => ({ claim, ending: dead({ code, uncertain }) }))
     await store.turn({ settle, claim: [], leaseSeconds: 30 })
   }
-  beforeEach(async () => {
+  before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
+    const certificate = await makeDevelopmentCertificate(90)
+    writeFileSync(join(folder, 'cert.pem'), certificate.cert)
+    writeFileSync(join(folder, 'key.pem'), certificate.key)
     await open()
     await store.recordForms([{ name: 'complaint', asksFirst: false }])
-    id = crypto.randomUUID()
   })
-  afterEach(async () => {
+  after(async () => {
     await store.close()
     rmSync(folder, { recursive: true, force: true })
   })
+  beforeEach(() => {
+    id = crypto.randomUUID()
+  })
+  // A command finds nothing that one before it has left.
+  afterEach(async () => {
+    await store.resume('complaint', 'test', null)
+    await store.retryNow(await store.list({ state: 'waiting' }, { limit: 9, offset: 0 }), 'test', null)
+    const claim = [{ form: 'complaint', most: 9, suspects: 9 }]
+    const claims = await store.turn({ settle: [], claim, leaseSeconds: 30 })
+    const settle = claims.map((each) => ({ claim: each, ending: dead() }))
+    await store.turn({ settle, claim: [], leaseSeconds: 30 })
+    await store.discard(await store.list({ state: 'dead' }, { limit: 9, offset: 0 }), 'test', 'x')
+    expect([await store.count({ state: 'waiting' }), await store.count({ state: 'dead' })]).to.deep.equal([0, 0])
+  })
 
   async function run(words: string): Promise<{ code: number; out: string }> {
-    const certificate = await makeDevelopmentCertificate(90)
     const place = (name: string) => join(folder, name)
-    writeFileSync(place('cert.pem'), certificate.cert)
-    writeFileSync(place('key.pem'), certificate.key)
     const times = [new Date(Date.now() - 7_200_000), new Date(Date.now() - 3_600_000)].map((time) => time.toISOString())
     const argv = [...words.replace(/ > .*/, '').matchAll(/"([^"]*)"|(\S+)/g)]
       .map(([, quoted, word]) => quoted ?? word ?? '')

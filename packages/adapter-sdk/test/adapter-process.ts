@@ -1,6 +1,7 @@
 /** An adapter in its own process, for tests. It reads its settings from the environment and prints its port first. */
 import { setTimeout as elapsed } from 'node:timers/promises'
-import { createAdapter } from '../src/adapter.ts'
+// Built code: it and its threads start sooner.
+import { createAdapter } from '../dist/adapter.js'
 
 const adapter = await createAdapter({
   forms: {

@@ -1,16 +1,24 @@
 import { spawnSync } from 'node:child_process'
 import { expect } from 'chai'
 
-/** Runs a program that has a log, and returns what it writes. */
+/** Runs a program that has a log, built because it starts sooner, and returns what it writes. */
 function written(program: string): string {
-  const source = `import { createLog } from '${new URL('../../src/telemetry/log.ts', import.meta.url)}'\nconst log = createLog('info')\n${program}`
+  const source = `import { createLog } from '${new URL('../../dist/telemetry/log.js', import.meta.url)}'\nconst log = createLog('info')\n${program}`
   return spawnSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' }).stdout
 }
 
 const ERROR = `const error = Object.assign(new TypeError('no Lovelace'), { code: 'E_NO', answers: 'Lovelace', cause: new Error('Lovelace') })`
 
+/** Runs programs in one process, each in a block of its own, and returns what each writes. */
+function writtenByEach(programs: readonly string[]): string[] {
+  const blocks = programs.map((each) => `log.info({ event: 'next' })\n{\n${each}\n}`)
+  return written(blocks.join('\n'))
+    .split(/^\{.*"event":"next"\}\n/m)
+    .slice(1)
+}
+
 describe('the log', () => {
-  for (const call of [
+  const errorCalls = [
     'log.error(error)',
     'log.child({ form: "complaint" }).error(error)',
     'log.error({ err: error }, "failed")',
@@ -18,9 +26,14 @@ describe('the log', () => {
     'log.error({ cause: error }, "failed")',
     'log.error(error, "failed")',
     'log.error(error, "failed after %d", 3)',
-  ]) {
+  ]
+  let errorLines: string[]
+  before(() => {
+    errorLines = writtenByEach(errorCalls.map((call) => `${ERROR}\n${call}`))
+  })
+  for (const [i, call] of errorCalls.entries()) {
     it(`writes the name and code of an error, and none of its words: ${call}`, () => {
-      const line = written(`${ERROR}\n${call}`)
+      const line = errorLines[i]
 
       expect(line).to.match(/^\{.*TypeError E_NO.*\}\n$/)
       expect(line).not.to.match(/Lovelace|stack| at /)
@@ -42,7 +55,7 @@ describe('the log', () => {
   })
 
   const CHILD = "const child = log.child({ form: 'complaint', submissionId: 'x', attempt: 1 })"
-  for (const [call, expected] of [
+  const calls = [
     ["log.info('said')", { event: 'handler.logged', msg: 'said' }],
     ["log.info('said %d', 3)", { event: 'handler.logged', msg: 'said 3' }],
     ["log.info({ event: 'a.b', n: 1 }, 'said')", { event: 'a.b', n: 1, msg: 'said' }],
@@ -84,9 +97,14 @@ describe('the log', () => {
       "log.info(Object.assign(Object.create({ form: 'x' }), { n: 1 }), 'said')",
       { event: 'handler.logged', n: 1, msg: 'said' },
     ],
-  ] as const) {
+  ] as const
+  let lines: string[]
+  before(() => {
+    lines = writtenByEach(calls.map(([call]) => `${CHILD}\n${call}`))
+  })
+  for (const [i, [call, expected]] of calls.entries()) {
     it(`writes its kind, and each field once: ${call}`, () => {
-      const line = written(`${CHILD}\n${call}`).trim()
+      const line = lines[i]?.trim() ?? ''
       const { time, level, ...fields } = JSON.parse(line)
 
       expect(fields).to.deep.equal(expected)
@@ -116,7 +134,7 @@ describe('the log', () => {
 
   it('has nothing at level info of what an attack or a health probe causes', () => {
     const events = ['connection.refused', 'connection.probed', 'request.refused', 'stopping'].map((type) => ({ type }))
-    const program = `const { logEvents } = await import('${new URL('../../src/telemetry/log.ts', import.meta.url)}')
+    const program = `const { logEvents } = await import('${new URL('../../dist/telemetry/log.js', import.meta.url)}')
       for (const server of ${JSON.stringify(events)}) logEvents(log)({ event: 'server', server })`
 
     expect(written(program).match(/"msg":"[^"]*"/g)).to.deep.equal(['"msg":"server.stopping"'])

@@ -3,9 +3,9 @@ import { expect } from 'chai'
 import { createAdapter } from '../src/adapter.ts'
 import { startTestAdapter } from '../src/testing/index.ts'
 
-/** Runs a newcomer's program, and returns its exit code and what it prints. */
+/** Runs a newcomer's program, with the built package as theirs has, and returns its exit code and what it prints. */
 function run(program: string, environment: { [name: string]: string } = {}) {
-  const sdk = new URL('../src/index.ts', import.meta.url)
+  const sdk = new URL('../dist/index.js', import.meta.url)
   const source = `import { AdapterError, createAdapter } from '${sdk}'\nasync function handle() {}\n${program}`
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
     env: { PATH: process.env['PATH'], TRUST_PROXY: '10.0.0.0/8', DATA_DIR: '/nonexistent', ...environment },
@@ -31,7 +31,7 @@ describe("a newcomer's mistakes", () => {
 
   it("a project's own settings: what is wrong with them stands in the same message", () => {
     const settings = `const settings = { CASE_SYSTEM_URL: required('Where cases go'), CASE_SYSTEM_TOKEN: required('Its token', { secret: true }) }`
-    const program = `import { required } from '${new URL('../src/index.ts', import.meta.url)}'\n${settings}\n`
+    const program = `import { required } from '${new URL('../dist/index.js', import.meta.url)}'\n${settings}\n`
 
     const { status, stderr } = run(program + START.replace('start()', 'start({ settings })'), {
       CASE_SYSTEM_TOKEN: 'kXk7Wq2mZx9LtR4vBn',

@@ -4,12 +4,12 @@
  */
 import { createHash } from 'node:crypto'
 import pg from 'pg'
-import { openAttachment } from '../../src/files/attachment.ts'
-import { createCapture, isCaptured } from '../../src/files/capture.ts'
-import { folderStore } from '../../src/files/folder.ts'
-import { parseAttachmentHosts } from '../../src/files/hosts.ts'
-import { tableStore } from '../../src/files/table.ts'
-import type { AttachmentLink } from '../../src/protocol/submission.ts'
+import { openAttachment } from '../../dist/files/attachment.js'
+import { createCapture, isCaptured } from '../../dist/files/capture.js'
+import { folderStore } from '../../dist/files/folder.js'
+import { parseAttachmentHosts } from '../../dist/files/hosts.js'
+import { tableStore } from '../../dist/files/table.js'
+import type { AttachmentLink } from '../../dist/protocol/submission.js'
 
 const [kind, place = ''] = process.argv.slice(2)
 const pool = new pg.Pool({ connectionString: place, max: 4 })

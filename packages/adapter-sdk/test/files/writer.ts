@@ -1,8 +1,8 @@
 /** A process that writes a file and never comes to its end: node attachments-writer.ts folder|table PLACE ID. */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { folderStore } from '../../src/files/folder.ts'
-import { tableStore } from '../../src/files/table.ts'
+import { folderStore } from '../../dist/files/folder.js'
+import { tableStore } from '../../dist/files/table.js'
 
 const [kind, place = '', id = ''] = process.argv.slice(2)
 const store = kind === 'folder' ? folderStore(place) : tableStore(new pg.Pool({ connectionString: place }), 'files')

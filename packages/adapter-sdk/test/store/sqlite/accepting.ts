@@ -1,6 +1,7 @@
 /** A process of its own that accepts into a store in SQLite, batch after batch, until it is killed. */
 import { randomUUID } from 'node:crypto'
-import { openSqlite } from '../../../src/store/sqlite/store.ts'
+// Built code: it and its thread start sooner.
+import { openSqlite } from '../../../dist/store/sqlite/store.js'
 
 const [folder = '', size = '16', batches = 'Infinity'] = process.argv.slice(2)
 const store = await openSqlite(folder, { migrate: true, horizonSeconds: 90_000 })

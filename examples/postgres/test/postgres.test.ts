@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { PostgresServer } from '../../../packages/adapter-sdk/test/postgres-server.ts'
+import { sharedPostgres } from '../../../packages/adapter-sdk/test/shared-postgres.ts'
 import { type CaseSystem, startCaseSystem } from '../../../test/case-system.ts'
 import { startPrintedExample } from '../../../test/printed-example.ts'
 import { type StartedProgram, startProgram } from '../../../test/started-program.ts'
@@ -8,19 +8,14 @@ import { type StartedProgram, startProgram } from '../../../test/started-program
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
 describe('the example on PostgreSQL', () => {
-  let server: PostgresServer
   let casework: CaseSystem
   let environment: { readonly DATABASE_URL: string; readonly CASEWORK_URL: string }
 
   before(async () => {
-    server = await PostgresServer.start()
     casework = await startCaseSystem()
-    environment = { DATABASE_URL: await server.database(), CASEWORK_URL: casework.url }
+    environment = { DATABASE_URL: await (await sharedPostgres()).database(), CASEWORK_URL: casework.url }
   })
-  after(async () => {
-    await casework[Symbol.asyncDispose]()
-    await server[Symbol.asyncDispose]()
-  })
+  after(() => casework[Symbol.asyncDispose]())
 
   it('makes one case of each submission, whichever of two replicas it is sent to, or both', async () => {
     await using first = await startProgram(main, { environment })

@@ -2,7 +2,8 @@ import { expect } from 'chai'
 import pg from 'pg'
 import { openPool, type Pool, withConnection } from '../../../src/store/postgres/pool.ts'
 import { openPostgres } from '../../../src/store/postgres/store.ts'
-import { PostgresServer } from '../../postgres-server.ts'
+import { type PostgresDatabases, PostgresServer } from '../../postgres-server.ts'
+import { sharedPostgres } from '../../shared-postgres.ts'
 import { incoming } from '../../submissions.ts'
 import { until } from '../../until.ts'
 
@@ -179,11 +180,10 @@ describe('connections to a PostgreSQL that is set up otherwise', () => {
 })
 
 describe('a PostgreSQL of another version', () => {
-  let server: PostgresServer
+  let server: PostgresDatabases
   before(async () => {
-    server = await PostgresServer.start()
+    server = await sharedPostgres()
   })
-  after(() => server?.stop())
 
   /** A database whose server says that it is of this version. */
   const saying = async (version: number) => {

@@ -9,6 +9,7 @@ import { freePort } from '../../adapter-sdk/test/free-port.ts'
 import { type Exchange, submit, verifyEndpoint } from '../src/index.ts'
 import { outcome } from './outcome.ts'
 import { json, Receiver, type Reply } from './receiver.ts'
+import { runCommand } from './run-command.ts'
 
 const KEY = 'Xk2fQ9wLs7TgBzR4'
 const ID = '72c49803-e9c3-42ac-bde1-09c04595a2d3'
@@ -36,7 +37,7 @@ describe('a capture of requests', () => {
   const start = async (reply: Reply) => Receiver.start(reply, await keptCertificate(folder))
   const newFile = () => join(folder, `request-${++count}.txt`)
   const args = (endpoint: string, capture: string, ...more: string[]) => [
-    ...[BIN, 'send', '--endpoint', endpoint, '--allow-local', '--ca-file', join(folder, 'certificate.pem')],
+    ...['send', '--endpoint', endpoint, '--allow-local', '--ca-file', join(folder, 'certificate.pem')],
     ...['--key-file', join(folder, 'key.txt'), '--capture', capture, ...more, join(folder, 'submission.json')],
   ]
 
@@ -88,7 +89,7 @@ describe('a capture of requests', () => {
     await using receiver = await start(json(201, { status: 'accepted' }))
     const capture = newFile()
 
-    await run(args(receiver.url(), capture))
+    await runCommand(args(receiver.url(), capture))
 
     expect(statSync(capture).mode & 0o777).to.equal(0o600)
   })
@@ -104,19 +105,11 @@ describe('a capture of requests', () => {
       const capture = newFile()
       const file = ['--file', join(folder, 'photo.jpg'), '--file-port', String(await freePort())]
 
-      const { code } = await run(
-        args(
-          `${receiver.url()}?name=Ann`,
-          capture,
-          ...file,
-          '--certificate-folder',
-          folder,
-          '--repeat',
-          '--speed',
-          '1000000',
-        ),
-        (text, stop) => text.includes('serving until') && stop(),
-      )
+      const more = [...file, '--certificate-folder', folder, '--repeat', '--speed', '1000000']
+      const given = args(`${receiver.url()}?name=Ann`, capture, ...more)
+      const { code } = await (what === 'accepts it'
+        ? run(given, (text, stop) => text.includes('serving until') && stop())
+        : runCommand(given))
 
       const text = readFileSync(capture, 'utf8')
       expect(code).to.be.oneOf([6, 7, 130])
@@ -130,7 +123,7 @@ describe('a capture of requests', () => {
     await using receiver = await start(() => undefined)
     const capture = newFile()
 
-    await run(args(receiver.url(), capture, '--timeout-seconds', '1'))
+    await runCommand(args(receiver.url(), capture, '--timeout-seconds', '1'))
 
     const text = readFileSync(capture, 'utf8').trim().split('\n')
     expect(text.slice(-2)[0]).to.equal('! no answer within 1 s')
@@ -142,7 +135,7 @@ describe('a capture of requests', () => {
     const port = await freePort()
     const capture = newFile()
 
-    const { code } = await run(args(`https://localhost:${port}/v2/complaint`, capture))
+    const { code } = await runCommand(args(`https://localhost:${port}/v2/complaint`, capture))
 
     const text = readFileSync(capture, 'utf8')
     expect(code).to.equal(7)
@@ -168,7 +161,7 @@ describe('a capture of requests', () => {
     const capture = newFile()
     writeFileSync(capture, 'kept')
 
-    const { code, err } = await run(args(receiver.url(), capture))
+    const { code, err } = await runCommand(args(receiver.url(), capture))
 
     expect([code, receiver.received, readFileSync(capture, 'utf8')]).to.deep.equal([2, [], 'kept'])
     expect(err).to.contain(`error: the file ${capture} already exists and is not overwritten`)
@@ -177,10 +170,10 @@ describe('a capture of requests', () => {
   it('that cannot be written to the end does not end the sending', async () => {
     await using receiver = await start(json(201, { status: 'accepted' }))
     const capture = newFile()
-    const command = [process.execPath, ...args(receiver.url(), capture)].map((arg) => `'${arg}'`).join(' ')
+    const command = [process.execPath, BIN, ...args(receiver.url(), capture)].map((arg) => `'${arg}'`).join(' ')
 
     // The system refuses to let a file grow, as a full disk does.
-    const { code } = await run(['-c', `trap '' XFSZ; ulimit -f 0; ${command}`], undefined, 'sh')
+    const { code } = await run(['-c', `trap '' XFSZ; ulimit -f 0; ${command}`], undefined, ['sh'])
 
     expect([code, statSync(capture).size, receiver.received.length]).to.deep.equal([0, 0, 1])
   })
@@ -201,13 +194,15 @@ describe('a capture of requests', () => {
   })
 })
 
+/** Runs the command in a process of its own. */
 async function run(
   args: readonly string[],
   /** Called with all that was printed on standard error, until it returns true. */
   react: (text: string, stop: () => boolean, child: ReturnType<typeof spawn>) => boolean = () => false,
-  program: string = process.execPath,
+  command: readonly string[] = [process.execPath, BIN],
 ): Promise<{ code: number | null; err: string }> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const [program = '', ...first] = command
+  const child = spawn(program, [...first, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
   let err = ''
   let isDone = false
   child.stderr.on('data', (chunk) => {

@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough, Readable } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
 import { decryptCompact, ERRORS, parseKeyring } from '@formbuilder/adapter-sdk/protocol'
 import { expect } from 'chai'
-import { main } from '../src/cli.ts'
 import { EXIT_CODES } from '../src/exit-code.ts'
 import { type Certificate, makeCertificate } from './certificate.ts'
 import { json, Receiver, type Reply } from './receiver.ts'
+import { runCommand as run } from './run-command.ts'
 
 const KEY = 'Xk2fQ9wLs7TgBzR4'
 const ID = '72c49803-e9c3-42ac-bde1-09c04595a2d3'
@@ -27,12 +27,6 @@ const SUBMISSION = JSON.stringify({
 })
 const SECRETS = [KEY, 'Ann', 'secret-link', 'ofMQxgQ', 'ygxI']
 const ACCEPTED = json(201, { submissionId: ID, status: 'accepted' })
-
-interface Run {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
 
 describe('the command submitter', () => {
   let folder: string
@@ -485,13 +479,3 @@ describe('the command submitter', () => {
     expect(receiver.received).to.deep.equal([])
   })
 })
-
-async function run(args: string[], input = '', stderr = new PassThrough()): Promise<Run> {
-  const stdout = new PassThrough()
-  const err: string[] = []
-  stderr.on('data', (chunk) => err.push(String(chunk)))
-  const code = await main(args, { stdin: Readable.from([Buffer.from(input)]), stdout, stderr })
-  stdout.end()
-  const out = await stdout.toArray()
-  return { code, out: out.map(String).join(''), err: err.join('') }
-}

@@ -22,6 +22,7 @@ import { Uploads, uploadOf } from '../src/uploads.ts'
 import { makeCertificate } from './certificate.ts'
 import { failure } from './outcome.ts'
 import { json, Receiver, type Reply } from './receiver.ts'
+import { runCommand } from './run-command.ts'
 
 const KEY = 'Xk2fQ9wLs7TgBzR4'
 const ID = '72c49803-e9c3-42ac-bde1-09c04595a2d3'
@@ -47,7 +48,7 @@ describe('files of a submission', () => {
   const at = (name: string) => join(folder, name)
   const start = async (reply: Reply) => Receiver.start(reply, await keptCertificate(folder))
   const args = (endpoint: string, port: number, ...more: string[]) => [
-    ...[BIN, 'send', '--endpoint', endpoint, '--allow-local', '--ca-file', at('certificate.pem')],
+    ...['send', '--endpoint', endpoint, '--allow-local', '--ca-file', at('certificate.pem')],
     ...['--key-file', at('key.txt'), '--file-port', String(port), '--certificate-folder', folder],
     ...[...more, at('submission.json')],
   ]
@@ -101,7 +102,7 @@ describe('files of a submission', () => {
       await using adapter = await startAdapter('localhost:1')
       const endpoint = `https://localhost:${adapter.port}/v2/complaint`
 
-      const { code, err } = await run(args(endpoint, port, '--file', at('photo.jpg')))
+      const { code, err } = await runCommand(args(endpoint, port, '--file', at('photo.jpg')))
 
       expect(code).to.equal(6)
       expect(err.trim().split('\n').slice(-2)).to.deep.equal([
@@ -127,7 +128,8 @@ describe('files of a submission', () => {
         await ACCEPTED(received, response, undefined as never)
       })
 
-      const { code, err } = await run(args(receiver.url(), port, '--file', at('photo.jpg')))
+      const { code, err } = await runCommand(args(receiver.url(), port, '--file', at('photo.jpg')))
+      await until(() => fetched.byteLength > 0)
 
       expect([code, fetched]).to.deep.equal([0, PHOTO])
       const [serving, fetchedAll] = err.trim().split('\n').slice(-2)
@@ -156,7 +158,7 @@ describe('files of a submission', () => {
       const port = await freePort()
       await using receiver = await start(json(200, { status: 'duplicate' }))
 
-      const { code, out, err } = await run(args(receiver.url(), port, '--file', at('photo.jpg')))
+      const { code, out, err } = await runCommand(args(receiver.url(), port, '--file', at('photo.jpg')))
 
       expect([code, out]).to.deep.equal([0, `duplicate: the receiver already had it (200), submission ${ID}\n`])
       expect(err).to.contain('the receiver already had the submission, and does not fetch its files again\n')
@@ -224,8 +226,8 @@ describe('files of a submission', () => {
     })
 
   it('are refused for an endpoint that is not on this machine', async () => {
-    const { code, err } = await run([
-      ...[BIN, 'send', '--endpoint', 'https://adapter.service.gov.uk/v2/complaint', '--key-file', at('key.txt')],
+    const { code, err } = await runCommand([
+      ...['send', '--endpoint', 'https://adapter.service.gov.uk/v2/complaint', '--key-file', at('key.txt')],
       ...['--file', at('photo.jpg'), at('submission.json')],
     ])
 
@@ -241,7 +243,7 @@ describe('files of a submission', () => {
     await once(taken, 'listening')
     const { port } = taken.address() as { port: number }
 
-    const { code, err } = await run(args(receiver.url(), port, '--file', at('photo.jpg')))
+    const { code, err } = await runCommand(args(receiver.url(), port, '--file', at('photo.jpg')))
 
     expect([code, receiver.received]).to.deep.equal([2, []])
     expect(err.trim().split('\n').at(-1)).to.equal(
@@ -253,7 +255,7 @@ describe('files of a submission', () => {
     const own = join(folder, 'own', 'certificates')
     await using receiver = await start(json(200, { status: 'duplicate' }))
     const send = async () =>
-      await run(args(receiver.url(), await freePort(), '--file', at('photo.jpg'), '--certificate-folder', own))
+      await runCommand(args(receiver.url(), await freePort(), '--file', at('photo.jpg'), '--certificate-folder', own))
 
     const first = await send()
     const certificate = readFileSync(join(own, 'certificate.pem'), 'utf8')
@@ -272,7 +274,7 @@ describe('files of a submission', () => {
     writeFileSync(join(other, 'certificate.pem'), cert)
     await using receiver = await start(ACCEPTED)
 
-    const { code, err } = await run(
+    const { code, err } = await runCommand(
       args(receiver.url(), await freePort(), '--file', at('photo.jpg'), '--certificate-folder', other),
     )
 
@@ -313,13 +315,14 @@ async function get(url: string, ca: string, method = 'GET'): Promise<{ status: n
   return { status: response.statusCode, text: (await buffer(response)).toString() }
 }
 
+/** Runs the command in a process of its own. */
 async function run(
   args: readonly string[],
   /** Called with all that was printed on standard error, until it returns true. */
   react: (text: string, stop: () => boolean) => boolean = () => false,
   cwd = process.cwd(),
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, args, { stdio: 'pipe', cwd })
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: 'pipe', cwd })
   let [out, err] = ['', '']
   let isDone = false
   child.stdout.on('data', (chunk) => {

@@ -10,6 +10,7 @@ import { inWords } from '../src/progress.ts'
 import { type Certificate, makeCertificate } from './certificate.ts'
 import { failure, outcome } from './outcome.ts'
 import { json, Receiver, type Reply } from './receiver.ts'
+import { runCommand } from './run-command.ts'
 
 const KEY = 'Xk2fQ9wLs7TgBzR4'
 const ID = '72c49803-e9c3-42ac-bde1-09c04595a2d3'
@@ -21,7 +22,7 @@ const SUBMISSION = {
   attachments: [],
 }
 const ACCEPTED = json(201, { status: 'accepted' })
-const BIN = join(import.meta.dirname, '../bin/submitter.cjs')
+const COMMAND = [process.execPath, join(import.meta.dirname, '../bin/submitter.cjs')]
 
 describe('the same submission again', () => {
   let certificate: Certificate
@@ -44,7 +45,7 @@ describe('the same submission again', () => {
     ...more,
   })
   const args = (receiver: Receiver, ...more: string[]) => [
-    ...[BIN, 'send', '--endpoint', receiver.url(), '--allow-local', '--ca-file', join(folder, 'ca.pem')],
+    ...['send', '--endpoint', receiver.url(), '--allow-local', '--ca-file', join(folder, 'ca.pem')],
     ...['--key-file', join(folder, 'key.txt'), ...more, join(folder, 'submission.json')],
   ]
   const refusing = (times: number, reply: Reply): Reply => {
@@ -197,7 +198,7 @@ describe('the same submission again', () => {
     it('is given up after 25 deliveries, with the exit code of the last answer', async () => {
       await using receiver = await Receiver.start(json(401, { title: 'Unauthorized' }), certificate)
 
-      const { code, out, err } = await run(args(receiver, '--repeat', '--speed', '1000000', '--json'))
+      const { code, out, err } = await runCommand(args(receiver, '--repeat', '--speed', '1000000', '--json'))
 
       expect([code, JSON.parse(out).code, receiver.received.length]).to.deep.equal([6, 'ERR_RECEIVER_REFUSED', 25])
       expect(err.trim().split('\n').at(-1)).to.equal(
@@ -210,7 +211,7 @@ describe('the same submission again', () => {
 
       const { code, out } = await run(
         ['-qec', terminal(args(receiver, '--repeat', '--speed', '4')), '/dev/null'],
-        'script',
+        ['script'],
       )
 
       expect(code).to.equal(0)
@@ -221,7 +222,7 @@ describe('the same submission again', () => {
     it('under another id is sent with --submission-id', async () => {
       await using receiver = await Receiver.start(ACCEPTED, certificate)
 
-      const { out } = await run(args(receiver, '--submission-id', OTHER))
+      const { out } = await runCommand(args(receiver, '--submission-id', OTHER))
 
       expect(out).to.equal(`accepted: the receiver has it (201), submission ${OTHER}\n`)
     })
@@ -234,7 +235,7 @@ describe('the same submission again', () => {
       it(`is refused with ${more.join(' ')}`, async () => {
         await using receiver = await Receiver.start(ACCEPTED, certificate)
 
-        const { code, err } = await run(args(receiver, ...more))
+        const { code, err } = await runCommand(args(receiver, ...more))
 
         expect([code, receiver.received]).to.deep.equal([2, []])
         expect(err).to.contain(said)
@@ -246,7 +247,7 @@ describe('the same submission again', () => {
 
         const { code, err } = await run(
           args(receiver, '--repeat'),
-          process.execPath,
+          COMMAND,
           (child, text) => text.includes('the next in 6 s') && child.kill(signal),
         )
 
@@ -261,7 +262,7 @@ describe('the same submission again', () => {
 
       const { code, out } = await run(
         ['-qec', terminal(args(receiver, '--repeat')), '/dev/null'],
-        'script',
+        ['script'],
         (child) => receiver.received.length > 0 && child.stdin?.write('\x03') === true,
       )
 
@@ -276,7 +277,7 @@ describe('the same submission again', () => {
 
       const { code, out } = await run(
         args(receiver, '--json'),
-        process.execPath,
+        COMMAND,
         (child) => receiver.received.length > 0 && child.kill('SIGINT'),
       )
 
@@ -328,7 +329,7 @@ async function urlsIn(jwe: string): Promise<string[]> {
 
 /** A command line for a shell. */
 function terminal(args: readonly string[]): string {
-  return [process.execPath, ...args].map((arg) => `'${arg}'`).join(' ')
+  return [...COMMAND, ...args].map((arg) => `'${arg}'`).join(' ')
 }
 
 /** What stays on a terminal, line by line. */
@@ -337,13 +338,15 @@ function visible(output: string): string[] {
   return lines.map((line) => line.split('\u001b[K').at(-1)?.replaceAll('^C', '') ?? '')
 }
 
+/** Runs the command in a process of its own. */
 async function run(
   args: readonly string[],
-  program: string = process.execPath,
+  command: readonly string[] = COMMAND,
   /** Called with all output so far until it returns true. */
   react: (child: ChildProcess, text: string) => boolean = () => true,
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(program, args, { stdio: 'pipe' })
+  const [program = '', ...first] = command
+  const child = spawn(program, [...first, ...args], { stdio: 'pipe' })
   const all = { out: '', err: '' }
   let isDone = false
   for (const [name, stream] of [

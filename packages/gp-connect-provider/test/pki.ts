@@ -56,7 +56,7 @@ const RSA = {
   publicExponent: new Uint8Array([1, 0, 1]),
 }
 
-/** The files and credentials of one PKI. Its folder is removed on disposal. */
+/** The files and credentials of one PKI. Its folder and CRLs are its own; the folder is removed on disposal. */
 export class Pki implements AsyncDisposable {
   readonly folder: string
   readonly root: Holder
@@ -83,34 +83,9 @@ export class Pki implements AsyncDisposable {
   }
 
   static async create(): Promise<Pki> {
-    const root = await authority('Spine Root')
-    const sub = await authority('Spine SubCA', root)
-    const foreign = await authority('Other Root')
-    const revokedSub = await authority('Spine SubCA that was revoked', root)
+    made ??= makeHolders()
+    const { root, sub, revokedSub, server, clients, issuers } = await made
     const folder = await mkdtemp(join(tmpdir(), 'gp-connect-pki-'))
-    const server = await issue(sub, { commonName: 'localhost', names: ['localhost'], usage: 'serverAuth', rsa: true })
-    const ssp: Subject = { commonName: SSP_FQDN, names: [SSP_FQDN] }
-    const subjects: Record<ClientName, Subject> = {
-      'ssp-valid': ssp,
-      'ssp-expired': { ...ssp, notBefore: -72, notAfter: -1 },
-      'ssp-not-yet-valid': { ...ssp, notBefore: 24 },
-      'ssp-wrong-fqdn': { commonName: 'other.example.test', names: ['other.example.test'] },
-      'ssp-untrusted-ca': ssp,
-      'ssp-revoked': ssp,
-      'ssp-soon-revoked': ssp,
-      'ssp-revoked-sub-ca': ssp,
-      'cn-only': { commonName: SSP_FQDN },
-      'cn-ssp-san-other': { commonName: SSP_FQDN, names: ['other.example.test'] },
-      'san-wildcard': { commonName: 'wildcard', names: ['*.dev.spine2.example.test'] },
-      'eku-serverauth-only': { ...ssp, usage: 'serverAuth' },
-    }
-    const clients = new Map<ClientName, Holder>()
-    const issuers = new Map<ClientName, Holder>()
-    for (const [name, subject] of Object.entries(subjects) as [ClientName, Subject][]) {
-      const issuer = name === 'ssp-untrusted-ca' ? foreign : name === 'ssp-revoked-sub-ca' ? revokedSub : sub
-      issuers.set(name, issuer)
-      clients.set(name, await issue(issuer, subject))
-    }
     const pki = new Pki(folder, root, sub, [revokedSub], clients, issuers)
     await pki.write('server.pem', pem(server, sub))
     await pki.write('server.key', keyOf(server))
@@ -166,6 +141,40 @@ export class Pki implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.folder, { recursive: true, force: true })
   }
+}
+
+/** The certificates of every PKI of this process: they take long to make, and nobody changes them. */
+let made: ReturnType<typeof makeHolders> | undefined
+
+async function makeHolders() {
+  const root = await authority('Spine Root')
+  const sub = await authority('Spine SubCA', root)
+  const foreign = await authority('Other Root')
+  const revokedSub = await authority('Spine SubCA that was revoked', root)
+  const server = await issue(sub, { commonName: 'localhost', names: ['localhost'], usage: 'serverAuth', rsa: true })
+  const ssp: Subject = { commonName: SSP_FQDN, names: [SSP_FQDN] }
+  const subjects: Record<ClientName, Subject> = {
+    'ssp-valid': ssp,
+    'ssp-expired': { ...ssp, notBefore: -72, notAfter: -1 },
+    'ssp-not-yet-valid': { ...ssp, notBefore: 24 },
+    'ssp-wrong-fqdn': { commonName: 'other.example.test', names: ['other.example.test'] },
+    'ssp-untrusted-ca': ssp,
+    'ssp-revoked': ssp,
+    'ssp-soon-revoked': ssp,
+    'ssp-revoked-sub-ca': ssp,
+    'cn-only': { commonName: SSP_FQDN },
+    'cn-ssp-san-other': { commonName: SSP_FQDN, names: ['other.example.test'] },
+    'san-wildcard': { commonName: 'wildcard', names: ['*.dev.spine2.example.test'] },
+    'eku-serverauth-only': { ...ssp, usage: 'serverAuth' },
+  }
+  const clients = new Map<ClientName, Holder>()
+  const issuers = new Map<ClientName, Holder>()
+  for (const [name, subject] of Object.entries(subjects) as [ClientName, Subject][]) {
+    const issuer = name === 'ssp-untrusted-ca' ? foreign : name === 'ssp-revoked-sub-ca' ? revokedSub : sub
+    issuers.set(name, issuer)
+    clients.set(name, await issue(issuer, subject))
+  }
+  return { root, sub, revokedSub, server, clients, issuers }
 }
 
 /** The serial number of a client's certificate, in upper-case hexadecimal. */

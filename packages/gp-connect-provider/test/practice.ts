@@ -133,7 +133,7 @@ export function readRecords(file: string): AuditRecord[] {
 }
 
 /** Returns a function that reads only the lines added since its last call, because tests read the trail after each request. */
-function trailReader(file: string): () => AuditRecord[] {
+export function trailReader(file: string): () => AuditRecord[] {
   const records: AuditRecord[] = []
   let read = 0
   return () => {

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { freePort } from '../../adapter-sdk/test/free-port.ts'
 import { type Case, type Subject, until } from './cases/case.ts'
 import { type Pki, SSP_FQDN } from './pki.ts'
-import { PUBLIC_URL, readRecords } from './practice.ts'
+import { PUBLIC_URL, trailReader } from './practice.ts'
 
 /** The service roots of the examples in their tests. */
 export const ROOTS = {
@@ -95,7 +95,7 @@ export function subjectOf(
     otherAsid: '918999198994',
     publicUrl: PUBLIC_URL,
     log: example.stdout,
-    records: () => readRecords(example.auditFile),
+    records: trailReader(example.auditFile),
   }
 }
 

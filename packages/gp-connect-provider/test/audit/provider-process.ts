@@ -3,7 +3,8 @@
  * `UPSTREAM` in its environment it is a gateway.
  */
 import { join } from 'node:path'
-import { createProvider } from '../../src/provider.ts'
+// Built code starts sooner.
+import { createProvider } from '../../dist/provider.js'
 
 const [file = '', flush, pki = '', fqdn = '', authorities = '', lists = ''] = process.argv.slice(2)
 const provider = createProvider({

@@ -1,6 +1,6 @@
 /** Tests the example from outside: its process, environment, files and stdout. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -84,22 +84,122 @@ describe('example of a GP Connect provider', () => {
     })
   }
 
-  it('records every field of a served transaction, in a file that only its owner can read', async () => {
-    await using example = await start({ AUDIT_FILE: join(folder, 'served.jsonl') })
-
-    const reply = await ask(example.port, pki, PATIENT)
-
-    const [record] = readRecords(example.auditFile)
-    expect(reply.status).to.equal(200)
-    expect(reply.body).to.include('"id":"1"').and.include('9000000009')
-    expect(record).to.include({
-      userRole: '112233445566',
-      organization: 'GPCA0001',
-      userName: 'Mr AssuranceTest AssurancePractitioner',
-      dataId: 'Patient/1',
-      errorCode: null,
+  describe('in one process, with little room for bodies and time for handshakes,', () => {
+    let example: StartedExample
+    before(async () => {
+      const AUDIT_FILE = join(folder, 'asked.jsonl')
+      example = await start({ AUDIT_FILE, MAX_BODY_BYTES: '1000', HANDSHAKE_TIMEOUT_SECONDS: '1' })
     })
-    expect(statSync(example.auditFile).mode & 0o777).to.equal(0o600)
+    after(() => example.stop())
+
+    const recorded = () => (existsSync(example.auditFile) ? readRecords(example.auditFile).length : 0)
+
+    it('records every field of a served transaction, in a file that only its owner can read', async () => {
+      const reply = await ask(example.port, pki, PATIENT)
+
+      const record = readRecords(example.auditFile).at(-1)
+      expect(reply.status).to.equal(200)
+      expect(reply.body).to.include('"id":"1"').and.include('9000000009')
+      expect(record).to.include({
+        userRole: '112233445566',
+        organization: 'GPCA0001',
+        userName: 'Mr AssuranceTest AssurancePractitioner',
+        dataId: 'Patient/1',
+        errorCode: null,
+      })
+      expect(statSync(example.auditFile).mode & 0o777).to.equal(0o600)
+    })
+
+    it('migrates a whole record only to the practice where the patient is registered', async () => {
+      const [migration] = moreCases().filter(({ id }) => id === 'own: a record migrates')
+      const elsewhere = {
+        '/requesting_organization/identifier/0/value': 'A20047',
+        ...migration?.request.jwtOverrides?.set,
+      }
+      const { expect: _, ...rest } = migration ?? ({} as Case)
+      const foreign: Case = {
+        ...rest,
+        id: 'own: a record migrates to another practice',
+        request: { ...rest.request, jwtOverrides: { set: elsewhere } },
+        expect: { status: 403, body: 'OperationOutcome', issueCode: 'forbidden', spineErrorCode: 'NO_RELATIONSHIP' },
+      }
+
+      expect(await runCase(foreign, '1.6+', subjectOf(example, pki, 'strict'))).to.deep.equal([])
+    })
+
+    it('refuses an invalid NHS number in a body', async () => {
+      const identifier = { system: 'https://fhir.nhs.uk/Id/nhs-number', value: '9000000008' }
+      const bodies = {
+        'getstructuredrecord-1': [{ name: 'patientNHSNumber', valueIdentifier: identifier }],
+        'registerpatient-1': [
+          { name: 'registerPatient', resource: { resourceType: 'Patient', identifier: [identifier] } },
+        ],
+      }
+
+      for (const [operation, parameter] of Object.entries(bodies)) {
+        const reply = await ask(example.port, pki, {
+          method: 'POST',
+          path: `/Patient/$gpc.${operation.slice(0, -2)}`,
+          interaction: `urn:nhs:names:services:gpconnect:fhir:operation:gpc.${operation}`,
+          scope: operation.startsWith('reg') ? 'patient/*.write' : 'patient/*.read',
+          body: JSON.stringify({ resourceType: 'Parameters', parameter }),
+        })
+
+        expect([operation, reply.status]).to.deep.equal([operation, 400])
+        expect(reply.body).to.include('"code":"INVALID_NHS_NUMBER"').and.include('"code":"value"')
+      }
+    })
+
+    it('has a CapabilityStatement of the release of its root, as the official suite reads it', async () => {
+      const { body } = await ask(example.port, pki)
+
+      const statement = JSON.parse(body) as {
+        version: string
+        rest: { operation: { name: string; definition: { reference: string } }[] }[]
+      }
+      const operations = statement.rest[0]?.operation.map(({ name, definition }) => [name, definition.reference])
+      expect(statement).to.include({ resourceType: 'CapabilityStatement', version: '1.2.8', fhirVersion: '3.0.1' })
+      expect(operations).to.deep.include([
+        'gpc.getstructuredrecord',
+        'https://fhir.nhs.uk/STU3/OperationDefinition/GPConnect-GetStructuredRecord-Operation-1/_history/1.9',
+      ])
+    })
+
+    it('limits bodies, also chunked ones', async () => {
+      const operation = {
+        method: 'POST',
+        path: '/Patient/$gpc.getstructuredrecord',
+        interaction: 'urn:nhs:names:services:gpconnect:fhir:operation:gpc.getstructuredrecord-1',
+        scope: 'patient/*.read',
+      }
+      const chunk = `${(2000).toString(16)}\r\n${'x'.repeat(2000)}\r\n0\r\n\r\n`
+      const head = goodRequest({
+        ...operation,
+        headers: { 'Transfer-Encoding': 'chunked', 'Content-Type': 'application/fhir+json' },
+      })
+
+      const before = recorded()
+
+      const counted = await ask(example.port, pki, { ...operation, body: `{"a":"${'x'.repeat(2000)}"}` })
+      const chunked = await exchange(targetOf(example.port, pki), Buffer.concat([head, Buffer.from(chunk)]))
+
+      expect([counted.status, chunked.status]).to.deep.equal([413, 413])
+      expect(chunked.body).to.include('OperationOutcome')
+      await until(() => recorded() >= before + 2)
+      expect(
+        readRecords(example.auditFile)
+          .slice(before)
+          .map(({ status }) => status),
+      ).to.deep.equal([413, 413])
+    })
+
+    it('closes a connection that never completes the handshake', async () => {
+      expect(await plain(example.port, '')).to.have.length(0)
+    })
+
+    it('opens no port for plain HTTP', async () => {
+      expect(await plain(example.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).to.have.length(0)
+    })
   })
 
   it('continues its trail after kill -9, even with an incomplete last line', async () => {
@@ -119,65 +219,6 @@ describe('example of a GP Connect provider', () => {
       [3, 'served'],
     ])
     expect(await verify(AUDIT_FILE)).to.match(/^intact: 3/)
-  })
-
-  it('migrates a whole record only to the practice where the patient is registered', async () => {
-    await using example = await start({ AUDIT_FILE: join(folder, 'migrated.jsonl') })
-    const [migration] = moreCases().filter(({ id }) => id === 'own: a record migrates')
-    const elsewhere = {
-      '/requesting_organization/identifier/0/value': 'A20047',
-      ...migration?.request.jwtOverrides?.set,
-    }
-    const { expect: _, ...rest } = migration ?? ({} as Case)
-    const foreign: Case = {
-      ...rest,
-      id: 'own: a record migrates to another practice',
-      request: { ...rest.request, jwtOverrides: { set: elsewhere } },
-      expect: { status: 403, body: 'OperationOutcome', issueCode: 'forbidden', spineErrorCode: 'NO_RELATIONSHIP' },
-    }
-
-    expect(await runCase(foreign, '1.6+', subjectOf(example, pki, 'strict'))).to.deep.equal([])
-  })
-
-  it('refuses an invalid NHS number in a body', async () => {
-    await using example = await start({ AUDIT_FILE: join(folder, 'invalid.jsonl') })
-    const identifier = { system: 'https://fhir.nhs.uk/Id/nhs-number', value: '9000000008' }
-    const bodies = {
-      'getstructuredrecord-1': [{ name: 'patientNHSNumber', valueIdentifier: identifier }],
-      'registerpatient-1': [
-        { name: 'registerPatient', resource: { resourceType: 'Patient', identifier: [identifier] } },
-      ],
-    }
-
-    for (const [operation, parameter] of Object.entries(bodies)) {
-      const reply = await ask(example.port, pki, {
-        method: 'POST',
-        path: `/Patient/$gpc.${operation.slice(0, -2)}`,
-        interaction: `urn:nhs:names:services:gpconnect:fhir:operation:gpc.${operation}`,
-        scope: operation.startsWith('reg') ? 'patient/*.write' : 'patient/*.read',
-        body: JSON.stringify({ resourceType: 'Parameters', parameter }),
-      })
-
-      expect([operation, reply.status]).to.deep.equal([operation, 400])
-      expect(reply.body).to.include('"code":"INVALID_NHS_NUMBER"').and.include('"code":"value"')
-    }
-  })
-
-  it('has a CapabilityStatement of the release of its root, as the official suite reads it', async () => {
-    await using example = await start({ AUDIT_FILE: join(folder, 'statement.jsonl') })
-
-    const { body } = await ask(example.port, pki)
-
-    const statement = JSON.parse(body) as {
-      version: string
-      rest: { operation: { name: string; definition: { reference: string } }[] }[]
-    }
-    const operations = statement.rest[0]?.operation.map(({ name, definition }) => [name, definition.reference])
-    expect(statement).to.include({ resourceType: 'CapabilityStatement', version: '1.2.8', fhirVersion: '3.0.1' })
-    expect(operations).to.deep.include([
-      'gpc.getstructuredrecord',
-      'https://fhir.nhs.uk/STU3/OperationDefinition/GPConnect-GetStructuredRecord-Operation-1/_history/1.9',
-    ])
   })
 
   it('refuses every request when its trail cannot be written', async () => {
@@ -202,41 +243,6 @@ describe('example of a GP Connect provider', () => {
       expect(body).to.include('OperationOutcome')
     }
     await until(() => readRecords(example.auditFile).length === 6)
-  })
-
-  it('limits bodies, also chunked ones', async () => {
-    await using example = await start({ AUDIT_FILE: join(folder, 'body.jsonl'), MAX_BODY_BYTES: '1000' })
-    const operation = {
-      method: 'POST',
-      path: '/Patient/$gpc.getstructuredrecord',
-      interaction: 'urn:nhs:names:services:gpconnect:fhir:operation:gpc.getstructuredrecord-1',
-      scope: 'patient/*.read',
-    }
-    const chunk = `${(2000).toString(16)}\r\n${'x'.repeat(2000)}\r\n0\r\n\r\n`
-    const head = goodRequest({
-      ...operation,
-      headers: { 'Transfer-Encoding': 'chunked', 'Content-Type': 'application/fhir+json' },
-    })
-
-    const counted = await ask(example.port, pki, { ...operation, body: `{"a":"${'x'.repeat(2000)}"}` })
-    const chunked = await exchange(targetOf(example.port, pki), Buffer.concat([head, Buffer.from(chunk)]))
-
-    expect([counted.status, chunked.status]).to.deep.equal([413, 413])
-    expect(chunked.body).to.include('OperationOutcome')
-    await until(() => readRecords(example.auditFile).length >= 2)
-    expect(readRecords(example.auditFile).map(({ status }) => status)).to.deep.equal([413, 413])
-  })
-
-  it('closes a connection that never completes the handshake', async () => {
-    await using example = await start({ AUDIT_FILE: join(folder, 'silent.jsonl'), HANDSHAKE_TIMEOUT_SECONDS: '1' })
-
-    expect(await plain(example.port, '')).to.have.length(0)
-  })
-
-  it('opens no port for plain HTTP', async () => {
-    await using example = await start({ AUDIT_FILE: join(folder, 'plain.jsonl') })
-
-    expect(await plain(example.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).to.have.length(0)
   })
 
   it('names every missing variable, and no value', async () => {

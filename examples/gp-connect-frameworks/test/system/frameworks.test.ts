@@ -17,7 +17,8 @@ import {
   subjectOf,
 } from '../../../../packages/gp-connect-provider/test/started-example.ts'
 
-const SOURCE = resolve(import.meta.dirname, '../../src')
+/** Built: it starts sooner. */
+const PROGRAMS = resolve(import.meta.dirname, '../../dist')
 
 describe('a GP Connect provider with', () => {
   let pki: Pki
@@ -41,7 +42,7 @@ describe('a GP Connect provider with', () => {
 
         before(async () => {
           const AUDIT_FILE = join(folder, `${framework}-${mode}.jsonl`)
-          example = await startExample([join(SOURCE, `${framework}.ts`)], pki, { CLIENT_CERT_MODE: mode, AUDIT_FILE })
+          example = await startExample([join(PROGRAMS, `${framework}.js`)], pki, { CLIENT_CERT_MODE: mode, AUDIT_FILE })
           subject = subjectOf(example, pki, mode)
         })
 

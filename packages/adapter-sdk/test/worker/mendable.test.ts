@@ -9,7 +9,7 @@ import { PermanentError, UncertainError } from '../../src/errors.ts'
 import type { Form } from '../../src/form.ts'
 import { entryText } from '../../src/operator/text.ts'
 import { wholeError } from '../../src/telemetry/whole-error.ts'
-import { startTestAdapter } from '../../src/testing/index.ts'
+import { startTestAdapter, type TestAdapter } from '../../src/testing/index.ts'
 
 const SAID = 'Ada Lovelace'
 const HERE = /test\/worker\/mendable\.test\.ts:\d+/
@@ -42,15 +42,28 @@ describe('an error that shows where to look', () => {
     target.close()
   })
 
+  /** Of all tests but those of another environment: each has a form of its own. */
+  const forms: Record<string, Form> = {}
+  let adapter: TestAdapter
+  const startWith = (given: Readonly<Record<string, Form>>, environment: Readonly<Record<string, string>> = {}) =>
+    startTestAdapter(createAdapter({ forms: given }), { environment: { RETRY_LIMIT: '0', ...environment } })
+  before(async () => {
+    adapter = await startWith(forms, { CONCURRENCY: String(Object.keys(forms).length) })
+  })
+  after(() => adapter.stop())
+
+  function addForm(form: Omit<Form, 'path'>): string {
+    const path = `/v2/form-${Object.keys(forms).length}`
+    forms[path.slice(4)] = { path, ...form } as Form
+    return path
+  }
+
   /** The dead letter that the handler leaves, as the ledger and the commands show it, and the events. */
-  async function dead(form: Omit<Form, 'path'>, environment: Record<string, string> = {}) {
-    const forms = { complaint: { path: '/v2/complaint', ...form } as Form }
-    await using adapter = await startTestAdapter(createAdapter({ forms }), {
-      environment: { RETRY_LIMIT: '0', ...environment },
-    })
-    const { submissionId } = await adapter.send('/v2/complaint', { submissionAnswers: { name: SAID } })
-    const entry = await adapter.ended(submissionId)
-    const events = JSON.stringify(adapter.events)
+  async function dead(path: string, of = adapter) {
+    const before = of.events.length
+    const { submissionId } = await of.send(path, { submissionAnswers: { name: SAID } })
+    const entry = await of.ended(submissionId)
+    const events = JSON.stringify(of.events.slice(before))
     return { entry, events, text: entryText(entry, 'adapter') }
   }
 
@@ -105,8 +118,9 @@ describe('an error that shows where to look', () => {
       /threw AxiosError ERR_BAD_RESPONSE, HTTP 503, at /,
     ],
   ] as const) {
+    const path = addForm({ repeatable: true, handle })
     it(`shows the line, the cause and the status of ${what}, in the ledger, the command and the events`, async () => {
-      const { entry, events, text } = await dead({ repeatable: true, handle })
+      const { entry, events, text } = await dead(path)
 
       for (const seen of [entry.reason ?? '', JSON.stringify(entry), text])
         expect(seen).to.match(shown).and.to.match(HERE)
@@ -118,14 +132,15 @@ describe('an error that shows where to look', () => {
   }
 
   for (const repeatable of [true, false]) {
+    const path = addForm({
+      repeatable,
+      async handle() {
+        const { data } = await axios.post(`${url}/made`, {}, { proxy: false })
+        if (typeof data.id !== 'string') throw new UncertainError('the case system answered, and named no case')
+      },
+    })
     it(`never says that no case was made after a 2xx without an id, repeatable: ${repeatable}`, async () => {
-      const { entry, text } = await dead({
-        repeatable,
-        async handle() {
-          const { data } = await axios.post(`${url}/made`, {}, { proxy: false })
-          if (typeof data.id !== 'string') throw new UncertainError('the case system answered, and named no case')
-        },
-      })
+      const { entry, text } = await dead(path)
 
       expect(entry).to.include({ state: 'dead', uncertain: true, code: 'ERR_OUTCOME_UNCERTAIN' })
       expect(text).to.contain('may already have made this case').and.not.to.contain('No case was made')
@@ -139,9 +154,10 @@ describe('an error that shows where to look', () => {
     ['a 500', () => axios.post(`${url}/failed`, {}, { proxy: false })],
   ] as const) {
     for (const repeatable of [true, false, undefined, 'until-acting'] as const) {
+      const handle = async () => void (await hang())
+      const path = addForm({ ...(repeatable !== undefined && { repeatable }), handle })
       it(`never says that no case was made after ${what} ended the last attempt, repeatable: ${repeatable}`, async () => {
-        const handle = async () => void (await hang())
-        const { entry, text } = await dead({ ...(repeatable !== undefined && { repeatable }), handle })
+        const { entry, text } = await dead(path)
 
         expect(entry.state).to.equal('dead')
         expect(text).not.to.match(/no case/i)
@@ -150,10 +166,14 @@ describe('an error that shows where to look', () => {
     }
   }
 
+  const refused = addForm({
+    repeatable: true,
+    async handle() {
+      throw new PermanentError('the file was refused', { reference: 'C-7', status: 422 })
+    },
+  })
   it('names what was made so far, where an attempt reported it', async () => {
-    const handle = () => Promise.reject(new PermanentError('the file was refused', { reference: 'C-7', status: 422 }))
-
-    const { entry, text } = await dead({ repeatable: true, handle })
+    const { entry, text } = await dead(refused)
 
     expect(entry).to.include({ uncertain: false, reason: 'the file was refused (HTTP 422)' })
     expect(text).to.contain('An attempt reported C-7, and did not finish.')
@@ -172,8 +192,14 @@ describe('an error that shows where to look', () => {
   it('is printed whole where SHOW_ERRORS says so, and nowhere else', async () => {
     const handle = () => Promise.reject(new Error(`no ${SAID}`))
 
-    const hidden = await printed(() => dead({ repeatable: true, handle }, { SHOW_ERRORS: 'false' }))
-    const shown = await printed(() => dead({ repeatable: true, handle }, { SHOW_ERRORS: 'true' }))
+    const path = '/v2/complaint'
+    const deadWhere = async (SHOW_ERRORS: string) => {
+      await using showing = await startWith({ complaint: { path, repeatable: true, handle } }, { SHOW_ERRORS })
+      await dead(path, showing)
+    }
+
+    const hidden = await printed(() => deadWhere('false'))
+    const shown = await printed(() => deadWhere('true'))
 
     expect(hidden).not.to.contain(SAID)
     expect(shown).to.match(/attempt 1 of complaint [\w-]+ failed:\nError: no Ada Lovelace\n {4}at /)

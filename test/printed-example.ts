@@ -16,15 +16,19 @@ export interface PrintedExample extends Pick<StartedProgram, 'line' | 'log' | 'g
   send(): Promise<string>
 }
 
-/** `environment` gets the new folder. Ports and folders of a run are its own; the rest is as a reader has it. */
+/**
+ * `environment` gets the new folder. Ports and folders of a run are its own; the rest is as a reader has it. `how`: by npm, or
+ * by the scripts that npm would run, which saves a second where another test has shown that npm runs them.
+ */
 export async function startPrintedExample(
   name: string,
   environment: (folder: string) => Readonly<Record<string, string>> = () => ({}),
+  how: 'as printed' | 'without npm' = 'as printed',
 ): Promise<PrintedExample> {
   const cwd = resolve(import.meta.dirname, '../examples', name)
   const [start = '', send = ''] = readBlocks(join(cwd, 'README.md'))
     .filter(({ language }) => language === 'sh')
-    .map(({ text }) => text.trim())
+    .map(({ text }) => (how === 'as printed' ? text.trim() : scriptOf(text.trim(), cwd)))
   const folder = mkdtempSync(join(tmpdir(), 'printed-example-'))
   const PORT = String(await freePort())
   const env = { ...plainEnvironment(), PORT, DATA_DIR: join(folder, 'data'), ...environment(folder) }
@@ -65,6 +69,13 @@ export async function startPrintedExample(
     throw error
   }
   return example
+}
+
+/** The script that `npm start` or `npm run NAME` runs. */
+function scriptOf(command: string, folder: string): string {
+  const name = command.split(' ').at(-1) ?? ''
+  const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  return `exec ${scripts[name].replace(/^node/, process.execPath)}`
 }
 
 /** What a reader's terminal has: no settings of the run of tests, nor of an npm that started it. */

@@ -30,7 +30,7 @@ describe('the minimal example', () => {
   })
 
   it('runs with a case system of its own', async () => {
-    await using example = await startPrintedExample('minimal')
+    await using example = await startPrintedExample('minimal', undefined, 'without npm')
 
     const submissionId = await example.send()
 

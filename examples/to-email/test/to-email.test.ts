@@ -231,7 +231,7 @@ describe('the example that sends e-mails', () => {
   })
 
   it('runs with a Notify of its own', async () => {
-    await using example = await startPrintedExample('to-email')
+    await using example = await startPrintedExample('to-email', undefined, 'without npm')
 
     const submissionId = await example.send()
 

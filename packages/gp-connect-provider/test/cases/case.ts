@@ -334,7 +334,7 @@ async function afterRevocation(target: Target, request: Buffer, subject: Subject
       last = await exchange(resumed, request)
       connections += 1
       return last.status !== 200
-    })
+    }, HANDSHAKE_MILLISECONDS)
     await until(() => subject.records().length >= before + connections)
     await settled(subject)
     return last
@@ -359,12 +359,15 @@ function silent(port: number): Promise<Buffer> {
   return plain(port, '')
 }
 
+/** Between two handshakes that ask whether a revocation is known yet: each costs both sides. */
+const HANDSHAKE_MILLISECONDS = 100
+
 /** Waits for a condition, for up to thirty seconds. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, betweenMilliseconds = 10): Promise<void> {
   const deadline = Date.now() + 30_000
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('timed out after thirty seconds waiting for a condition')
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await new Promise((resolve) => setTimeout(resolve, betweenMilliseconds))
   }
 }
 

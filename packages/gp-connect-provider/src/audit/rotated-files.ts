@@ -20,13 +20,20 @@ export async function endOfRotated(
   path: string,
   head: ChainEnd | undefined,
 ): Promise<{ readonly end: ChainEnd; readonly torn: boolean } | undefined> {
-  const newer: Segment[] = []
-  for (const file of await newestFirst(path)) {
+  const read: Segment[] = []
+  let start: (Segment & { readonly last: ChainEnd }) | undefined
+  let time = 0
+  for (const { file, mtimeMs } of await newestFirst(path)) {
+    // Files that were rotated within a moment can have the same time, and then come in any order.
+    if (start !== undefined && mtimeMs !== time) break
     const segment = await readSegment(file, head)
-    newer.unshift(segment)
-    if (segment.last !== undefined && (head === undefined || segment.hasHead)) return follow(path, segment.last, newer)
+    read.push(segment)
+    const { last, hasHead } = segment
+    if (start !== undefined || last === undefined || (head !== undefined && !hasHead)) continue
+    start = { ...segment, last }
+    time = mtimeMs
   }
-  return undefined
+  return start && (await follow(path, start, read))
 }
 
 /** What a rotated file says about the chain. */
@@ -43,7 +50,7 @@ interface Segment {
 /** Retention keeps rotated files for years. The records that are looked for are in the newest ones. */
 const FILES_MAX = 10
 
-async function newestFirst(path: string): Promise<readonly string[]> {
+async function newestFirst(path: string): Promise<readonly { readonly file: string; readonly mtimeMs: number }[]> {
   const name = basename(path)
   const own = new Set([`${name}.head`, `${name}.torn`])
   const names = (await readdir(dirname(path))).filter(
@@ -57,27 +64,27 @@ async function newestFirst(path: string): Promise<readonly string[]> {
     }),
   )
   const files = found.filter(({ isFile }) => isFile).sort((one, other) => other.mtimeMs - one.mtimeMs)
-  return files.slice(0, FILES_MAX).map(({ file }) => file)
+  return files.slice(0, FILES_MAX)
 }
 
-/** Follows the chain through the files, oldest first, and moves what is incomplete out of them. */
+/** Follows the chain from one file through the others, and moves what is incomplete out of them. */
 async function follow(
   path: string,
-  start: ChainEnd,
-  segments: readonly Segment[],
+  start: Segment & { readonly last: ChainEnd },
+  others: readonly Segment[],
 ): Promise<{ readonly end: ChainEnd; readonly torn: boolean }> {
-  let end = start
-  let torn = false
-  for (const [at, segment] of segments.entries()) {
-    const { follows, last } = segment
-    const belongs = at === 0 || last === undefined || follows === end.hash
-    if (!belongs) continue
-    end = last ?? end
-    if (!segment.torn) continue
-    await moveTorn(segment.file, `${path}.torn`)
-    torn = true
+  let end = start.last
+  const own: Segment[] = [start]
+  const next = () => others.find(({ follows, last }) => last !== undefined && follows === end.hash)
+  for (let segment = next(); segment !== undefined; segment = next()) {
+    own.push(segment)
+    end = segment.last ?? end
   }
-  return { end, torn }
+  // A process that died in its first line has left no record.
+  own.push(...others.filter(({ last }) => last === undefined).reverse())
+  const torn = own.filter((segment) => segment.torn)
+  for (const { file } of torn) await moveTorn(file, `${path}.torn`)
+  return { end, torn: torn.length > 0 }
 }
 
 async function moveTorn(file: string, to: string): Promise<void> {

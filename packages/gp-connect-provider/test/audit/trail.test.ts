@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -205,6 +206,23 @@ describe('audit trail in a file', () => {
     expect(await intact(`${file}.2`, `${file}.1`, file)).to.equal(true)
     expect(readFileSync(`${file}.torn`, 'utf8')).to.equal('{"sequence":5,\n')
   })
+
+  for (const [first, second] of ['ab', 'ba'] as const) {
+    it(`continues after two rotations within a moment, of which ${first} was the first`, async () => {
+      await write(2)
+      const known = readFileSync(`${file}.head`)
+      renameSync(file, `${file}.${first}`)
+      await write(1)
+      renameSync(file, `${file}.${second}`)
+      writeFileSync(`${file}.head`, known)
+      for (const name of [first, second]) utimesSync(`${file}.${name}`, 1_000_000_000, 1_000_000_000)
+
+      await write(1)
+
+      expect(readRecords(file).map(({ sequence }) => sequence)).to.deep.equal([4])
+      expect(await intact(`${file}.${first}`, `${file}.${second}`, file)).to.equal(true)
+    })
+  }
 
   it('continues after records in a compressed file', async () => {
     await write(1)

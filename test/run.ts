@@ -104,10 +104,15 @@ function finish(failures: number): void {
 
 function order(found: readonly string[]): string[] {
   const sorted = [...new Set(found.map((file) => relative(ROOT, resolve(file))))].sort()
-  const slow = sorted.filter((file) => SLOW.test(file))
+  // Those of the whole repository take longest.
+  const slow = sorted.filter((file) => SLOW.test(file)).sort((file, other) => rank(file) - rank(other))
   const others = sorted.filter((file) => !SLOW.test(file))
   if (values.quick) return values.shuffle ? shuffled(others) : others
   return values.shuffle ? shuffled(sorted) : [...slow, ...others]
+}
+
+function rank(file: string): number {
+  return file.startsWith('test/') ? 0 : 1
 }
 
 /** Each order is as likely as any other (Fisher and Yates). */

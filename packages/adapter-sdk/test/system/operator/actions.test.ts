@@ -5,15 +5,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
-import { runCommand } from '../../src/cli.ts'
-import { Ledger } from '../../src/operator/ledger.ts'
-import { openSqlite } from '../../src/store/sqlite/store.ts'
-import type { Store } from '../../src/store/store.ts'
-import { dead, incoming } from '../submissions.ts'
-import { until } from '../until.ts'
+import { runCommand } from '../../../src/cli.ts'
+import { Ledger } from '../../../src/operator/ledger.ts'
+import { openSqlite } from '../../../src/store/sqlite/store.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { dead, incoming } from '../../submissions.ts'
+import { until } from '../../until.ts'
 
-const BIN = resolve(import.meta.dirname, '../../bin/adapter.cjs')
-const RUNBOOK = resolve(import.meta.dirname, '../../../../docs/operations.md')
+const BIN = resolve(import.meta.dirname, '../../../bin/adapter.cjs')
+const RUNBOOK = resolve(import.meta.dirname, '../../../../../docs/operations.md')
 
 /** The pseudo-terminal is Python's. Where there is none, these tests are pending, each with its name. */
 const itAtTerminal = spawnSync('python3', ['-c', 'import pty, sqlite3']).status === 0 ? it : it.skip
@@ -42,7 +42,7 @@ describe('actions of people', () => {
   function typed(answer: string, ...argv: string[]): string {
     const { stdout, stderr } = spawnSync(
       'python3',
-      [join(import.meta.dirname, 'terminal.py'), answer, process.execPath, BIN, ...argv],
+      [join(import.meta.dirname, '../../operator/terminal.py'), answer, process.execPath, BIN, ...argv],
       { encoding: 'utf8', env: { PATH: process.env['PATH'], DATA_DIR: folder } },
     )
     return stdout + stderr

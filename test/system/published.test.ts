@@ -2,10 +2,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { expect } from 'chai'
-import { installAll, type LocalRegistry, startLocalRegistry } from './local-registry.ts'
-import { nodeFolder } from './node-versions.ts'
+import { installAll, type LocalRegistry, startLocalRegistry } from '../local-registry.ts'
+import { nodeFolder } from '../node-versions.ts'
 
-const ROOT = resolve(import.meta.dirname, '..')
+const ROOT = resolve(import.meta.dirname, '../..')
 const TSC = join(ROOT, 'node_modules/.bin/tsc')
 
 /** What each package may hold beside package.json, README.md and LICENSE, and how large it may be unpacked. */

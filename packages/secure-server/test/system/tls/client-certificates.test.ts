@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { Agent } from 'node:https'
 import { expect } from 'chai'
-import { atOnce } from '../../../../test/faults/at-once.ts'
-import type { ClientCertificatePolicy } from '../../src/index.ts'
-import { expectRejection, received, type TestOptions, TestServer, until } from '../harness.ts'
-import { Authority, type Credentials, hours, PemFolder } from '../pki.ts'
+import { atOnce } from '../../../../../test/faults/at-once.ts'
+import type { ClientCertificatePolicy } from '../../../src/index.ts'
+import { expectRejection, received, type TestOptions, TestServer, until } from '../../harness.ts'
+import { Authority, type Credentials, hours, PemFolder } from '../../pki.ts'
 
 const FQDN = 'proxy.client.example'
 

@@ -1,8 +1,8 @@
 import { unlink } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import { expect } from 'chai'
-import { expectRejection, TestServer, until } from '../harness.ts'
-import { type Credentials, hours } from '../pki.ts'
+import { expectRejection, TestServer, until } from '../../harness.ts'
+import { type Credentials, hours } from '../../pki.ts'
 
 /** Fingerprint of the certificate that a new connection receives. */
 async function shown(server: TestServer): Promise<string> {

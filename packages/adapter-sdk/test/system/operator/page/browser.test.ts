@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import type { Claim } from '../../../src/store/claim.ts'
-import type { TestAdapter } from '../../../src/testing/index.ts'
-import { dead as deadLetter, incoming } from '../../submissions.ts'
-import { until } from '../../until.ts'
-import { OPERATOR, startOperatedAdapter, submit } from './adapter.ts'
-import { keepPicture, problemsAt, startBrowser } from './browser.ts'
+import type { Claim } from '../../../../src/store/claim.ts'
+import type { TestAdapter } from '../../../../src/testing/index.ts'
+import { OPERATOR, startOperatedAdapter, submit } from '../../../operator/page/adapter.ts'
+import { keepPicture, problemsAt, startBrowser } from '../../../operator/page/browser.ts'
+import { dead as deadLetter, incoming } from '../../../submissions.ts'
+import { until } from '../../../until.ts'
 
 const WIDTHS = [320, 390, 768, 1280] as const
 

@@ -8,10 +8,10 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { parse } from 'yaml'
-import { absoluteLinks, type Packed, packAll, repositoryProblem } from '../release/pack.ts'
-import { filesWithPins, findLoose, pin } from '../release/pins.ts'
+import { absoluteLinks, type Packed, packAll, repositoryProblem } from '../../release/pack.ts'
+import { filesWithPins, findLoose, pin } from '../../release/pins.ts'
 
-const ROOT = resolve(import.meta.dirname, '..')
+const ROOT = resolve(import.meta.dirname, '../..')
 const SHA = 'a'.repeat(40)
 const DIGEST = `sha256:${'b'.repeat(64)}`
 

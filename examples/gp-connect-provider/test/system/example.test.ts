@@ -4,27 +4,27 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { freePort } from '../../../packages/adapter-sdk/test/free-port.ts'
+import { freePort } from '../../../../packages/adapter-sdk/test/free-port.ts'
 import {
   type Case,
   fixtureCases,
   runCase,
   type Subject,
   until,
-} from '../../../packages/gp-connect-provider/test/cases/case.ts'
-import { moreCases } from '../../../packages/gp-connect-provider/test/cases/own.ts'
-import { exchange, KeptConnection, plain } from '../../../packages/gp-connect-provider/test/client.ts'
-import { Pki } from '../../../packages/gp-connect-provider/test/pki.ts'
-import { readRecords } from '../../../packages/gp-connect-provider/test/practice.ts'
-import { ask, goodRequest, PATIENT, targetOf } from '../../../packages/gp-connect-provider/test/requests.ts'
+} from '../../../../packages/gp-connect-provider/test/cases/case.ts'
+import { moreCases } from '../../../../packages/gp-connect-provider/test/cases/own.ts'
+import { exchange, KeptConnection, plain } from '../../../../packages/gp-connect-provider/test/client.ts'
+import { Pki } from '../../../../packages/gp-connect-provider/test/pki.ts'
+import { readRecords } from '../../../../packages/gp-connect-provider/test/practice.ts'
+import { ask, goodRequest, PATIENT, targetOf } from '../../../../packages/gp-connect-provider/test/requests.ts'
 import {
   fits,
   type StartedExample,
   startExample,
   subjectOf,
-} from '../../../packages/gp-connect-provider/test/started-example.ts'
+} from '../../../../packages/gp-connect-provider/test/started-example.ts'
 
-const ROOT = new URL('../../../', import.meta.url).pathname
+const ROOT = new URL('../../../../', import.meta.url).pathname
 const COMMAND = join(ROOT, 'examples/gp-connect-provider/bin/example-gp-connect-provider.js')
 
 describe('example of a GP Connect provider', () => {

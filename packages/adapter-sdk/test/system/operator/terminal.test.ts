@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'chai'
-import { type Output, runCommand } from '../../src/cli.ts'
-import { hasColour } from '../../src/operator/colour.ts'
-import { bar, progressOf } from '../../src/operator/progress.ts'
-import { openSqlite } from '../../src/store/sqlite/store.ts'
-import type { Store } from '../../src/store/store.ts'
-import { dead, delivered, incoming } from '../submissions.ts'
+import { type Output, runCommand } from '../../../src/cli.ts'
+import { hasColour } from '../../../src/operator/colour.ts'
+import { bar, progressOf } from '../../../src/operator/progress.ts'
+import { openSqlite } from '../../../src/store/sqlite/store.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { dead, delivered, incoming } from '../../submissions.ts'
 
-const BIN = resolve(import.meta.dirname, '../../bin/adapter.cjs')
+const BIN = resolve(import.meta.dirname, '../../../bin/adapter.cjs')
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what begins a colour is one.
 const ESCAPE = /\x1b/
 
@@ -59,7 +59,14 @@ describe('the commands at a terminal', () => {
 
   /** What the terminal was sent, and the exit code in its last line. */
   function seen(argv: readonly string[], steps: readonly string[] = [], more?: { [name: string]: string }): string {
-    const program = [join(import.meta.dirname, 'screen.py'), ...steps, '--', process.execPath, BIN, ...argv]
+    const program = [
+      join(import.meta.dirname, '../../operator/screen.py'),
+      ...steps,
+      '--',
+      process.execPath,
+      BIN,
+      ...argv,
+    ]
     const { stdout, stderr } = spawnSync('python3', program, { encoding: 'utf8', env: environment(more) })
     return (stdout + stderr).replaceAll('\r\n', '\n')
   }

@@ -6,11 +6,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'chai'
-import { freePort } from '../packages/adapter-sdk/test/free-port.ts'
-import { readBlocks } from './guide.ts'
-import { type LocalRegistry, startLocalRegistry } from './local-registry.ts'
+import { freePort } from '../../packages/adapter-sdk/test/free-port.ts'
+import { readBlocks } from '../guide.ts'
+import { type LocalRegistry, startLocalRegistry } from '../local-registry.ts'
 
-const GUIDE = resolve(import.meta.dirname, '../docs/build-an-adapter.md')
+const GUIDE = resolve(import.meta.dirname, '../../docs/build-an-adapter.md')
 
 describe('a new adapter, as the guide builds it', () => {
   const told = new Map<string, string>()

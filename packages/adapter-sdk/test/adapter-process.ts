@@ -20,5 +20,5 @@ const adapter = await createAdapter({
       },
     },
   },
-}).start()
+}).start({ leaseSeconds: Number(process.env['LEASE_SECONDS'] ?? 30) })
 console.log(`port ${adapter.port}`)

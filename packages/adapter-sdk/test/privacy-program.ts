@@ -105,6 +105,8 @@ function failing(store: Store): Store {
 }
 
 const running = await adapter.start({
+  // What is lost is lost sooner.
+  leaseSeconds: 5,
   attachmentAuthorities: [readFileSync(process.env['TLS_CERT_FILE'] ?? '', 'utf8')],
   store: async (options) =>
     failing(await openStore({ DATABASE_URL: process.env['DATABASE_URL'], DATA_DIR: process.env['DATA_DIR'] }, options)),

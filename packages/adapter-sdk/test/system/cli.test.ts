@@ -265,7 +265,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 
       for (const seen of [text, entry.reason ?? '', entry.timeline.at(-1)?.reason ?? ''])
         expect(seen).to.match(
-          /no team \(HTTP 422; caused by TypeError, at \S*test\/cli\.test\.ts:\d+.*; caused by Error ECONNREFUSED, HTTP 503, at \S*test\/cli/,
+          /no team \(HTTP 422; caused by TypeError, at \S*test\/system\/cli\.test\.ts:\d+.*; caused by Error ECONNREFUSED, HTTP 503, at \S*test\/system\/cli/,
         )
       expect(text + json).not.to.contain(CITIZEN)
       expect(text).to.contain('No attempt has reported a case.')

@@ -34,7 +34,7 @@ const { values, positionals } = parseArgs({
 })
 process.chdir(ROOT)
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
-const jobs = Math.max(2, Number(values.jobs ?? availableParallelism() + (values.quick ? 1 : 3)))
+const jobs = Math.max(2, Number(values.jobs ?? availableParallelism() + (values.quick ? 2 : 3)))
 const files = order(positionals.length > 0 ? positionals : globSync(SPEC))
 if (values.list) {
   console.log(files.join('\n'))

@@ -22,20 +22,20 @@ export interface Asked {
   close(): Promise<void>
 }
 
+/** Threads whose database is closed. */
+const left: Worker[] = []
+
 /**
- * Starts a thread. It starts while others do: questions wait until it is ready.
+ * Starts a thread. It starts while others do: questions wait until it is ready. `isReused`: where one has closed its
+ * database, it opens this one, and it is left for others in the end: to start costs more than a small database.
  * @throws {AdapterError} ERR_STORE_UNAVAILABLE: its code is not where it is looked for, in a bundle.
  */
-export function startThread(name: string): Asked {
+export function startThread(name: string, isReused = false): Asked {
   const pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
   const { promise: lost, resolve: lose } = Promise.withResolvers<Error>()
   // No environment: the thread needs no secret. No options: what `--import` loads, such as instrumentation, would load twice.
-  const worker = new Worker(threadFile(), {
-    name,
-    env: {},
-    execArgv: [],
-    resourceLimits: { maxYoungGenerationSizeMb: 4 },
-  })
+  const options = { name, env: {}, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 4 } }
+  const worker = (isReused && leftThread()) || new Worker(threadFile(), options)
   worker.unref()
   let closing: Promise<void> | undefined
   let ended: Error | undefined
@@ -60,15 +60,21 @@ export function startThread(name: string): Asked {
     pending.clear()
     if (closing === undefined) lose(ended)
   }
-  worker.on('message', (answer: Answer) => {
+  const answered = (answer: Answer) => {
     const waiting = pending.get(answer.id)
     pending.delete(answer.id)
     if (pending.size === 0) worker.unref()
     if ('error' in answer) waiting?.reject(uncrossed(answer.error))
     else waiting?.resolve(answer.result)
-  })
-  worker.on('error', end)
-  worker.on('exit', (status) => end(new Error(`exit status ${status}`)))
+  }
+  const exited = (status: number) => end(new Error(`exit status ${status}`))
+  worker.on('message', answered).on('error', end).on('exit', exited)
+  const leave = () => {
+    if (ended !== undefined) return
+    end('closed')
+    worker.off('message', answered).off('error', end).off('exit', exited).on('error', ignore)
+    left.push(worker)
+  }
 
   return {
     lost,
@@ -77,11 +83,20 @@ export function startThread(name: string): Asked {
     close() {
       closing ??= question('close', 0, [])
         .catch(() => undefined)
-        .then(async () => void (await worker.terminate()))
+        .then(async () => void (isReused ? leave() : await worker.terminate()))
       return closing
     },
   }
 }
+
+function leftThread(): Worker | undefined {
+  let worker = left.pop()
+  // It has ended since.
+  while (worker?.threadId === -1) worker = left.pop()
+  return worker?.off('error', ignore)
+}
+
+function ignore(): void {}
 
 /**
  * Beside this file. Where this file was bundled into another: `store-thread` beside that, or in the installed package.

@@ -43,7 +43,7 @@ export async function openSqlite(folder: string, options: OpenOptions): Promise<
 
 /** An empty store in memory, for tests: one thread, since another would see another database. */
 export async function openMemory(files: FileStore, options: OpenOptions): Promise<Store> {
-  const thread = startThread('store')
+  const thread = startThread('store', true)
   await thread.open({ path: ':memory:', isReader: false, migrate: true, horizonSeconds: options.horizonSeconds })
   return new SqliteStore(thread, thread, files, options)
 }

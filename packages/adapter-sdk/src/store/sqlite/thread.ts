@@ -19,13 +19,12 @@ if (port !== null) {
     return (engine[method] as (now: number, ...values: unknown[]) => unknown)(now, ...values)
   }
   port.on('message', (question: Question) => {
-    const { id, method } = question
+    const { id } = question
     try {
       port.postMessage({ id, result: result(question) } satisfies Answer)
     } catch (error) {
       port.postMessage({ id, error: crossed(error) } satisfies Answer)
     }
-    if (method === 'close') port.close()
   })
 }
 

@@ -70,6 +70,21 @@ describe('the threads of a store in SQLite', () => {
     await store.close()
   })
 
+  it('serve one store in memory after the other, each empty, and none that is closed', async () => {
+    const first = await openMemory(FILES, OPTIONS)
+    await first.accept([incoming()])
+    await first.close()
+    const second = await openMemory(FILES, OPTIONS)
+
+    const refusal = await first.accept([incoming()]).catch((reason: unknown) => reason)
+
+    expect(refusal).to.include({ name: 'AdapterError', code: 'ERR_STORE_UNAVAILABLE' })
+    expect(await second.count({})).to.equal(0)
+    await first.close()
+    expect(await second.accept([incoming()])).to.deep.equal(['accepted'])
+    await second.close()
+  })
+
   for (const [index, name] of ['writer', 'reader'].entries()) {
     it(`emit that the store is lost when the ${name} ends by itself, and reject what is asked then and later`, async () => {
       const threads: Worker[] = []

@@ -169,6 +169,6 @@ const LOOK = { migrate: false, horizonSeconds: 2 * 86_400 }
 /** Calls, and at which one of each thread's the process is killed. */
 const STEPS: readonly (readonly [string, readonly number[]])[] = [
   ['fsync', [1, 3, 5, 7, 8, 9, 10]],
-  ['pwrite64', [1, 8, 34, 70, 80, 89, 100, 110, 120]],
+  ['pwrite64', [1, 8, 34, 70, 80, 89, 100, 105, 110, 115, 120]],
   ['/^rename', [1, 2, 3]],
 ]

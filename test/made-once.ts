@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { isAlive } from './is-alive.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const CACHE = join(ROOT, 'node_modules/.cache/made-once')
@@ -78,15 +79,6 @@ function take(lock: string): boolean {
   } catch {
     const owner = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0
     if (owner > 0 && !isAlive(owner)) rmSync(lock, { force: true })
-    return false
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
     return false
   }
 }

@@ -1,6 +1,7 @@
 /** Where tests keep their files: in memory, where there is plenty. */
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
+import { isAlive } from './is-alive.ts'
 
 /** Four times of what all tests together take. */
 const ENOUGH_BYTES = 4 * 2 ** 30
@@ -43,11 +44,5 @@ function runsNoProgram(place: string): boolean {
 /** By a process that is no more. */
 function isLeft(name: string): boolean {
   const [, pid] = new RegExp(`^${NAME}(\\d+)-`).exec(name) ?? []
-  if (pid === undefined) return false
-  try {
-    process.kill(Number(pid), 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
-  }
+  return pid !== undefined && !isAlive(Number(pid))
 }
